@@ -1,0 +1,3 @@
+"""Coworking Rooms: rooms, presence, chat and signalling on Chalice and DynamoDB."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,224 @@
+"""Every error that a client can be told of, as one tree with one wire shape.
+
+    CoworkingError
+    ├── InvalidRequestError        422 invalid_request
+    ├── InvalidJsonError           400 invalid_json
+    ├── InvalidCursorError         400 invalid_cursor
+    ├── PayloadTooLargeError       413 payload_too_large
+    ├── UnsupportedMediaTypeError  415 unsupported_media_type
+    ├── MethodNotAllowedError      405 method_not_allowed
+    ├── UnauthorizedError          401 unauthorized
+    ├── ForbiddenError             403 forbidden
+    ├── RoomNotFoundError          404 room_not_found
+    ├── NotInRoomError             403 not_in_room
+    │   └── NothingToLeaveError    404 not_in_room
+    ├── RoomFullError              409 room_full
+    ├── RoomInactiveError          409 room_inactive
+    ├── MutedError                 409 muted
+    ├── RateLimitedError           429 rate_limited
+    ├── TooManyConnectionsError    429 too_many_connections
+    ├── UnavailableError           503 unavailable
+    │   └── AuthUnavailableError   503 auth_unavailable
+    └── InternalError              500 internal_error
+
+and, over WebSocket only,
+
+    ├── FrameTooLargeError         too_large
+    ├── InvalidFrameError          invalid_frame
+    ├── ReservedTypeError          reserved_type
+    └── PeerUnavailableError       peer_unavailable
+
+`code` is for programs and never changes; `detail` is a sentence for people, and front ends show it.
+"""
+
+from typing import Any, ClassVar
+
+
+class CoworkingError(Exception):
+    """What all of them share: a status, a code, and a sentence."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+
+    def problem(self) -> dict[str, Any]:
+        """The RFC 9457 body: `type`, `title`, `status`, `detail`, `code` and what the error adds."""
+        return {
+            "type": f"urn:coworking:error:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+        } | self.members()
+
+    def members(self) -> dict[str, Any]:
+        """What this error says beyond the common members; the same on a WebSocket `error` frame."""
+        return {}
+
+    def headers(self) -> dict[str, str]:
+        """HTTP headers that belong to the answer."""
+        return {}
+
+
+class InvalidRequestError(CoworkingError):
+    """A body, a query or a field that breaks the contract; `errors` says where."""
+
+    status, code, title = 422, "invalid_request", "Invalid request"
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        first = errors[0]
+        place = ".".join(str(part) for part in first["loc"])
+        super().__init__(f"{place}: {first['msg']}" if place else str(first["msg"]))
+        self.errors = errors
+
+    def members(self) -> dict[str, Any]:
+        return {"errors": self.errors}
+
+
+class InvalidJsonError(CoworkingError):
+    """The body is not JSON."""
+
+    status, code, title = 400, "invalid_json", "The body is not valid JSON"
+
+
+class InvalidCursorError(CoworkingError):
+    """A cursor that this server didn't make."""
+
+    status, code, title = 400, "invalid_cursor", "The cursor is not one of ours"
+
+
+class PayloadTooLargeError(CoworkingError):
+    """A body over 64 KB."""
+
+    status, code, title = 413, "payload_too_large", "The body is too large"
+
+
+class UnsupportedMediaTypeError(CoworkingError):
+    """A body that isn't `application/json`."""
+
+    status, code, title = 415, "unsupported_media_type", "The body must be application/json"
+
+
+class MethodNotAllowedError(CoworkingError):
+    """A method that the path doesn't have; API Gateway normally answers first."""
+
+    status, code, title = 405, "method_not_allowed", "Method not allowed"
+
+
+class UnauthorizedError(CoworkingError):
+    """No credential, or one that doesn't hold."""
+
+    status, code, title = 401, "unauthorized", "Sign in first"
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class ForbiddenError(CoworkingError):
+    """Signed in, but not allowed."""
+
+    status, code, title = 403, "forbidden", "You are not allowed to do this"
+
+
+class RoomNotFoundError(CoworkingError):
+    """No room has this id."""
+
+    status, code, title = 404, "room_not_found", "Room not found"
+
+
+class NotInRoomError(CoworkingError):
+    """Acting in a room without being in it."""
+
+    status, code, title = 403, "not_in_room", "You are not in this room"
+
+
+class NothingToLeaveError(NotInRoomError):
+    """Leaving a room without being in it."""
+
+    status = 404
+
+
+class RoomFullError(CoworkingError):
+    """Every seat is taken."""
+
+    status, code, title = 409, "room_full", "Room is full"
+
+
+class RoomInactiveError(CoworkingError):
+    """The room exists and is closed for now."""
+
+    status, code, title = 409, "room_inactive", "Room is not active"
+
+
+class MutedError(CoworkingError):
+    """Speaking while muted."""
+
+    status, code, title = 409, "muted", "Unmute before speaking"
+
+
+class RateLimitedError(CoworkingError):
+    """Too much in too short a time; `retry_after` is in whole seconds."""
+
+    status, code, title = 429, "rate_limited", "Too many requests"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Too many requests; try again in {retry_after} s")
+        self.retry_after = retry_after
+
+    def members(self) -> dict[str, Any]:
+        return {"retry_after": self.retry_after}
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+
+class TooManyConnectionsError(CoworkingError):
+    """More sockets than a user may have."""
+
+    status, code, title = 429, "too_many_connections", "Too many connections"
+
+
+class UnavailableError(CoworkingError):
+    """Something that this service stands on doesn't answer; nothing half-done is left behind."""
+
+    status, code, title = 503, "unavailable", "The service is unavailable for the moment"
+
+
+class AuthUnavailableError(UnavailableError):
+    """The keys that tokens are signed with can't be fetched."""
+
+    code, title = "auth_unavailable", "Sign-in can't be checked for the moment"
+
+
+class InternalError(CoworkingError):
+    """A bug of ours; the log has the trace, the client doesn't."""
+
+    status, code, title = 500, "internal_error", "Something went wrong on our side"
+
+
+class FrameTooLargeError(CoworkingError):
+    """A frame over 32,000 bytes of UTF-8."""
+
+    status, code, title = 413, "too_large", "The frame is too large"
+
+
+class InvalidFrameError(CoworkingError):
+    """Not a JSON object with a valid `type`."""
+
+    status, code, title = 400, "invalid_frame", "The frame is not a JSON object with a valid type"
+
+
+class ReservedTypeError(CoworkingError):
+    """A frame type that only the server sends."""
+
+    status, code, title = 403, "reserved_type", "This frame type is the server's own"
+
+
+class PeerUnavailableError(CoworkingError):
+    """Signalling to someone who has no connection in the room."""
+
+    status, code, title = 404, "peer_unavailable", "The peer has no connection in this room"
