@@ -1,0 +1,1 @@
+"""What surrounds the functions: their tables, their deployment, and a stack to run them on one machine."""

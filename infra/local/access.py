@@ -1,0 +1,44 @@
+"""One short line in the log for each request: never its query, which can hold a token or a ticket."""
+
+import logging
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from infra.local.options import CONNECTIONS_PATH
+
+log = logging.getLogger("gateway")
+
+
+class AccessLog:
+    """ASGI middleware around everything that is HTTP."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.monotonic()
+        status = 0
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        await self._app(scope, receive, note_status)
+        # Posts to connections that arrive are as many as there are people to tell; those that don't are of interest.
+        if not (scope["path"].startswith(CONNECTIONS_PATH) and status < 300):
+            log.info("%s %s %d %d ms", scope["method"], printable(scope["path"]), status, elapsed_ms(started))
+
+
+def printable(path: str) -> str:
+    """A path that can't break out of its line."""
+    return path if path.isprintable() else repr(path)
+
+
+def elapsed_ms(started: float) -> float:
+    """Milliseconds since a time of `time.monotonic`."""
+    return (time.monotonic() - started) * 1000

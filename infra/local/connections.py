@@ -1,0 +1,167 @@
+"""The open connections, and API Gateway's `@connections` API on them."""
+
+from datetime import UTC, datetime
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from infra.local.events import SocketEvents
+from infra.local.faults import Faults
+from infra.local.options import MESSAGE_BYTES, Options
+from infra.local.rest import read_body, refuse
+from infra.local.signature import SignatureChecker, SignatureError
+
+ERRORS = {
+    410: ("Gone", "GoneException"),
+    413: ("Message too long", "PayloadTooLargeException"),
+    429: ("Limit exceeded", "LimitExceededException"),
+    500: ("Internal server error", "InternalServerErrorException"),
+}
+
+
+class ConnectionGoneError(Exception):
+    """The connection ended before a message could be sent."""
+
+
+class Connection:
+    """One accepted WebSocket, which ends when nothing passes for too long, or after its life."""
+
+    def __init__(self, websocket: WebSocket, events: SocketEvents, options: Options) -> None:
+        self.websocket = websocket
+        self.events = events
+        self.last_active = datetime.now(UTC)
+        self._idle = options.idle
+        self._ends_at = anyio.current_time() + options.life
+        self._receiving = anyio.CancelScope()
+
+    @property
+    def id(self) -> str:
+        """What the functions know it by."""
+        return self.events.connection_id
+
+    async def receive(self) -> Message:
+        """The next message, or the disconnect that comes of having waited too long for one."""
+        self._receiving = anyio.CancelScope()
+        self._touch()
+        with self._receiving:
+            return await self.websocket.receive()
+        await self.close(1001, "Going away")
+        return await self.websocket.receive()
+
+    async def send(self, data: bytes) -> None:
+        """Send to the client: as text where it is text.
+
+        Raises:
+            ConnectionGoneError: the client is gone.
+        """
+        try:
+            await self.websocket.send(_frame(data))
+        except (WebSocketDisconnect, RuntimeError) as error:  # closed by the client, or by us
+            raise ConnectionGoneError from error
+        self._touch()
+
+    async def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake, unless the client did."""
+        try:
+            await self.websocket.close(code, reason)
+        except (WebSocketDisconnect, RuntimeError) as error:
+            raise ConnectionGoneError from error
+
+    def cut(self) -> None:
+        """Drop the TCP connection, as a network does: no closing handshake."""
+        self.websocket.scope["extensions"]["local.cut"]["abort"]()
+
+    def describe(self) -> dict[str, object]:
+        """What `GET @connections` says of it."""
+        connected = datetime.fromtimestamp(self.events.connected_at / 1000, UTC)
+        return {
+            "connectedAt": connected.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "lastActiveAt": self.last_active.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "identity": {"sourceIp": self.events.source_ip, "userAgent": self.events.user_agent},
+        }
+
+    def _touch(self) -> None:
+        self.last_active = datetime.now(UTC)
+        self._receiving.deadline = min(anyio.current_time() + self._idle, self._ends_at)
+
+
+def _frame(data: bytes) -> Message:
+    try:
+        return {"type": "websocket.send", "text": data.decode()}
+    except UnicodeDecodeError:
+        return {"type": "websocket.send", "bytes": data}
+
+
+class Connections:
+    """Every accepted connection by its id: one that is still in its `$connect` isn't here, hence 410."""
+
+    def __init__(self, checker: SignatureChecker, faults: Faults) -> None:
+        self._open: dict[str, Connection] = {}
+        self._checker = checker
+        self._faults = faults
+        self._late = set[object]()
+
+    def add(self, connection: Connection) -> None:
+        """Make a connection reachable."""
+        self._open[connection.id] = connection
+
+    def remove(self, connection: Connection) -> None:
+        """Forget a connection that is closing."""
+        self._open.pop(connection.id, None)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def answer(self, request: Request) -> Response:
+        """`POST`, `GET` and `DELETE /@connections/{connection_id}`."""
+        body = await read_body(request, MESSAGE_BYTES)
+        if body is None:
+            return _error(413)
+        try:
+            self._checker.check(request.method, raw_url(request), request.headers, body)
+        except SignatureError as error:
+            return refuse(403, str(error), error.kind)
+        if request.method == "POST" and (status := self._faults.pick_post_status()):
+            return _error(status)
+        connection = self._open.get(request.path_params["connection_id"])
+        if connection is None:
+            return _error(410)
+        try:
+            return await self._act(request.method, connection, body)
+        except ConnectionGoneError:
+            return _error(410)
+
+    async def _act(self, method: str, connection: Connection, body: bytes) -> Response:
+        if method == "GET":
+            return JSONResponse(connection.describe())
+        if method == "DELETE":
+            self.remove(connection)
+            await connection.close(1000, "")
+            return Response(status_code=204)
+        await self._faults.delay_frame()
+        await connection.send(body)
+        return Response(status_code=200)
+
+    async def cut(self, request: Request) -> Response:
+        """`POST /dev/cut`: drop one connection (`?connection=ID`), or all of them."""
+        chosen = request.query_params.get("connection")
+        if chosen is not None and chosen not in self._open:
+            return _error(410)
+        for connection in [self._open[chosen]] if chosen else list(self._open.values()):
+            connection.cut()
+        return Response(status_code=204)
+
+
+def raw_url(request: Request) -> str:
+    """The URL as the client wrote it: decoding it would lose what was signed."""
+    query = request.scope["query_string"].decode("ascii")
+    path = request.scope["raw_path"].decode("ascii")
+    return f"http://{request.headers['host']}{path}{'?' if query else ''}{query}"
+
+
+def _error(status: int) -> Response:
+    message, kind = ERRORS[status]
+    return refuse(status, message, kind)

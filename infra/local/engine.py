@@ -1,0 +1,137 @@
+"""The DynamoDB-compatible engine: MiniStack as a child process, in a virtual environment of its own."""
+
+import http.client
+import os
+import socket
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from infra.local.process import Child, StackError
+from infra.local.tables import create_tables
+
+LAUNCHER = Path(__file__).with_name("engine_launcher.py")
+SAVE_FAILED = 3
+REGION = "us-east-1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+"""MiniStack keeps each region's and account's data apart, so that these must never change."""
+
+
+def engine_python() -> Path:
+    """The interpreter of the engine's virtual environment, which stands inside ours."""
+    return Path(os.environ.get("ENGINE_PYTHON") or Path(sys.prefix, "engine", "bin", "python"))
+
+
+class Engine:
+    """A running engine whose data stays in `data_dir`. A context manager, or `start` and `stop`."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.log = data_dir / "engine.log"
+        self.port = 0
+        self.child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, pass_fds: tuple[int, ...] = ()) -> Child:
+        """Start the process on a free port of 127.0.0.1; requests wait in the socket until it answers."""
+        self._check_state()
+        python = engine_python()
+        if not python.exists():
+            raise StackError(f"There is no database engine at {python}: run make setup")
+        with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("ab") as log:
+            self.port = listener.getsockname()[1]
+            self.child = Child(
+                [str(python), "-I", str(LAUNCHER), "--socket", str(listener.fileno())],
+                environment=self._environment(),
+                output=log,
+                pass_fds=[listener.fileno(), *pass_fds],
+            )
+        return self.child
+
+    def wait_ready(self, patience: float = 30.0) -> None:
+        """Wait until it answers.
+
+        Raises:
+            StackError: it doesn't, and what its log said last.
+        """
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=patience)
+        try:
+            connection.request("GET", "/_ministack/health")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException) as error:
+            raise StackError(self.epitaph("did not start")) from error
+        finally:
+            connection.close()
+
+    def epitaph(self, what: str) -> str:
+        """One line on what became of the engine, with the last line of its log."""
+        lines = self.log.read_text("utf-8", errors="replace").strip().splitlines()
+        return f"The database engine {what}: {lines[-1] if lines else 'it said nothing'} (more in {self.log})"
+
+    def stop(self) -> None:
+        """Have it save its data and end.
+
+        Raises:
+            StackError: the data could not be saved.
+        """
+        if self.child is not None and self.child.stop() == SAVE_FAILED:
+            raise StackError(self.epitaph("could not save its data"))
+
+    def client(self) -> Any:
+        """A botocore client for its DynamoDB."""
+        from botocore.session import Session  # a quarter of a second that the supervisor doesn't need
+
+        session = Session()
+        session.set_credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
+        return session.create_client("dynamodb", region_name=REGION, endpoint_url=self.url)
+
+    def create_tables(self, prefix: str) -> list[str]:
+        """Create the tables that are missing under a prefix, and return their names."""
+        client = self.client()
+        try:
+            return create_tables(client, prefix)
+        finally:
+            client.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        try:
+            self.wait_ready()
+        except StackError:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _check_state(self) -> None:
+        """MiniStack takes data that it can't read for no data, and would write over it."""
+        for file in (self.data_dir / "state").glob("*.json"):
+            if not os.access(file, os.R_OK | os.W_OK):
+                raise StackError(f"{file} can't be read and written: change its permissions, or its owner")
+
+    def _environment(self) -> dict[str, str]:
+        nowhere = self.data_dir / "tmp"
+        nowhere.mkdir(exist_ok=True)
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "TMPDIR": str(nowhere),
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_REGION": REGION,
+            "SERVICES": "dynamodb",
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(self.data_dir / "state"),
+            "LOG_LEVEL": "WARNING",
+            # What it would start besides: listeners for IoT and SFTP, and a hunt for Docker containers.
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "DOCKER_HOST": f"unix://{nowhere}/no-docker.sock",
+        }

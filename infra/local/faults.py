@@ -1,0 +1,80 @@
+"""What goes wrong on AWS now and then, on demand. For tests: nothing here happens unless it is asked for."""
+
+import random
+from typing import Annotated, Literal
+
+import anyio
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Milliseconds = Annotated[int, Field(ge=0, le=60_000)]
+
+
+class FaultPlan(BaseModel):
+    """Which faults happen from now on. What is left out doesn't."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = 0
+    lose_disconnects: bool = False
+    frame_delay: tuple[Milliseconds, Milliseconds] = (0, 0)
+    """Every frame, in or out, is late by a time between the two, so that frames overtake each other."""
+    run_twice: Probability = 0
+    """How often a frame, a `$disconnect` or a scheduled event is handled a second time."""
+    post_status: dict[Literal["429", "500", "410"], Probability] = {}
+    """How often a post to a connection is answered with an error, though the connection is well."""
+
+    @model_validator(mode="after")
+    def check_ranges(self) -> "FaultPlan":
+        if self.frame_delay[0] > self.frame_delay[1]:
+            raise ValueError("frame_delay is [shortest, longest]")
+        if sum(self.post_status.values()) > 1:
+            raise ValueError("the probabilities of post_status add up to more than 1")
+        return self
+
+
+class Faults:
+    """The plan in force, and the dice."""
+
+    def __init__(self) -> None:
+        self._follow(FaultPlan())
+
+    def _follow(self, plan: FaultPlan) -> None:
+        self.plan = plan
+        self._random = random.Random(plan.seed)
+
+    def delay(self) -> float:
+        """Seconds by which the next frame is late."""
+        return self._random.uniform(*self.plan.frame_delay) / 1000
+
+    async def delay_frame(self) -> None:
+        """Hold a frame up."""
+        if seconds := self.delay():
+            await anyio.sleep(seconds)
+
+    def count_runs(self) -> int:
+        """How often the next event is handled."""
+        return 2 if self._random.random() < self.plan.run_twice else 1
+
+    def pick_post_status(self) -> int | None:
+        """The error that the next post is answered with, None for none."""
+        left = self._random.random()
+        for status, probability in self.plan.post_status.items():
+            left -= probability
+            if left < 0:
+                return int(status)
+        return None
+
+    async def show(self, _: Request) -> Response:
+        """`GET /dev/faults`."""
+        return JSONResponse(self.plan.model_dump(mode="json"))
+
+    async def plan_faults(self, request: Request) -> Response:
+        """`PUT /dev/faults`: replaces the plan, and starts its dice anew."""
+        try:
+            self._follow(FaultPlan.model_validate_json(await request.body()))
+        except ValidationError as error:
+            return JSONResponse({"errors": error.errors(include_url=False, include_context=False)}, 422)
+        return await self.show(request)

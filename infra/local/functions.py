@@ -1,0 +1,83 @@
+"""Runs the app's functions as Lambda would: side by side, each call in a thread, none longer than its time."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+from chalice.app import Chalice
+from chalice.config import Config
+from chalice.local import LambdaContext, LocalChalice
+
+from infra.local.options import THREADS
+
+log = logging.getLogger("gateway")
+Result = TypeVar("Result")
+
+
+class FunctionError(Exception):
+    """A function raised, or returned what no answer can be made of."""
+
+    status, message = 502, "Internal server error"
+
+
+class FunctionTimeoutError(FunctionError):
+    """A function took longer than the gateway waits."""
+
+    status, message = 504, "Endpoint request timed out"
+
+
+class Functions:
+    """The functions of one Chalice app."""
+
+    def __init__(self, app: Chalice, config: Config, timeout: float) -> None:
+        self.app = isolate_requests(app)
+        self.config = config
+        self._timeout = timeout
+        self._limiter = anyio.CapacityLimiter(THREADS)
+
+    async def invoke(self, function: str, handler: Callable[[Any, Any], Any], event: dict[str, Any]) -> Any:
+        """Call a handler with an event and a context.
+
+        Raises:
+            FunctionError: it raised; the trace is in the log.
+            FunctionTimeoutError: it took too long; like on AWS its side effects may still happen.
+        """
+        context = self._context(function)
+        return await self.run(function, lambda: handler(event, context))
+
+    async def run(self, function: str, call: Callable[[], Result]) -> Result:
+        """Run a call in a worker thread, for as long as the gateway would wait."""
+        with anyio.move_on_after(self._timeout):
+            try:
+                return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._limiter)
+            except Exception as error:
+                log.exception("%s failed", function)
+                raise FunctionError from error
+        log.error("%s took longer than %g s", function, self._timeout)
+        raise FunctionTimeoutError
+
+    def _context(self, function: str) -> LambdaContext:
+        config = self.config.scope(self.config.chalice_stage, function)
+        name = f"{config.app_name}-{config.chalice_stage}-{function}"
+        return LambdaContext(name, config.lambda_memory_size or 128, int(self._timeout * 1000))
+
+
+def isolate_requests(app: Chalice) -> Chalice:
+    """Give each thread its own `app.current_request` and `app.lambda_context`.
+
+    On Lambda a process handles one event at a time, and Chalice keeps both on the app.
+    """
+
+    class IsolatedChalice(LocalChalice, app.__class__):  # type: ignore[misc, name-defined]  # as Chalice does itself
+        @property
+        def lambda_context(self) -> Any:
+            return self._THREAD_LOCAL.lambda_context
+
+        @lambda_context.setter
+        def lambda_context(self, value: Any) -> None:
+            self._THREAD_LOCAL.lambda_context = value
+
+    app.__class__ = IsolatedChalice
+    return app

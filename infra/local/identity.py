@@ -1,0 +1,50 @@
+"""Local identity: tokens for whoever asks, signed with the secret of this stack. Never deployed."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import jwt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+LIFETIME = timedelta(hours=24)
+
+
+class TokenRequest(BaseModel):
+    """Who to be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sub: Annotated[str, Field(min_length=1, max_length=128)]
+    name: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+    avatar: Annotated[str, Field(max_length=2048)] | None = None
+    roles: list[str] = []
+
+
+class Identity:
+    """Issues tokens that the functions accept as configured in `environment`."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._secret = environment["AUTH_SECRET"]
+        self._roles_claim = environment.get("AUTH_ADMIN_CLAIM") or "cognito:groups"
+        configured = {"iss": environment.get("AUTH_ISSUER"), "aud": environment.get("AUTH_AUDIENCE")}
+        self._claims = {name: value for name, value in configured.items() if value}
+
+    async def issue(self, request: Request) -> Response:
+        """`POST /dev/token`."""
+        try:
+            wanted = TokenRequest.model_validate_json(await request.body())
+        except ValidationError as error:
+            return JSONResponse({"errors": error.errors(include_url=False, include_context=False)}, 422)
+        now = datetime.now(UTC)
+        expires_at = now + LIFETIME
+        token = jwt.encode(self.claims(wanted) | {"iat": now, "exp": expires_at}, self._secret, "HS256")
+        stamp = expires_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return JSONResponse({"token": token, "expires_at": stamp})
+
+    def claims(self, wanted: TokenRequest) -> dict[str, object]:
+        """What a token says of its bearer."""
+        given = {"name": wanted.name, "picture": wanted.avatar, self._roles_claim: wanted.roles}
+        return self._claims | {"sub": wanted.sub} | {name: value for name, value in given.items() if value}

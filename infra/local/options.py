@@ -1,0 +1,37 @@
+"""What the gateway can be told, by its environment. Durations are in seconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+HTTP_BODY_BYTES = 10 * 1024 * 1024
+MESSAGE_BYTES = 128 * 1024
+THREADS = 64
+STAGE = "api"
+CONNECTIONS_PATH = "/_local/connections"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The platform's limits, which tests shorten, and what belongs to a local stack only."""
+
+    port: int = 8000
+    timeout: float = 29.0
+    idle: float = 600.0
+    life: float = 7200.0
+    sweep: float | None = None
+    """How often every scheduled function runs, where not as often as the app says."""
+    faults: bool = False
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read PORT, LOCAL_TIMEOUT_SECONDS, LOCAL_IDLE_SECONDS, LOCAL_LIFE_SECONDS, SWEEP_SECONDS, LOCAL_FAULTS."""
+        sweep = environment.get("SWEEP_SECONDS")
+        return cls(
+            port=int(environment.get("PORT", cls.port)),
+            timeout=float(environment.get("LOCAL_TIMEOUT_SECONDS", cls.timeout)),
+            idle=float(environment.get("LOCAL_IDLE_SECONDS", cls.idle)),
+            life=float(environment.get("LOCAL_LIFE_SECONDS", cls.life)),
+            sweep=float(sweep) if sweep else None,
+            faults=environment.get("LOCAL_FAULTS") == "1",
+        )

@@ -1,0 +1,253 @@
+"""The stack as two child processes, engine and gateway, on one port and one data directory.
+
+`Stack` is what `make run` supervises; `LocalStack` is the same for tests and benchmarks:
+
+    with LocalStack(data_dir=tmp_path) as stack:
+        httpx.get(stack.api + "/coworking/rooms", headers={"Authorization": f"Bearer {stack.token('ada')}"})
+"""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import socket
+import sys
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from infra.local.engine import Engine
+from infra.local.environment import build_environment
+from infra.local.process import Child, StackError
+
+ROOT = Path(__file__).parent.parent.parent
+UNAVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+class Stack:
+    """Holds the port, the data directory and the children; `close` ends them in order and keeps the data."""
+
+    def __init__(
+        self,
+        *,
+        port: int,
+        data_dir: Path,
+        root: Path = ROOT,
+        environment: Mapping[str, str] | None = None,
+        output: IO[bytes] | None = None,
+    ) -> None:
+        self.port = port
+        self.data_dir = data_dir.absolute()
+        self.engine: Engine | None = None
+        self.gateway: Child | None = None
+        self._root = root
+        self._environment = dict(os.environ if environment is None else environment)
+        self._output = output
+        self._sockets: list[socket.socket] = []
+        self._cleanup = contextlib.ExitStack()
+
+    def open(self) -> None:
+        """Take the directory and the port, and start the engine unless the environment names an endpoint.
+
+        Raises:
+            StackError: one of them can't be had.
+        """
+        with contextlib.ExitStack() as cleanup:
+            lock = cleanup.enter_context(lock_directory(self.data_dir))
+            self._sockets = listen(self.port)
+            self.port = self._sockets[0].getsockname()[1]
+            for listener in self._sockets:
+                cleanup.callback(listener.close)
+            if not self._environment.get("AWS_ENDPOINT_URL_DYNAMODB"):
+                self.engine = Engine(self.data_dir)
+                cleanup.callback(self.engine.stop)
+                self.engine.start(pass_fds=(lock.fileno(),))
+            cleanup.callback(self.stop_gateway)
+            self._cleanup = cleanup.pop_all()
+
+    def start_gateway(self) -> Child:
+        """Start the gateway. It keeps the engine running until it has ended itself, whatever becomes of us."""
+        descriptors = [listener.fileno() for listener in self._sockets]
+        lifelines = [self.engine.child.lifeline] if self.engine and self.engine.child else []
+        environment = build_environment(
+            self._environment,
+            port=self.port,
+            data_dir=self.data_dir,
+            engine_url=self.engine.url if self.engine else None,
+        )
+        path = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))
+        command = [sys.executable, "-m", "infra.local.gateway", "--sockets", ",".join(map(str, descriptors))]
+        self.gateway = Child(
+            command,
+            environment=environment | {"PYTHONPATH": path},
+            output=self._output,
+            pass_fds=[*descriptors, *lifelines],
+            directory=self._root,
+            announces=True,
+        )
+        return self.gateway
+
+    def stop_gateway(self) -> None:
+        """End the gateway: open sockets get their `$disconnect` first."""
+        if self.gateway is not None:
+            self.gateway.stop()
+            self.gateway = None
+
+    def close(self) -> None:
+        """End everything.
+
+        Raises:
+            StackError: the engine couldn't save its data.
+        """
+        self._cleanup.close()
+
+
+def lock_directory(data_dir: Path) -> IO[str]:
+    """Make the directory ours for as long as the answer is open, here or in a child.
+
+    Raises:
+        StackError: it can't be used, or another stack uses it.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        lock = (data_dir / "lock").open("a+")
+        (data_dir / "engine.log").open("ab").close()
+    except OSError as error:
+        advice = "choose another with DATA_DIR=, or change its permissions"
+        raise StackError(f"The data directory {data_dir} can't be used ({error.strerror}): {advice}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        advice = "stop it, or choose another with DATA_DIR="
+        raise StackError(f"Another stack is running on the data directory {data_dir}: {advice}") from error
+    return lock
+
+
+def listen(port: int) -> list[socket.socket]:
+    """Open the port on 127.0.0.1 and, since browsers may take localhost for either, on ::1 where there is one.
+
+    Raises:
+        StackError: it is taken.
+    """
+    try:
+        ipv4 = socket.create_server(("127.0.0.1", port))
+        port = ipv4.getsockname()[1]
+        try:
+            return [ipv4, socket.create_server(("::1", port), family=socket.AF_INET6)]
+        except OSError as error:
+            if error.errno in UNAVAILABLE:
+                return [ipv4]
+            ipv4.close()
+            raise
+    except (OSError, OverflowError) as error:
+        reason = "taken" if getattr(error, "errno", 0) == errno.EADDRINUSE else f"not to be had ({error})"
+        advice = f"stop what uses it, or choose another: make run PORT={port + 1}"
+        raise StackError(f"Port {port} is {reason}: {advice}") from error
+
+
+class LocalStack:
+    """A whole stack of its own for tests and benchmarks, with faults on demand; a context manager."""
+
+    def __init__(
+        self, *, port: int = 0, data_dir: Path, root: Path = ROOT, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.data_dir = data_dir
+        self.log = data_dir / "gateway.log"
+        self._root = root
+        self._environment = {**os.environ, "LOCAL_FAULTS": "1", **(environment or {})}
+        self._stack = Stack(port=port, data_dir=data_dir)
+
+    @property
+    def url(self) -> str:
+        """Where the gateway answers."""
+        return f"http://127.0.0.1:{self._stack.port}"
+
+    @property
+    def api(self) -> str:
+        """The base of the HTTP API."""
+        return f"{self.url}/api"
+
+    @property
+    def socket_url(self) -> str:
+        """The WebSocket API, to which a query is added."""
+        return f"ws://127.0.0.1:{self._stack.port}/ws"
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that keeps its data."""
+        assert self._stack.engine is not None
+        return self._stack.engine
+
+    @property
+    def engine_url(self) -> str:
+        """Its DynamoDB endpoint."""
+        return self.engine.url
+
+    def token(self, sub: str, name: str | None = None, *, avatar: str | None = None, roles: Sequence[str] = ()) -> str:
+        """A token for someone."""
+        wanted = {"sub": sub, "name": name, "avatar": avatar, "roles": list(roles)}
+        token: str = self.request("POST", "/dev/token", wanted)["token"]
+        return token
+
+    def sweep(self) -> None:
+        """Run what is scheduled, now."""
+        self.request("POST", "/dev/sweep")
+
+    def plan_faults(self, **plan: object) -> None:
+        """Have things go wrong from now on, as `infra.local.faults.FaultPlan` says; without arguments, no more."""
+        self.request("PUT", "/dev/faults", plan)
+
+    def cut(self, connection_id: str | None = None) -> None:
+        """Drop one connection, or all, as a network does."""
+        self.request("POST", f"/dev/cut?connection={connection_id}" if connection_id else "/dev/cut")
+
+    def request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
+        """Call something of the gateway's own; what it answers, read as JSON."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, method=method)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer = response.read()
+        return json.loads(answer) if answer else None
+
+    def start(self) -> None:
+        """Start, and wait until it serves.
+
+        Raises:
+            StackError: it doesn't, and what its log says.
+        """
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            self._stack = Stack(
+                port=self._stack.port,
+                data_dir=self.data_dir,
+                root=self._root,
+                environment=self._environment,
+                output=output,
+            )
+            self._stack.open()
+            gateway = self._stack.start_gateway()
+        if not gateway.wait_ready(60):
+            self.stop()
+            raise StackError(f"The gateway did not start:\n{self.log.read_text('utf-8', 'replace')[-4000:]}")
+
+    def stop(self) -> None:
+        """Stop, and keep the data."""
+        self._stack.close()
+
+    def restart(self) -> None:
+        """Stop and start again, at the same address and with the same data."""
+        self.stop()
+        self.start()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

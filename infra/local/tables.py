@@ -1,0 +1,84 @@
+"""Creates the tables that infra/tables.yaml declares on any DynamoDB endpoint, without CloudFormation."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+TEMPLATE = Path(__file__).parent.parent / "tables.yaml"
+
+COPIED = ("TableName", "BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+"""What `CreateTable` takes as the template has it. Backups and deletion protection are for deployed tables."""
+
+
+class TemplateLoader(yaml.SafeLoader):
+    """Reads YAML where `!Sub x` means `{"Fn::Sub": x}`, and so on for the functions that the template uses."""
+
+
+def _long_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value = (
+        loader.construct_sequence(node, deep=True)
+        if isinstance(node, yaml.SequenceNode)
+        else loader.construct_scalar(node)  # type: ignore[arg-type]  # a scalar is all that is left
+    )
+    return {"Ref" if suffix == "Ref" else f"Fn::{suffix}": value}
+
+
+TemplateLoader.add_multi_constructor("!", _long_form)
+
+
+class Template:
+    """A CloudFormation template with values for its parameters."""
+
+    def __init__(self, text: str, parameters: dict[str, str]) -> None:
+        # TemplateLoader is a SafeLoader.
+        self._document = yaml.load(text, Loader=TemplateLoader)
+        declared = self._document.get("Parameters", {})
+        self._parameters = {name: str(spec.get("Default", "")) for name, spec in declared.items()} | parameters
+
+    def tables(self) -> list[dict[str, Any]]:
+        """The properties of every table, with all functions worked out."""
+        return [
+            self._resolve(resource["Properties"])
+            for resource in self._document["Resources"].values()
+            if resource["Type"] == "AWS::DynamoDB::Table"
+        ]
+
+    def _resolve(self, node: Any) -> Any:
+        match node:
+            case {"Ref": name}:
+                return self._parameters[name]
+            case {"Fn::Sub": text}:
+                return self._substitute(text)
+            case {"Fn::Equals": [left, right]}:
+                return self._resolve(left) == self._resolve(right)
+            case {"Fn::If": [condition, so, otherwise]}:
+                return self._resolve(so if self._resolve(self._document["Conditions"][condition]) else otherwise)
+            case dict():
+                return {key: self._resolve(value) for key, value in node.items()}
+            case list():
+                return [self._resolve(item) for item in node]
+            case _:
+                return node
+
+    def _substitute(self, text: str) -> str:
+        for name, value in self._parameters.items():
+            text = text.replace(f"${{{name}}}", value)
+        return text
+
+
+def create_tables(client: Any, prefix: str) -> list[str]:
+    """Create the tables that are missing, with their time to live, and return their names."""
+    tables = Template(TEMPLATE.read_text("utf-8"), {"Prefix": prefix}).tables()
+    pages = client.get_paginator("list_tables").paginate()
+    existing = {name for page in pages for name in page["TableNames"]}
+    missing = [table for table in tables if table["TableName"] not in existing]
+    for table in missing:
+        client.create_table(**{key: table[key] for key in COPIED if key in table})
+    for table in missing:
+        client.get_waiter("table_exists").wait(TableName=table["TableName"], WaiterConfig={"Delay": 1})
+        if "TimeToLiveSpecification" in table:
+            client.update_time_to_live(
+                TableName=table["TableName"], TimeToLiveSpecification=table["TimeToLiveSpecification"]
+            )
+    return [table["TableName"] for table in missing]
