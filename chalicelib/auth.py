@@ -1,0 +1,228 @@
+"""Who is calling: a JWT in, a `User` out.
+
+Tokens are checked against the keys of an identity provider (`AUTH_JWKS_URL`: RS256 and ES256) or against a
+secret shared with whoever signs them (`AUTH_SECRET`: HS256). Where both are set the key set wins and HS256
+is refused. With neither, every call is refused and the log says what to set.
+
+Whatever is wrong with a token is a 401 whose sentence says what in general terms and never repeats the token.
+Only keys that can't be fetched are a 503. Moments (`now`) are milliseconds since the epoch.
+"""
+
+import logging
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.errors import UnauthorizedError
+from chalicelib.jwks import ALGORITHMS, key_set
+from chalicelib.settings import Settings
+
+if TYPE_CHECKING:  # PyJWT brings cryptography, 30 ms and more: imported by the first call that has a token
+    from jwt import PyJWK
+
+MAX_TOKEN = 8192
+MAX_USER_ID = 128
+MAX_NAME = 80
+MAX_AVATAR = 2048
+LEEWAY = 5_000
+"""How far the issuer's clock may be from ours, in milliseconds."""
+
+COMPLAINT_GAP = 60_000
+"""The log says once in this many milliseconds that sign-in is not set up."""
+
+_SECRET_ALGORITHMS = ("HS256",)
+_LOGIN_KINDS = frozenset({"jwt", "at+jwt"})
+_COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
+_NAME_CLAIMS = ("name", "preferred_username", "nickname", "cognito:username")
+_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_WEB_ADDRESS = re.compile(r"(?:https?://[^/\s\\]|/(?!/))[^\s\\]*", re.IGNORECASE)
+
+_REFUSED = {
+    "InvalidSignatureError": "The token's signature does not match",
+    "InvalidIssuerError": "The token is from another issuer",
+    "InvalidAudienceError": "The token is for another audience",
+    "InvalidSubjectError": "The token's subject is not a user id",
+}
+_NOTHING_SET = "Set AUTH_JWKS_URL or AUTH_SECRET: while neither is set, every call is answered 401"
+_UNUSABLE = (
+    "AUTH_SECRET can't be used, so every call is answered 401: it needs 32 bytes or more, "
+    "and must not be a public key or a certificate (those belong behind AUTH_JWKS_URL)"
+)
+
+log = logging.getLogger(__name__)
+_complained: dict[str, int] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who is calling, as their token says."""
+
+    id: str
+    name: str
+    avatar: str | None
+    is_admin: bool
+
+
+def authenticate(authorization_header: str | None, settings: Settings, now: int) -> User:
+    """The user named by `Authorization: Bearer <token>`.
+
+    Raises:
+        UnauthorizedError: there is no token, or it doesn't hold.
+        AuthUnavailableError: the keys to check it with can't be fetched.
+    """
+    scheme, _, token = (authorization_header or "").strip().partition(" ")
+    return verify(token.strip() if scheme.lower() == "bearer" else "", settings, now)
+
+
+def verify(token: str, settings: Settings, now: int) -> User:
+    """The user named by a bare token; raises as `authenticate` does."""
+    if not settings.auth_jwks_url and not settings.auth_secret:
+        raise _misconfigured(_NOTHING_SET, now)
+    if not token:
+        raise UnauthorizedError("There is no token: send it as `Authorization: Bearer <token>`")
+    header = read_header(token, _LOGIN_KINDS)
+    claims = _decode(token, header, settings, now)
+    _check_times(claims, now)
+    return _user(claims, settings)
+
+
+def read_header(token: str, kinds: frozenset[str]) -> dict[str, Any]:
+    """The header of a token, not yet verified, whose `typ` (`jwt` where there is none) is one of `kinds`.
+
+    Raises:
+        UnauthorizedError: it isn't a signed JWT, or one of another kind, or needs extensions.
+    """
+    import jwt
+
+    if len(token) > MAX_TOKEN:
+        raise UnauthorizedError("The token is too large")
+    # PyJWT forgives padding; what is accepted here has one spelling only.
+    if not _COMPACT.fullmatch(token):
+        raise UnauthorizedError("The token is not a signed JWT")
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.InvalidTokenError:
+        raise UnauthorizedError("The token is not a signed JWT") from None
+    if "crit" in header or "b64" in header:
+        raise UnauthorizedError("The token needs an extension that is not supported")
+    if str(header.get("typ", "jwt")).lower().removeprefix("application/") not in kinds:
+        raise UnauthorizedError("The token is of another kind than is wanted here")
+    return header
+
+
+def _decode(token: str, header: dict[str, Any], settings: Settings, now: int) -> dict[str, Any]:
+    import jwt
+
+    algorithms = ALGORITHMS if settings.auth_jwks_url else _SECRET_ALGORITHMS
+    if header.get("alg") not in algorithms:
+        raise UnauthorizedError("The token's algorithm is not accepted")
+    try:
+        return jwt.decode(
+            token,
+            _find_key(header, settings, now),
+            algorithms=algorithms,
+            issuer=settings.auth_issuer or None,
+            audience=settings.auth_audience or None,
+            options={
+                "require": ["sub", "exp"],
+                "verify_aud": bool(settings.auth_audience),
+                "enforce_minimum_key_length": True,
+                # PyJWT would ask its own clock.
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+            },
+        )
+    except jwt.InvalidKeyError:
+        raise _misconfigured(_UNUSABLE, now) from None
+    except jwt.MissingRequiredClaimError as error:
+        raise UnauthorizedError(f"The token has no `{error.claim}`") from None
+    except jwt.InvalidTokenError as error:
+        raise UnauthorizedError(_REFUSED.get(type(error).__name__, "The token is malformed")) from None
+
+
+def _find_key(header: dict[str, Any], settings: Settings, now: int) -> "PyJWK | bytes":
+    if settings.auth_jwks_url:
+        return key_set(settings.auth_jwks_url).find(header.get("kid"), header["alg"], now)
+    return settings.auth_secret.encode("utf-8", "surrogateescape")
+
+
+def _misconfigured(problem: str, now: int) -> UnauthorizedError:
+    """Tell whoever runs this, once a minute at most; the caller can do nothing about it."""
+    last = _complained.get(problem)
+    if last is None or now - last >= COMPLAINT_GAP:
+        _complained[problem] = now
+        log.error(problem)
+    return UnauthorizedError("Sign-in is not set up on this server")
+
+
+def _check_times(claims: dict[str, Any], now: int) -> None:
+    if now >= _moment(claims, "exp") + LEEWAY:
+        raise UnauthorizedError("The token has expired")
+    for name in ("nbf", "iat"):
+        if name in claims and now < _moment(claims, name) - LEEWAY:
+            raise UnauthorizedError("The token is not valid yet")
+
+
+def _moment(claims: dict[str, Any], name: str) -> float:
+    value = claims[name]
+    # Infinity and NaN are JSON to Python; true is a number to it.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -math.inf < value < math.inf:
+        raise UnauthorizedError(f"The token's `{name}` is not a number")
+    return value * 1000
+
+
+def _user(claims: dict[str, Any], settings: Settings) -> User:
+    return User(
+        id=_user_id(claims["sub"]),
+        name=_name(claims),
+        avatar=_avatar(claims),
+        is_admin=_holds(claims.get(settings.auth_admin_claim), settings.auth_admin_value),
+    )
+
+
+def _user_id(subject: str) -> str:
+    if not 1 <= len(subject) <= MAX_USER_ID or _NO_TEXT.search(subject):
+        raise UnauthorizedError(_REFUSED["InvalidSubjectError"])
+    return subject
+
+
+def _name(claims: dict[str, Any]) -> str:
+    email = claims.get("email")
+    candidates = [claims.get(claim) for claim in _NAME_CLAIMS]
+    candidates.append(email.partition("@")[0] if isinstance(email, str) else None)
+    cleaned = (_clean_name(text) for text in candidates if isinstance(text, str))
+    return next((name for name in cleaned if name), "Guest")
+
+
+def _clean_name(text: str) -> str:
+    """The name as it can be shown, or nothing where nobody would see it."""
+    name = unicodedata.normalize("NFC", _NO_TEXT.sub("", text).strip())[:MAX_NAME].rstrip()
+    return name if any(_is_visible(character) for character in name) else ""
+
+
+def _is_visible(character: str) -> bool:
+    return not character.isspace() and unicodedata.category(character) not in {"Cf", "Mn"}
+
+
+def _avatar(claims: dict[str, Any]) -> str | None:
+    candidates = (claims.get("avatar"), claims.get("picture"))
+    return next((address for address in candidates if _is_web_address(address)), None)
+
+
+def _is_web_address(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and len(value) <= MAX_AVATAR
+        and not _NO_TEXT.search(value)
+        and _WEB_ADDRESS.fullmatch(value) is not None
+    )
+
+
+def _holds(claim: object, wanted: str) -> bool:
+    """A list of values, one value, or values with spaces between them, as OAuth scopes are written."""
+    if isinstance(claim, str):
+        return wanted == claim or wanted in claim.split()
+    return isinstance(claim, list) and wanted in claim
