@@ -1,0 +1,118 @@
+"""From an HTTP request to an answer: find the view, check the caller, read the body, shape what comes back."""
+
+import json
+import logging
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, cast
+
+from chalice.app import Request, Response
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from chalicelib.api.operation import Call, Operation, Page, Reply
+from chalicelib.api.routes import Route
+from chalicelib.backend import backend
+from chalicelib.errors import (
+    CoworkingError,
+    InternalError,
+    InvalidJsonError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    PayloadTooLargeError,
+    UnsupportedMediaTypeError,
+)
+from chalicelib.schemas import field_errors
+from chalicelib.times import now_ms
+
+MAX_BODY_BYTES = 64 * 1024
+PROBLEM = "application/problem+json"
+
+_log = logging.getLogger(__name__)
+_JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+
+def answer(route: Route, request: Request, path_parameters: Mapping[str, str]) -> Response:
+    """What a route answers to a request; every error comes out as a problem, none as an exception."""
+    try:
+        return _run(route, request, path_parameters)
+    except CoworkingError as error:
+        return problem(error)
+    except ValidationError as error:
+        return problem(InvalidRequestError(field_errors(error)))
+    except Exception:  # noqa: BLE001  # logged with its trace, which is none of the client's business
+        _log.exception("%s %s failed", route.method, route.path)
+        return problem(InternalError())
+
+
+def find_operation(route: Route) -> Operation:
+    """The view that a route names."""
+    module, name = route.view.split(".")
+    found: Operation = getattr(import_module(f"chalicelib.api.{module}"), name)
+    return found
+
+
+def problem(error: CoworkingError) -> Response:
+    """An error as RFC 9457 has it."""
+    headers = {"Content-Type": PROBLEM, "Cache-Control": "no-store"} | error.headers()
+    return Response(json.dumps(error.problem(), ensure_ascii=False), {**headers}, error.status)
+
+
+def shape(response: Response) -> Response:
+    """An answer of Chalice's own making (`{"Code", "Message"}`) as a problem; any other as it is."""
+    if response.status_code < 400 or response.headers.get("Content-Type") == PROBLEM:
+        return response
+    errors: dict[int, CoworkingError] = {405: MethodNotAllowedError(), 415: UnsupportedMediaTypeError()}
+    shaped = problem(errors.get(response.status_code, InternalError()))
+    return Response(shaped.body, response.headers | shaped.headers, shaped.status_code)
+
+
+def _run(route: Route, request: Request, path_parameters: Mapping[str, str]) -> Response:
+    found = find_operation(route)
+    call = Call(backend(), now_ms(), request.headers, request.context["path"], path_parameters)
+    if not route.is_open:
+        _ = call.user
+    arguments: dict[str, Any] = {}
+    if found.body:
+        arguments["body"] = found.body.model_validate(_read_json(request))
+    if found.query:
+        arguments["query"] = found.query.model_validate(_read_query(request))
+    return _respond(found, found.view(call, **arguments))
+
+
+def _read_json(request: Request) -> object:
+    body = cast(bytes, request.raw_body)
+    if len(body) > MAX_BODY_BYTES:
+        raise PayloadTooLargeError(f"A body has at most {MAX_BODY_BYTES} bytes")
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if body and kind != "application/json":
+        raise UnsupportedMediaTypeError
+    try:
+        return json.loads(body.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidJsonError from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _read_query(request: Request) -> dict[str, str]:
+    return dict(request.query_params or {})
+
+
+def _respond(found: Operation, result: object) -> Response:
+    if isinstance(result, Page):
+        return Response(result.text, {"Content-Type": result.content_type, **result.headers}, found.status)
+    body, headers = (result.body, result.headers) if isinstance(result, Reply) else (result, {})
+    return Response(_encode(body), {**_JSON, **headers}, found.status)
+
+
+def _encode(body: object) -> str:
+    if body is None:
+        return ""
+    if isinstance(body, BaseModel):
+        return body.model_dump_json()
+    return _any_json.dump_json(body).decode()
+
+
+_any_json: TypeAdapter[Any] = TypeAdapter(Any)

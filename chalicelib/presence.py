@@ -1,0 +1,98 @@
+"""Who is there: leases, connections that come and go, and telling the room.
+
+A membership holds a lease. It starts as an HTTP lease, renewed by calls in the room; the first `sync` or `ping`
+makes it a socket lease, renewed by `ping`, so that a client that dies unnoticed is gone in 90 s.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from chalicelib.backend import Backend
+from chalicelib.fanout import Close, Post
+from chalicelib.protocol import Bye, ByeData, PeerData, PeerLeft, PresenceChanged, PresenceChangedData, ServerFrame
+from chalicelib.records import Connection, LeaseKind, Participant
+from chalicelib.store import connections, participants
+from chalicelib.store.client import together
+from chalicelib.times import Moment, iso
+
+HTTP_LEASE_MS = 15 * 60_000
+SOCKET_LEASE_MS = 90_000
+GRACE_MS = 20_000
+RENEW_EVERY_MS = 60_000
+NEWBORN_MS = 10_000
+"""A connection this young may answer 410 because its own `$connect` is still under way."""
+
+_log = logging.getLogger(__name__)
+
+
+def lease_end(kind: LeaseKind, now: Moment) -> Moment:
+    """When a lease that is renewed now runs out."""
+    return now + (SOCKET_LEASE_MS if kind == "socket" else HTTP_LEASE_MS)
+
+
+def renew_by_call(member: Participant, now: Moment) -> None:
+    """Let an authenticated call keep the seat, writing once a minute at most; a socket lease needs its `ping`."""
+    if member.lease_kind == "http" and member.lease_expires_at < now + HTTP_LEASE_MS - RENEW_EVERY_MS:
+        participants.extend_lease(member, lease_end("http", now), now)
+
+
+def push(backend: Backend, roster: Sequence[Connection], frame: ServerFrame, now: Moment) -> None:
+    """Tell every connection of the roster; those that turn out to be gone are treated as disconnected.
+
+    A push that fails never fails what it tells of: that is stored already.
+    """
+    send(backend, [(connection, frame.encode()) for connection in roster], roster, now)
+
+
+def send(
+    backend: Backend, parcels: Sequence[tuple[Connection, bytes]], roster: Sequence[Connection], now: Moment
+) -> None:
+    """Give each connection its own bytes; `roster` is who is told of those that turn out to be gone."""
+    data = [Post(connection.endpoint, connection.connection_id, text) for connection, text in parcels]
+    try:
+        gone = set(backend.fanout.deliver(data).gone)
+    except Exception:  # noqa: BLE001  # logged; what it tells of is stored already
+        _log.exception("nothing could be delivered")
+        return
+    lost = [member for member, _ in parcels if member.connection_id in gone and now - member.connected_at >= NEWBORN_MS]
+    left = [connection for connection in roster if connection.connection_id not in gone]
+    for connection in lost:
+        lose(backend, connection, left, now)
+
+
+def lose(backend: Backend, connection: Connection, left: Sequence[Connection], now: Moment) -> None:
+    """A connection is gone: take it off the roster; was it the user's last, they are offline and have 20 s."""
+    room_id, user_id = connection.room_id, connection.user_id
+    _, was_last = together(
+        lambda: connections.remove(room_id, connection.connection_id),
+        lambda: participants.detach_last(room_id, user_id, connection.connection_id, now + GRACE_MS, now),
+    )
+    if not was_last:
+        participants.detach(room_id, user_id, connection.connection_id)
+        return
+    offline = PresenceChanged(
+        room_id=room_id, ts=iso(now), data=PresenceChangedData(user_id=user_id, is_online=False)
+    ).encode()
+    peer_left = PeerLeft(
+        room_id=room_id,
+        ts=iso(now),
+        sender=user_id,
+        connection=connection.connection_id,
+        data=PeerData(user_id=user_id),
+    ).encode()
+    others = [other for other in left if other.user_id != user_id]
+    send(backend, [(other, text) for other in others for text in (offline, peer_left)], others, now)
+
+
+def dismiss(backend: Backend, leaving: Sequence[Connection], farewell: ByeData, now: Moment) -> None:
+    """Say `bye` to connections, and when that is out, close them. Their records are the caller's affair."""
+    if not leaving:
+        return
+    texts = [
+        Post(c.endpoint, c.connection_id, Bye(room_id=c.room_id, ts=iso(now), data=farewell).encode()) for c in leaving
+    ]
+    try:
+        backend.fanout.deliver(texts)
+        backend.fanout.deliver([Close(c.endpoint, c.connection_id) for c in leaving])
+    except Exception:  # noqa: BLE001  # logged; what it tells of is stored already
+        _log.exception("connections could not be closed")

@@ -1,0 +1,1 @@
+"""The only code that touches DynamoDB: one module a table, and `membership` for what spans several."""

@@ -1,0 +1,85 @@
+"""Joining and leaving: what must change in several tables at once or not at all.
+
+The room's count, the participant and the system message go in one transaction, so that the count equals the
+members whatever is concurrent, and of two that end the same membership one wins and one message is written.
+"""
+
+from enum import Enum
+
+from pynamodb.exceptions import TransactWriteError
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.records import Message, Participant
+from chalicelib.store.client import is_refused
+from chalicelib.store.messages import row_of
+from chalicelib.store.tables import OCCUPIED, ParticipantRow, RoomRow, bound_connection
+
+# PynamoDB puts a transaction's items in the order checks, deletes, puts, updates (pynamodb#1284), and
+# DynamoDB's reasons come in the order of the items: participant, message, room.
+_PARTICIPANT = 0
+
+
+class Refusal(Enum):
+    """Why a seat was not taken."""
+
+    ALREADY_IN = "already_in"
+    NO_SEAT = "no_seat"
+
+
+def take_seat(participant: Participant, message: Message, retention_days: int) -> Refusal | None:
+    """Join: count the seat, write the participant and the announcement. 6 write units and those of the indexes.
+
+    `NO_SEAT` where the room is full, inactive or gone.
+    """
+    try:
+        with TransactWrite(connection=bound_connection()) as transaction:
+            transaction.save(_row_of(participant), ParticipantRow.user_id.does_not_exist())
+            transaction.save(row_of(message, retention_days))
+            transaction.update(
+                RoomRow(participant.room_id),
+                [RoomRow.participant_count.add(1), RoomRow.occupied.set(OCCUPIED)],
+                (RoomRow.status == "active") & (RoomRow.participant_count < RoomRow.max_participants),
+            )
+    except TransactWriteError as error:
+        if not is_refused(error):
+            raise
+        return Refusal.ALREADY_IN if error.cancellation_reasons[_PARTICIPANT] else Refusal.NO_SEAT
+    return None
+
+
+def give_up_seat(participant: Participant, message: Message | None, retention_days: int) -> bool:
+    """Leave, expire or be removed; False where the membership is no longer as it was read.
+
+    `message` is None where the log goes with the room.
+    """
+    condition = (ParticipantRow.joined_at == participant.joined_at) & (
+        ParticipantRow.lease_expires_at == participant.lease_expires_at
+    )
+    try:
+        with TransactWrite(connection=bound_connection()) as transaction:
+            transaction.delete(ParticipantRow(participant.room_id, participant.user_id), condition)
+            if message:
+                transaction.save(row_of(message, retention_days))
+            transaction.update(
+                RoomRow(participant.room_id), [RoomRow.participant_count.add(-1)], RoomRow.participant_count > 0
+            )
+    except TransactWriteError as error:
+        if not is_refused(error):
+            raise
+        return False
+    return True
+
+
+def _row_of(participant: Participant) -> ParticipantRow:
+    return ParticipantRow(
+        participant.room_id,
+        participant.user_id,
+        name=participant.name,
+        avatar=participant.avatar,
+        is_muted=participant.is_muted,
+        is_speaking=participant.is_speaking,
+        is_online=participant.is_online,
+        joined_at=participant.joined_at,
+        lease_expires_at=participant.lease_expires_at,
+        lease_kind=participant.lease_kind,
+    )
