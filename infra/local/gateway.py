@@ -21,6 +21,9 @@ from typing import Any
 import anyio
 import botocore.session
 import uvicorn
+from botocore.config import Config as ClientConfig
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError, ClientError
 from chalice.config import Config
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -84,7 +87,7 @@ class Server(uvicorn.Server):
 def build_gateway(functions: Functions, session: Any, options: Options, web: Path) -> Starlette:
     """Everything that answers on the port."""
     faults = Faults()
-    checker = SignatureChecker(session.get_credentials().get_frozen_credentials(), os.environ["AWS_DEFAULT_REGION"])
+    checker = SignatureChecker(find_credentials(session), os.environ["AWS_DEFAULT_REGION"])
     connections = Connections(checker, faults)
     sockets = SocketApi(functions, connections, faults, options)
     schedule = Schedule(functions, faults, options.sweep)
@@ -135,11 +138,25 @@ def load_functions(root: Path, options: Options) -> Functions:
     )
 
 
+def find_credentials(session: Any) -> ReadOnlyCredentials:
+    """The keys that the functions sign with."""
+    credentials = session.get_credentials()
+    if credentials is None:
+        sys.exit("error: There are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    keys: ReadOnlyCredentials = credentials.get_frozen_credentials()
+    return keys
+
+
 def prepare_data(session: Any, root: Path) -> None:
     """Create the tables that are missing, and the default rooms."""
-    client = session.create_client("dynamodb")
-    created = create_tables(client, os.environ["TABLE_PREFIX"])
-    client.close()
+    limits = ClientConfig(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2})
+    client = session.create_client("dynamodb", config=limits)
+    try:
+        created = create_tables(client, os.environ["TABLE_PREFIX"])
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"error: The tables can't be created on {client.meta.endpoint_url}: {error}")
+    finally:
+        client.close()
     if created:
         log.info("Created %d tables", len(created))
     if (root / "seed.py").exists():

@@ -55,9 +55,10 @@ class Child:
         return self.process.stdin.fileno()
 
     def wait_ready(self, patience: float | None = None) -> bool:
-        """Wait until the child says it is ready; false where it died before, or in `patience` seconds didn't."""
-        readable, _, _ = select.select([self._ready], [], [], patience)
-        return bool(readable and os.read(self._ready, 1))
+        """Wait, once, until the child says it is ready; false where it died, or took longer than `patience`."""
+        with os.fdopen(self._ready, "rb", buffering=0) as pipe:
+            readable, _, _ = select.select([pipe], [], [], patience)
+            return bool(readable and pipe.read(1))
 
     def stop(self, patience: float = 15.0) -> int:
         """End the child, at first politely, and return its exit code. Doing it twice is harmless."""
@@ -68,9 +69,6 @@ class Child:
         except subprocess.TimeoutExpired:
             self.kill()
             self.process.wait()
-        if self._ready >= 0:
-            os.close(self._ready)
-            self._ready = -1
         return self.process.returncode
 
     def kill(self) -> None:

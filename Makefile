@@ -1,0 +1,87 @@
+# `make` lists what there is. Everything it makes stays in .venv and in DATA_DIR.
+
+PORT ?= 8000
+DATA_DIR ?= .local
+COVERAGE ?= 95
+WORKERS ?= 2
+PYTHON ?=
+
+export PORT DATA_DIR
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip
+INSTALL := install -qq --disable-pip-version-check --no-compile
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run setup setup-dev test check format lint types clean
+
+help: ## list what there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+run: setup ## start everything on this machine (PORT=8000, DATA_DIR=.local); Ctrl-C stops it
+	@exec $(BIN)/python -m infra.local
+
+test: setup-dev ## run all tests, and see to it that they cover the code (COVERAGE=95)
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=$(COVERAGE)
+
+check: setup-dev ## everything that has to hold before a change goes in: format, lint, types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	@$(MAKE) --no-print-directory test
+
+format: setup-dev ## write the code in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## forget the data, the virtual environments and the caches
+	rm -rf $(VENV) .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The virtual environments. MiniStack pins botocore exactly, hence one of its own. Both are filled at the same time,
+# and left alone as long as their files of requirements stay as they are. pip comes first: it can't replace itself while
+# it is also filling the other one.
+
+setup:
+	@$(MAKE) --no-print-directory -j2 $(VENV)/local $(VENV)/engine/done
+
+setup-dev:
+	@$(MAKE) --no-print-directory -j2 $(VENV)/dev $(VENV)/engine/done
+
+$(VENV)/local: requirements-local.txt requirements.txt | $(VENV)/made
+	@echo "Installing the gateway"
+	@$(PIP) $(INSTALL) -r requirements-local.txt
+	@touch $@
+
+$(VENV)/dev: requirements-dev.txt requirements-local.txt requirements.txt | $(VENV)/made
+	@echo "Installing what the tests need"
+	@$(PIP) $(INSTALL) -r requirements-dev.txt
+	@touch $@ $(VENV)/local
+
+$(VENV)/engine/done: requirements-engine.txt | $(VENV)/made
+	@echo "Installing the database engine"
+	@$(BIN)/python -m venv --clear --without-pip $(VENV)/engine
+	@$(PIP) --python $(VENV)/engine/bin/python $(INSTALL) -r requirements-engine.txt
+	@touch $@
+
+# The first Python that fits, and can make virtual environments: Debian and Ubuntu pack that apart.
+FITS := import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+
+$(VENV)/made:
+	@for python in $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3); do \
+		if "$$python" -c '$(FITS)' 2> /dev/null; then \
+			echo "Making $(VENV) with $$("$$python" --version)"; \
+			"$$python" -m venv --clear $(VENV) && $(PIP) $(INSTALL) "$$(grep ^pip== requirements-local.txt)" && touch $@; \
+			exit; \
+		fi; \
+	done; \
+	echo "error: No Python 3.11 to 3.14 with venv found: install one (on Debian and Ubuntu with python3-venv)," \
+		"or say where it is with PYTHON=/path/to/python" >&2; \
+	exit 1
+
+# A Python that was removed or updated takes the environment with it.
+ifeq ($(wildcard $(BIN)/python),)
+.PHONY: $(VENV)/made
+endif

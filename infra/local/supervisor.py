@@ -1,0 +1,153 @@
+"""What `make run` is: starts the stack, reloads the gateway when the code changes, and stops everything in the end."""
+
+import os
+import queue
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local.pages import list_addresses
+from infra.local.process import Child, StackError
+from infra.local.stack import ROOT, Stack
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class Signalled:
+    """Somebody wants us to stop."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A child serves."""
+
+    child: Child
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A child is no more."""
+
+    child: Child
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Files of the code were written."""
+
+    names: tuple[str, ...]
+
+
+class Supervisor:
+    """Waits for one thing after the other to happen, and acts on it; everything else only reports to it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        # Unlike other queues, this one may be put to from a signal handler.
+        self._happened: queue.SimpleQueue[Signalled | Ready | Ended | Changed] = queue.SimpleQueue()
+        self._started = time.monotonic()
+        self._serving = False
+        self._served_before = False
+
+    def run(self) -> None:
+        """Run until told to stop.
+
+        Raises:
+            StackError: something that it can't go on without is missing, or ended.
+        """
+        for number in SIGNALS:
+            signal.signal(number, lambda *_: self._happened.put(Signalled()))
+        if "MAKELEVEL" in os.environ:
+            threading.Thread(target=self._report_orphaned, args=(os.getppid(),), daemon=True).start()
+        self._stack.open()
+        try:
+            if self._stack.engine is not None and self._stack.engine.child is not None:
+                self._watch(self._stack.engine.child)
+            self._start_gateway()
+            self._attend()
+        finally:
+            self._stack.close()
+
+    def _attend(self) -> None:
+        while True:
+            match self._happened.get():
+                case Signalled():
+                    say("Stopping; the data is kept")
+                    return
+                case Ready(child) if child is self._stack.gateway:
+                    self._announce()
+                case Ended(child):
+                    self._note_end(child)
+                case Changed(names):
+                    say(f"Reloading: {', '.join(names)} changed")
+                    self._stack.stop_gateway()
+                    self._start_gateway()
+
+    def _start_gateway(self) -> None:
+        self._started = time.monotonic()
+        self._serving = False
+        gateway = self._stack.start_gateway()
+        threading.Thread(target=self._report_ready, args=(gateway,), daemon=True).start()
+        self._watch(gateway)
+
+    def _report_ready(self, gateway: Child) -> None:
+        if gateway.wait_ready():
+            self._happened.put(Ready(gateway))
+
+    def _watch(self, child: Child) -> None:
+        def report_end() -> None:
+            child.process.wait()
+            self._happened.put(Ended(child))
+
+        threading.Thread(target=report_end, daemon=True).start()
+
+    def _announce(self) -> None:
+        self._serving = True
+        seconds = time.monotonic() - self._started
+        if self._served_before:
+            say(f"Reloaded in {seconds:.1f} s")
+            return
+        self._served_before = True
+        say(f"Coworking Rooms is running\n\n{list_addresses(self._stack.port)}\n  Ctrl-C stops it")
+        threading.Thread(target=self._report_changes, args=(False,), daemon=True).start()
+        threading.Thread(target=self._report_changes, args=(True,), daemon=True).start()
+
+    def _note_end(self, child: Child) -> None:
+        """Raises:
+        StackError: it was a child that nobody told to end.
+        """
+        engine = self._stack.engine
+        if engine is not None and child is engine.child:
+            raise StackError(engine.epitaph("ended"))
+        if child is not self._stack.gateway:
+            return  # an earlier one, which we stopped ourselves
+        if self._serving:
+            raise StackError(f"The gateway ended by itself (exit code {child.process.returncode}): start again")
+        if not self._served_before:
+            raise StackError("The gateway could not start, for the reason above: mend that, and start again")
+        self._stack.stop_gateway()
+        say("The code can't be loaded, for the reason above: waiting for the next change")
+
+    def _report_orphaned(self, parent: int) -> None:
+        """A `make run` that was killed can't tell us; no event says so, hence the look once a second."""
+        while os.getppid() == parent:
+            time.sleep(1)
+        self._happened.put(Signalled())
+
+    def _report_changes(self, packages: bool) -> None:
+        from watchfiles import PythonFilter, watch  # not needed before everything runs
+
+        # Files in the root one by one, lest all of .venv is watched.
+        watched = [path for path in (ROOT / "chalicelib", ROOT / "infra" / "local") if packages] or [ROOT]
+        names = PythonFilter()
+        for changes in watch(*watched, watch_filter=names, recursive=packages, raise_interrupt=False):
+            paths = {Path(name).relative_to(ROOT) for _, name in changes}
+            self._happened.put(Changed(tuple(sorted(map(str, paths)))))
+
+
+def say(text: str) -> None:
+    """Tell the user something."""
+    print(text, flush=True)
