@@ -7,6 +7,7 @@ makes it a socket lease, renewed by `ping`, so that a client that dies unnoticed
 import logging
 from collections.abc import Sequence
 
+from chalicelib import telemetry
 from chalicelib.backend import Backend
 from chalicelib.fanout import Close, Post
 from chalicelib.protocol import Bye, ByeData, PeerData, PeerLeft, PresenceChanged, PresenceChangedData, ServerFrame
@@ -50,10 +51,12 @@ def send(
     """Give each connection its own bytes; `roster` is who is told of those that turn out to be gone."""
     data = [Post(connection.endpoint, connection.connection_id, text) for connection, text in parcels]
     try:
-        gone = set(backend.fanout.deliver(data).gone)
+        report = backend.fanout.deliver(data)
     except Exception:  # noqa: BLE001  # logged; what it tells of is stored already
         _log.exception("nothing could be delivered")
         return
+    telemetry.current().count_delivery(report.sent, len(report.gone), len(report.failed), report.seconds)
+    gone = set(report.gone)
     lost = [member for member, _ in parcels if member.connection_id in gone and now - member.connected_at >= NEWBORN_MS]
     left = [connection for connection in roster if connection.connection_id not in gone]
     for connection in lost:

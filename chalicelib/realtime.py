@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from chalicelib import chat, presence, recovery, seats, voice
+from chalicelib import chat, presence, recovery, seats, telemetry, voice
 from chalicelib.backend import Backend
 from chalicelib.errors import (
     CoworkingError,
@@ -55,7 +55,7 @@ from chalicelib.protocol import (
     read,
 )
 from chalicelib.records import Connection
-from chalicelib.schemas import RoomDetail, RoomMessage, field_errors, is_uuid
+from chalicelib.schemas import ParticipantView, RoomDetail, RoomMessage, field_errors, is_uuid
 from chalicelib.sockets import memory
 from chalicelib.store import connections, messages, participants, rooms
 from chalicelib.store.client import together
@@ -66,6 +66,10 @@ F = TypeVar("F", bound=ClientFrame)
 ROTATE_AFTER_MS = 105 * 60_000
 LOOK_EVERY_MS = 15_000
 MAX_RELAYED_BYTES = 32_768
+MAX_SNAPSHOT_BYTES = 128_000
+"""API Gateway posts 131,072 bytes at most."""
+LONG_AVATAR = 400
+"""In characters: a full room of addresses as long as they may be would fill the frame."""
 SIGNALS = frozenset({"offer", "answer", "ice-candidate"})
 _TOO_FAST = ByeData(code="rate_limited", reason="Too many frames", action="reconnect")
 
@@ -130,7 +134,10 @@ def receive(backend: Backend, sender: Sender, text: str, now: Moment) -> None:
         raw = parse(text)
         _check_rate(backend, sender, raw["type"], now)
         frame = read(raw)
+        telemetry.current().note(frame=frame.type if frame.type in HANDLERS else "relayed", ref=frame.id)
         me = identify(sender.connection_id, raw)
+        telemetry.current().note_user(me.user_id)
+        telemetry.current().note(room_id=me.room_id)
         HANDLERS.get(frame.type, relay)(Exchange(backend, me, raw, frame, now))
     except CoworkingError as error:
         refuse(backend, sender, raw, error, now)
@@ -203,8 +210,32 @@ def sync(exchange: Exchange[Sync]) -> None:
         recovered=missed.recovered and not gap,
         last_seq=missed.last_seq,
     )
-    exchange.answer(Snapshot(room_id=me.room_id, ts=iso(now), ref=exchange.frame.id, data=data))
+    exchange.answer(fit(Snapshot(room_id=me.room_id, ts=iso(now), ref=exchange.frame.id, data=data)))
     _announce(exchange)
+
+
+def fit(snapshot: Snapshot) -> Snapshot:
+    """The snapshot as API Gateway carries it: of messages too many for one frame only the newest, and it says so."""
+    data = snapshot.data
+    room_bytes = len(snapshot.model_copy(update={"data": data.model_copy(update={"messages": []})}).encode())
+    if room_bytes > MAX_SNAPSHOT_BYTES // 2:
+        seated = [_without_long_avatar(participant) for participant in data.room.participants]
+        data = data.model_copy(update={"room": data.room.model_copy(update={"participants": seated})})
+        room_bytes = MAX_SNAPSHOT_BYTES // 2
+    left = MAX_SNAPSHOT_BYTES - room_bytes
+    kept: list[RoomMessage] = []
+    for shown in reversed(data.messages):
+        left -= len(shown.model_dump_json().encode()) + 1
+        if left < 0:
+            break
+        kept.insert(0, shown)
+    recovered = data.recovered and len(kept) == len(data.messages)
+    return snapshot.model_copy(update={"data": data.model_copy(update={"messages": kept, "recovered": recovered})})
+
+
+def _without_long_avatar(participant: ParticipantView) -> ParticipantView:
+    is_long = participant.avatar is not None and len(participant.avatar) > LONG_AVATAR
+    return participant.model_copy(update={"avatar": None}) if is_long else participant
 
 
 def ping(exchange: Exchange[Ping]) -> None:
@@ -325,6 +356,7 @@ def _check_rate(backend: Backend, sender: Sender, kind: str, now: Moment) -> Non
 
 def refuse(backend: Backend, sender: Sender, raw: Frame, error: CoworkingError, now: Moment) -> None:
     """Tell the sender what was wrong; `ref` names the frame where it has a name that is one."""
+    telemetry.current().note(error=error.code)
     me = _place_of(sender, now)
     name = raw.get("id")
     frame = Error(

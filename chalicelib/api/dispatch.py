@@ -9,6 +9,7 @@ from typing import Any, cast
 from chalice.app import Request, Response
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from chalicelib import telemetry
 from chalicelib.api.operation import Call, Operation, Page, Reply
 from chalicelib.api.routes import Route
 from chalicelib.backend import backend
@@ -33,6 +34,14 @@ _JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 def answer(route: Route, request: Request, path_parameters: Mapping[str, str]) -> Response:
     """What a route answers to a request; every error comes out as a problem, none as an exception."""
+    with telemetry.observe("http", route=f"{route.method} {route.path}", **path_parameters) as observation:
+        observation.note(request_id=request.context.get("requestId"))
+        response = _answer(route, request, path_parameters)
+        observation.note(status=response.status_code)
+        return response
+
+
+def _answer(route: Route, request: Request, path_parameters: Mapping[str, str]) -> Response:
     try:
         return _run(route, request, path_parameters)
     except CoworkingError as error:
@@ -68,9 +77,9 @@ def shape(response: Response) -> Response:
 
 def _run(route: Route, request: Request, path_parameters: Mapping[str, str]) -> Response:
     found = find_operation(route)
-    call = Call(backend(), now_ms(), request.headers, request.context["path"], path_parameters)
+    call = Call(backend(), now_ms(), request.headers, request.context["path"], route.path, path_parameters)
     if not route.is_open:
-        _ = call.user
+        telemetry.current().note_user(call.user.id)
     arguments: dict[str, Any] = {}
     if found.body:
         arguments["body"] = found.body.model_validate(_read_json(request))

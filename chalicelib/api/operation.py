@@ -18,7 +18,6 @@ from chalicelib.times import Moment
 
 T = TypeVar("T")
 MAX_CLIENT_KEY = 64
-STAGE_PATH = "/api"
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,7 @@ class Call:
     now: Moment
     headers: Mapping[str, str]
     path: str
+    route_path: str
     path_parameters: Mapping[str, str]
 
     @cached_property
@@ -53,17 +53,12 @@ class Call:
             raise RoomNotFoundError from None
 
     @property
-    def url(self) -> str:
-        """The address that was called, less the query."""
-        if self.backend.settings.public_url:
-            return self.backend.settings.public_url + self.path.removeprefix(STAGE_PATH)
-        scheme = self.headers.get("x-forwarded-proto", "http")
-        return f"{scheme}://{self.headers.get('host', 'localhost')}{self.path}"
-
-    @property
     def base_url(self) -> str:
-        """The address of the API: what every path is relative to."""
-        return self.url.partition(STAGE_PATH)[0] + STAGE_PATH
+        """The address of the API, as the caller sees it: what every path is relative to."""
+        if self.backend.settings.public_url:
+            return self.backend.settings.public_url
+        stage = self.path.rstrip("/").rsplit("/", self.route_path.count("/"))[0]
+        return f"{self.headers.get('x-forwarded-proto', 'http')}://{self.headers.get('host', 'localhost')}{stage}"
 
     @property
     def client_key(self) -> str | None:

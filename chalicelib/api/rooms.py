@@ -37,5 +37,5 @@ def delete(call: Call) -> Success:
 
 
 def _next_link(call: Call, limit: int, cursor: str) -> dict[str, str]:
-    target = f"{call.url}?{urlencode({'limit': limit, 'cursor': cursor})}"
+    target = f"{call.base_url}{call.route_path}?{urlencode({'limit': limit, 'cursor': cursor})}"
     return {"Link": f'<{target}>; rel="next"'}

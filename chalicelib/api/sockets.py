@@ -3,15 +3,17 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from chalice.app import Response
 
-from chalicelib import auth, realtime, sockets, tickets
+from chalicelib import auth, realtime, sockets, telemetry, tickets
 from chalicelib.backend import Backend, backend
 from chalicelib.errors import CoworkingError, InvalidFrameError, RoomNotFoundError, UnauthorizedError
 from chalicelib.schemas import is_uuid
 from chalicelib.sockets import Admission
+from chalicelib.telemetry import Observation
 from chalicelib.times import Moment, now_ms
 
 SUBPROTOCOL = "coworking.v1"
@@ -24,8 +26,10 @@ def connect(event: Event) -> Response:
     context, now, composed = event["requestContext"], now_ms(), backend()
     offered = _offered_subprotocols(event)
     try:
-        admission = admit(composed, event.get("queryStringParameters") or {}, offered, now)
-        sockets.connect(composed, admission, context["connectionId"], _endpoint(composed, context), now)
+        with _observe("connect", context) as observation:
+            admission = admit(composed, event.get("queryStringParameters") or {}, offered, now)
+            observation.note_user(admission.user_id)
+            sockets.connect(composed, admission, context["connectionId"], _endpoint(composed, context), now)
     except CoworkingError as error:
         headers = {"Content-Type": "application/problem+json", **error.headers()}
         return Response(json.dumps(error.problem(), ensure_ascii=False), {**headers}, error.status)
@@ -36,15 +40,18 @@ def receive(event: Event) -> None:
     """`$default`."""
     context, now, composed = event["requestContext"], now_ms(), backend()
     sender = realtime.Sender(context["connectionId"], _endpoint(composed, context))
-    if event.get("isBase64Encoded"):
-        realtime.refuse(composed, sender, {}, InvalidFrameError("A frame is a text message"), now)
-    else:
-        realtime.receive(composed, sender, str(event.get("body") or ""), now)
+    with _observe("frame", context):
+        if event.get("isBase64Encoded"):
+            realtime.refuse(composed, sender, {}, InvalidFrameError("A frame is a text message"), now)
+        else:
+            realtime.receive(composed, sender, str(event.get("body") or ""), now)
 
 
 def disconnect(event: Event) -> None:
     """`$disconnect`."""
-    sockets.disconnect(backend(), event["requestContext"]["connectionId"], now_ms())
+    context = event["requestContext"]
+    with _observe("disconnect", context):
+        sockets.disconnect(backend(), context["connectionId"], now_ms())
 
 
 def admit(composed: Backend, query: Mapping[str, str], offered: list[str], now: Moment) -> Admission:
@@ -66,6 +73,10 @@ def admit(composed: Backend, query: Mapping[str, str], offered: list[str], now: 
     if not is_uuid(room_id):
         raise RoomNotFoundError
     return Admission(user.id, room_id)
+
+
+def _observe(kind: str, context: Mapping[str, Any]) -> AbstractContextManager[Observation]:
+    return telemetry.observe(kind, connection_id=context["connectionId"], request_id=context.get("requestId"))
 
 
 def _offered_subprotocols(event: Event) -> list[str]:

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from typing import Any, TypeVar, overload
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -17,6 +18,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
+from chalicelib import telemetry
 from chalicelib.errors import UnavailableError
 
 A = TypeVar("A")
@@ -28,6 +30,7 @@ DEADLINE_SECONDS = 8.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 _POOL_SIZE = 32
+_READS = {"GetItem", "Query", "BatchGetItem", "TransactGetItems"}
 _TRANSIENT = {
     "InternalServerError",
     "LimitExceededException",
@@ -79,7 +82,7 @@ class RetryingConnection(Connection):
         longest = _FIRST_PAUSE_SECONDS
         while True:
             try:
-                return dict(super()._make_api_call(operation_name, operation_kwargs))
+                return self._counted(operation_name, super()._make_api_call(operation_name, operation_kwargs))
             except (ClientError, BotoCoreError) as error:
                 if not is_transient(error):
                     raise
@@ -88,6 +91,13 @@ class RetryingConnection(Connection):
                     raise UnavailableError from error
                 self.sleep(pause)
                 longest = min(longest * 2, _LONGEST_PAUSE_SECONDS)
+
+    def _counted(self, operation_name: str, answer: dict[str, Any]) -> dict[str, Any]:
+        consumed = answer.get("ConsumedCapacity") or []
+        units = sum(one.get("CapacityUnits", 0.0) for one in (consumed if isinstance(consumed, list) else [consumed]))
+        reads = operation_name in _READS
+        telemetry.current().count_request(units if reads else 0.0, 0.0 if reads else units)
+        return answer
 
 
 def is_transient(error: ClientError | BotoCoreError) -> bool:
@@ -128,7 +138,7 @@ def together(*calls: Callable[[], Any]) -> tuple[Any, ...]:
 
     What is called here must not call `together` itself: the threads are shared, and could all be waiting.
     """
-    others = [_pool.submit(call) for call in calls[1:]]
+    others = [_pool.submit(copy_context().run, call) for call in calls[1:]]
     try:
         return (calls[0](), *(other.result() for other in others))
     finally:
