@@ -216,21 +216,22 @@ def sync(exchange: Exchange[Sync]) -> None:
 
 def fit(snapshot: Snapshot) -> Snapshot:
     """The snapshot as API Gateway carries it: of messages too many for one frame only the newest, and it says so."""
-    data = snapshot.data
-    room_bytes = len(snapshot.model_copy(update={"data": data.model_copy(update={"messages": []})}).encode())
-    if room_bytes > MAX_SNAPSHOT_BYTES // 2:
-        seated = [_without_long_avatar(participant) for participant in data.room.participants]
-        data = data.model_copy(update={"room": data.room.model_copy(update={"participants": seated})})
-        room_bytes = MAX_SNAPSHOT_BYTES // 2
-    left = MAX_SNAPSHOT_BYTES - room_bytes
+    bare = _with(snapshot, messages=[])
+    if len(bare.encode()) > MAX_SNAPSHOT_BYTES // 2:
+        seated = [_without_long_avatar(participant) for participant in snapshot.data.room.participants]
+        bare = _with(bare, room=snapshot.data.room.model_copy(update={"participants": seated}))
+    left = MAX_SNAPSHOT_BYTES - len(bare.encode())
     kept: list[RoomMessage] = []
-    for shown in reversed(data.messages):
+    for shown in reversed(snapshot.data.messages):
         left -= len(shown.model_dump_json().encode()) + 1
         if left < 0:
-            break
-        kept.insert(0, shown)
-    recovered = data.recovered and len(kept) == len(data.messages)
-    return snapshot.model_copy(update={"data": data.model_copy(update={"messages": kept, "recovered": recovered})})
+            return _with(bare, messages=kept[::-1], recovered=False)
+        kept.append(shown)
+    return _with(bare, messages=kept[::-1])
+
+
+def _with(snapshot: Snapshot, **changes: object) -> Snapshot:
+    return snapshot.model_copy(update={"data": snapshot.data.model_copy(update=changes)})
 
 
 def _without_long_avatar(participant: ParticipantView) -> ParticipantView:
