@@ -30,7 +30,7 @@ check: setup-dev ## everything that has to hold before a change goes in: format,
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	@$(MAKE) --no-print-directory test
+	@$(MAKE) -s test
 
 format: setup-dev ## write the code in the project's format
 	$(BIN)/ruff format .
@@ -45,10 +45,10 @@ clean: ## forget the data, the virtual environments and the caches
 # it is also filling the other one.
 
 setup:
-	@$(MAKE) --no-print-directory -j2 $(VENV)/local $(VENV)/engine/done
+	@$(MAKE) -s -j2 $(VENV)/local $(VENV)/engine/done
 
 setup-dev:
-	@$(MAKE) --no-print-directory -j2 $(VENV)/dev $(VENV)/engine/done
+	@$(MAKE) -s -j2 $(VENV)/dev $(VENV)/engine/done
 
 $(VENV)/local: requirements-local.txt requirements.txt | $(VENV)/made
 	@echo "Installing the gateway"

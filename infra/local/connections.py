@@ -102,7 +102,6 @@ class Connections:
         self._open: dict[str, Connection] = {}
         self._checker = checker
         self._faults = faults
-        self._late = set[object]()
 
     def add(self, connection: Connection) -> None:
         """Make a connection reachable."""
@@ -121,7 +120,7 @@ class Connections:
         if body is None:
             return _error(413)
         try:
-            self._checker.check(request.method, raw_url(request), request.headers, body)
+            self._checker.check(request.method, raw_url(request), request.headers, body, datetime.now(UTC))
         except SignatureError as error:
             return refuse(403, str(error), error.kind)
         if request.method == "POST" and (status := self._faults.pick_post_status()):

@@ -39,9 +39,10 @@ class Faults:
     """The plan in force, and the dice."""
 
     def __init__(self) -> None:
-        self._follow(FaultPlan())
+        self.follow(FaultPlan())
 
-    def _follow(self, plan: FaultPlan) -> None:
+    def follow(self, plan: FaultPlan) -> None:
+        """Do as the plan says from now on."""
         self.plan = plan
         self._random = random.Random(plan.seed)
 
@@ -74,7 +75,9 @@ class Faults:
     async def plan_faults(self, request: Request) -> Response:
         """`PUT /dev/faults`: replaces the plan, and starts its dice anew."""
         try:
-            self._follow(FaultPlan.model_validate_json(await request.body()))
+            self.follow(FaultPlan.model_validate_json(await request.body()))
         except ValidationError as error:
-            return JSONResponse({"errors": error.errors(include_url=False, include_context=False)}, 422)
+            return JSONResponse(
+                {"errors": error.errors(include_url=False, include_context=False, include_input=False)}, 422
+            )
         return await self.show(request)

@@ -22,7 +22,7 @@ import anyio
 import botocore.session
 import uvicorn
 from botocore.config import Config as ClientConfig
-from botocore.credentials import ReadOnlyCredentials
+from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 from chalice.config import Config
 from starlette.applications import Starlette
@@ -138,13 +138,13 @@ def load_functions(root: Path, options: Options) -> Functions:
     )
 
 
-def find_credentials(session: Any) -> ReadOnlyCredentials:
+def find_credentials(session: Any) -> Credentials:
     """The keys that the functions sign with."""
     credentials = session.get_credentials()
     if credentials is None:
         sys.exit("error: There are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    keys: ReadOnlyCredentials = credentials.get_frozen_credentials()
-    return keys
+    found: Credentials = credentials
+    return found
 
 
 def prepare_data(session: Any, root: Path) -> None:

@@ -37,7 +37,9 @@ class Identity:
         try:
             wanted = TokenRequest.model_validate_json(await request.body())
         except ValidationError as error:
-            return JSONResponse({"errors": error.errors(include_url=False, include_context=False)}, 422)
+            return JSONResponse(
+                {"errors": error.errors(include_url=False, include_context=False, include_input=False)}, 422
+            )
         now = datetime.now(UTC)
         expires_at = now + LIFETIME
         token = jwt.encode(self.claims(wanted) | {"iat": now, "exp": expires_at}, self._secret, "HS256")

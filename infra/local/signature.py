@@ -3,16 +3,20 @@
 import hmac
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import ReadOnlyCredentials
+from botocore.credentials import Credentials, ReadOnlyCredentials
 
 SERVICE = "execute-api"
 AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/]+)/(?P<date>\d{8})/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request,"
     r" ?SignedHeaders=(?P<headers>[a-z0-9;-]+), ?Signature=(?P<signature>[0-9a-f]{64})"
 )
+
+
+SKEW = timedelta(minutes=5)
 
 
 class SignatureError(Exception):
@@ -24,14 +28,13 @@ class SignatureError(Exception):
 
 
 class SignatureChecker:
-    """Knows the one pair of keys that the local functions sign with."""
+    """Knows the one pair of keys that the local functions sign with, which can be renewed while they run."""
 
-    def __init__(self, credentials: ReadOnlyCredentials, region: str) -> None:
+    def __init__(self, credentials: Credentials, region: str) -> None:
         self._credentials = credentials
         self._region = region
-        self._signer = SigV4Auth(credentials, SERVICE, region)
 
-    def check(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
+    def check(self, method: str, url: str, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
         """Raises:
         SignatureError: the request isn't signed, or not by these keys, for this region, or as it arrived.
         """
@@ -41,16 +44,29 @@ class SignatureChecker:
         names = match["headers"].split(";") if match else []
         if match is None or "host" not in names or not {"x-amz-date", *names} <= set(headers):
             raise SignatureError("IncompleteSignatureException", "The Authorization header is not a whole SigV4 one")
+        if abs(now - read_time(headers["x-amz-date"])) > SKEW:
+            raise SignatureError("InvalidSignatureException", "Signature expired, or from the future")
+        keys = self._credentials.get_frozen_credentials()
         scope = (match["key"], match["date"], match["region"], match["service"])
-        expected = (self._credentials.access_key, headers["x-amz-date"][:8], self._region, SERVICE)
+        expected = (keys.access_key, headers["x-amz-date"][:8], self._region, SERVICE)
         if scope != expected:
             raise SignatureError("InvalidSignatureException", "Credential is for another key, day, region or service")
         request = AWSRequest(method, url, {name: headers[name] for name in names}, body)
-        if not hmac.compare_digest(self._sign(request, headers["x-amz-date"]), match["signature"]):
+        request.context["timestamp"] = headers["x-amz-date"]
+        if not hmac.compare_digest(sign(request, keys, self._region), match["signature"]):
             raise SignatureError("InvalidSignatureException", "The signature is not the one of this request")
 
-    def _sign(self, request: AWSRequest, timestamp: str) -> str:
-        request.context["timestamp"] = timestamp
-        text = self._signer.string_to_sign(request, self._signer.canonical_request(request))
-        signature: str = self._signer.signature(text, request)
-        return signature
+
+def sign(request: AWSRequest, keys: ReadOnlyCredentials, region: str) -> str:
+    """The signature that a request with these headers ought to have."""
+    signer = SigV4Auth(keys, SERVICE, region)
+    signature: str = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+    return signature
+
+
+def read_time(text: str) -> datetime:
+    """The time in an `X-Amz-Date` header; long ago where it is none."""
+    try:
+        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)

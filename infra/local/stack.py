@@ -21,6 +21,7 @@ from typing import IO, Any, Self
 
 from infra.local.engine import Engine
 from infra.local.environment import build_environment
+from infra.local.options import CONNECTIONS_PATH
 from infra.local.process import Child, StackError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -175,6 +176,11 @@ class LocalStack:
     def socket_url(self) -> str:
         """The WebSocket API, to which a query is added."""
         return f"ws://127.0.0.1:{self._stack.port}/ws"
+
+    @property
+    def connections_url(self) -> str:
+        """The `@connections` API."""
+        return self.url + CONNECTIONS_PATH
 
     @property
     def engine(self) -> Engine:

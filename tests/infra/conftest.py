@@ -1,0 +1,97 @@
+"""The local stack around an app that shows what the gateway does to it."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import httpx
+import pytest
+from botocore.config import Config
+from websockets.sync.client import ClientConnection, connect
+
+from infra.local.engine import CREDENTIALS, REGION
+from infra.local.stack import LocalStack
+
+PLATFORM_APP = Path(__file__).parent / "platform_app"
+
+
+class Platform:
+    """A running stack, and short ways to use it."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self.stack = stack
+        self.http = httpx.Client(base_url=stack.api, timeout=30)
+
+    def events(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """What the app was given, oldest first."""
+        events: list[dict[str, Any]] = self.http.get("/events").json()
+        return [event for event in events if kind in (None, event.get("requestContext", {}).get("eventType"))]
+
+    def wait_for(self, matches: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first event that matches, once the app has been given it."""
+        for _ in range(2000):
+            if found := [event for event in self.events() if matches(event)]:
+                return found[0]
+        raise AssertionError("the event never came")
+
+    def wait_for_end(self, connection_id: str) -> dict[str, Any]:
+        """The `$disconnect` of a connection."""
+
+        def matches(event: dict[str, Any]) -> bool:
+            context = event.get("requestContext", {})
+            return bool(context.get("eventType") == "DISCONNECT" and context["connectionId"] == connection_id)
+
+        return self.wait_for(matches)
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The platform with its real limits."""
+    with LocalStack(data_dir=tmp_path_factory.mktemp("platform"), root=PLATFORM_APP) as stack:
+        running = Platform(stack)
+        with running.http:
+            yield running
+
+
+@pytest.fixture
+def hasty(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Platform]:
+    """The platform with limits as the test sets them: `@pytest.mark.parametrize("hasty", [{...}], indirect=True)`."""
+    data_dir = tmp_path_factory.mktemp("hasty")
+    with LocalStack(data_dir=data_dir, root=PLATFORM_APP, environment=request.param) as stack:
+        running = Platform(stack)
+        with running.http:
+            yield running
+
+
+@pytest.fixture
+def open_socket(platform: Platform) -> Iterator[Callable[..., ClientConnection]]:
+    """Opens WebSockets that are closed when the test is over."""
+    with ExitStack() as opened:
+        yield lambda path="/ws", **options: opened.enter_context(
+            connect(platform.stack.url.replace("http", "ws") + path, **options)
+        )
+
+
+@pytest.fixture
+def management(platform: Platform) -> Iterator[Any]:
+    """A client of the `@connections` API, as AWS has it, that never tries again."""
+    session = botocore.session.Session()
+    session.set_credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
+    client = session.create_client(
+        "apigatewaymanagementapi",
+        region_name=REGION,
+        endpoint_url=platform.stack.connections_url,
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    yield client
+    client.close()
+
+
+def learn_id(socket: ClientConnection) -> str:
+    """The connection id of a socket, which the app tells it."""
+    socket.send("who am I")
+    connection_id: str = json.loads(socket.recv(timeout=20))["id"]
+    return connection_id

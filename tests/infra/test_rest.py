@@ -1,0 +1,139 @@
+"""What a function behind REST sees of a request, and a client of an answer."""
+
+import base64
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from infra.local.functions import FunctionError
+from infra.local.options import HTTP_BODY_BYTES
+from infra.local.rest import build_response, encode_body
+from tests.infra.conftest import Platform
+
+
+def test_the_event_is_that_of_a_proxy_integration(platform: Platform) -> None:
+    answer = platform.http.post(
+        "/echo/a%20b%2Fc?x=1&x=2&empty=", content="héllo", headers={"Host": "rooms.test:81", "User-Agent": "me"}
+    ).json()
+    context = answer["context"]
+    assert answer["name"] == "a b/c"
+    assert answer["body"] == "héllo"
+    assert answer["query"] == {"x": ["1", "2"], "empty": [""]}
+    assert answer["headers"]["host"] == "rooms.test:81"
+    assert context["resourcePath"] == "/echo/{name}"
+    assert context["path"].startswith("/api/echo/")
+    assert context["stage"] == "api"
+    assert context["domainName"] == "rooms.test"
+    assert context["identity"] == {"sourceIp": "127.0.0.1", "userAgent": "me"}
+    assert context["requestId"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/nowhere"),
+        ("GET", "/echo"),
+        ("GET", "/echo//"),
+        ("DELETE", "/echo/a"),
+        ("HEAD", "/echo/a"),
+        ("OPTIONS", "/events"),
+        ("GET", ""),
+    ],
+)
+def test_what_has_no_route_is_forbidden_as_on_aws(platform: Platform, method: str, path: str) -> None:
+    answer = platform.http.request(method, path, headers={"Authorization": "Bearer x"})
+    assert answer.status_code == 403
+    assert answer.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
+    if method != "HEAD":
+        assert answer.json() == {"message": "Missing Authentication Token"}
+
+
+def test_a_preflight_is_answered_without_the_app(platform: Platform) -> None:
+    answer = platform.http.options("/echo/a", headers={"Origin": "http://there.test"})
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert set(answer.headers["access-control-allow-methods"].split(",")) == {"GET", "POST", "OPTIONS"}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_over_ten_megabytes_is_refused(platform: Platform, chunked: bool) -> None:
+    body = b"x" * (HTTP_BODY_BYTES + 1)
+    answer = platform.http.post("/echo/a", content=iter([body]) if chunked else body)
+    assert answer.status_code == 413
+    assert answer.json() == {"message": "HTTP content length exceeded 10485760 bytes."}
+
+
+def test_a_body_of_ten_megabytes_arrives(platform: Platform) -> None:
+    answer = platform.http.post("/echo/a", content=b"x" * HTTP_BODY_BYTES)
+    assert len(answer.json()["body"]) == HTTP_BODY_BYTES
+
+
+def test_a_malformed_result_is_a_bad_gateway(platform: Platform) -> None:
+    answer = platform.http.get("/malformed")
+    assert (answer.status_code, answer.json()) == (502, {"message": "Internal server error"})
+
+
+@pytest.mark.parametrize("hasty", [{"LOCAL_TIMEOUT_SECONDS": "0.2"}], indirect=True)
+def test_a_function_that_takes_too_long_is_a_gateway_timeout(hasty: Platform) -> None:
+    answer = hasty.http.get("/hold/slow")
+    assert (answer.status_code, answer.json()) == (504, {"message": "Endpoint request timed out"})
+    assert hasty.http.get("/release/slow").status_code == 200
+
+
+def test_requests_run_side_by_side_and_keep_apart(platform: Platform) -> None:
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(platform.http.get, "/meet/first")
+        assert platform.http.get("/meet/second").json()["name"] == "second"
+        assert first.result().json() == {"name": "first", "function": "api_handler"}
+
+
+@pytest.mark.parametrize(("size", "encoding"), [(1023, None), (1024, "gzip")])
+def test_answers_are_compressed_from_the_configured_size_on(platform: Platform, size: int, encoding: str) -> None:
+    answer = platform.http.get(f"/size/{size}")
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.text == "x" * size
+
+
+def test_who_takes_no_compression_gets_none(platform: Platform) -> None:
+    answer = platform.http.get("/size/5000", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in answer.headers
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+def test_localhost_answers_whatever_it_resolves_to(platform: Platform, host: str) -> None:
+    assert httpx.get(platform.stack.api.replace("127.0.0.1", host) + "/echo/a").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "binary", "event"),
+    [
+        (b"", False, {"body": None, "isBase64Encoded": False}),
+        ("é".encode(), False, {"body": "é", "isBase64Encoded": False}),
+        (b"\xff\x00", False, {"body": base64.b64encode(b"\xff\x00").decode(), "isBase64Encoded": True}),
+        (b"text", True, {"body": base64.b64encode(b"text").decode(), "isBase64Encoded": True}),
+    ],
+)
+def test_a_body_is_text_where_it_can_be(body: bytes, binary: bool, event: dict[str, object]) -> None:
+    assert encode_body(body, binary=binary) == event
+
+
+def test_headers_of_both_kinds_reach_the_client() -> None:
+    result = {
+        "statusCode": 201,
+        "headers": {"X-One": "1"},
+        "multiValueHeaders": {"Set-Cookie": ["a=1", "b=2"]},
+        "body": base64.b64encode(b"\x00").decode(),
+        "isBase64Encoded": True,
+    }
+    response = build_response(result)
+    assert (response.status_code, response.body) == (201, b"\x00")
+    assert response.headers["x-one"] == "1"
+    assert response.headers.getlist("set-cookie") == ["a=1", "b=2"]
+    assert response.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("result", [{}, {"statusCode": "x"}, {"statusCode": 200, "body": {"a": 1}}, None, "text"])
+def test_what_is_no_answer_is_an_error(result: object) -> None:
+    with pytest.raises(FunctionError):
+        build_response(result)  # type: ignore[arg-type]  # that is the point

@@ -1,0 +1,200 @@
+"""WebSockets as API Gateway handles them."""
+
+import base64
+import json
+from collections.abc import Callable
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from infra.local.options import MESSAGE_BYTES
+from tests.infra.conftest import Platform, learn_id
+
+OpenSocket = Callable[..., ClientConnection]
+CONTEXT = {
+    "apiId",
+    "connectedAt",
+    "connectionId",
+    "domainName",
+    "eventType",
+    "extendedRequestId",
+    "identity",
+    "messageDirection",
+    "requestId",
+    "requestTime",
+    "requestTimeEpoch",
+    "routeKey",
+    "stage",
+}
+
+
+def test_the_events_are_those_of_api_gateway(platform: Platform, open_socket: OpenSocket) -> None:
+    socket = open_socket("/ws?room_id=r&x=1&x=2", user_agent_header="me")
+    connection_id = learn_id(socket)
+    socket.close(4000, "done")
+    end = platform.wait_for_end(connection_id)
+    connected, message = (
+        next(e for e in platform.events(kind) if e["requestContext"]["connectionId"] == connection_id)
+        for kind in ("CONNECT", "MESSAGE")
+    )
+    assert connected["queryStringParameters"] == {"room_id": "r", "x": "2"}
+    assert connected["multiValueQueryStringParameters"] == {"room_id": ["r"], "x": ["1", "2"]}
+    assert connected["headers"]["Sec-WebSocket-Version"] == "13"
+    assert connected["multiValueHeaders"]["User-Agent"] == ["me"]
+    assert connected["requestContext"].keys() == CONTEXT
+    assert connected["requestContext"]["identity"] == {"sourceIp": "127.0.0.1", "userAgent": "me"}
+    assert message["requestContext"].keys() == CONTEXT | {"messageId"}
+    assert (message["body"], message["isBase64Encoded"]) == ("who am I", False)
+    assert end["requestContext"].keys() == CONTEXT | {"disconnectStatusCode", "disconnectReason"}
+    assert (end["requestContext"]["disconnectStatusCode"], end["requestContext"]["disconnectReason"]) == (4000, "done")
+    assert [e["requestContext"]["routeKey"] for e in (connected, message, end)] == [
+        "$connect",
+        "$default",
+        "$disconnect",
+    ]
+
+
+@pytest.mark.parametrize("path", ["/ws/room/a%20b?token=t&room_id=other", "/api/ws/rooms/a%20b?token=t"])
+def test_a_room_in_the_path_becomes_a_query(platform: Platform, open_socket: OpenSocket, path: str) -> None:
+    connection_id = learn_id(open_socket(path))
+    events = platform.events("CONNECT")
+    event = next(e for e in events if e["requestContext"]["connectionId"] == connection_id)
+    assert event["queryStringParameters"] == {"room_id": "a b", "token": "t"}
+
+
+@pytest.mark.parametrize("path", ["/?ticket=t", "/api?ticket=t", "/ws?ticket=t"])
+def test_a_ticket_opens_the_plain_addresses(open_socket: OpenSocket, path: str) -> None:
+    assert learn_id(open_socket(path)).endswith("=")
+
+
+def test_other_paths_are_forbidden(open_socket: OpenSocket) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        open_socket("/elsewhere")
+    assert refused.value.response.status_code == 403
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429])
+def test_a_refusal_is_the_status_of_the_upgrade(open_socket: OpenSocket, status: int) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        open_socket(f"/ws?do=refuse&status={status}")
+    assert refused.value.response.status_code == status
+    assert json.loads(refused.value.response.body or b"") == {"why": "asked to"}
+
+
+def test_an_exception_in_connect_is_a_bad_gateway(open_socket: OpenSocket) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        open_socket("/ws?do=raise")
+    assert refused.value.response.status_code == 502
+    assert json.loads(refused.value.response.body or b"")["message"] == "Internal server error"
+
+
+def test_a_refusal_leaves_no_complaint_in_the_log(platform: Platform, open_socket: OpenSocket) -> None:
+    with pytest.raises(InvalidStatus):
+        open_socket("/ws?do=refuse&status=401")
+    log = platform.stack.log.read_text("utf-8")
+    assert "ws $connect 401" in log
+    assert "without completing handshake" not in log
+
+
+def test_a_post_inside_its_own_connect_finds_nobody(platform: Platform, open_socket: OpenSocket) -> None:
+    connection_id = learn_id(open_socket("/ws?do=post"))
+    events = platform.events("CONNECT")
+    event = next(e for e in events if e["requestContext"]["connectionId"] == connection_id)
+    assert event["posted"] == "gone"
+
+
+def test_the_chosen_subprotocol_is_echoed(open_socket: OpenSocket) -> None:
+    assert open_socket(subprotocols=["coworking.v1", "bearer.t"]).subprotocol == "coworking.v1"
+
+
+def test_frames_of_one_connection_are_handled_side_by_side(open_socket: OpenSocket) -> None:
+    socket = open_socket()
+    socket.send("hold frames")
+    socket.send("release frames")  # nothing else ends the first
+    assert {json.loads(socket.recv(timeout=20))["body"] for _ in range(2)} == {"hold frames", "release frames"}
+
+
+def test_nothing_that_a_handler_returns_is_sent(open_socket: OpenSocket) -> None:
+    socket = open_socket()
+    socket.send("one")
+    socket.send("two")
+    bodies = [socket.recv(timeout=20) for _ in range(2)]
+    assert not any("nobody sees this" in str(body) for body in bodies)
+
+
+def test_a_client_is_told_of_a_handler_that_failed(open_socket: OpenSocket) -> None:
+    socket = open_socket()
+    socket.send("raise")
+    error = json.loads(socket.recv(timeout=20))
+    assert error["message"] == "Internal server error"
+    assert error.keys() == {"message", "connectionId", "requestId"}
+
+
+def test_binary_messages_arrive_as_base64(open_socket: OpenSocket) -> None:
+    socket = open_socket()
+    socket.send(b"\xff\x00")
+    assert json.loads(socket.recv(timeout=20))["body"] == base64.b64encode(b"\xff\x00").decode()
+
+
+def test_a_message_of_128_kb_arrives(open_socket: OpenSocket) -> None:
+    socket = open_socket()
+    socket.send("x" * MESSAGE_BYTES)
+    assert json.loads(socket.recv(timeout=20))["length"] == MESSAGE_BYTES
+
+
+def test_a_larger_message_closes_the_connection(platform: Platform, open_socket: OpenSocket) -> None:
+    socket = open_socket()
+    connection_id = learn_id(socket)
+    socket.send("x" * (MESSAGE_BYTES + 1))
+    with pytest.raises(ConnectionClosed) as closed:
+        socket.recv(timeout=20)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
+    assert platform.wait_for_end(connection_id)["requestContext"]["disconnectStatusCode"] == 1009
+
+
+@pytest.mark.parametrize("hasty", [{"LOCAL_IDLE_SECONDS": "0.4"}, {"LOCAL_LIFE_SECONDS": "0.6"}], indirect=True)
+def test_a_connection_ends_when_idle_or_old(hasty: Platform) -> None:
+    with connect(hasty.stack.socket_url) as socket:
+        connection_id = learn_id(socket)
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=20)
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1001, "Going away")
+    assert hasty.wait_for_end(connection_id)["requestContext"]["disconnectStatusCode"] == 1001
+
+
+@pytest.mark.parametrize("hasty", [{"LOCAL_TIMEOUT_SECONDS": "0.2"}], indirect=True)
+def test_a_connect_that_takes_too_long_is_a_gateway_timeout(hasty: Platform) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        connect(f"{hasty.stack.socket_url}?do=hold&gate=slow")
+    assert refused.value.response.status_code == 504
+    hasty.http.get("/release/slow")
+
+
+def test_every_connection_has_one_disconnect(platform: Platform, open_socket: OpenSocket) -> None:
+    socket = open_socket()
+    connection_id = learn_id(socket)
+    socket.close()
+    platform.wait_for_end(connection_id)
+    last = open_socket()
+    last_id = learn_id(last)
+    last.close()
+    platform.wait_for_end(last_id)
+    ends = [e["requestContext"]["connectionId"] for e in platform.events("DISCONNECT")]
+    assert ends.count(connection_id) == 1
+
+
+def test_a_client_that_gives_up_during_connect_is_disconnected(platform: Platform) -> None:
+    with pytest.raises(TimeoutError):
+        connect(f"{platform.stack.socket_url}?do=hold&gate=impatient", open_timeout=0.2)
+    event = platform.wait_for(lambda e: (e.get("queryStringParameters") or {}).get("gate") == "impatient")
+    platform.http.get("/release/impatient")
+    platform.wait_for_end(event["requestContext"]["connectionId"])
+
+
+def test_queries_are_never_logged(platform: Platform, open_socket: OpenSocket) -> None:
+    learn_id(open_socket("/ws?token=hush"))
+    platform.http.get("/echo/a?token=hush")
+    assert "hush" not in platform.stack.log.read_text("utf-8")
