@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 from chalicelib import presence, tickets
@@ -59,10 +58,9 @@ def join(backend: Backend, user: User, room_id: str, now: Moment) -> JoinRoomRes
             return _welcome_back(backend, open_room, mine, now)
         if len(present) >= open_room.max_participants:
             raise RoomFullError
-        joined = replace(newcomer, joined_at=now)
-        message = system_message(room_id, messages.allocate(room_id, now), f"{joined.name} joined the room", now)
-        if membership.take_seat(joined, message, backend.settings.message_retention_days) is None:
-            return _welcome(backend, open_room, joined, message, now)
+        message = system_message(room_id, messages.allocate(room_id, now), f"{newcomer.name} joined the room", now)
+        if membership.take_seat(newcomer, message, backend.settings.message_retention_days):
+            return _welcome(backend, open_room, newcomer, message, now)
         room, members = together(partial(rooms.get, room_id), partial(participants.members, room_id))
     raise UnavailableError("The room is too busy to find you a seat; try again")
 

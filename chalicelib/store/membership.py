@@ -4,8 +4,6 @@ The room's count, the participant and the system message go in one transaction, 
 members whatever is concurrent, and of two that end the same membership one wins and one message is written.
 """
 
-from enum import Enum
-
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
 
@@ -14,22 +12,11 @@ from chalicelib.store.client import is_refused
 from chalicelib.store.messages import row_of
 from chalicelib.store.tables import OCCUPIED, ParticipantRow, RoomRow, bound_connection
 
-# PynamoDB puts a transaction's items in the order checks, deletes, puts, updates (pynamodb#1284), and
-# DynamoDB's reasons come in the order of the items: participant, message, room.
-_PARTICIPANT = 0
 
-
-class Refusal(Enum):
-    """Why a seat was not taken."""
-
-    ALREADY_IN = "already_in"
-    NO_SEAT = "no_seat"
-
-
-def take_seat(participant: Participant, message: Message, retention_days: int) -> Refusal | None:
+def take_seat(participant: Participant, message: Message, retention_days: int) -> bool:
     """Join: count the seat, write the participant and the announcement. 6 write units and those of the indexes.
 
-    `NO_SEAT` where the room is full, inactive or gone.
+    False where the user has a seat already, or there is none: the room is full, inactive or gone.
     """
     try:
         with TransactWrite(connection=bound_connection()) as transaction:
@@ -41,10 +28,10 @@ def take_seat(participant: Participant, message: Message, retention_days: int) -
                 (RoomRow.status == "active") & (RoomRow.participant_count < RoomRow.max_participants),
             )
     except TransactWriteError as error:
-        if not is_refused(error):
-            raise
-        return Refusal.ALREADY_IN if error.cancellation_reasons[_PARTICIPANT] else Refusal.NO_SEAT
-    return None
+        if is_refused(error):
+            return False
+        raise
+    return True
 
 
 def give_up_seat(participant: Participant, message: Message | None, retention_days: int) -> bool:
@@ -64,9 +51,9 @@ def give_up_seat(participant: Participant, message: Message | None, retention_da
                 RoomRow(participant.room_id), [RoomRow.participant_count.add(-1)], RoomRow.participant_count > 0
             )
     except TransactWriteError as error:
-        if not is_refused(error):
-            raise
-        return False
+        if is_refused(error):
+            return False
+        raise
     return True
 
 
