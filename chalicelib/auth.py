@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.errors import UnauthorizedError
 from chalicelib.jwks import ALGORITHMS, key_set
 from chalicelib.settings import Settings
+from chalicelib.text import is_blank
 
 if TYPE_CHECKING:  # PyJWT brings cryptography, 30 ms and more: imported by the first call that has a token
     from jwt import PyJWK
@@ -200,11 +201,7 @@ def _name(claims: dict[str, Any]) -> str:
 def _clean_name(text: str) -> str:
     """The name as it can be shown, or nothing where nobody would see it."""
     name = unicodedata.normalize("NFC", _NO_TEXT.sub("", text).strip())[:MAX_NAME].rstrip()
-    return name if any(_is_visible(character) for character in name) else ""
-
-
-def _is_visible(character: str) -> bool:
-    return not character.isspace() and unicodedata.category(character) not in {"Cf", "Mn"}
+    return "" if is_blank(name) else name
 
 
 def _avatar(claims: dict[str, Any]) -> str | None:

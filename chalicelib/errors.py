@@ -72,7 +72,7 @@ class InvalidRequestError(CoworkingError):
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         first = errors[0]
         place = ".".join(str(part) for part in first["loc"])
-        super().__init__(f"{place}: {first['msg']}" if place else str(first["msg"]))
+        super().__init__(f"{place or 'The body'} {first['msg']}")
         self.errors = errors
 
     def members(self) -> dict[str, Any]:

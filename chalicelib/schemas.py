@@ -13,7 +13,6 @@ from pydantic import (
     AfterValidator,
     AliasChoices,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -21,29 +20,32 @@ from pydantic import (
 )
 
 from chalicelib.records import Message, MessageType, Participant, Profile, Room, RoomStatus
+from chalicelib.text import is_blank
 from chalicelib.times import hour_and_minute, iso
 
 # Control characters bar newline and tab, and what no UTF-8 text can carry.
 _UNWANTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_COLOR = r"^[A-Za-z0-9_#-]{1,40}$"
 _DEFAULT_COLOR = "bg-grayBlue"
 MAX_INTEGER = 2**53 - 1
+
+# What is refused below, as patterns for those who read the documents; no JSON text holds a surrogate.
+_CONTROLS = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f"
+_TEXT = rf"^[^{_CONTROLS}]*$"
+_ADDRESS = rf"^(?:[Hh][Tt][Tt][Pp][Ss]?://[^/\s\\{_CONTROLS}]|/(?!/))[^\s\\{_CONTROLS}]*$"
 
 
 def _clean(text: str) -> str:
     """NFC, so that equal text is equal bytes; control characters are refused, nothing is escaped."""
     if _UNWANTED.search(text):
-        raise ValueError("control characters are not allowed")
+        raise ValueError("must not contain control characters")
     return unicodedata.normalize("NFC", text)
 
 
 def _not_blank(text: str) -> str:
-    if not any(_is_visible(character) for character in text):
+    if is_blank(text):
         raise ValueError("must not be blank")
     return text
-
-
-def _is_visible(character: str) -> bool:
-    return not character.isspace() and unicodedata.category(character) not in {"Cf", "Mn"}
 
 
 def _emoji(text: str) -> str:
@@ -54,24 +56,60 @@ def _emoji(text: str) -> str:
     return text
 
 
+def _color(text: str) -> str:
+    if not re.fullmatch(_COLOR, text):
+        raise ValueError("must have 1 to 40 letters, digits, `_`, `#` or `-`")
+    return text
+
+
 def _web_address(text: str) -> str:
     if not re.match(r"(?:https?://[^/\s]|/(?!/))", text, re.IGNORECASE) or re.search(r"[\s\\]", text):
         raise ValueError("must be an http(s) URL or an absolute path")
     return text
 
 
-Text = Annotated[str, AfterValidator(_clean)]
-Trimmed = Annotated[str, BeforeValidator(lambda value: value.strip() if isinstance(value, str) else value)]
-Color = Annotated[str, Field(pattern=r"^[A-Za-z0-9_#-]{1,40}$")]
+def _allow_either_name(schema: dict[str, Any]) -> None:
+    """Document what the aliases of `message_text` do: it wins where both names are there."""
+    text = schema["properties"].pop("message_text")
+    other = {"required": ["message"], "properties": {"message": text}, "not": {"required": ["message_text"]}}
+    schema["anyOf"] = [{"required": ["message_text"], "properties": {"message_text": text}}, other]
+    del schema["required"]
+
+
+Text = Annotated[str, AfterValidator(_clean), Field(json_schema_extra={"pattern": _TEXT})]
+Trimmed = Annotated[Text, AfterValidator(str.strip)]
+Color = Annotated[str, AfterValidator(_color), Field(json_schema_extra={"pattern": _COLOR}, examples=["bg-purple"])]
 Seats = Annotated[int, Field(ge=1, le=50, strict=True)]
-RoomName = Annotated[Trimmed, Field(min_length=1, max_length=255), AfterValidator(_clean), AfterValidator(_not_blank)]
-Description = Annotated[Text, Field(max_length=2000)]
-DisplayName = Annotated[Trimmed, Field(min_length=1, max_length=80), AfterValidator(_clean), AfterValidator(_not_blank)]
-Avatar = Annotated[Text, Field(min_length=1, max_length=2048), AfterValidator(_web_address)]
-MessageText = Annotated[Text, Field(min_length=1, max_length=4000), AfterValidator(_not_blank)]
-Emoji = Annotated[Text, Field(min_length=1, max_length=10), AfterValidator(_emoji)]
+RoomName = Annotated[
+    Trimmed,
+    Field(min_length=1, max_length=255, description="Trimmed, and not blank.", examples=["Focus Zone"]),
+    AfterValidator(_not_blank),
+]
+Description = Annotated[Text, Field(max_length=2000, examples=["Deep work, few distractions"])]
+DisplayName = Annotated[
+    Trimmed,
+    Field(min_length=1, max_length=80, description="Trimmed, and not blank.", examples=["Ada"]),
+    AfterValidator(_not_blank),
+]
+Avatar = Annotated[
+    Text,
+    Field(min_length=1, max_length=2048, description="An http(s) URL or an absolute path.", examples=["/ada.png"]),
+    Field(json_schema_extra={"pattern": _ADDRESS}),
+    AfterValidator(_web_address),
+]
+MessageText = Annotated[
+    Text,
+    Field(min_length=1, max_length=4000, description="Not blank.", examples=["Good morning!"]),
+    AfterValidator(_not_blank),
+]
+Emoji = Annotated[
+    Text,
+    Field(min_length=1, max_length=10, description="At least one emoji, and no letters.", examples=["🎉"]),
+    Field(json_schema_extra={"format": "emoji"}),
+    AfterValidator(_emoji),
+]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-22T20:53:15.042Z"])]
-Uuid = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+Uuid = Annotated[str, Field(json_schema_extra={"format": "uuid"}, examples=["1f0e7c0a-5c7e-4b8e-9d5e-0a4b8f1c2d3e"])]
 
 
 class Request(BaseModel):
@@ -109,6 +147,8 @@ class ProfileUpdate(Request):
 class SendMessageRequest(Request):
     """A chat message. `message` is accepted as another name for `message_text`."""
 
+    model_config = ConfigDict(json_schema_extra=_allow_either_name)
+
     message_text: Annotated[MessageText, Field(validation_alias=AliasChoices("message_text", "message"))]
     message_type: Literal["text", "emoji"] = "text"
 
@@ -135,14 +175,14 @@ class RoomsQuery(Request):
     """A page of the list of rooms."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = 50
-    cursor: Annotated[str, Field(max_length=2048)] | None = None
+    cursor: Annotated[str, Field(max_length=2048, description="From a `Link` header, to go on there.")] | None = None
 
 
 class HistoryQuery(Request):
     """A stretch of a room's log: the newest before `before_seq`, or the oldest after `after_seq`."""
 
-    before_seq: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
-    after_seq: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    before_seq: Annotated[int, Field(ge=0, le=MAX_INTEGER, description="Only what is older.")] | None = None
+    after_seq: Annotated[int, Field(ge=0, le=MAX_INTEGER, description="Only what is newer.")] | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 
@@ -216,7 +256,7 @@ class RoomMessage(Answer):
     user: str
     avatar: str | None
     text: str
-    time: Annotated[str, Field(pattern=r"^\d\d:\d\d$", description="HH:MM in UTC")]
+    time: Annotated[str, Field(pattern=r"^\d\d:\d\d$", description="HH:MM in UTC", examples=["20:53"])]
     created_at: Timestamp
 
     @classmethod
@@ -332,10 +372,18 @@ class Problem(Answer):
     status: int
     detail: str
     code: str
-    errors: list[FieldError] | None = Field(
-        default=None, description="with `invalid_request`: what is wrong, and where"
-    )
-    retry_after: int | None = Field(default=None, description="with `rate_limited`: whole seconds to wait")
+
+
+class InvalidRequestProblem(Problem):
+    """What is wrong with the request, and where."""
+
+    errors: list[FieldError]
+
+
+class RateLimitedProblem(Problem):
+    """How long to wait, in whole seconds."""
+
+    retry_after: int
 
 
 def _summary(room: Room) -> dict[str, Any]:
@@ -352,12 +400,36 @@ def _summary(room: Room) -> dict[str, Any]:
     }
 
 
+# What pydantic says, in words that go on after a field's name and that people understand who never saw Python.
+_PLAIN = {
+    "bool_type": "must be true or false",
+    "greater_than_equal": "must be at least {ge}",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number",
+    "int_type": "must be a whole number",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "missing": "is required",
+    "model_type": "must be a JSON object",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must not be blank",
+    "string_type": "must be text",
+    "string_unicode": "must be text",
+    "value_error": "{error}",
+}
+_ALIASES = {"too_long": "string_too_long", "too_short": "string_too_short"}
+
+
 def field_errors(error: ValidationError) -> list[dict[str, Any]]:
-    """What pydantic found wrong, less what a client has no use for."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [
-        {"loc": list(one["loc"]), "msg": one["msg"].removeprefix("Value error, "), "type": one["type"]} for one in found
-    ]
+    """What is wrong with a request and where; never what was sent."""
+    return [_field_error(one) for one in error.errors(include_url=False, include_input=False)]
+
+
+def _field_error(found: Any) -> dict[str, Any]:
+    kind = _ALIASES.get(found["type"], found["type"])
+    msg = _PLAIN[kind].format_map(found.get("ctx", {})) if kind in _PLAIN else found["msg"]
+    return {"loc": list(found["loc"]), "msg": msg, "type": kind}
 
 
 def is_uuid(value: object) -> bool:

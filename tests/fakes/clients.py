@@ -1,0 +1,131 @@
+"""People who call the HTTP API of a stack, as front ends do.
+
+    with Api(stack) as api:
+        ada = api.person("Ada")
+        room = ada.make_room()
+        ada.join(room["id"])
+        assert ada.post(f"/coworking/rooms/{room['id']}/messages", {"message_text": "hi"}).status_code == 200
+
+`get`, `post`, `put`, `patch` and `delete` answer whatever comes; the other verbs insist on success.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from infra.local.stack import LocalStack
+
+Json = dict[str, Any]
+ROOMS = "/coworking/rooms"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who calls the API, with a token or without."""
+
+    http: httpx.Client = field(repr=False)
+    id: str
+    name: str
+    token: str | None = field(repr=False)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        content: bytes | str | None = None,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Call with a body as JSON, or with `content` as it is; `key` is the `Idempotency-Key`."""
+        sent = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        sent |= {"Idempotency-Key": key} if key is not None else {}
+        if content is not None:
+            sent |= {"Content-Type": "application/json"}
+        return self.http.request(method, path, json=body, content=content, headers=sent | dict(headers or {}))
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, body: object = None, **options: Any) -> httpx.Response:
+        return self.request("POST", path, body, **options)
+
+    def put(self, path: str, body: object = None, **options: Any) -> httpx.Response:
+        return self.request("PUT", path, body, **options)
+
+    def patch(self, path: str, body: object = None, **options: Any) -> httpx.Response:
+        return self.request("PATCH", path, body, **options)
+
+    def delete(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("DELETE", path, **options)
+
+    def make_room(self, name: str = "Room", **fields: object) -> Json:
+        """A new room; one person may make five a day."""
+        return expect(201, self.post(ROOMS, {"name": name} | fields))
+
+    def join(self, room_id: str) -> Json:
+        return expect(200, self.post(f"{ROOMS}/{room_id}/join"))
+
+    def leave(self, room_id: str) -> Json:
+        return expect(200, self.post(f"{ROOMS}/{room_id}/leave"))
+
+    def see(self, room_id: str) -> Json:
+        """The room in detail."""
+        return expect(200, self.get(f"{ROOMS}/{room_id}"))
+
+    def say(self, room_id: str, text: str, key: str | None = None) -> Json:
+        return expect(200, self.post(f"{ROOMS}/{room_id}/messages", {"message_text": text}, key=key))
+
+    def history(self, room_id: str, **query: int) -> Json:
+        return expect(200, self.get(f"{ROOMS}/{room_id}/messages?{httpx.QueryParams(query)}"))
+
+
+class Api:
+    """The HTTP API of a stack, for all its callers; a context manager."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self.stack = stack
+        self.http = httpx.Client(base_url=stack.api, timeout=30, verify=False)  # plain HTTP: no certificates to load
+
+    @property
+    def nobody(self) -> Caller:
+        """Somebody who isn't signed in."""
+        return self.bearer(None)
+
+    def person(self, name: str = "Ada", *, avatar: str | None = None, roles: Sequence[str] = ()) -> Caller:
+        """Somebody new, whom no other test knows."""
+        user_id = f"{name.lower()}|{uuid.uuid4()}"
+        return self.bearer(self.stack.token(user_id, name, avatar=avatar, roles=roles), user_id, name)
+
+    def admin(self) -> Caller:
+        """A new administrator."""
+        return self.person("Grace", roles=["admin"])
+
+    def bearer(self, token: str | None, user_id: str = "", name: str = "") -> Caller:
+        """Whoever has this token."""
+        return Caller(self.http, user_id, name, token)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.http.close()
+
+
+def expect(status: int, answer: httpx.Response) -> Json:
+    """The object in an answer that has to have this status."""
+    assert answer.status_code == status, f"{answer.request.method} {answer.request.url.path}: {answer.text}"
+    body: Json = answer.json()
+    return body
+
+
+def links(answer: httpx.Response) -> dict[str, str]:
+    """The targets of an answer's `Link` header by their relation."""
+    return {relation: link["url"] for relation, link in answer.links.items() if relation is not None}
