@@ -3,9 +3,16 @@
 from collections.abc import Iterator
 
 import pytest
+from botocore.handlers import BUILTIN_HANDLERS
 
 from infra.local.engine import Engine
 from infra.local.stack import LocalStack
+from tests.fakes.backend import World, on_engine, on_moto
+from tests.fakes.counting import refuse_scan
+from tests.fakes.socket_client import Scene
+
+# Nothing scans a table: in no test of this whole run, whatever it is about.
+BUILTIN_HANDLERS.append(("before-call.dynamodb.Scan", refuse_scan))
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +27,32 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """The whole product on a port of its own: `stack.api`, `stack.socket_url`, `stack.token(sub)`."""
     with LocalStack(data_dir=tmp_path_factory.mktemp("stack")) as running:
         yield running
+
+
+@pytest.fixture
+def scene(stack: LocalStack) -> Iterator[Scene]:
+    """A room of its own, for people to enter: `scene.enter("Ada")` is a connected client."""
+    with Scene(stack) as room:
+        yield room
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """The use cases on empty tables in memory."""
+    with on_moto() as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def engine_world(engine: Engine) -> Iterator[World]:
+    """The use cases on empty tables of a real engine."""
+    with on_engine(engine) as fresh:
+        yield fresh
+
+
+@pytest.fixture(params=["moto", "engine"])
+def store(request: pytest.FixtureRequest) -> World:
+    """Empty tables in memory, and once more on a real engine: what the store says must hold on both."""
+    fixture = {"moto": "world", "engine": "engine_world"}[request.param]
+    bound: World = request.getfixturevalue(fixture)
+    return bound

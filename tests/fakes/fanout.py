@@ -1,0 +1,63 @@
+"""A fan-out that delivers into memory, and fails for whom a test tells it to."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from chalicelib.fanout import DEADLINE_SECONDS, Close, DeliveryReport, Fanout, Post
+
+Frame = dict[str, Any]
+
+
+class FakeFanout(Fanout):
+    """Keeps what was posted and closed, in order.
+
+    Connections in `gone` answer 410, those in `failing` nothing; with an `error` no delivery succeeds at all.
+    """
+
+    def __init__(self) -> None:
+        # Not the real one's: that starts a client and a pool of threads.
+        self.acts: list[Post | Close] = []
+        self.gone: set[str] = set()
+        self.failing: set[str] = set()
+        self.error: Exception | None = None
+
+    def deliver(
+        self,
+        posts: Iterable[Post | Close],
+        deadline_seconds: float = DEADLINE_SECONDS,  # noqa: ARG002  # the real one takes it
+    ) -> DeliveryReport:
+        acts = list(posts)
+        self.acts.extend(acts)
+        if self.error:
+            raise self.error
+        ids = [act.connection_id for act in acts]
+        gone = tuple(dict.fromkeys(one for one in ids if one in self.gone))
+        failed = tuple(dict.fromkeys(one for one in ids if one in self.failing - self.gone))
+        return DeliveryReport(sum(one not in self.gone | self.failing for one in ids), gone, failed)
+
+    def frames(self, connection_id: str) -> list[Frame]:
+        """What was posted to a connection, oldest first."""
+        return [
+            json.loads(act.data) for act in self.acts if isinstance(act, Post) and act.connection_id == connection_id
+        ]
+
+    def types(self, connection_id: str) -> list[str]:
+        """The types of the frames that were posted to a connection, and `CLOSED` where it was closed."""
+        return [
+            "CLOSED" if isinstance(act, Close) else json.loads(act.data)["type"]
+            for act in self.acts
+            if act.connection_id == connection_id
+        ]
+
+    def last(self, connection_id: str) -> Frame:
+        """The frame that was posted last to a connection."""
+        return self.frames(connection_id)[-1]
+
+    def closed(self) -> list[str]:
+        """The ids of the connections that were closed, in that order."""
+        return [act.connection_id for act in self.acts if isinstance(act, Close)]
+
+    def forget(self) -> None:
+        """Start over: what was posted so far is of no interest."""
+        self.acts.clear()
