@@ -13,6 +13,7 @@ import json
 import os
 import socket
 import sys
+import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ from infra.local.options import CONNECTIONS_PATH
 from infra.local.process import Child, StackError
 
 ROOT = Path(__file__).parent.parent.parent
+PATIENCE = 20
+"""Seconds for the children of a stack that was killed to save their data."""
 UNAVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
@@ -119,13 +122,40 @@ def lock_directory(data_dir: Path) -> IO[str]:
     except OSError as error:
         advice = "choose another with DATA_DIR=, or change its permissions"
         raise StackError(f"The data directory {data_dir} can't be used ({error.strerror}): {advice}") from error
+    give_up = time.monotonic() + PATIENCE
+    while not try_lock(lock):
+        if is_owned(lock) or time.monotonic() > give_up:
+            lock.close()
+            advice = "stop it, or choose another with DATA_DIR="
+            raise StackError(f"Another stack is running on the data directory {data_dir}: {advice}")
+        time.sleep(0.05)  # the children of one that was killed are still saving; locks can't be waited for with a limit
+    lock.truncate(0)
+    print(os.getpid(), file=lock, flush=True)
+    return lock
+
+
+def try_lock(lock: IO[str]) -> bool:
+    """Whether the lock is ours now."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        advice = "stop it, or choose another with DATA_DIR="
-        raise StackError(f"Another stack is running on the data directory {data_dir}: {advice}") from error
-    return lock
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_owned(lock: IO[str]) -> bool:
+    """Whether the process that took the lock is still running."""
+    lock.seek(0)
+    owner = lock.read().strip()
+    if not owner:
+        return True  # it is just taking it
+    try:
+        os.kill(int(owner), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def listen(port: int) -> list[socket.socket]:

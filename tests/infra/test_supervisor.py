@@ -1,0 +1,284 @@
+"""`python -m infra.local`, which is all that `make run` does once everything is installed."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from infra.local.engine import Engine
+from infra.local.stack import ROOT
+from tests.infra.conftest import PLATFORM_APP, learn_id
+
+REST_OF_APP = """
+
+from chalicelib.greeting import GREETING
+
+@app.route("/greeting")
+def greet():
+    return {"greeting": GREETING}
+
+@app.route("/name/{name}", methods=["PUT"])
+def swap(name):
+    client = botocore.session.get_session().create_client("dynamodb")
+    item = {"user_id": {"S": "ada"}, "name": {"S": name}}
+    before = client.put_item(TableName="coworking-local-profiles", Item=item, ReturnValues="ALL_OLD")
+    return {"before": before.get("Attributes", {}).get("name", {}).get("S")}
+
+@app.middleware("websocket")
+def tell(event, get_response):
+    print("seen", event.to_dict()["requestContext"]["eventType"], flush=True)
+    return get_response(event)
+"""
+SERVING = "Ctrl-C stops it"
+
+
+class Command:
+    """The running command, read line by line; killed where it takes far too long."""
+
+    def __init__(self, arguments: list[str], directory: Path, environment: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            arguments, cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.lines: list[str] = []
+        self._guard = threading.Timer(60, self.process.kill)
+        self._guard.start()
+
+    def read_until(self, text: str) -> str:
+        """The first line from here on that holds a text."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if text in line:
+                return self.lines[-1]
+        raise AssertionError("\n".join([f"never said {text!r}:", *self.lines, self.errors()]))
+
+    def url(self) -> str:
+        """Where it serves, once it does."""
+        self.read_until(SERVING)
+        return next(line.split()[-1].rstrip("/") for line in self.lines if line.startswith("  Page"))
+
+    def errors(self) -> str:
+        """What it says on standard error until all of its processes have ended."""
+        assert self.process.stderr is not None
+        return self.process.stderr.read()
+
+    def finish(self) -> int:
+        """Its exit code, once it and everything it started have ended: their ends of its output close last."""
+        assert self.process.stdout is not None
+        self.lines += self.process.stdout.read().splitlines()
+        return self.process.wait()
+
+    def close(self) -> None:
+        """End it where the test didn't."""
+        self.process.terminate()
+        self.process.communicate()
+        self._guard.cancel()
+
+
+Start = Callable[..., Command]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the stack around an app that tests may break."""
+    directory = tmp_path / "checkout"
+    shutil.copytree(ROOT / "infra", directory / "infra", ignore=shutil.ignore_patterns("__pycache__"))
+    (directory / "app.py").write_text((PLATFORM_APP / "app.py").read_text("utf-8") + REST_OF_APP, "utf-8")
+    (directory / "chalicelib").mkdir()
+    (directory / "chalicelib" / "greeting.py").write_text('GREETING = "hello"\n', "utf-8")
+    return directory
+
+
+@pytest.fixture
+def start(checkout: Path) -> Iterator[Start]:
+    """Starts the command in the checkout; keyword arguments are environment variables."""
+    with ExitStack() as started:
+
+        def start_command(*wrapper: str, **environment: str) -> Command:
+            inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+            command = Command(
+                [*wrapper, sys.executable, "-m", "infra.local"], checkout, inherited | {"PORT": "0"} | environment
+            )
+            started.callback(command.close)
+            return command
+
+        yield start_command
+
+
+def greet(url: str) -> str:
+    greeting: str = httpx.get(f"{url}/api/greeting", timeout=30).json()["greeting"]
+    return greeting
+
+
+def swap_name(url: str, name: str) -> str | None:
+    """Store a name in the stack's database; the one that was there before."""
+    answer: dict[str, str | None] = httpx.put(f"{url}/api/name/{name}", timeout=30).json()
+    return answer["before"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_everything_in_order_and_keeps_the_data(start: Start, number: signal.Signals) -> None:
+    command = start()
+    url = command.url()
+    with connect(url.replace("http", "ws") + "/ws") as client:
+        learn_id(client)
+        assert swap_name(url, "Ada") is None
+        command.process.send_signal(number)
+        assert command.finish() == 0
+    assert "seen DISCONNECT" in command.lines
+    assert swap_name(start().url(), "Grace") == "Ada"
+
+
+def test_a_signal_while_it_starts_stops_it_too(start: Start) -> None:
+    command = start()
+    command.process.send_signal(signal.SIGTERM)
+    assert command.finish() in {0, -signal.SIGTERM}  # the latter before Python has got to our code
+
+
+def test_killing_it_leaves_nothing_running_and_the_data(start: Start) -> None:
+    command = start()
+    url = command.url()
+    with connect(url.replace("http", "ws") + "/ws") as client:
+        learn_id(client)
+        assert swap_name(url, "Ada") is None
+        command.process.kill()
+        assert command.finish() == -signal.SIGKILL  # read to the end, hence the gateway has ended too
+    assert "seen DISCONNECT" in command.lines
+    assert swap_name(start().url(), "Grace") == "Ada"  # it waits for the engine, should that still be saving
+
+
+def test_killing_make_stops_it(start: Start) -> None:
+    wrapper = "import subprocess, sys; subprocess.run(sys.argv[1:])"
+    command = start(sys.executable, "-c", wrapper, MAKELEVEL="1")
+    command.url()
+    command.process.kill()
+    command.finish()
+    assert "Stopping; the data is kept" in command.lines
+
+
+def check_refusal(command: Command, *words: str) -> None:
+    """It ended with exit code 1, nothing on standard output, and one line that says what to do."""
+    assert command.finish() == 1
+    (line,) = command.errors().splitlines()
+    assert not [word for word in ("error:", *words) if word not in line]
+    assert command.lines == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_taken_port_is_refused(start: Start, host: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as taken:
+        port = taken.getsockname()[1]
+        check_refusal(start(PORT=str(port)), f"Port {port} is taken", f"make run PORT={port + 1}")
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "65536", "٣"])
+def test_what_is_no_port_is_refused(start: Start, port: str) -> None:
+    check_refusal(start(PORT=port), "is not a port", port)
+
+
+def test_a_directory_in_use_is_refused(start: Start) -> None:
+    first = start()
+    first.url()
+    check_refusal(start(), "Another stack is running", "DATA_DIR=")
+
+
+def test_two_stacks_run_side_by_side(start: Start) -> None:
+    one, other = start(), start(DATA_DIR="elsewhere")
+    assert greet(one.url()) == greet(other.url()) == "hello"
+
+
+def test_a_directory_that_is_none_is_refused(start: Start, checkout: Path) -> None:
+    (checkout / "file").touch()
+    check_refusal(start(DATA_DIR="file"), "can't be used", "DATA_DIR=")
+
+
+def test_an_engine_that_does_not_start_is_reported(start: Start) -> None:
+    check_refusal(start(ENGINE_PYTHON="/bin/false"), "The database engine ended")
+
+
+def test_an_engine_that_is_not_there_is_reported(start: Start) -> None:
+    check_refusal(start(ENGINE_PYTHON="/nowhere"), "make setup")
+
+
+def child_pid(command: Command, name: str) -> int:
+    """The process id of a child of the command."""
+    for status in Path("/proc").glob("[0-9]*/status"):
+        if f"PPid:\t{command.process.pid}\n" in status.read_text() and name in (status.parent / "cmdline").read_text():
+            return int(status.parent.name)
+    raise AssertionError(f"no {name}")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="finds the children in /proc")
+@pytest.mark.parametrize(
+    ("name", "epitaph"), [("engine_launcher", "The database engine ended"), ("gateway", "The gateway ended by itself")]
+)
+def test_a_child_that_dies_ends_the_rest(start: Start, name: str, epitaph: str) -> None:
+    command = start()
+    command.url()
+    os.kill(child_pid(command, name), signal.SIGKILL)
+    assert command.finish() == 1
+    assert epitaph in command.errors().splitlines()[-1]
+
+
+def test_code_that_cannot_be_loaded_is_shown(start: Start, checkout: Path) -> None:
+    (checkout / "app.py").write_text("GREETING =", "utf-8")
+    command = start()
+    assert command.finish() == 1
+    errors = command.errors()
+    assert "SyntaxError" in errors
+    assert "error: The gateway could not start, for the reason above" in errors.splitlines()[-1]
+
+
+def test_changes_are_loaded_and_mistakes_survived(start: Start, checkout: Path) -> None:
+    command = start()
+    url = command.url()
+    code = checkout / "chalicelib" / "greeting.py"
+    assert greet(url) == "hello"
+    code.write_text('GREETING = "good evening"\n', "utf-8")
+    assert command.read_until("Reloading") == "Reloading: chalicelib/greeting.py changed"
+    command.read_until("Reloaded in")
+    assert greet(url) == "good evening"
+    code.write_text("GREETING = \n", "utf-8")
+    command.read_until("waiting for the next change")
+    code.write_text('GREETING = "good night"\n', "utf-8")
+    command.read_until("Reloaded in")
+    assert greet(url) == "good night"
+    (checkout / "app.py").write_text((checkout / "app.py").read_text("utf-8") + "\nGREETING = 'bye'\n", "utf-8")
+    assert command.read_until("Reloading") == "Reloading: app.py changed"
+    command.read_until("Reloaded in")
+    assert greet(url) == "bye"
+
+
+def test_an_endpoint_of_the_users_is_used(start: Start, checkout: Path, engine: Engine) -> None:
+    account: dict[str, Any] = {
+        "AWS_ENDPOINT_URL_DYNAMODB": engine.url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "TABLE_PREFIX": "users-own-",
+    }
+    command = start(**account)
+    assert greet(command.url()) == "hello"
+    client = engine.client()
+    assert "users-own-rooms" in client.list_tables()["TableNames"]
+    client.close()
+    assert not (checkout / ".local" / "state").exists()
+
+
+def test_an_endpoint_that_is_not_there_is_reported(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    command = start(AWS_ENDPOINT_URL_DYNAMODB=url, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b")
+    assert command.finish() == 1
+    assert f"The tables can't be created on {url}" in command.errors().splitlines()[0]

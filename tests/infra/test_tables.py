@@ -1,0 +1,59 @@
+"""Creating tables from the template."""
+
+import pytest
+
+from infra.local.engine import Engine
+from infra.local.tables import TEMPLATE, Template
+
+NAMES = ["rooms", "participants", "messages", "connections", "profiles", "guards"]
+TEXT = """
+Parameters:
+  Stage: { Type: String, Default: dev }
+  Prefix: { Type: String }
+Conditions:
+  IsProd: !Equals [!Ref Stage, prod]
+Resources:
+  Other: { Type: "AWS::S3::Bucket" }
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: !Sub ${Prefix}x-${Stage}
+      Protected: !If [IsProd, true, false]
+      Keys: [{ Name: !Ref Stage }]
+"""
+
+
+@pytest.mark.parametrize(("stage", "protected"), [("dev", False), ("prod", True)])
+def test_the_functions_of_a_template_are_worked_out(stage: str, protected: bool) -> None:
+    expected = {"TableName": f"p-x-{stage}", "Protected": protected, "Keys": [{"Name": stage}]}
+    assert Template(TEXT, {"Prefix": "p-", "Stage": stage}).tables() == [expected]
+
+
+def test_defaults_are_used() -> None:
+    assert Template(TEXT, {"Prefix": "p-"}).tables()[0]["TableName"] == "p-x-dev"
+
+
+def test_our_template_is_wholly_understood() -> None:
+    tables = Template(TEMPLATE.read_text("utf-8"), {"Prefix": "p-"}).tables()
+    assert [table["TableName"] for table in tables] == [f"p-{name}" for name in NAMES]
+    assert not [word for word in ("Fn::", "Ref", "${") if word in str(tables)]
+
+
+def test_missing_tables_are_created_once(engine: Engine) -> None:
+    client = engine.client()
+    assert engine.create_tables("once-") == [f"once-{name}" for name in NAMES]
+    client.put_item(TableName="once-profiles", Item={"user_id": {"S": "ada"}})
+    client.delete_table(TableName="once-guards")
+    assert engine.create_tables("once-") == ["once-guards"]
+    assert "Item" in client.get_item(TableName="once-profiles", Key={"user_id": {"S": "ada"}})
+    client.close()
+
+
+def test_tables_are_as_declared(engine: Engine) -> None:
+    engine.create_tables("declared-")
+    client = engine.client()
+    rooms = client.describe_table(TableName="declared-rooms")["Table"]
+    assert {index["IndexName"] for index in rooms["GlobalSecondaryIndexes"]} >= {"by_status"}
+    expiry = client.describe_time_to_live(TableName="declared-guards")["TimeToLiveDescription"]
+    assert (expiry["TimeToLiveStatus"], expiry["AttributeName"]) == ("ENABLED", "expires_at")
+    client.close()
