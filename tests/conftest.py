@@ -8,6 +8,7 @@ from botocore.handlers import BUILTIN_HANDLERS
 from infra.local.engine import Engine
 from infra.local.stack import LocalStack
 from tests.fakes.backend import World, on_engine, on_moto
+from tests.fakes.clients import Api
 from tests.fakes.counting import refuse_scan
 from tests.fakes.socket_client import Scene
 
@@ -27,6 +28,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """The whole product on a port of its own: `stack.api`, `stack.socket_url`, `stack.token(sub)`."""
     with LocalStack(data_dir=tmp_path_factory.mktemp("stack")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def api(stack: LocalStack) -> Iterator[Api]:
+    """Whoever calls the HTTP API of the stack: `api.person("Ada")`, `api.admin()`, `api.nobody`."""
+    with Api(stack) as callers:
+        yield callers
 
 
 @pytest.fixture
