@@ -37,7 +37,9 @@ class Functions:
         self._timeout = timeout
         self._limiter = anyio.CapacityLimiter(THREADS)
 
-    async def invoke(self, function: str, handler: Callable[[Any, Any], Any], event: dict[str, Any]) -> Any:
+    async def invoke(
+        self, function: str, handler: Callable[[Any, Any], Any], event: dict[str, Any], timeout: float | None = None
+    ) -> Any:
         """Call a handler with an event and a context.
 
         Raises:
@@ -45,18 +47,23 @@ class Functions:
             FunctionTimeoutError: it took too long; like on AWS its side effects may still happen.
         """
         context = self._context(function)
-        return await self.run(function, lambda: handler(event, context))
+        return await self.run(function, lambda: handler(event, context), timeout)
 
-    async def run(self, function: str, call: Callable[[], Result]) -> Result:
-        """Run a call in a worker thread, for as long as the gateway would wait."""
-        with anyio.move_on_after(self._timeout):
+    async def run(self, function: str, call: Callable[[], Result], timeout: float | None = None) -> Result:
+        """Run a call in a worker thread, for as long as the gateway would wait where no time is given."""
+        timeout = timeout or self._timeout
+        with anyio.move_on_after(timeout):
             try:
                 return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._limiter)
             except Exception as error:
                 log.exception("%s failed", function)
                 raise FunctionError from error
-        log.error("%s took longer than %g s", function, self._timeout)
+        log.error("%s took longer than %g s", function, timeout)
         raise FunctionTimeoutError
+
+    def read_timeout(self, function: str) -> float:
+        """The seconds that a function that no gateway waits for may run: by default Chalice's default."""
+        return self.config.scope(self.config.chalice_stage, function).lambda_timeout or 60
 
     def _context(self, function: str) -> LambdaContext:
         config = self.config.scope(self.config.chalice_stage, function)

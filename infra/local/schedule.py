@@ -38,10 +38,11 @@ class Schedule:
             await self._run(name)
 
     async def _run(self, name: str) -> bool:
+        functions = self._functions
         event = scheduled_event(name, os.environ["AWS_DEFAULT_REGION"])
         try:
             for _ in range(self._faults.count_runs()):
-                await self._functions.invoke(name, self._functions.app.handler_map[name], event)
+                await functions.invoke(name, functions.app.handler_map[name], event, functions.read_timeout(name))
         except FunctionError:  # its trace is in the log
             log.error("The scheduled function %s failed; EventBridge would try it again", name)
             return False
