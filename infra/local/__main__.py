@@ -12,13 +12,16 @@ from infra.local.process import StackError
 from infra.local.stack import Stack
 from infra.local.supervisor import Supervisor
 
+QUIET = {"POWERTOOLS_LOG_LEVEL": "WARNING"}
+"""The gateway has a line for every request already; the functions' own are for POWERTOOLS_LOG_LEVEL=INFO."""
+
 
 def main() -> int:
     """Run, and return the exit code: 0 where it was told to stop, 1 where it can't go on."""
     try:
         port = read_port(os.environ.get("PORT") or "8000")
         data_dir = Path(os.environ.get("DATA_DIR") or ".local")
-        Supervisor(Stack(port=port, data_dir=data_dir)).run()
+        Supervisor(Stack(port=port, data_dir=data_dir, environment=QUIET | os.environ)).run()
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
