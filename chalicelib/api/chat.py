@@ -8,7 +8,10 @@ from chalicelib.schemas import EmojiReactionRequest, History, HistoryQuery, Room
 
 @operation(RoomNotFoundError, NotInRoomError)
 def history(call: Call, query: HistoryQuery) -> History:
-    """Read the room's log, oldest first: what follows `after_seq`, else the newest before `before_seq`."""
+    """Read the room's log, oldest first.
+
+    You get what follows `after_seq`, else the newest before `before_seq`, else the newest.
+    """
     return chat.history(call.user.id, call.room_id, query, call.now)
 
 
