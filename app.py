@@ -44,7 +44,7 @@ def shape_errors(event: Any, get_response: Callable[[Any], Response]) -> Respons
     """Give what Chalice itself refuses the shape of every other error."""
     from chalicelib.api import dispatch
 
-    return dispatch.shape(get_response(event))
+    return dispatch.shape(lambda: get_response(event))
 
 
 @app.on_ws_connect()

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, cast
 
@@ -46,8 +46,6 @@ def _answer(route: Route, request: Request, path_parameters: Mapping[str, str]) 
         return _run(route, request, path_parameters)
     except CoworkingError as error:
         return problem(error)
-    except ValidationError as error:
-        return problem(InvalidRequestError(field_errors(error)))
     except Exception:  # noqa: BLE001  # logged with its trace, which is none of the client's business
         _log.exception("%s %s failed", route.method, route.path)
         return problem(InternalError())
@@ -66,8 +64,13 @@ def problem(error: CoworkingError) -> Response:
     return Response(json.dumps(error.problem(), ensure_ascii=False), {**headers}, error.status)
 
 
-def shape(response: Response) -> Response:
+def shape(get_response: Callable[[], Response]) -> Response:
     """An answer of Chalice's own making (`{"Code", "Message"}`) as a problem; any other as it is."""
+    try:
+        response = get_response()
+    except Exception:  # noqa: BLE001  # logged with its trace, which is none of the client's business
+        _log.exception("a request could not be handled")
+        return problem(InternalError())
     if response.status_code < 400 or response.headers.get("Content-Type") == PROBLEM:
         return response
     errors: dict[int, CoworkingError] = {405: MethodNotAllowedError(), 415: UnsupportedMediaTypeError()}
@@ -82,14 +85,21 @@ def _run(route: Route, request: Request, path_parameters: Mapping[str, str]) -> 
         telemetry.current().note_user(call.user.id)
     arguments: dict[str, Any] = {}
     if found.body:
-        arguments["body"] = found.body.model_validate(_read_json(request))
+        arguments["body"] = _check(found.body, _read_json(request))
     if found.query:
-        arguments["query"] = found.query.model_validate(_read_query(request))
+        arguments["query"] = _check(found.query, dict(request.query_params or {}))
     return _respond(found, found.view(call, **arguments))
 
 
+def _check(model: type[BaseModel], sent: object) -> BaseModel:
+    try:
+        return model.model_validate(sent)
+    except ValidationError as error:
+        raise InvalidRequestError(field_errors(error)) from error
+
+
 def _read_json(request: Request) -> object:
-    body = cast(bytes, request.raw_body)
+    body = _read_body(request)
     if len(body) > MAX_BODY_BYTES:
         raise PayloadTooLargeError(f"A body has at most {MAX_BODY_BYTES} bytes")
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
@@ -101,12 +111,15 @@ def _read_json(request: Request) -> object:
         raise InvalidJsonError from error
 
 
+def _read_body(request: Request) -> bytes:
+    try:
+        return cast(bytes, request.raw_body)
+    except ValueError as error:
+        raise InvalidJsonError from error
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
-
-
-def _read_query(request: Request) -> dict[str, str]:
-    return dict(request.query_params or {})
 
 
 def _respond(found: Operation, result: object) -> Response:

@@ -3,7 +3,6 @@
 The types of its parameters validate what clients send, and make the OpenAPI document: there is one truth.
 """
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +13,7 @@ from pydantic import BaseModel
 from chalicelib.auth import User, authenticate
 from chalicelib.backend import Backend
 from chalicelib.errors import CoworkingError, ForbiddenError, InvalidRequestError, RoomNotFoundError
+from chalicelib.schemas import is_uuid
 from chalicelib.times import Moment
 
 T = TypeVar("T")
@@ -47,16 +47,16 @@ class Call:
         Raises:
             RoomNotFoundError: what stands there is no id.
         """
-        try:
-            return str(uuid.UUID(self.path_parameters["room_id"]))
-        except ValueError:
-            raise RoomNotFoundError from None
+        room_id = self.path_parameters["room_id"].lower()
+        if not is_uuid(room_id):
+            raise RoomNotFoundError
+        return room_id
 
     @property
     def base_url(self) -> str:
         """The address of the API, as the caller sees it: what every path is relative to."""
         if self.backend.settings.public_url:
-            return self.backend.settings.public_url
+            return self.backend.settings.public_url.rstrip("/")
         stage = self.path.rstrip("/").rsplit("/", self.route_path.count("/"))[0]
         return f"{self.headers.get('x-forwarded-proto', 'http')}://{self.headers.get('host', 'localhost')}{stage}"
 

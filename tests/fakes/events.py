@@ -1,0 +1,53 @@
+"""Events as API Gateway hands them to the function behind REST."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.api.routes import ROUTES, Route
+
+HOST = "rooms.test"
+
+
+def route_of(view: str) -> Route:
+    """The route that a view answers."""
+    return next(route for route in ROUTES if route.view == view)
+
+
+def rest_event(
+    view: str,
+    *,
+    room_id: str | None = None,
+    body: str | None = None,
+    token: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, list[str]] | None = None,
+    **changes: Any,
+) -> dict[str, Any]:
+    """The event of a call that the view is to answer; `changes` replace what it holds."""
+    route = route_of(view)
+    sent = {"Host": HOST, "X-Forwarded-Proto": "https", "Content-Type": "application/json"}
+    sent |= {"Authorization": f"Bearer {token}"} if token else {}
+    context = {
+        "resourcePath": route.path,
+        "httpMethod": route.method,
+        "path": "/api" + route.path.format(room_id=room_id),
+        "stage": "api",
+        "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+    }
+    return {
+        "resource": route.path,
+        "httpMethod": route.method,
+        "headers": sent | dict(headers or {}),
+        "multiValueQueryStringParameters": dict(query) if query else None,
+        "pathParameters": {"room_id": room_id} if "{room_id}" in route.path else None,
+        "stageVariables": None,
+        "requestContext": context,
+        "body": body,
+        "isBase64Encoded": False,
+    } | changes
+
+
+def read_json(result: Mapping[str, Any]) -> Any:
+    """The body of a function's result."""
+    return json.loads(result["body"])
