@@ -1,6 +1,7 @@
 """Connections: letting them in, and noticing that they are gone."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -9,7 +10,7 @@ from chalicelib import presence, seats
 from chalicelib.backend import Backend
 from chalicelib.errors import NotInRoomError, UnauthorizedError
 from chalicelib.protocol import ByeData, PresenceChanged, PresenceChangedData
-from chalicelib.records import Connection
+from chalicelib.records import Connection, Participant
 from chalicelib.store import connections, guards, participants
 from chalicelib.store.client import together
 from chalicelib.times import Moment, iso
@@ -75,7 +76,7 @@ def connect(backend: Backend, admission: Admission, connection_id: str, endpoint
     if not before.is_online:
         data = PresenceChangedData(user_id=user_id, is_online=True)
         presence.push(backend, roster, PresenceChanged(room_id=room_id, ts=iso(now), data=data), now)
-    _make_place(backend, [other for other in roster if other.user_id == user_id], now)
+    _make_place(backend, before, roster, now)
 
 
 def disconnect(backend: Backend, connection_id: str, now: Moment) -> None:
@@ -94,8 +95,13 @@ def _spend(admission: Admission, connection_id: str, now: Moment) -> bool:
     return admission.ticket_id is None or guards.use_ticket(admission.ticket_id, connection_id, now)
 
 
-def _make_place(backend: Backend, others: list[Connection], now: Moment) -> None:
-    """Close the user's oldest connections, so that with the new one there are five."""
+def _make_place(backend: Backend, before: Participant, roster: Sequence[Connection], now: Moment) -> None:
+    """Close the oldest of the connections that the member had before, so that with the new one there are five."""
+    if len(before.connections) < MOST_CONNECTIONS:
+        return
+    if not before.connections <= {other.connection_id for other in roster}:
+        roster = connections.roster(before.room_id)  # some came in since it was read
+    others = [other for other in roster if other.connection_id in before.connections]
     surplus = sorted(others, key=lambda other: other.connected_at)[: max(0, len(others) + 1 - MOST_CONNECTIONS)]
     for connection in surplus:
         connections.remove(connection.room_id, connection.connection_id)

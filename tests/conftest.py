@@ -38,9 +38,9 @@ def api(stack: LocalStack) -> Iterator[Api]:
 
 
 @pytest.fixture
-def scene(stack: LocalStack) -> Iterator[Scene]:
+def scene(api: Api) -> Iterator[Scene]:
     """A room of its own, for people to enter: `scene.enter("Ada")` is a connected client."""
-    with Scene(stack) as room:
+    with Scene(api) as room:
         yield room
 
 
