@@ -442,13 +442,13 @@ def parse(text: str) -> Frame:
 
 
 def read(frame: Frame) -> ClientFrame:
-    """The frame as its type says, with its fields taken from `data` or from beside `type`.
+    """The frame as its type says, with its fields taken from `data` or from beside `type`; its `id` only from there.
 
     Raises:
         pydantic.ValidationError: a field breaks the contract.
     """
     data = frame.get("data")
-    fields = data | frame if isinstance(data, dict) else frame
+    fields = {**data, "id": None, **frame} if isinstance(data, dict) else frame
     return CLIENT_FRAMES.get(frame["type"], Relay).model_validate(fields)
 
 
