@@ -1,0 +1,319 @@
+"""Every status that a route promises, from a real client: its shape, its headers, its words.
+
+The table is complete: a test compares it with what the operations declare, which is what the API document shows.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import httpx
+import pytest
+
+from chalicelib.api.dispatch import find_operation
+from chalicelib.api.routes import ROUTES, Route
+from tests.fakes.clients import ROOMS, Api, Caller
+from tests.fakes.events import route_of
+from tests.integration.conftest import LIMIT, ORIGIN, Deployment, Unplugged
+
+MEMBERS = {"type", "title", "status", "detail", "code"}
+TOO_LARGE = b'{"name": "' + b"x" * 65_536 + b'"}'
+GOOD: dict[str, dict[str, Any]] = {
+    "me.update": {"name": "Ada"},
+    "rooms.create": {"name": "Room"},
+    "chat.send_message": {"message_text": "hello"},
+    "chat.send_emoji": {"emoji": "👍"},
+    "voice.toggle_mic": {"is_muted": False},
+    "voice.set_speaking": {"is_speaking": False},
+    "admin.update": {"name": "Room"},
+}
+ROOM_VIEWS = [route.view for route in ROUTES if "{room_id}" in route.path]
+ADMIN_VIEWS = [view for view in ROOM_VIEWS if view.startswith("admin.")]
+MEMBER_VIEWS = [
+    "seat.ticket",
+    "chat.history",
+    "chat.send_message",
+    "chat.send_emoji",
+    "voice.toggle_mic",
+    "voice.set_speaking",
+]
+
+
+class Stage:
+    """The people and rooms of the table, made when they are first needed."""
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._request = request
+        self.missing = str(uuid.uuid4())
+        self.malformed = "no-id"
+
+    @cached_property
+    def api(self) -> Api:
+        found: Api = self._request.getfixturevalue("api")
+        return found
+
+    @property
+    def nobody(self) -> Caller:
+        return self.api.nobody
+
+    @cached_property
+    def admin(self) -> Caller:
+        return self.api.admin()
+
+    @cached_property
+    def stranger(self) -> Caller:
+        return self.api.person("Sam")
+
+    @cached_property
+    def member(self) -> Caller:
+        """Made `room`, and is in it."""
+        return self.api.person("Mia")
+
+    @cached_property
+    def room(self) -> str:
+        room: str = self.member.make_room()["id"]
+        self.member.join(room)
+        return room
+
+    @cached_property
+    def full(self) -> str:
+        room: str = self.member.make_room(max_participants=1)["id"]
+        self.member.join(room)
+        return room
+
+    @cached_property
+    def inactive(self) -> str:
+        room: str = self.member.make_room()["id"]
+        self.admin.put(f"/coworking/admin/rooms/{room}", {"status": "inactive"})
+        return room
+
+    @property
+    def guest(self) -> Caller:
+        """Somebody new, who is in `room` too."""
+        guest = self.api.person("Guy")
+        guest.join(self.room)
+        return guest
+
+    @cached_property
+    def maker(self) -> Caller:
+        return self.api.person("Max")
+
+    @property
+    def fresh(self) -> str:
+        """A room of `maker`'s, to be changed or deleted."""
+        room: str = self.maker.make_room()["id"]
+        return room
+
+    @cached_property
+    def forgetful(self) -> Caller:
+        """Made a room under the key `gone`, and deleted it."""
+        person = self.api.person("Flo")
+        room = person.post(ROOMS, {"name": "Room"}, key="gone").json()["id"]
+        person.delete(f"{ROOMS}/{room}")
+        return person
+
+    @cached_property
+    def spent(self) -> Caller:
+        """Has used up every limit of a stack that has tight ones, once in `spent_room`."""
+        deployment: Deployment = self._request.getfixturevalue("deployment")
+        return deployment.person("Spike")
+
+    @cached_property
+    def spent_room(self) -> str:
+        rooms: list[str] = [self.spent.make_room()["id"] for _ in range(LIMIT)]
+        for room in rooms:
+            self.spent.join(room)
+            self.spent.say(room, "hello")
+        return rooms[0]
+
+    @cached_property
+    def unplugged(self) -> Unplugged:
+        found: Unplugged = self._request.getfixturevalue("unplugged")
+        return found
+
+    @property
+    def cut_off(self) -> Caller:
+        return self.unplugged.api.nobody
+
+
+@dataclass(frozen=True)
+class Case:
+    """Who calls what, with what, and what comes back."""
+
+    view: str
+    status: int
+    code: str = ""
+    by: str = "member"
+    room: str = "room"
+    query: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def route(self) -> Route:
+        return route_of(self.view)
+
+    def call(self, stage: Stage) -> httpx.Response:
+        path = self.route.path.format(room_id=getattr(stage, self.room))
+        caller: Caller = getattr(stage, self.by)
+        options = self.options or {"body": GOOD.get(self.view)}
+        return caller.request(self.route.method, path + self.query, **options)
+
+
+def each(views: Iterable[str], status: int, code: str = "", **options: Any) -> list[Case]:
+    return [Case(view, status, code, **options) for view in views]
+
+
+BODIES = list(GOOD)
+CASES = [
+    *each(["meta.health", "meta.openapi", "meta.asyncapi", "meta.docs"], 200, by="nobody"),
+    *each(["me.show", "me.update", "rooms.index", "rooms.show", *MEMBER_VIEWS], 200),
+    *each([route.view for route in ROUTES if not route.is_open], 401, "unauthorized", by="nobody"),
+    *each(ROOM_VIEWS, 404, "room_not_found", by="admin", room="missing"),
+    *each(ROOM_VIEWS, 404, "room_not_found", by="admin", room="malformed"),
+    *each(MEMBER_VIEWS, 403, "not_in_room", by="stranger"),
+    *each(ADMIN_VIEWS, 403, "forbidden"),
+    *each(BODIES, 400, "invalid_json", by="admin", options={"content": "{"}),
+    *each(BODIES, 413, "payload_too_large", by="admin", options={"content": TOO_LARGE}),
+    *each(
+        BODIES,
+        415,
+        "unsupported_media_type",
+        by="admin",
+        options={"content": "x=1", "headers": {"Content-Type": "text/plain"}},
+    ),
+    *each(BODIES, 422, "invalid_request", by="admin", options={"content": "[]"}),
+    *each(["rooms.create", "seat.join"], 429, "rate_limited", by="spent", room="spent_room"),
+    *each(["chat.send_message", "chat.send_emoji"], 429, "rate_limited", by="spent", room="spent_room"),
+    *each(["rooms.index", "chat.history"], 422, "invalid_request", query="?limit=0"),
+    Case("meta.health", 503, "unavailable", by="cut_off"),
+    Case("rooms.index", 400, "invalid_cursor", query="?cursor=x"),
+    Case("rooms.create", 201, by="stranger"),
+    Case("rooms.create", 404, "room_not_found", by="forgetful", options={"body": {"name": "Room"}, "key": "gone"}),
+    Case("rooms.delete", 200, by="maker", room="fresh"),
+    Case("rooms.delete", 403, "forbidden", by="stranger"),
+    Case("seat.join", 200),
+    Case("seat.join", 409, "room_full", by="stranger", room="full"),
+    Case("seat.join", 409, "room_inactive", by="stranger", room="inactive"),
+    Case("seat.leave", 200, by="guest"),
+    Case("seat.leave", 404, "not_in_room", by="stranger"),
+    Case("voice.set_speaking", 409, "muted", by="guest", options={"body": {"is_speaking": True}}),
+    Case("admin.update", 200, by="admin", room="fresh"),
+    Case("admin.toggle_status", 200, by="admin", room="fresh"),
+    Case("admin.delete", 204, by="admin", room="fresh"),
+]
+
+
+def promised(route: Route) -> set[int]:
+    """Every status that the route's operation declares, and those that go without saying."""
+    found = find_operation(route)
+    implied = set[int]() if route.is_open else {401}
+    implied |= {400, 413, 415, 422} if found.body else set()
+    implied |= {422} if found.query or found.idempotent else set()
+    return {found.status} | {error.status for error in found.errors} | implied
+
+
+@pytest.fixture(scope="session")
+def stage(request: pytest.FixtureRequest) -> Stage:
+    return Stage(request)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.view}-{case.status}-{case.code}-{case.room}")
+def test_a_route_answers_as_promised(stage: Stage, case: Case) -> None:
+    with stage.unplugged.line.broken() if case.by == "cut_off" else nullcontext():
+        answer = case.call(stage)
+    assert answer.status_code == case.status, answer.text
+    check_origin(answer, ORIGIN if case.by == "spent" else "*")
+    if case.status >= 400:
+        check_problem(answer, case.code)
+    elif case.status == 204:
+        assert answer.content == b""
+    elif case.view == "meta.docs":
+        assert answer.headers["Content-Type"].startswith("text/html")
+    else:
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.json() is not None
+
+
+def check_origin(answer: httpx.Response, origin: str) -> None:
+    """A page of another origin may read the answer and the headers that it needs."""
+    assert answer.headers["Access-Control-Allow-Origin"] == origin
+    assert set(answer.headers["Access-Control-Expose-Headers"].split(",")) == {"Link", "Retry-After"}
+
+
+def check_problem(answer: httpx.Response, code: str) -> None:
+    """RFC 9457, with a code for programs and a sentence for people."""
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    problem = answer.json()
+    assert problem["code"] == code
+    assert problem["status"] == answer.status_code
+    assert len(problem["detail"].split()) > 1
+    extra = {"invalid_request": {"errors"}, "rate_limited": {"retry_after"}}.get(code, set())
+    assert set(problem) == MEMBERS | extra
+    if answer.status_code == 401:
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    if answer.status_code == 429:
+        assert 0 < int(answer.headers["Retry-After"]) == problem["retry_after"]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.view)
+def test_every_status_that_is_promised_is_in_the_table(route: Route) -> None:
+    assert {case.status for case in CASES if case.view == route.view} == promised(route)
+
+
+@pytest.mark.parametrize("path", sorted({route.path for route in ROUTES}))
+def test_a_browser_may_ask_first(api: Api, path: str) -> None:
+    asked = {
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "idempotency-key",
+    }
+    answer = api.nobody.request("OPTIONS", path.format(room_id=uuid.uuid4()), headers=asked)
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    allowed = {name.lower() for name in answer.headers["Access-Control-Allow-Headers"].split(",")}
+    assert {"authorization", "content-type", "idempotency-key"} <= allowed
+    methods = {route.method for route in ROUTES if route.path == path}
+    assert set(answer.headers["Access-Control-Allow-Methods"].split(",")) == methods | {"OPTIONS"}
+
+
+@pytest.mark.parametrize("make_call", [Caller.get, Caller.delete], ids=["open", "refused"])
+def test_only_the_configured_origin_is_let_in(deployment: Deployment, make_call: Callable[..., httpx.Response]) -> None:
+    for answer in (
+        make_call(
+            deployment.api.nobody, "/coworking/rooms/" + str(uuid.uuid4()), headers={"Origin": "https://evil.test"}
+        ),
+        deployment.api.nobody.request("OPTIONS", ROOMS, headers={"Origin": "https://evil.test"}),
+    ):
+        assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", ""),
+        ("GET", "/"),
+        ("GET", "/coworking"),
+        ("GET", "/coworking/nowhere"),
+        ("GET", "/coworking/rooms/{}/nowhere"),
+        ("GET", "/coworking/rooms/{}/join"),
+        ("POST", "/coworking/rooms/{}"),
+        ("PATCH", "/coworking/rooms"),
+        ("PUT", "/coworking/rooms/{}/messages"),
+        ("DELETE", "/coworking/me"),
+        ("HEAD", "/coworking/rooms"),
+        ("TRACE", "/coworking/me"),
+        ("GET", "/coworking/admin/rooms/{}"),
+        ("OPTIONS", "/coworking/nowhere"),
+    ],
+)
+@pytest.mark.parametrize("by", ["member", "nobody"])
+def test_what_does_not_exist_gets_what_the_platform_answers(stage: Stage, method: str, path: str, by: str) -> None:
+    answer = getattr(stage, by).request(method, path.format(uuid.uuid4()))
+    assert answer.status_code == 403
+    assert answer.headers["x-amzn-ErrorType"] == "MissingAuthenticationTokenException"
+    if method != "HEAD":
+        assert answer.json() == {"message": "Missing Authentication Token"}
