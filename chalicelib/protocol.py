@@ -234,6 +234,7 @@ class Error(ServerFrame):
     """The frame named by `ref` was refused and has done nothing."""
 
     type: Literal["error"] = "error"
+    room_id: Annotated[str, Field(alias="roomId", description="empty where the connection is in no room")]
     ref: Ref = None
     data: ErrorData
 
@@ -342,7 +343,7 @@ class RoomUpdated(ServerFrame):
 
 
 class RoomClosedData(Data):
-    """`deactivated` or `deleted`."""
+    """Whether it may open again."""
 
     reason: Literal["deactivated", "deleted"]
 
@@ -382,7 +383,7 @@ class PeerLeft(ServerFrame):
 class ByeData(Data):
     """Why, and what to do: connect again with a fresh ticket, join again, or stop."""
 
-    code: str
+    code: Literal["left", "timed_out", "removed", "room_closed", "replaced", "rate_limited"]
     reason: str
     action: Literal["reconnect", "rejoin", "stop"]
 
