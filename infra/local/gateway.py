@@ -30,6 +30,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.types import ASGIApp
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from infra.local.access import AccessLog
@@ -84,6 +85,14 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
+class StageMount(Mount):
+    """Everything under the stage, even where a path holds a newline."""
+
+    def __init__(self, path: str, app: ASGIApp) -> None:
+        super().__init__(path, app)
+        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
+
+
 def build_gateway(functions: Functions, session: Any, options: Options, web: Path) -> Starlette:
     """Everything that answers on the port."""
     faults = Faults()
@@ -113,7 +122,7 @@ def build_gateway(functions: Functions, session: Any, options: Options, web: Pat
             methods=["POST", "GET", "DELETE"],
         ),
         Mount("/dev", routes=dev, middleware=[cors]),
-        Mount(f"/{STAGE}", app=rest),
+        StageMount(f"/{STAGE}", app=rest),
         Route("/{path:path}", pages.serve, methods=["GET"]),
     ]
 

@@ -1,0 +1,81 @@
+"""What clients might send by mistake or on purpose, field by field, and must not get through with."""
+
+from typing import Any
+
+from chalicelib.schemas import (
+    EmojiReactionRequest,
+    HistoryQuery,
+    MicToggleRequest,
+    ProfileUpdate,
+    Request,
+    RoomCreate,
+    RoomsQuery,
+    RoomUpdate,
+    SendMessageRequest,
+    SpeakingStatusRequest,
+)
+
+NO_TEXT = [None, 5, True, ["x"], {"x": "y"}]
+BLANK = [
+    "",
+    " ",
+    "\n\t ",
+    "\u200b",
+    "\u2060\ufeff",
+    "\u00ad",
+    "\u3000",
+    "\u2028",
+    "\u3164",
+    "\u115f\u1160",
+    "\uffa0",
+    "\u2800",
+]
+CONTROL = ["a\x00b", "\x0b", "\x0ba", "a\x1f", "a\rb", "\x7f", "a\x85", "a\x9f", "\ud800", "a\udfff"]
+NO_SEATS: list[Any] = [None, 0, 51, -1, 2**63, "5", 5.5, True, 1e300, [5], {}]
+NO_COLORS: list[Any] = [None, "", "red green", "x" * 41, "bg-red\n", "<b>", "é", 5, []]
+NO_AVATARS = [
+    "",
+    "x",
+    "javascript:alert(1)",
+    "data:image/png;base64,AA==",
+    "ftp://host/a",
+    "//host/a",
+    "http://",
+    "https:///a",
+    "/a b",
+    "\\\\host",
+    "/\\host",
+    "https://host/\x00",
+    "https://host/" + "a" * 2036,
+    5,
+    True,
+    [],
+]
+NO_EMOJIS = [*NO_TEXT, *BLANK, *CONTROL, "x", "👍x", "é", "1", "#", ":)", "👍" * 11, "字👍"]
+NO_BOOLEANS: list[Any] = [None, 0, 1, "true", "false", "", [], {}]
+
+# A model, what else has to be in the body, a field, and values that it must not take.
+REFUSED: list[tuple[type[Request], dict[str, Any], str, list[Any]]] = [
+    (RoomCreate, {"name": "x"}, "name", [*NO_TEXT, *BLANK, *CONTROL, "x" * 256]),
+    (RoomCreate, {"name": "x"}, "description", [*NO_TEXT, *CONTROL, "x" * 2001]),
+    (RoomCreate, {"name": "x"}, "max_participants", NO_SEATS),
+    (RoomCreate, {"name": "x"}, "color", NO_COLORS),
+    (RoomUpdate, {}, "name", [*NO_TEXT[1:], *BLANK, *CONTROL, "x" * 256]),
+    (RoomUpdate, {}, "description", [*NO_TEXT[1:], *CONTROL, "x" * 2001]),
+    (RoomUpdate, {}, "max_participants", NO_SEATS[1:]),
+    (RoomUpdate, {}, "color", NO_COLORS[1:]),
+    (RoomUpdate, {}, "status", ["", "deleted", "ACTIVE", 1, True, []]),
+    (ProfileUpdate, {"name": "x"}, "name", [*NO_TEXT, *BLANK, *CONTROL, "x" * 81]),
+    (ProfileUpdate, {"name": "x"}, "avatar", NO_AVATARS),
+    (SendMessageRequest, {"message_text": "x"}, "message_text", [*NO_TEXT, *BLANK, *CONTROL, "x" * 4001]),
+    (SendMessageRequest, {}, "message", [*NO_TEXT, *BLANK, *CONTROL, "x" * 4001]),
+    (SendMessageRequest, {"message_text": "x"}, "message_type", ["system", "", "TEXT", None, 1, []]),
+    (EmojiReactionRequest, {}, "emoji", NO_EMOJIS),
+    (MicToggleRequest, {}, "is_muted", NO_BOOLEANS),
+    (SpeakingStatusRequest, {}, "is_speaking", NO_BOOLEANS),
+    (RoomsQuery, {}, "limit", ["0", "101", "-1", "x", "", "1.5", "NaN", "9" * 5000]),
+    (RoomsQuery, {}, "cursor", ["x" * 2049]),
+    (HistoryQuery, {}, "limit", ["0", "101", "-1", "x", "", "1.5"]),
+    (HistoryQuery, {}, "before_seq", ["-1", "x", "", str(2**53), "1e3"]),
+    (HistoryQuery, {}, "after_seq", ["-1", "x", "", str(2**53), "1e3"]),
+]
