@@ -112,8 +112,10 @@ def is_transient(error: ClientError | BotoCoreError) -> bool:
 
 
 def is_refused(error: PynamoDBException) -> bool:
-    """Whether a condition said no, to a single write or to a transaction."""
-    return error.cause_response_code in {"ConditionalCheckFailedException", "TransactionCanceledException"}
+    """Whether a condition said no, to a single write or to a transaction, which can be cancelled for other reasons."""
+    if isinstance(error.cause, VerboseClientError) and error.cause.cancellation_reasons:
+        return any(reason.code == "ConditionalCheckFailed" for reason in error.cause.cancellation_reasons if reason)
+    return error.cause_response_code == "ConditionalCheckFailedException"
 
 
 _pool = ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="side-by-side")

@@ -28,7 +28,7 @@ from chalicelib.store import rooms as stored_rooms
 from chalicelib.store.client import RetryingConnection
 from chalicelib.times import Moment
 from infra.local.engine import CREDENTIALS, REGION, Engine
-from infra.local.tables import create_tables
+from infra.local.tables import COPIED, TEMPLATE, Template
 from tests.fakes.fanout import FakeFanout, Frame
 
 P = ParamSpec("P")
@@ -127,17 +127,14 @@ class InlineExecutor(Executor):
 def on_moto(**settings: Any) -> Iterator[World]:
     """A world on empty tables in memory, where what goes side by side goes one after the other."""
     with mock_aws(), patch.object(client, "_pool", InlineExecutor()):
-        connection = _moto_connection()
-        create_tables(connection.client, prefix := _new_prefix())
-        with _bound(connection, prefix):
+        with _fresh_tables(_moto_connection()) as prefix:
             yield World(_settings(prefix, settings))
 
 
 @contextmanager
 def on_engine(engine: Engine, **settings: Any) -> Iterator[World]:
     """A world on empty tables of a running engine."""
-    engine.create_tables(prefix := _new_prefix())
-    with _bound(_engine_connection(engine.url), prefix):
+    with _fresh_tables(_engine_connection(engine.url)) as prefix:
         yield World(_settings(prefix, settings))
 
 
@@ -145,22 +142,28 @@ def _settings(prefix: str, settings: dict[str, Any]) -> Settings:
     return Settings(**{"table_prefix": prefix, "websocket_url": "wss://rooms.test", **settings})
 
 
-def _new_prefix() -> str:
-    return f"t{uuid.uuid4().hex[:8]}-"
-
-
 @contextmanager
-def _bound(connection: RetryingConnection, prefix: str) -> Iterator[None]:
-    """The tables under this prefix, and what is remembered of others forgotten; afterwards as it was before."""
+def _fresh_tables(connection: RetryingConnection) -> Iterator[str]:
+    """Six new tables, bound, and what is remembered of others forgotten; afterwards all is as it was before."""
     before = [(table, table.Meta.table_name, table._connection) for table in tables.TABLES]
+    prefix = f"t{uuid.uuid4().hex[:8]}-"
+    for declared in _declared_tables():
+        connection.client.create_table(**declared | {"TableName": prefix + declared["TableName"]})
     tables.bind(connection, prefix)
     guards._open_windows.clear()
     try:
-        yield
+        yield prefix
     finally:
         guards._open_windows.clear()
         for table, name, bound in before:
             table.Meta.table_name, table._connection = name, bound
+
+
+@cache
+def _declared_tables() -> list[dict[str, Any]]:
+    """What the template says, read once."""
+    found = Template(TEMPLATE.read_text("utf-8"), {"Prefix": ""}).tables()
+    return [{key: table[key] for key in COPIED if key in table} for table in found]
 
 
 @cache

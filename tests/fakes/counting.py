@@ -153,7 +153,8 @@ def _write_units(operation: str, asked: dict[str, Any], parsed: dict[str, Any]) 
     if "Error" in parsed:
         return 2 * len(asked["TransactItems"]) if operation == "TransactWriteItems" else 1
     consumed = parsed["ConsumedCapacity"]
-    return sum(one["CapacityUnits"] for one in (consumed if isinstance(consumed, list) else [consumed]))
+    units: float = sum(one["CapacityUnits"] for one in (consumed if isinstance(consumed, list) else [consumed]))
+    return units
 
 
 def _read_units(asked: dict[str, Any], parsed: dict[str, Any]) -> float:

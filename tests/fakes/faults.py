@@ -1,0 +1,133 @@
+"""DynamoDB in trouble: the next calls over a connection fail as a test tells them to.
+
+    with Faults(bound_connection()) as faults:
+        faults.plan("TransactWriteItems", cancelled(None, "TransactionConflict"))
+
+The rest of the call is real: botocore's own events are where the faults come in.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from types import TracebackType
+from typing import Any, Self
+
+from botocore.awsrequest import AWSResponse
+
+from chalicelib.store.client import RetryingConnection
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An error that DynamoDB answers, by its code; `reasons` are those of a cancelled transaction's items."""
+
+    code: str
+    reasons: tuple[str | None, ...] = ()
+
+
+def cancelled(*reasons: str | None) -> Refused:
+    """A transaction that DynamoDB cancels, with the code of each item's reason, None where it has none."""
+    return Refused("TransactionCanceledException", reasons)
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """The network fails before DynamoDB hears of it."""
+
+    error: Exception
+
+
+@dataclass(frozen=True)
+class Lost:
+    """DynamoDB does it, and the answer gets lost."""
+
+    error: Exception
+
+
+Fault = Refused | Unsent | Lost
+
+
+class Faults:
+    """Faults by operation, every try that was made, with what it asked for, and a clock that only pauses move."""
+
+    def __init__(self, connection: RetryingConnection) -> None:
+        self.tries: list[tuple[str, dict[str, Any]]] = []
+        self._planned: dict[str, deque[Fault]] = defaultdict(deque)
+        self._for_ever: dict[str, Fault] = {}
+        self._losing: list[Exception] = []
+        self.clock = FakeClock()
+        self._connection = connection
+        self._before = connection.sleep, connection.monotonic
+        self._events = connection.client.meta.events
+        self._handlers: dict[str, Callable[..., Any]] = {
+            "before-parameter-build.dynamodb.*": self._note,
+            "before-call.dynamodb.*": self._interfere,
+            "after-call.dynamodb.*": self._lose,
+        }
+
+    def plan(self, operation: str, *faults: Fault) -> None:
+        """Let the next calls of this operation fail like this, one after the other; what follows works."""
+        self._planned[operation].extend(faults)
+
+    def break_for_good(self, operation: str, fault: Fault) -> None:
+        """Let every call of this operation fail like this."""
+        self._for_ever[operation] = fault
+
+    def asked(self, operation: str) -> list[dict[str, Any]]:
+        """What each try of this operation asked for."""
+        return [params for name, params in self.tries if name == operation]
+
+    def __enter__(self) -> Self:
+        self._connection.sleep, self._connection.monotonic = self.clock.sleep, self.clock.monotonic
+        for event, handler in self._handlers.items():
+            self._events.register(event, handler)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.sleep, self._connection.monotonic = self._before
+        for event, handler in self._handlers.items():
+            self._events.unregister(event, handler)
+
+    def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        self.tries.append((model.name, dict(params)))
+
+    def _interfere(self, model: Any, **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
+        waiting = self._planned[model.name]
+        match waiting.popleft() if waiting else self._for_ever.get(model.name):
+            case Refused() as refusal:
+                return AWSResponse("", 400, {}, BytesIO()), _answer(refusal)
+            case Unsent(error):
+                raise error
+            case Lost(error):
+                self._losing.append(error)
+        return None
+
+    def _lose(self, **_: Any) -> None:
+        if self._losing:
+            raise self._losing.pop()
+
+
+def _answer(refusal: Refused) -> dict[str, Any]:
+    return {
+        "Error": {"Code": refusal.code, "Message": "as the test wants it"},
+        "ResponseMetadata": {"HTTPStatusCode": 400, "RequestId": "none"},
+        "CancellationReasons": [{"Code": reason or "None"} for reason in refusal.reasons],
+    }
+
+
+class FakeClock:
+    """A clock that only pauses move."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.pauses: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.seconds += seconds

@@ -1,0 +1,59 @@
+"""Records as tests need them: whole, and different only in what a test says."""
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.records import Connection, Message, Participant, Room
+from tests.fakes.backend import ENDPOINT, MINUTE, NOW
+
+
+def make_room(**different: Any) -> Room:
+    room = Room(
+        id=str(uuid.uuid4()),
+        name="Focus Zone",
+        description="",
+        status="active",
+        participant_count=0,
+        max_participants=15,
+        color="bg-grayBlue",
+        created_at=NOW,
+        created_by="maker",
+    )
+    return replace(room, **different)
+
+
+def make_participant(room_id: str, user_id: str = "ada", **different: Any) -> Participant:
+    participant = Participant(
+        room_id=room_id,
+        user_id=user_id,
+        name=user_id.capitalize(),
+        avatar=None,
+        is_muted=True,
+        is_speaking=False,
+        is_online=True,
+        joined_at=NOW,
+        lease_expires_at=NOW + MINUTE,
+        lease_kind="http",
+    )
+    return replace(participant, **different)
+
+
+def make_message(room_id: str, seq: int = 1, **different: Any) -> Message:
+    message = Message(
+        room_id=room_id,
+        seq=seq,
+        id=str(uuid.uuid4()),
+        type="text",
+        user_id="ada",
+        user="Ada",
+        avatar=None,
+        text=f"message {seq}",
+        created_at=NOW,
+    )
+    return replace(message, **different)
+
+
+def make_connection(room_id: str, connection_id: str, user_id: str = "ada", **different: Any) -> Connection:
+    connection = Connection(room_id, connection_id, user_id, ENDPOINT, connected_at=NOW, announced=False)
+    return replace(connection, **different)
