@@ -5,6 +5,7 @@ members whatever is concurrent, and of two that end the same membership one wins
 """
 
 from pynamodb.exceptions import TransactWriteError
+from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.records import Message, Participant
@@ -39,12 +40,9 @@ def give_up_seat(participant: Participant, message: Message | None, retention_da
 
     `message` is None where the log goes with the room.
     """
-    condition = (ParticipantRow.joined_at == participant.joined_at) & (
-        ParticipantRow.lease_expires_at == participant.lease_expires_at
-    )
     try:
         with TransactWrite(connection=bound_connection()) as transaction:
-            transaction.delete(ParticipantRow(participant.room_id, participant.user_id), condition)
+            transaction.delete(ParticipantRow(participant.room_id, participant.user_id), _is_as_read(participant))
             if message:
                 transaction.save(row_of(message, retention_days))
             transaction.update(
@@ -55,6 +53,15 @@ def give_up_seat(participant: Participant, message: Message | None, retention_da
             return False
         raise
     return True
+
+
+def _is_as_read(participant: Participant) -> Condition:
+    """A renewed lease makes another membership of it, and so does a connection: whoever ends it must know of that."""
+    held, known = ParticipantRow.connections, set(participant.connections)
+    condition: Condition = held == known if known else held.does_not_exist()
+    condition &= ParticipantRow.joined_at == participant.joined_at
+    condition &= ParticipantRow.lease_expires_at == participant.lease_expires_at
+    return condition
 
 
 def _row_of(participant: Participant) -> ParticipantRow:
