@@ -35,7 +35,8 @@ class Receipt:
 
     @property
     def key(self) -> str:
-        return f"receipt#{self.scope}#{self.client_key}#{self.user_id}"
+        # With its length, since ids and keys may hold any character: no two receipts are ever spelled alike.
+        return f"receipt#{self.scope}#{len(self.user_id)}#{self.user_id}#{self.client_key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +112,23 @@ def admit(subject: str, limit: Limit, now: Moment) -> int:
     if _open_windows.get(key, 0) <= now and _open_window(key, limit, now):
         return 0
     while not _count(key, limit, now):
-        row = GuardRow.get(key, consistent_read=True)
-        ends_at = int(row.window_ends_at or 0)
+        used, ends_at = _read_window(key)
         _remember(key, ends_at)
         if ends_at > now:
-            if int(row.used or 0) >= limit.count:
+            if used >= limit.count:
                 return -(-(ends_at - now) // 1000)
         elif _open_window(key, limit, now):
             return 0
     return 0
+
+
+def _read_window(key: str) -> tuple[int, Moment]:
+    """How many acts a window has seen and when it ends; nothing where there is none, or none any more."""
+    try:
+        row = GuardRow.get(key, consistent_read=True)
+    except DoesNotExist:
+        return 0, 0
+    return int(row.used or 0), int(row.window_ends_at or 0)
 
 
 def _open_window(key: str, limit: Limit, now: Moment) -> bool:
