@@ -13,6 +13,7 @@ from pydantic import (
     AfterValidator,
     AliasChoices,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -56,6 +57,11 @@ def _emoji(text: str) -> str:
     return text
 
 
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 15.0 is 15."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _color(text: str) -> str:
     if not re.fullmatch(_COLOR, text):
         raise ValueError("must have 1 to 40 letters, digits, `_`, `#` or `-`")
@@ -79,7 +85,7 @@ def _allow_either_name(schema: dict[str, Any]) -> None:
 Text = Annotated[str, AfterValidator(_clean), Field(json_schema_extra={"pattern": _TEXT})]
 Trimmed = Annotated[Text, AfterValidator(str.strip)]
 Color = Annotated[str, AfterValidator(_color), Field(json_schema_extra={"pattern": _COLOR}, examples=["bg-purple"])]
-Seats = Annotated[int, Field(ge=1, le=50, strict=True)]
+Seats = Annotated[int, Field(ge=1, le=50, strict=True), BeforeValidator(_whole)]
 RoomName = Annotated[
     Trimmed,
     Field(min_length=1, max_length=255, description="Trimmed, and not blank.", examples=["Focus Zone"]),
