@@ -30,14 +30,6 @@ class _Window:
         return self.used
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """`retry_after` in whole seconds, 0 where the frame is within the limit; `is_out`: too often over it."""
-
-    retry_after: int = 0
-    is_out: bool = False
-
-
 class FrameLimits:
     """The windows of the connections that this process sees."""
 
@@ -45,17 +37,26 @@ class FrameLimits:
         self._windows: OrderedDict[tuple[str, str], _Window] = OrderedDict()
         self._lock = Lock()
 
-    def check(self, connection_id: str, is_signal: bool, now: Moment) -> Verdict:
-        """Count a frame. A window that is over its limit is one strike, however many frames are over it."""
+    def check(self, connection_id: str, is_signal: bool, now: Moment) -> int:
+        """Count a frame. 0 where it is within the limit, else the whole seconds to wait.
+
+        A window that is over its limit is one strike, however many frames are over it.
+        """
         kind, limit = ("signals", SIGNALS) if is_signal else ("frames", FRAMES)
         with self._lock:
             window = self._window(connection_id, kind)
             over = window.count(WINDOW_MS, now) - limit
             if over <= 0:
-                return Verdict()
-            strikes = self._window(connection_id, "strikes")
-            struck = strikes.count(STRIKE_WINDOW_MS, now) if over == 1 else strikes.used
-            return Verdict(-(-(window.ends_at - now) // 1000), struck >= STRIKES)
+                return 0
+            if over == 1:
+                self._window(connection_id, "strikes").count(STRIKE_WINDOW_MS, now)
+            return -(-(window.ends_at - now) // 1000)
+
+    def is_out(self, connection_id: str, now: Moment) -> bool:
+        """Whether a connection has been over its limit too often."""
+        with self._lock:
+            strikes = self._windows.get((connection_id, "strikes"))
+            return strikes is not None and strikes.ends_at > now and strikes.used >= STRIKES
 
     def _window(self, connection_id: str, kind: str) -> _Window:
         window = self._windows.setdefault((connection_id, kind), _Window())

@@ -45,10 +45,15 @@ def push(backend: Backend, roster: Sequence[Connection], frame: ServerFrame, now
     send(backend, [(connection, frame.encode()) for connection in roster], roster, now)
 
 
+def answer(backend: Backend, connection: Connection, frame: ServerFrame, now: Moment) -> None:
+    """Tell one connection; should it turn out to be gone, its room is told of that."""
+    send(backend, [(connection, frame.encode())], None, now)
+
+
 def send(
-    backend: Backend, parcels: Sequence[tuple[Connection, bytes]], roster: Sequence[Connection], now: Moment
+    backend: Backend, parcels: Sequence[tuple[Connection, bytes]], roster: Sequence[Connection] | None, now: Moment
 ) -> None:
-    """Give each connection its own bytes; `roster` is who is told of those that turn out to be gone."""
+    """Give each connection its own bytes; `roster` is who is told of those that turn out to be gone, None the room."""
     data = [Post(connection.endpoint, connection.connection_id, text) for connection, text in parcels]
     try:
         report = backend.fanout.deliver(data)
@@ -58,9 +63,9 @@ def send(
     telemetry.current().count_delivery(report.sent, len(report.gone), len(report.failed), report.seconds)
     gone = set(report.gone)
     lost = [member for member, _ in parcels if member.connection_id in gone and now - member.connected_at >= NEWBORN_MS]
-    left = [connection for connection in roster if connection.connection_id not in gone]
     for connection in lost:
-        lose(backend, connection, left, now)
+        others = connections.roster(connection.room_id) if roster is None else roster
+        lose(backend, connection, [other for other in others if other.connection_id not in gone], now)
 
 
 def lose(backend: Backend, connection: Connection, left: Sequence[Connection], now: Moment) -> None:
@@ -76,15 +81,20 @@ def lose(backend: Backend, connection: Connection, left: Sequence[Connection], n
     offline = PresenceChanged(
         room_id=room_id, ts=iso(now), data=PresenceChangedData(user_id=user_id, is_online=False)
     ).encode()
-    peer_left = PeerLeft(
-        room_id=room_id,
-        ts=iso(now),
-        sender=user_id,
-        connection=connection.connection_id,
-        data=PeerData(user_id=user_id),
-    ).encode()
     others = [other for other in left if other.user_id != user_id]
-    send(backend, [(other, text) for other in others for text in (offline, peer_left)], others, now)
+    texts = (offline, peer_left(connection, now).encode())
+    send(backend, [(other, text) for other in others for text in texts], others, now)
+
+
+def peer_left(connection: Connection, now: Moment) -> PeerLeft:
+    """What tells those who only know signalling that a user's last connection is gone."""
+    return PeerLeft(
+        room_id=connection.room_id,
+        ts=iso(now),
+        sender=connection.user_id,
+        connection=connection.connection_id,
+        data=PeerData(user_id=connection.user_id),
+    )
 
 
 def dismiss(backend: Backend, leaving: Sequence[Connection], farewell: ByeData, now: Moment) -> None:

@@ -167,14 +167,16 @@ class SnapshotRoom(RoomSummary):
     """The room and who is in it, oldest first."""
 
     participants: list[ParticipantView]
+    last_seq: int
     tasks_completed: int = 0
     tasks_total: int = 0
     focus_time: int = 0
     focus_goal: int = 480
 
     @classmethod
-    def of_detail(cls, detail: RoomDetail) -> "SnapshotRoom":
-        return cls(**detail.model_dump(exclude={"messages", "last_seq"}))
+    def of_detail(cls, detail: RoomDetail, known_seq: int) -> "SnapshotRoom":
+        """`known_seq` is the client's, which is the newest where the detail has no messages."""
+        return cls(**detail.model_dump(exclude={"messages"}) | {"last_seq": detail.last_seq or known_seq})
 
 
 class SnapshotData(Data):
@@ -419,20 +421,22 @@ ANNOUNCED_BY_CLIENTS = frozenset({"user-joined", "user-left"})
 RESERVED_TYPES = frozenset(str(frame.model_fields["type"].default) for frame in SERVER_FRAMES) - ANNOUNCED_BY_CLIENTS
 
 
-def parse(text: str) -> Frame:
+def parse(text: str | None) -> Frame:
     """The frame in a text: a JSON object with a valid `type`, not too large and not too deep.
 
     Raises:
         FrameTooLargeError: over 32,000 bytes of UTF-8, looked at before anything else.
-        InvalidFrameError: anything else that is not such an object.
+        InvalidFrameError: anything else that is not such an object, or no text at all.
     """
+    if text is None:
+        raise InvalidFrameError("A frame is a text message")
     if len(text) > MAX_FRAME_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_FRAME_BYTES:
         raise FrameTooLargeError(f"A frame has at most {MAX_FRAME_BYTES} bytes")
     _check_depth(text)
     try:
         frame = json.loads(text, parse_constant=_refuse_constant)
         text.encode()
-        json.dumps(frame, ensure_ascii=False).encode()
+        json.dumps(frame, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise InvalidFrameError from error
     if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):

@@ -25,6 +25,7 @@ from chalicelib.errors import (
 from chalicelib.limits import FrameLimits, Intervals
 from chalicelib.protocol import (
     ANNOUNCED_BY_CLIENTS,
+    MAX_FRAME_BYTES,
     MAX_ID,
     RESERVED_TYPES,
     Ack,
@@ -65,7 +66,8 @@ F = TypeVar("F", bound=ClientFrame)
 
 ROTATE_AFTER_MS = 105 * 60_000
 LOOK_EVERY_MS = 15_000
-MAX_RELAYED_BYTES = 32_768
+MAX_RELAYED_BYTES = MAX_FRAME_BYTES + 2_000
+"""A frame as long as it may be, and the stamps of the longest user id."""
 MAX_SNAPSHOT_BYTES = 128_000
 """API Gateway posts 131,072 bytes at most."""
 LONG_AVATAR = 400
@@ -119,7 +121,7 @@ class Exchange(Generic[F]):
 
     def answer(self, frame: ServerFrame) -> None:
         """Tell the sender."""
-        presence.push(self.backend, [self.me], frame, self.now)
+        presence.answer(self.backend, self.me, frame, self.now)
 
     def acknowledge(self, data: RoomMessage | None = None) -> None:
         """Tell the sender that it is done, if they gave the frame a name."""
@@ -127,12 +129,17 @@ class Exchange(Generic[F]):
             self.answer(Ack(room_id=self.room_id, ts=iso(self.now), ref=self.frame.id, data=data))
 
 
-def receive(backend: Backend, sender: Sender, text: str, now: Moment) -> None:
-    """Do what a frame asks for; what is wrong with it comes back as an `error` frame."""
+def receive(backend: Backend, sender: Sender, text: str | None, now: Moment) -> None:
+    """Do what a frame asks for; what is wrong with it comes back as an `error` frame.
+
+    `text` is None where the message was no text.
+    """
     raw: Frame = {}
     try:
-        raw = parse(text)
-        _check_rate(backend, sender, raw["type"], now)
+        try:
+            raw = parse(text)
+        finally:
+            _check_rate(sender, raw.get("type", ""), now)  # what is no frame counts as well
         frame = read(raw)
         telemetry.current().note(frame=frame.type if frame.type in HANDLERS else "relayed", ref=frame.id)
         me = identify(sender.connection_id, raw)
@@ -141,6 +148,8 @@ def receive(backend: Backend, sender: Sender, text: str, now: Moment) -> None:
         HANDLERS.get(frame.type, relay)(Exchange(backend, me, raw, frame, now))
     except CoworkingError as error:
         refuse(backend, sender, raw, error, now)
+        if _limits.is_out(sender.connection_id, now):
+            presence.dismiss(backend, [_place_of(sender, raw, now)], _TOO_FAST, now)
     except ValidationError as error:
         refuse(backend, sender, raw, InvalidRequestError(field_errors(error)), now)
     except Exception:  # noqa: BLE001  # logged with its trace; the sender is told that it was us
@@ -199,12 +208,12 @@ def sync(exchange: Exchange[Sync]) -> None:
     )
     if room is None:
         raise RoomNotFoundError
+    present = seats.end_expired(backend, me.room_id, members, now)
     if not participants.renew_socket_lease(me, presence.lease_end("socket", now), now):
         raise NotInRoomError
-    present = seats.end_expired(backend, me.room_id, members, now)
     gap = recovery.could_lack_some(room, exchange.frame.last_seq, missed, backend.settings.message_retention_days, now)
     data = SnapshotData(
-        room=SnapshotRoom.of_detail(RoomDetail.compose(room, present, [])),
+        room=SnapshotRoom.of_detail(RoomDetail.compose(room, present, missed.messages), missed.last_seq),
         you=You(user_id=me.user_id, connection_id=me.connection_id),
         messages=[RoomMessage.of(message) for message in missed.messages],
         recovered=missed.recovered and not gap,
@@ -247,6 +256,7 @@ def ping(exchange: Exchange[Ping]) -> None:
         partial(messages.head, me.room_id),
     )
     if not held:
+        seats.end_expired(exchange.backend, me.room_id, participants.members(me.room_id), now)
         raise NotInRoomError
     data = PongData(last_seq=head.last_seq, rotate=now - me.connected_at >= ROTATE_AFTER_MS)
     exchange.answer(Pong(room_id=me.room_id, ts=iso(now), ref=exchange.frame.id, data=data))
@@ -318,8 +328,11 @@ def _pass_on(exchange: Exchange[Any], peers: list[Connection]) -> None:
         "ts": iso(now),
     }
     if exchange.frame.type in ANNOUNCED_BY_CLIENTS:
+        own = {"userId": me.user_id}
         data = stamped.get("data")
-        stamped["data"] = (data if isinstance(data, dict) else {}) | {"userId": me.user_id}
+        stamped["data"] = data | own if isinstance(data, dict) else own
+        if "userId" in stamped:
+            stamped |= own
     text = json.dumps(stamped, ensure_ascii=False, separators=(",", ":")).encode()
     if len(text) > MAX_RELAYED_BYTES:
         raise FrameTooLargeError("The frame is too large to be passed on")
@@ -345,32 +358,31 @@ def _announce(exchange: Exchange[Any]) -> None:
         presence.send(exchange.backend, [(peer, text) for peer in exchange.others], exchange.roster, exchange.now)
 
 
-def _check_rate(backend: Backend, sender: Sender, kind: str, now: Moment) -> None:
-    verdict = _limits.check(sender.connection_id, kind in SIGNALS, now)
-    if not verdict.retry_after:
-        return
-    if verdict.is_out:
-        me = _place_of(sender, now)
-        presence.dismiss(backend, [me], _TOO_FAST, now)
-    raise RateLimitedError(verdict.retry_after)
+def _check_rate(sender: Sender, kind: str, now: Moment) -> None:
+    if wait := _limits.check(sender.connection_id, kind in SIGNALS, now):
+        raise RateLimitedError(wait)
 
 
 def refuse(backend: Backend, sender: Sender, raw: Frame, error: CoworkingError, now: Moment) -> None:
     """Tell the sender what was wrong; `ref` names the frame where it has a name that is one."""
     telemetry.current().note(error=error.code)
-    me = _place_of(sender, now)
+    me = _place_of(sender, raw, now)
     name = raw.get("id")
     frame = Error(
         room_id=me.room_id,
         ts=iso(now),
-        ref=name if isinstance(name, str) and len(name) <= MAX_ID else None,
+        ref=name if isinstance(name, str) and 1 <= len(name) <= MAX_ID else None,
         data=ErrorData(code=error.code, detail=error.detail, **error.members()),
     )
-    presence.push(backend, [me], frame, now)
+    presence.answer(backend, me, frame, now)
 
 
-def _place_of(sender: Sender, now: Moment) -> Connection:
-    """The connection, as far as it is known; enough to answer it."""
-    return memory.recall(sender.connection_id) or Connection(
-        "", sender.connection_id, "", sender.endpoint, connected_at=now, announced=False
-    )
+def _place_of(sender: Sender, raw: Frame, now: Moment) -> Connection:
+    """Where to answer; the room stays unnamed where nobody knows it."""
+    try:
+        return identify(sender.connection_id, raw)
+    except CoworkingError:
+        pass  # the sender is told already, or about to be
+    except Exception:  # noqa: BLE001  # logged; an answer without the room is better than none
+        _log.exception("connection %s could not be looked up", sender.connection_id)
+    return Connection("", sender.connection_id, "", sender.endpoint, connected_at=now, announced=False)

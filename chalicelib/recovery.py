@@ -29,13 +29,19 @@ def recover(room_id: str, last_seq: int | None, now: Moment) -> Recovery:
     """Every message after `last_seq` if that is at most 300, else the last 50."""
     # The head first: what it counts is either in the log that is read next, or on its way.
     head = messages.head(room_id)
-    if last_seq is not None:
+    if last_seq is not None and _is_in_log(room_id, last_seq, head):
         found = messages.following(room_id, RECOVERABLE + 1, after=last_seq)
         if len(found) <= RECOVERABLE:
             return Recovery(found, True, settled_seq(last_seq, found, head, now))
     shown = messages.newest(room_id, SHOWN)
     start = shown[0].seq - 1 if len(shown) == SHOWN else 0
     return Recovery(shown, False, settled_seq(start, shown, head, now))
+
+
+def _is_in_log(room_id: str, seq: int, head: Head) -> bool:
+    """Whether a client can have come that far. One that is further than the log, since that was restored to an
+    earlier state, would take all that comes for old."""
+    return seq <= head.last_seq or messages.get(room_id, seq) is not None
 
 
 def settled_seq(after: int, found: Sequence[Message], head: Head, now: Moment) -> int:

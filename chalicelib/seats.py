@@ -162,8 +162,12 @@ def end(
         return False
     if message:
         data = UserLeftData(user_id=member.user_id, reason=reason, message=RoomMessage.of(message))
-        left = UserLeft(room_id=room_id, ts=iso(now), seq=message.seq, data=data)
-        presence.push(backend, [other for other in roster if other not in leaving], left, now)
+        texts = [UserLeft(room_id=room_id, ts=iso(now), seq=message.seq, data=data).encode()]
+        if leaving:
+            newest = max(leaving, key=lambda connection: connection.connected_at)
+            texts.append(presence.peer_left(newest, now).encode())
+        others = [other for other in roster if other not in leaving]
+        presence.send(backend, [(other, text) for other in others for text in texts], others, now)
     before_bye()
     presence.dismiss(backend, leaving, FAREWELLS[reason], now)
     return True

@@ -10,7 +10,7 @@ from chalice.app import Response
 
 from chalicelib import auth, realtime, sockets, telemetry, tickets
 from chalicelib.backend import Backend, backend
-from chalicelib.errors import CoworkingError, InvalidFrameError, RoomNotFoundError, UnauthorizedError
+from chalicelib.errors import CoworkingError, RoomNotFoundError, UnauthorizedError
 from chalicelib.schemas import is_uuid
 from chalicelib.sockets import Admission
 from chalicelib.telemetry import Observation
@@ -41,10 +41,7 @@ def receive(event: Event) -> None:
     context, now, composed = event["requestContext"], now_ms(), backend()
     sender = realtime.Sender(context["connectionId"], _endpoint(composed, context))
     with _observe("frame", context):
-        if event.get("isBase64Encoded"):
-            realtime.refuse(composed, sender, {}, InvalidFrameError("A frame is a text message"), now)
-        else:
-            realtime.receive(composed, sender, str(event.get("body") or ""), now)
+        realtime.receive(composed, sender, None if event.get("isBase64Encoded") else str(event.get("body") or ""), now)
 
 
 def disconnect(event: Event) -> None:

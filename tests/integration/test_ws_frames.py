@@ -1,0 +1,474 @@
+"""What clients send, and what comes of it: the first table of the contract, row by row, over the local stack."""
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.protocol import ANNOUNCED_BY_CLIENTS, SERVER_FRAMES
+from tests.fakes.socket_client import Frame, Scene, SocketClient, settle_all
+
+Shape = Callable[[Frame], Frame]
+SIGNALS = ["offer", "answer", "ice-candidate"]
+SERVER_ONLY = sorted({str(frame.model_fields["type"].default) for frame in SERVER_FRAMES} - ANNOUNCED_BY_CLIENTS)
+PASSED_ON: list[tuple[str, Frame]] = [
+    ("wave", {"hand": "left"}),
+    ("x", {}),
+    ("a-z_0-9", {"list": [1, 2.5, None, True, {"deep": ["\u2603", "\U0001f44b"]}]}),
+    ("t" * 64, {"text": 'quotes " and \\ and \u0001 control'}),
+    ("typing", {"is_typing": True}),
+    ("typing", {"is_typing": False}),
+    *((kind, {"sdp": "v=0", "candidate": {"sdpMid": "0"}}) for kind in SIGNALS),
+]
+
+
+def beside(fields: Frame) -> Frame:
+    return fields
+
+
+def under_data(fields: Frame) -> Frame:
+    return {"data": fields}
+
+
+both_shapes = pytest.mark.parametrize("shape", [beside, under_data])
+
+
+@pytest.fixture
+def ada(scene: Scene) -> SocketClient:
+    return scene.enter("Ada")
+
+
+@pytest.fixture
+def ben(scene: Scene, ada: SocketClient) -> SocketClient:
+    """Came after Ada, who has heard of it."""
+    ben = scene.enter("Ben")
+    settle_all(ada, ben)
+    return ben
+
+
+def types(frames: list[Frame]) -> list[str]:
+    return [frame["type"] for frame in frames]
+
+
+def error_of(answer: Frame) -> str:
+    """The code of an answer that has to be an error with a sentence for people."""
+    assert answer["type"] == "error", answer
+    assert answer["data"]["detail"]
+    return str(answer["data"]["code"])
+
+
+# The envelope
+
+
+def test_the_server_stamps_a_relayed_frame(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+    ada.send("wave")
+    frame = ben.wait("wave")
+    assert (frame["from"], frame["connection"], frame["roomId"]) == (ada.user_id, ada.id, scene.room_id)
+
+
+@pytest.mark.parametrize("kind", ["wave", "typing", "user-joined", *SIGNALS])
+def test_what_a_client_writes_into_the_stamps_is_not_believed(
+    scene: Scene, ada: SocketClient, ben: SocketClient, kind: str
+) -> None:
+    lies = {"from": ben.user_id, "connection": ben.id, "roomId": str(uuid.uuid4()), "ts": "1970-01-01T00:00:00.000Z"}
+    ada.ask(kind, is_typing=True, **lies)
+    frame = ben.wait(kind)
+    assert (frame["from"], frame["connection"], frame["roomId"]) == (ada.user_id, ada.id, scene.room_id)
+    assert frame["ts"] > "2020"
+
+
+def test_a_claimed_room_takes_a_frame_nowhere_else(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+    with Scene(scene.api) as elsewhere:
+        eve = elsewhere.enter("Eve")
+        assert ada.ask("wave", roomId=elsewhere.room_id)["type"] == "ack"
+        assert ada.ask("message", text="hello", roomId=elsewhere.room_id)["roomId"] == scene.room_id
+        assert eve.settle() == []
+    assert {"wave", "message_sent"} <= set(types(ben.settle()))
+
+
+def test_who_sent_a_message_is_whose_connection_it_came_from(ada: SocketClient, ben: SocketClient) -> None:
+    ada.send("message", text="hello", user_id=ben.user_id, user="Ben", **{"from": ben.user_id})
+    frame = ben.wait("message_sent")
+    assert (frame["from"], frame["data"]["user_id"], frame["data"]["user"]) == (ada.user_id, ada.user_id, "Ada")
+
+
+@pytest.mark.parametrize("name", ["1", "a" * 64, "\u2603", "mixed CASE and spaces"])
+def test_an_answer_carries_the_id_as_ref(ada: SocketClient, name: str) -> None:
+    assert ada.ask("ping", id=name)["ref"] == name
+    assert ada.ask("sync", id=name)["ref"] == name
+    assert set(ada.ask("wave", id=name)) == {"type", "roomId", "ts", "ref"}
+    assert error_of(ada.ask("bye", id=name)) == "reserved_type"
+
+
+@pytest.mark.parametrize("name", ["", "a" * 65, 7, ["1"], {}, True])
+def test_an_id_that_is_none_is_refused(ada: SocketClient, ben: SocketClient, name: object) -> None:
+    ada.send("wave", id=name)
+    answer = ada.wait("error")
+    assert error_of(answer) == "invalid_request"
+    assert "ref" not in answer
+    assert ben.settle() == []
+
+
+def test_an_id_inside_data_is_the_clients_own_affair(ada: SocketClient, ben: SocketClient) -> None:
+    for kind in ("wave", *SIGNALS):
+        for inner in (7, "seven", None, {"of": 9}):
+            ada.send(kind, data={"id": inner})
+            assert ben.wait(kind)["data"] == {"id": inner}
+    assert ada.settle() == []
+
+
+# An answer where an id was given, and none where not
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("message", {"text": "hello"}),
+        ("emoji", {"emoji": "\U0001f44b"}),
+        ("mic", {"is_muted": False}),
+        ("speaking", {"is_speaking": False}),
+        *PASSED_ON,
+        ("user-joined", {}),
+        ("user-left", {}),
+    ],
+)
+@both_shapes
+def test_a_frame_is_acknowledged_if_it_has_an_id(ada: SocketClient, kind: str, fields: Frame, shape: Shape) -> None:
+    answer = ada.ask(kind, **shape(fields))
+    assert answer["type"] == "ack", answer
+    ada.settle()
+    ada.send(kind, **shape(fields))
+    assert not {"ack", "error"} & set(types(ada.settle()))
+
+
+# sync and ping
+
+
+@both_shapes
+def test_sync_is_answered_with_a_snapshot(scene: Scene, ada: SocketClient, ben: SocketClient, shape: Shape) -> None:
+    ada.send("sync", **shape({"last_seq": None}))
+    snapshot = ada.wait("snapshot")
+    assert "ref" not in snapshot
+    data = snapshot["data"]
+    assert set(data) == {"room", "you", "messages", "recovered", "last_seq"}
+    assert data["you"] == {"user_id": ada.user_id, "connection_id": ada.id}
+    detail = ada.caller.see(scene.room_id)
+    assert data["messages"] == detail.pop("messages")
+    assert data["room"] == detail
+    assert data["last_seq"] == detail["last_seq"] == 2
+    assert data["recovered"] is False
+
+
+@both_shapes
+def test_sync_says_whether_it_tells_all_after_last_seq(ada: SocketClient, ben: SocketClient, shape: Shape) -> None:
+    data = ada.ask("sync", **shape({"last_seq": 1}))["data"]
+    assert ([message["seq"] for message in data["messages"]], data["recovered"]) == ([2], True)
+
+
+def test_peers_hear_of_a_connection_when_it_first_syncs_and_only_then(scene: Scene, ada: SocketClient) -> None:
+    ben = scene.member("Ben")
+    client = scene.open(scene.ticket(ben)["url"])
+    assert types(ada.settle()) == ["user_joined"]
+    client.sync()
+    frame = ada.wait("user-joined")
+    assert (frame["data"], frame["from"], frame["connection"]) == ({"userId": ben.id}, ben.id, client.id)
+    client.sync()
+    assert ada.settle() == []
+
+
+def test_another_connection_of_the_same_user_is_announced_too(scene: Scene, ada: SocketClient) -> None:
+    ben = scene.enter("Ben")
+    ada.settle()
+    second = scene.connect(ben.caller)
+    assert [frame["connection"] for frame in ada.settle()] == [second.id]
+
+
+def test_who_syncs_hears_nothing_of_their_own_arrival(scene: Scene) -> None:
+    assert "user-joined" not in types(scene.enter("Ada").settle())
+
+
+@both_shapes
+def test_ping_is_answered_with_pong(scene: Scene, ada: SocketClient, shape: Shape) -> None:
+    ada.caller.say(scene.room_id, "hello")
+    ada.take()
+    ada.send("ping", **shape({"last_seq": 1}))
+    pong = ada.wait("pong")
+    assert pong["data"] == {"last_seq": 2, "rotate": False}
+    assert "ref" not in pong
+
+
+@pytest.mark.parametrize("last_seq", [-1, 1.5, "one", [1], {}, 2**53])
+@pytest.mark.parametrize("kind", ["sync", "ping"])
+def test_a_last_seq_that_is_none_is_refused(ada: SocketClient, kind: str, last_seq: object) -> None:
+    assert error_of(ada.ask(kind, last_seq=last_seq)) == "invalid_request"
+
+
+# message and emoji
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "pushed", "stored_as"),
+    [("message", "text", "message_sent", "text"), ("emoji", "emoji", "emoji_reaction", "emoji")],
+)
+@both_shapes
+def test_chat_is_stored_acknowledged_and_pushed_to_all(
+    scene: Scene, ada: SocketClient, ben: SocketClient, kind: str, field: str, pushed: str, stored_as: str, shape: Shape
+) -> None:
+    second = scene.connect(ada.caller)
+    answer = ada.ask(kind, **shape({field: "\U0001f44b"}))
+    message = answer["data"]
+    assert (message["type"], message["text"], message["user_id"]) == (stored_as, "\U0001f44b", ada.user_id)
+    assert ada.caller.history(scene.room_id)["messages"][-1] == message
+    for client in (ada, ben, second):
+        frame = client.wait(pushed)
+        assert (frame["data"], frame["seq"], frame["from"]) == (message, message["seq"], ada.user_id)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "fields"),
+    [
+        ("message", "text", {}),
+        ("message", "text", {"text": ""}),
+        ("message", "text", {"text": " \n\t"}),
+        ("message", "text", {"text": "a" * 4001}),
+        ("message", "text", {"text": "bell \u0007"}),
+        ("message", "text", {"text": 7}),
+        ("message", "text", {"text": None}),
+        ("emoji", "emoji", {}),
+        ("emoji", "emoji", {"emoji": "hello"}),
+        ("emoji", "emoji", {"emoji": "\U0001f44b" * 11}),
+        ("emoji", "emoji", {"emoji": "\U0001f44bx"}),
+        ("mic", "is_muted", {}),
+        ("mic", "is_muted", {"is_muted": "yes"}),
+        ("mic", "is_muted", {"is_muted": 1}),
+        ("speaking", "is_speaking", {"is_speaking": None}),
+        ("typing", "is_typing", {}),
+        ("typing", "is_typing", {"is_typing": "true"}),
+        ("offer", "to", {"to": 7}),
+        ("answer", "to", {"to": ""}),
+        ("ice-candidate", "to", {"to": "a" * 129}),
+    ],
+)
+@both_shapes
+def test_a_field_that_breaks_the_contract_is_refused_and_does_nothing(
+    ada: SocketClient, ben: SocketClient, kind: str, field: str, fields: Frame, shape: Shape
+) -> None:
+    answer = ada.ask(kind, **shape(fields))
+    assert error_of(answer) == "invalid_request"
+    assert [error["loc"] for error in answer["data"]["errors"]] == [[field]]
+    assert ben.settle() == []
+
+
+def test_text_of_4000_characters_is_taken(ada: SocketClient) -> None:
+    assert ada.ask("message", text="\u2603" * 4000)["data"]["text"] == "\u2603" * 4000
+
+
+def test_a_message_is_stored_in_nfc_and_otherwise_as_it_was_sent(ada: SocketClient) -> None:
+    assert ada.ask("message", text=" <b>&amp; e\u0301\n\t ")["data"]["text"] == " <b>&amp; \u00e9\n\t "
+
+
+def test_what_is_said_too_fast_is_refused_with_retry_after(ada: SocketClient) -> None:
+    answers = [ada.ask("message", text=str(count)) for count in range(31)]
+    assert types(answers) == ["ack"] * 30 + ["error"]
+    assert error_of(answers[-1]) == "rate_limited"
+    assert 1 <= answers[-1]["data"]["retry_after"] <= 10
+
+
+# mic and speaking
+
+
+@both_shapes
+def test_mic_changes_what_the_room_knows(scene: Scene, ada: SocketClient, ben: SocketClient, shape: Shape) -> None:
+    assert ada.ask("mic", **shape({"is_muted": False}))["type"] == "ack"
+    frame = ben.wait("mic_toggled")
+    assert (frame["data"], frame["from"]) == ({"user_id": ada.user_id, "is_muted": False}, ada.user_id)
+    assert [one["is_muted"] for one in ben.caller.see(scene.room_id)["participants"]] == [False, True]
+
+
+@both_shapes
+def test_speaking_changes_what_the_room_knows(scene: Scene, ada: SocketClient, ben: SocketClient, shape: Shape) -> None:
+    ada.ask("mic", is_muted=False)
+    assert ada.ask("speaking", **shape({"is_speaking": True}))["type"] == "ack"
+    frame = ben.wait("speaking_changed")
+    assert (frame["data"], frame["from"]) == ({"user_id": ada.user_id, "is_speaking": True}, ada.user_id)
+    assert [one["is_speaking"] for one in ben.caller.see(scene.room_id)["participants"]] == [True, False]
+
+
+def test_speaking_while_muted_is_refused(ada: SocketClient, ben: SocketClient) -> None:
+    assert error_of(ada.ask("speaking", is_speaking=True)) == "muted"
+    assert ben.settle() == []
+
+
+def test_muting_ends_speaking(ada: SocketClient, ben: SocketClient) -> None:
+    ada.ask("mic", is_muted=False)
+    ada.ask("speaking", is_speaking=True)
+    ben.settle()
+    ada.ask("mic", is_muted=True)
+    told = {frame["type"]: frame["data"] for frame in ben.settle()}
+    assert told["mic_toggled"] == {"user_id": ada.user_id, "is_muted": True}
+    assert told["speaking_changed"] == {"user_id": ada.user_id, "is_speaking": False}
+
+
+# Relaying and signalling
+
+
+@pytest.mark.parametrize(("kind", "fields"), PASSED_ON)
+@both_shapes
+def test_a_frame_is_passed_on_whole_in_the_clients_own_shape(
+    ada: SocketClient, ben: SocketClient, kind: str, fields: Frame, shape: Shape
+) -> None:
+    sent = {"type": kind, "id": "an id"} | shape(fields)
+    ada.send_text(json.dumps(sent))
+    frame = ben.wait(kind)
+    assert {name: frame[name] for name in frame if name not in STAMPS} == sent
+    assert set(frame) >= STAMPS
+
+
+STAMPS = {"from", "connection", "roomId", "ts"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"), [("wave", {}), ("typing", {"is_typing": True}), *((kind, {}) for kind in SIGNALS)]
+)
+def test_what_is_passed_on_goes_to_every_other_connection_and_not_to_the_senders_own(
+    scene: Scene, ada: SocketClient, ben: SocketClient, kind: str, fields: Frame
+) -> None:
+    second, carl = scene.connect(ada.caller), scene.enter("Carl")
+    settle_all(ada, ben, second, carl)
+    ada.ask(kind, **fields)
+    for client in (ben, carl, second):
+        assert types(client.settle()) == [kind]
+    assert ada.settle() == []
+
+
+def test_what_is_passed_on_is_stored_nowhere(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+    before = ada.caller.see(scene.room_id)
+    for kind in ("wave", "offer", "typing"):
+        ada.ask(kind, is_typing=True)
+    assert ada.caller.see(scene.room_id) == before
+
+
+def test_a_field_to_of_a_frame_that_is_no_signalling_keeps_it_from_nobody(
+    scene: Scene, ada: SocketClient, ben: SocketClient
+) -> None:
+    carl = scene.enter("Carl")
+    ada.ask("wave", to=ben.user_id)
+    assert carl.wait("wave")["to"] == ben.user_id
+
+
+@pytest.mark.parametrize("kind", SIGNALS)
+@both_shapes
+def test_signalling_to_a_user_reaches_all_their_connections_and_nobody_else(
+    scene: Scene, ada: SocketClient, ben: SocketClient, kind: str, shape: Shape
+) -> None:
+    second, carl = scene.connect(ben.caller), scene.enter("Carl")
+    settle_all(ada, ben, second, carl)
+    assert ada.ask(kind, **shape({"to": ben.user_id, "sdp": "v=0"}))["type"] == "ack"
+    for client in (ben, second):
+        frames = client.settle()
+        assert types(frames) == [kind]
+        assert (frames[0]["from"], frames[0]["connection"]) == (ada.user_id, ada.id)
+        assert {**frames[0], **frames[0].get("data", {})}["to"] == ben.user_id
+    assert carl.settle() == ada.settle() == []
+
+
+@pytest.mark.parametrize("kind", SIGNALS)
+def test_signalling_to_one_connection_reaches_no_other(
+    scene: Scene, ada: SocketClient, ben: SocketClient, kind: str
+) -> None:
+    second = scene.connect(ben.caller)
+    settle_all(ada, ben)
+    ada.ask(kind, to=second.id)
+    assert types(second.settle()) == [kind]
+    assert ben.settle() == []
+
+
+def test_signalling_to_oneself_reaches_ones_other_connections(scene: Scene, ada: SocketClient) -> None:
+    second = scene.connect(ada.caller)
+    ada.settle()
+    ada.ask("offer", to=ada.user_id)
+    assert types(second.settle()) == ["offer"]
+    assert ada.settle() == []
+
+
+def test_signalling_to_somebody_without_a_connection_is_refused(
+    scene: Scene, ada: SocketClient, ben: SocketClient
+) -> None:
+    unconnected = scene.member("Carl")
+    with Scene(scene.api) as elsewhere:
+        eve = elsewhere.enter("Eve")
+        for to in (unconnected.id, "nobody", eve.user_id, eve.id, ada.id, ada.user_id):
+            assert error_of(ada.ask("offer", to=to)) == "peer_unavailable"
+        assert eve.settle() == []
+    assert types(ben.settle()) == ["user_joined"]
+
+
+def test_signalling_to_all_in_an_empty_room_is_fine(ada: SocketClient) -> None:
+    assert ada.ask("offer", to=None)["type"] == "ack"
+    assert ada.ask("offer")["type"] == "ack"
+
+
+# Names that the server itself sends
+
+
+@pytest.mark.parametrize("kind", SERVER_ONLY)
+def test_a_name_that_the_server_sends_is_refused_from_clients(ada: SocketClient, ben: SocketClient, kind: str) -> None:
+    assert error_of(ada.ask(kind, data={"last_seq": 10**6})) == "reserved_type"
+    assert ben.settle() == []
+
+
+@pytest.mark.parametrize("kind", sorted(ANNOUNCED_BY_CLIENTS))
+@pytest.mark.parametrize("data", [None, {}, {"userId": "mallory"}, {"userId": 7, "stream": "s1"}, "text", ["mallory"]])
+def test_clients_may_announce_themselves_and_nobody_else(
+    ada: SocketClient, ben: SocketClient, kind: str, data: Any
+) -> None:
+    ada.ask(kind, data=data)
+    frame = ben.wait(kind)
+    kept = data if isinstance(data, dict) else {}
+    assert frame["data"] == kept | {"userId": ada.user_id}
+    assert frame["from"] == ada.user_id
+
+
+@pytest.mark.parametrize("kind", sorted(ANNOUNCED_BY_CLIENTS))
+def test_a_user_id_beside_the_type_of_an_announcement_is_the_senders_too(
+    ada: SocketClient, ben: SocketClient, kind: str
+) -> None:
+    ada.ask(kind, userId=ben.user_id)
+    frame = ben.wait(kind)
+    assert frame["userId"] == frame["data"]["userId"] == ada.user_id
+
+
+# leave
+
+
+def test_leave_is_acknowledged_then_bye_then_the_end(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+    ada.send("leave", id="going")
+    end = ada.wait_end()
+    assert types(end.frames) == ["ack", "bye"]
+    assert end.frames[0]["ref"] == "going"
+    assert end.frames[1]["data"] == {"code": "left", "reason": "You left the room", "action": "stop"}
+    assert end.code == 1000
+    assert [one["id"] for one in ben.caller.see(scene.room_id)["participants"]] == [ben.user_id]
+
+
+def test_leave_without_an_id_is_bye_then_the_end(ada: SocketClient) -> None:
+    ada.send("leave")
+    assert types(ada.wait_end().frames) == ["bye"]
+
+
+def test_leave_closes_all_of_the_users_connections_in_the_room_and_no_others(scene: Scene, ada: SocketClient) -> None:
+    second = scene.connect(ada.caller)
+    with Scene(scene.api) as elsewhere:
+        ada.caller.join(elsewhere.room_id)
+        there = elsewhere.connect(ada.caller)
+        ada.send("leave")
+        assert ada.wait_end().types[-1] == second.wait_end().types[-1] == "bye"
+        assert there.settle() == []
+
+
+def test_leave_over_http_closes_the_users_connections(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+    ada.caller.leave(scene.room_id)
+    assert types(ada.wait_end().frames) == ["bye"]
+    assert ben.wait("user_left")["data"]["reason"] == "left"
