@@ -154,11 +154,7 @@ def end(
     if not member.connections <= {connection.connection_id for connection in roster}:
         roster = connections.roster(room_id)  # one came in between the two reads
     leaving = [connection for connection in roster if connection.user_id == member.user_id]
-    ended, _ = together(
-        partial(membership.give_up_seat, member, message, backend.settings.message_retention_days),
-        partial(_take_off_roster, leaving),
-    )
-    if not ended:
+    if not membership.give_up_seat(member, leaving, message, backend.settings.message_retention_days):
         return False
     if message:
         data = UserLeftData(user_id=member.user_id, reason=reason, message=RoomMessage.of(message))
@@ -238,8 +234,3 @@ def _welcome_back(backend: Backend, room: Room, mine: Participant, now: Moment) 
 def _keep_seat(member: Participant, now: Moment) -> None:
     """Asking for a way in shows that the user is there: the seat outlives the ticket."""
     participants.extend_lease(member, presence.lease_end(member.lease_kind, now), now)
-
-
-def _take_off_roster(leaving: Sequence[Connection]) -> None:
-    for connection in leaving:
-        connections.remove(connection.room_id, connection.connection_id)

@@ -1,17 +1,20 @@
 """Joining and leaving: what must change in several tables at once or not at all.
 
-The room's count, the participant and the system message go in one transaction, so that the count equals the
-members whatever is concurrent, and of two that end the same membership one wins and one message is written.
+The room's count, the participant, their connections and the system message go in one transaction, so that the
+count equals the members whatever is concurrent, nobody is on a roster without a seat, and of two that end the same
+membership one wins and one message is written.
 """
+
+from collections.abc import Sequence
 
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.records import Message, Participant
+from chalicelib.records import Connection, Message, Participant
 from chalicelib.store.client import is_refused
 from chalicelib.store.messages import row_of
-from chalicelib.store.tables import OCCUPIED, ParticipantRow, RoomRow, bound_connection
+from chalicelib.store.tables import OCCUPIED, ConnectionRow, ParticipantRow, RoomRow, bound_connection
 
 
 def take_seat(participant: Participant, message: Message, retention_days: int) -> bool:
@@ -35,14 +38,18 @@ def take_seat(participant: Participant, message: Message, retention_days: int) -
     return True
 
 
-def give_up_seat(participant: Participant, message: Message | None, retention_days: int) -> bool:
-    """Leave, expire or be removed; False where the membership is no longer as it was read.
+def give_up_seat(
+    participant: Participant, leaving: Sequence[Connection], message: Message | None, retention_days: int
+) -> bool:
+    """Leave, expire or be removed, and off the roster; False where the membership is no longer as it was read.
 
-    `message` is None where the log goes with the room.
+    `leaving` are the participant's connections; `message` is None where the log goes with the room.
     """
     try:
         with TransactWrite(connection=bound_connection()) as transaction:
             transaction.delete(ParticipantRow(participant.room_id, participant.user_id), _is_as_read(participant))
+            for connection in leaving:
+                transaction.delete(ConnectionRow(connection.room_id, connection.connection_id))
             if message:
                 transaction.save(row_of(message, retention_days))
             transaction.update(

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, ParamSpec, TypeVar
 from unittest.mock import patch
 
+import pytest
 from moto import mock_aws
 
 from chalicelib import realtime, rooms, seats, sockets
@@ -109,6 +110,18 @@ class World:
 def user(user_id: str, *, is_admin: bool = False) -> User:
     """Somebody whose token names them as their id with a capital."""
     return User(user_id, user_id.capitalize(), None, is_admin)
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, act: Callable[[], object]) -> None:
+    """Let something happen right before the next call of a function, as if it came from another process."""
+    original = getattr(module, name)
+
+    def call(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(module, name, original)
+        act()
+        return original(*args, **options)
+
+    monkeypatch.setattr(module, name, call)
 
 
 class InlineExecutor(Executor):

@@ -226,7 +226,7 @@ CALLS: dict[str, tuple[str, Callable[[], Any]]] = {
     ),
     "giving up a seat": (
         "TransactWriteItems",
-        partial(membership.give_up_seat, make_participant("room"), make_message("room"), 90),
+        partial(membership.give_up_seat, make_participant("room"), [], make_message("room"), 90),
     ),
     "announcing a connection": ("UpdateItem", partial(connections.announce, "room", "c")),
     "removing a connection": ("DeleteItem", partial(connections.remove, "room", "c")),

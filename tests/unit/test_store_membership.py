@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from chalicelib.records import Participant, Room
-from chalicelib.store import membership, messages, participants, rooms
+from chalicelib.store import connections, membership, messages, participants, rooms
 from tests.fakes.backend import MINUTE, NOW, World
-from tests.fakes.records import make_message, make_participant, make_room
+from tests.fakes.records import make_connection, make_message, make_participant, make_room
 
 
 @pytest.fixture
@@ -81,18 +81,32 @@ def test_a_seat_is_given_up_with_its_announcement(room: Room) -> None:
     member = take(room, "ada")
     assert member
 
-    assert membership.give_up_seat(member, make_message(room.id, 2), 90)
+    assert membership.give_up_seat(member, [], make_message(room.id, 2), 90)
 
     assert count(room) == 0
     assert participants.get(room.id, "ada") is None
     assert messages.get(room.id, 2)
 
 
+def test_connections_leave_the_roster_with_the_seat(room: Room) -> None:
+    mine, other = make_connection(room.id, "c1"), make_connection(room.id, "c2", "bob")
+    for connection in (mine, other):
+        connections.put(connection)
+    member = take(room, "ada")
+    assert member
+
+    assert not membership.give_up_seat(replace(member, joined_at=NOW + 1), [mine], None, 90)
+    assert connections.roster(room.id) == [mine, other]
+
+    assert membership.give_up_seat(member, [mine], None, 90)
+    assert connections.roster(room.id) == [other]
+
+
 def test_a_seat_is_given_up_without_a_word_where_the_log_goes_too(room: Room) -> None:
     member = take(room, "ada")
     assert member
 
-    assert membership.give_up_seat(member, None, 90)
+    assert membership.give_up_seat(member, [], None, 90)
 
     assert [message.seq for message in messages.newest(room.id, 10)] == [1]
 
@@ -102,8 +116,8 @@ def test_a_seat_is_given_up_once(room: Room) -> None:
     assert member
     assert take(room, "bob", 2)
 
-    assert membership.give_up_seat(member, make_message(room.id, 3), 90)
-    assert not membership.give_up_seat(member, make_message(room.id, 4), 90)
+    assert membership.give_up_seat(member, [], make_message(room.id, 3), 90)
+    assert not membership.give_up_seat(member, [], make_message(room.id, 4), 90)
 
     assert count(room) == 1
     assert messages.get(room.id, 4) is None
@@ -125,15 +139,15 @@ def test_a_membership_that_is_no_longer_as_it_was_read_goes_on(room: Room, stale
     member = participants.get(room.id, "ada")
     assert member
 
-    assert not membership.give_up_seat(replace(member, **stale), make_message(room.id, 2), 90)
+    assert not membership.give_up_seat(replace(member, **stale), [], make_message(room.id, 2), 90)
 
     assert participants.get(room.id, "ada") == member
     assert count(room) == 1
     assert messages.get(room.id, 2) is None
-    assert membership.give_up_seat(member, make_message(room.id, 2), 90)
+    assert membership.give_up_seat(member, [], make_message(room.id, 2), 90)
 
 
 def test_the_count_never_goes_below_nothing(room: Room) -> None:
-    assert not membership.give_up_seat(make_participant(room.id), make_message(room.id), 90)
+    assert not membership.give_up_seat(make_participant(room.id), [], make_message(room.id), 90)
 
     assert count(room) == 0

@@ -137,7 +137,7 @@ def test_the_sweeper_looks_at_rooms_with_people_in_them_until_they_are_vacated(s
     rooms.vacate(room.id)
     assert list(rooms.occupied()) == [room.id]
 
-    membership.give_up_seat(member, None, 90)
+    membership.give_up_seat(member, [], None, 90)
     assert list(rooms.occupied()) == [room.id]
     rooms.vacate(room.id)
     assert list(rooms.occupied()) == []
