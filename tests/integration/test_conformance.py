@@ -1,0 +1,143 @@
+"""The running service answers as its OpenAPI document says, whoever asks and whatever they send.
+
+Schemathesis makes the requests from the document: at the edges of what it allows, beyond them, and at random. Every
+answer must have a status, headers and a body that the document knows, and none may be a 5xx. Since an id made up at
+random names no room, rooms that exist are put in, so that every operation also gets to do what it is for.
+"""
+
+import copy
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from schemathesis.checks import CheckFunction
+from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from chalicelib.api.openapi import document
+from chalicelib.schemas import is_uuid
+from chalicelib.text import is_blank
+from infra.local.stack import LocalStack
+from tests.fakes.clients import Api
+
+EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "8"))
+"""At random, for each operation and role, beside some dozens at the edges; set it higher to look longer."""
+
+ROOM = "/coworking/rooms/{room_id}"
+ADMIN = "/coworking/admin/rooms/{room_id}"
+OPEN = {"GET /healthz", "GET /openapi.json", "GET /asyncapi.json", "GET /docs"}
+SIGNED_IN = {
+    *("GET /coworking/me", "PUT /coworking/me", "GET /coworking/rooms", "POST /coworking/rooms"),
+    *(f"GET {ROOM}", f"POST {ROOM}/join"),
+}
+IN_A_ROOM = {
+    *(f"POST {ROOM}/leave", f"POST {ROOM}/ticket", f"GET {ROOM}/messages", f"POST {ROOM}/messages"),
+    *(f"POST {ROOM}/emoji", f"PUT {ROOM}/mic-toggle", f"PUT {ROOM}/speaking"),
+}
+FOR_ITS_MAKER = {f"DELETE {ROOM}"}
+FOR_ADMINS = {f"PUT {ADMIN}", f"PATCH {ADMIN}/status", f"DELETE {ADMIN}"}
+ENDS_SEATS = FOR_ITS_MAKER | FOR_ADMINS | {f"POST {ROOM}/leave", f"POST {ROOM}/join"}
+"""After these the room is not as it was."""
+
+CAN_DO = {
+    "nobody": OPEN,
+    "user": OPEN | SIGNED_IN,
+    "member": OPEN | SIGNED_IN | IN_A_ROOM | FOR_ITS_MAKER,
+    "admin": OPEN | SIGNED_IN | FOR_ITS_MAKER | FOR_ADMINS,
+}
+"""The room is the member's own; the others have no seat in it."""
+
+EMOJI = ["🎉", "👍🏽", "❤️", "👨‍👩‍👧", "🇫🇷", "✌️✌️"]
+CONFIG = {
+    "seed": 1,
+    # API Gateway itself answers for methods that nobody declared.
+    "phases": {"coverage": {"unexpected-methods": []}, "stateful": {"enabled": False}},
+    "checks": {"unsupported_method": {"enabled": False}},
+}
+schemathesis.openapi.format("emoji", st.sampled_from(EMOJI))
+SCHEMA = schemathesis.openapi.from_dict(
+    copy.deepcopy(document("http://127.0.0.1/api")), config=SchemathesisConfig.from_dict(CONFIG)
+)
+
+
+def is_wrong_beyond_schemas(case: schemathesis.Case[Any]) -> bool:
+    """Whether a request breaks what no schema says: cursors are our own, text isn't blank, emoji are emoji."""
+    body = case.body if isinstance(case.body, dict) else {}
+    said = body.get("message_text", body.get("message"))
+    is_blank_text = any(isinstance(text, str) and is_blank(text) for text in (body.get("name"), said))
+    return "cursor" in case.query or is_blank_text or ("emoji" in body and body["emoji"] not in EMOJI)
+
+
+class Visitor:
+    """Somebody with a room at hand for the operations that want one, and what they were answered."""
+
+    def __init__(self, api: Api, role: str) -> None:
+        self.role = role
+        self.caller = {"nobody": lambda: api.nobody, "admin": api.admin}.get(role, api.person)()
+        self.maker = self.caller if role == "member" else api.person("Maker")
+        self.headers = {"Authorization": f"Bearer {self.caller.token}"} if self.caller.token else {}
+        self.statuses: set[int] = set()
+        self.room_id = self.open_room()
+
+    def open_room(self) -> str:
+        """A new room; where it is their own they sit in it, ready to speak."""
+        room_id: str = self.maker.make_room()["id"]
+        if self.role == "member":
+            self.caller.join(room_id)
+            self.caller.put(f"/coworking/rooms/{room_id}/mic-toggle", {"is_muted": False})
+        return room_id
+
+
+@pytest.fixture(scope="module")
+def busy_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """A stack on which nobody is too fast."""
+    plenty = dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT", "ROOMS_LIMIT"), "1000000/10")
+    with LocalStack(data_dir=tmp_path_factory.mktemp("stack"), environment=plenty) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as kept_alive:
+        yield kept_alive
+
+
+@pytest.fixture
+def visitor(request: pytest.FixtureRequest, busy_stack: LocalStack, role: str) -> Iterator[Visitor]:
+    """One for all examples of an operation, who in the end has got done what their role can, and nothing else."""
+    with Api(busy_stack) as api:
+        visitor = Visitor(api, role)
+        yield visitor
+    label = request.node.name.split("[")[1].rstrip("]")
+    succeeded = any(status < 300 for status in visitor.statuses)
+    assert succeeded == (label in CAN_DO[role]), f"{label} answered a {role} {sorted(visitor.statuses)}"
+
+
+def test_everything_is_somebody_s_to_do() -> None:
+    documented = {f"{method.upper()} {path}" for path, item in SCHEMA.raw_schema["paths"].items() for method in item}
+    assert documented == set().union(*CAN_DO.values())
+
+
+def test_the_service_serves_this_document(busy_stack: LocalStack) -> None:
+    assert requests.get(f"{busy_stack.api}/openapi.json", timeout=30).json() == document(busy_stack.api)
+
+
+@pytest.mark.parametrize("role", CAN_DO)
+@SCHEMA.parametrize()
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_every_answer_is_one_that_the_document_knows(
+    case: schemathesis.Case[Any], busy_stack: LocalStack, visitor: Visitor, session: requests.Session
+) -> None:
+    if is_uuid(case.path_parameters.get("room_id")):
+        case.path_parameters["room_id"] = visitor.room_id
+    response = case.call(base_url=busy_stack.api, session=session, headers=visitor.headers)
+    visitor.statuses.add(response.status_code)
+    excluded: list[CheckFunction] = [positive_data_acceptance] if is_wrong_beyond_schemas(case) else []
+    case.validate_response(response, headers=visitor.headers, excluded_checks=excluded)
+    if response.status_code < 300 and case.operation.label in ENDS_SEATS:
+        visitor.room_id = visitor.open_room()
