@@ -51,6 +51,7 @@ class Supervisor:
         self._started = time.monotonic()
         self._serving = False
         self._served_before = False
+        self._watching: list[threading.Event] = []
 
     def run(self) -> None:
         """Run until told to stop.
@@ -67,6 +68,7 @@ class Supervisor:
             if self._stack.engine is not None and self._stack.engine.child is not None:
                 self._watch(self._stack.engine.child)
             self._start_gateway()
+            self._watch_code()
             self._attend()
         finally:
             self._stack.close()
@@ -111,9 +113,9 @@ class Supervisor:
             say(f"Reloaded in {seconds:.1f} s")
             return
         self._served_before = True
+        for watching in self._watching:
+            watching.wait()
         say(f"Coworking Rooms is running\n\n{list_addresses(self._stack.port)}\n  Ctrl-C stops it")
-        threading.Thread(target=self._report_changes, args=(False,), daemon=True).start()
-        threading.Thread(target=self._report_changes, args=(True,), daemon=True).start()
 
     def _note_end(self, child: Child) -> None:
         """Raises:
@@ -139,15 +141,29 @@ class Supervisor:
             time.sleep(1)
         self._happened.put(Signalled())
 
-    def _report_changes(self, packages: bool) -> None:
-        from watchfiles import PythonFilter, watch  # not needed before everything runs
+    def _watch_code(self) -> None:
+        # Apart, because files in the root are watched without its directories: .venv is one of them.
+        for paths, recursive in (([ROOT], False), ([ROOT / "chalicelib", ROOT / "infra" / "local"], True)):
+            self._watching.append(watching := threading.Event())
+            threading.Thread(target=self._report_changes, args=(paths, recursive, watching), daemon=True).start()
 
-        # Files in the root one by one, lest all of .venv is watched.
-        watched = [path for path in (ROOT / "chalicelib", ROOT / "infra" / "local") if packages] or [ROOT]
-        names = PythonFilter()
-        for changes in watch(*watched, watch_filter=names, recursive=packages, raise_interrupt=False):
-            paths = {Path(name).relative_to(ROOT) for _, name in changes}
-            self._happened.put(Changed(tuple(sorted(map(str, paths)))))
+    def _report_changes(self, paths: list[Path], recursive: bool, watching: threading.Event) -> None:
+        from watchfiles import PythonFilter, watch  # takes its time, which the gateway needs anyway
+
+        try:
+            # The timeouts, which yield no changes, are how it tells that it has begun.
+            changes = watch(
+                *paths, watch_filter=PythonFilter(), recursive=recursive, rust_timeout=500, yield_on_timeout=True
+            )
+            for files in changes:
+                watching.set()
+                if files:
+                    names = {str(Path(name).relative_to(ROOT)) for _, name in files}
+                    self._happened.put(Changed(tuple(sorted(names))))
+        except OSError as error:
+            say(f"Changes of the code will not be noticed ({error}): restart after each")
+        finally:
+            watching.set()
 
 
 def say(text: str) -> None:
