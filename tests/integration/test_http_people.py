@@ -12,6 +12,7 @@ from tests.fakes.clients import ROOMS, Api, Caller, expect
 from tests.integration.conftest import Deployment
 
 ADMIN_CLAIM = "cognito:groups"
+OTHER_SECRET = "not the secret of this stack, which nobody knows, but one that is long enough for any algorithm"
 
 
 def sign(api: Api, **claims: object) -> str:
@@ -81,14 +82,13 @@ def test_a_token_that_does_not_hold_is_refused_with_the_reason(api: Api, claims:
         ("a.b.c", "The token is not a signed JWT"),
         ("a" * 9000, "The token is too large"),
         (unsigned(), "The token's algorithm is not accepted"),
-        (jwt.encode({"sub": "ada", "exp": 2**40}, "not the secret of this stack at all", "HS256"), None),
-        (jwt.encode({"sub": "ada", "exp": 2**40}, "not the secret of this stack, but longer" * 2, "HS512"), None),
+        (jwt.encode({"sub": "ada", "exp": 2**40}, OTHER_SECRET, "HS256"), "The token's signature does not match"),
+        (jwt.encode({"sub": "ada", "exp": 2**40}, OTHER_SECRET, "HS512"), "The token's algorithm is not accepted"),
     ],
     ids=["a word", "three words", "too long", "unsigned", "another secret", "another algorithm"],
 )
-def test_what_is_no_token_of_ours_is_refused(api: Api, token: str, said: str | None) -> None:
-    detail = refusal(api.bearer(token))
-    assert detail == (said or detail)
+def test_what_is_no_token_of_ours_is_refused(api: Api, token: str, said: str) -> None:
+    assert refusal(api.bearer(token)) == said
 
 
 def test_a_changed_token_is_refused(api: Api) -> None:
@@ -146,17 +146,14 @@ def test_a_token_of_the_identity_provider_is_accepted(deployment: Deployment) ->
     ("claims", "said"),
     [
         ({"iss": "https://other.example"}, "The token is from another issuer"),
-        ({"iss": None}, None),
+        ({"iss": None}, "The token has no `iss`"),
         ({"aud": "something else"}, "The token is for another audience"),
-        ({"aud": None}, None),
+        ({"aud": None}, "The token has no `aud`"),
         ({"exp": time.time() - 3600}, "The token has expired"),
     ],
 )
-def test_a_token_for_somebody_else_is_refused(
-    deployment: Deployment, claims: dict[str, object], said: str | None
-) -> None:
-    detail = refusal(deployment.api.bearer(deployment.sign(**claims)))
-    assert detail == (said or detail)
+def test_a_token_for_somebody_else_is_refused(deployment: Deployment, claims: dict[str, object], said: str) -> None:
+    assert refusal(deployment.api.bearer(deployment.sign(**claims))) == said
 
 
 def test_where_there_is_a_key_set_a_shared_secret_counts_for_nothing(deployment: Deployment) -> None:

@@ -21,6 +21,7 @@ from chalicelib.schemas import Health, RoomDetail
 from chalicelib.store import tables
 from tests.fakes.backend import World, on_moto
 from tests.fakes.events import read_json, rest_event, route_of
+from tests.fakes.issuer import Issuer
 
 SECRET = "a secret that the tokens of these tests are signed with"
 MISSING = "6f1c2f0e-3f4e-4a55-9b0b-0f5f5b1c9a77"
@@ -143,6 +144,28 @@ def test_tables_that_do_not_answer_are_reported(signed_in: World, monkeypatch: p
     result = app(rest_event("meta.health"), None)
     assert result["statusCode"] == 503
     assert read_json(result)["detail"] == "The tables can't be reached"
+
+
+def test_an_identity_provider_that_does_not_answer_is_not_the_callers_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Issuer() as issuer, on_moto(auth_jwks_url=issuer.url) as world:
+        signed = issuer.sign({"sub": "ada", "exp": time.time() + 600})
+        issuer.switch_off()
+        monkeypatch.setattr(composition, "_backend", world.backend)
+        result = app(rest_event("me.show", token=signed), None)
+        assert result["statusCode"] == 503
+        assert result["headers"]["Content-Type"] == "application/problem+json"
+        assert result["headers"]["Access-Control-Allow-Origin"] == "*"
+        problem = read_json(result)
+        assert (problem["code"], problem["detail"]) == ("auth_unavailable", "Sign-in can't be checked for the moment")
+        assert app(rest_event("meta.health"), None)["statusCode"] == 200
+
+
+def test_without_sign_in_set_up_every_call_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with on_moto() as world:
+        monkeypatch.setattr(composition, "_backend", world.backend)
+        result = call("me.show")
+        assert result["statusCode"] == 401
+        assert read_json(result)["detail"] == "Sign-in is not set up on this server"
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.view)
