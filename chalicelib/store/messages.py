@@ -77,7 +77,8 @@ def following(room_id: str, limit: int, *, after: int, before: int | None = None
 
 def erase_some(room_id: str) -> bool:
     """Delete a page of a log; False once there is nothing left, head included."""
-    rows = list(MessageRow.query(room_id, limit=_ERASE_PAGE, attributes_to_get=["room_id", "seq"]))
+    keys = ["room_id", "seq"]
+    rows = list(MessageRow.query(room_id, consistent_read=True, limit=_ERASE_PAGE, attributes_to_get=keys))
     with MessageRow.batch_write() as batch:
         for row in rows:
             batch.delete(row)

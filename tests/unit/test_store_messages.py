@@ -9,8 +9,9 @@ from chalicelib.records import Message
 from chalicelib.store import guards, messages
 from chalicelib.store.guards import Claim, ClaimedError, Receipt
 from chalicelib.store.messages import Head
-from chalicelib.store.tables import MessageRow
+from chalicelib.store.tables import MessageRow, bound_connection
 from tests.fakes.backend import NOW, World
+from tests.fakes.faults import Faults
 from tests.fakes.records import make_message
 
 RECEIPT = Receipt("room", "ada", "key")
@@ -139,6 +140,13 @@ def test_a_log_is_erased_with_its_head_and_no_other(store: World, count: int) ->
     assert messages.newest("room", 100) == []
     assert messages.head("room") == Head(0, 0)
     assert messages.newest("another", 10) == [other]
+
+
+def test_a_log_is_erased_as_it_is_this_moment(world: World) -> None:
+    with Faults(bound_connection()) as faults:
+        messages.erase_some("room")
+
+    assert faults.asked("Query")[0]["ConsistentRead"], "or the last message could be overlooked and stay"
 
 
 def test_a_log_is_erased_page_by_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
