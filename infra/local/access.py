@@ -3,6 +3,7 @@
 import logging
 import time
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.local.options import CONNECTIONS_PATH
@@ -28,7 +29,11 @@ class AccessLog:
             status = message.get("status", status)
             await send(message)
 
-        await self._app(scope, receive, note_status)
+        try:
+            await self._app(scope, receive, note_status)
+        except ClientDisconnect:
+            log.info("%s %s left by the client", scope["method"], printable(scope["path"]))
+            return
         # Posts to connections that arrive are as many as there are people to tell; those that don't are of interest.
         if not (scope["path"].startswith(CONNECTIONS_PATH) and status < 300):
             log.info("%s %s %d %d ms", scope["method"], printable(scope["path"]), status, elapsed_ms(started))

@@ -1,5 +1,8 @@
 """The open connections, and API Gateway's `@connections` API on them."""
 
+import asyncio
+import contextlib
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 
 import anyio
@@ -22,8 +25,16 @@ ERRORS = {
 }
 
 
+WRITE_PATIENCE = 1.0
+"""Seconds that a client may leave everything unread before a post to it is answered 429, as on AWS."""
+
+
 class ConnectionGoneError(Exception):
     """The connection ended before a message could be sent."""
+
+
+class BufferFullError(Exception):
+    """The client doesn't read what it was sent already."""
 
 
 class Connection:
@@ -56,19 +67,19 @@ class Connection:
 
         Raises:
             ConnectionGoneError: the client is gone.
+            BufferFullError: it is there, and doesn't read.
         """
-        try:
-            await self.websocket.send(_frame(data))
-        except (WebSocketDisconnect, RuntimeError) as error:  # closed by the client, or by us
-            raise ConnectionGoneError from error
+        await self._write(self.websocket.send(_frame(data)))
         self._touch()
 
     async def close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake, unless the client did."""
+        """Begin the closing handshake; a client that doesn't read is simply dropped."""
         try:
-            await self.websocket.close(code, reason)
-        except (WebSocketDisconnect, RuntimeError) as error:
-            raise ConnectionGoneError from error
+            await self._write(self.websocket.close(code, reason))
+        except ConnectionGoneError:
+            return
+        except BufferFullError:
+            self.cut()
 
     def cut(self) -> None:
         """Drop the TCP connection, as a network does: no closing handshake."""
@@ -82,6 +93,15 @@ class Connection:
             "lastActiveAt": self.last_active.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "identity": {"sourceIp": self.events.source_ip, "userAgent": self.events.user_agent},
         }
+
+    async def _write(self, writing: Awaitable[None]) -> None:
+        try:
+            with anyio.fail_after(WRITE_PATIENCE):
+                await writing
+        except TimeoutError as error:
+            raise BufferFullError from error
+        except (OSError, WebSocketDisconnect, RuntimeError) as error:  # closed by the client, or by us
+            raise ConnectionGoneError from error
 
     def _touch(self) -> None:
         self.last_active = datetime.now(UTC)
@@ -102,6 +122,7 @@ class Connections:
         self._open: dict[str, Connection] = {}
         self._checker = checker
         self._faults = faults
+        self._late: set[asyncio.Task[None]] = set()
 
     def add(self, connection: Connection) -> None:
         """Make a connection reachable."""
@@ -132,6 +153,8 @@ class Connections:
             return await self._act(request.method, connection, body)
         except ConnectionGoneError:
             return _error(410)
+        except BufferFullError:
+            return _error(429)
 
     async def _act(self, method: str, connection: Connection, body: bytes) -> Response:
         if method == "GET":
@@ -140,9 +163,18 @@ class Connections:
             self.remove(connection)
             await connection.close(1000, "")
             return Response(status_code=204)
-        await self._faults.delay_frame()
-        await connection.send(body)
+        if seconds := self._faults.delay():
+            late = asyncio.create_task(self._send_late(connection, body, seconds))
+            self._late.add(late)
+            late.add_done_callback(self._late.discard)
+        else:
+            await connection.send(body)
         return Response(status_code=200)
+
+    async def _send_late(self, connection: Connection, body: bytes, seconds: float) -> None:
+        await anyio.sleep(seconds)
+        with contextlib.suppress(ConnectionGoneError, BufferFullError):  # AWS has answered 200 by then, too
+            await connection.send(body)
 
     async def cut(self, request: Request) -> Response:
         """`POST /dev/cut`: drop one connection (`?connection=ID`), or all of them."""

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from infra.local.connections import Connection, ConnectionGoneError, Connections
+from infra.local.connections import BufferFullError, Connection, ConnectionGoneError, Connections
 from infra.local.events import Pairs, SocketEvents
 from infra.local.faults import Faults
 from infra.local.functions import FunctionError, Functions
@@ -94,8 +94,8 @@ class SocketApi:
         """API Gateway tells the client of a function that failed, though never what one returned."""
         try:
             await connection.send(json.dumps(describe_error(error, event)).encode())
-        except ConnectionGoneError:
-            log.info("ws error not delivered: the client is gone")
+        except (ConnectionGoneError, BufferFullError):
+            log.info("ws error not delivered: the client is gone, or does not read")
 
     async def _disconnect(self, events: SocketEvents, end: Message) -> None:
         if self._faults.plan.lose_disconnects:

@@ -97,7 +97,7 @@ class Stack:
     def stop_gateway(self) -> None:
         """End the gateway: open sockets get their `$disconnect` first."""
         if self.gateway is not None:
-            self.gateway.stop()
+            self.gateway.stop(patience=10)
             self.gateway = None
 
     def close(self) -> None:

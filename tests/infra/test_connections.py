@@ -86,6 +86,19 @@ def test_deleting_closes_the_socket(platform: Platform, management: Any, open_so
         management.post_to_connection(ConnectionId=connection_id, Data=b"x")
 
 
+def test_a_client_that_does_not_read_is_at_its_limit(management: Any, open_socket: OpenSocket) -> None:
+    socket = open_socket(max_queue=1)
+    connection_id = learn_id(socket)
+
+    def post_megabytes() -> None:
+        for _ in range(1000):
+            management.post_to_connection(ConnectionId=connection_id, Data=b"x" * MESSAGE_BYTES)
+
+    with pytest.raises(management.exceptions.LimitExceededException):
+        post_megabytes()
+    management.delete_connection(ConnectionId=connection_id)
+
+
 def test_a_post_without_a_signature_is_forbidden(platform: Platform) -> None:
     answer = httpx.post(f"{platform.stack.connections_url}/@connections/x=", content="x")
     assert answer.status_code == 403

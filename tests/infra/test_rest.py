@@ -1,6 +1,7 @@
 """What a function behind REST sees of a request, and a client of an answer."""
 
 import base64
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -98,6 +99,16 @@ def test_answers_are_compressed_from_the_configured_size_on(platform: Platform, 
 def test_who_takes_no_compression_gets_none(platform: Platform) -> None:
     answer = platform.http.get("/size/5000", headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in answer.headers
+
+
+def test_a_client_that_leaves_in_the_middle_is_no_error(platform: Platform) -> None:
+    port = httpx.URL(platform.stack.url).port or 0
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"POST /api/echo/left HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+    log = platform.stack.log
+    while "POST /api/echo/left left by the client" not in log.read_text("utf-8"):
+        platform.http.get("/events")
+    assert "Exception in ASGI application" not in log.read_text("utf-8")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
