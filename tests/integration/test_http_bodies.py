@@ -133,7 +133,7 @@ def test_a_body_that_is_no_object_is_refused(untouched: Desk, view: str) -> None
         assert [error["loc"] for error in problem["errors"]] == [[]]
 
 
-@pytest.mark.parametrize("view", set(GOOD) - {"admin.update"})
+@pytest.mark.parametrize("view", [view for view in GOOD if view != "admin.update"])
 def test_an_empty_object_lacks_something(untouched: Desk, view: str) -> None:
     problem = refused(untouched.call(view, {}), 422, "invalid_request")
     assert problem["detail"] == f"{next(iter(GOOD[view]))} is required"
