@@ -20,7 +20,6 @@ from typing import Any
 
 import anyio
 import botocore.session
-import uvicorn
 from botocore.config import Config as ClientConfig
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
@@ -31,17 +30,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from infra.local.access import AccessLog
 from infra.local.connections import Connections
 from infra.local.faults import Faults
 from infra.local.functions import Functions
 from infra.local.identity import Identity
-from infra.local.options import CONNECTIONS_PATH, MESSAGE_BYTES, STAGE, Options
+from infra.local.options import CONNECTIONS_PATH, STAGE, Options
 from infra.local.pages import Pages
 from infra.local.rest import RestApi
 from infra.local.schedule import Schedule
+from infra.local.server import Server
 from infra.local.signature import SignatureChecker
 from infra.local.sockets import SocketApi
 from infra.local.tables import create_tables
@@ -50,39 +49,6 @@ log = logging.getLogger("gateway")
 CHALICE_STAGE = "dev"
 SOCKET_PATHS = ("/", "/ws", f"/{STAGE}", "/ws/room/{room_id}", f"/{STAGE}/ws/rooms/{{room_id}}")
 LOCAL_PAGES = r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
-GRACE = 8
-
-
-class Protocol(WebSocketsSansIOProtocol):
-    """Uvicorn's WebSocket, which tests can also drop without a closing handshake."""
-
-    async def run_asgi(self) -> None:
-        self.scope["extensions"]["local.cut"] = {"abort": self.transport.abort}
-        await super().run_asgi()
-
-    async def send(self, message: Any) -> None:
-        await super().send(message)
-        if message["type"] == "websocket.http.response.body":
-            self.handshake_complete = True  # or a refusal is logged as an error of ours
-
-
-class Server(uvicorn.Server):
-    """Says on a pipe that it serves."""
-
-    def __init__(self, config: uvicorn.Config, ready: int) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        os.write(self._ready, b"1")
-        os.close(self._ready)
-
-    def stop_with_stdin(self) -> None:
-        """Stop once whoever started this process is gone, or says so."""
-        while os.read(sys.stdin.fileno(), 4096):
-            pass
-        self.should_exit = True
 
 
 class StageMount(Mount):
@@ -93,47 +59,53 @@ class StageMount(Mount):
         self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
 
 
-def build_gateway(functions: Functions, session: Any, options: Options, web: Path) -> Starlette:
+class Gateway:
     """Everything that answers on the port."""
-    faults = Faults()
-    checker = SignatureChecker(find_credentials(session), os.environ["AWS_DEFAULT_REGION"])
-    connections = Connections(checker, faults)
-    sockets = SocketApi(functions, connections, faults, options)
-    schedule = Schedule(functions, faults, options.sweep)
-    identity = Identity(os.environ)
-    pages = Pages(web, options.port)
-    rest = GZipMiddleware(RestApi(functions), minimum_size=functions.config.minimum_compression_size or sys.maxsize)
-    dev = [
-        Route("/token", identity.issue, methods=["POST"]),
-        Route("/sweep", schedule.run_now, methods=["POST"]),
-    ]
-    if options.faults:
-        dev += [
-            Route("/faults", faults.show, methods=["GET"]),
-            Route("/faults", faults.plan_faults, methods=["PUT"]),
-            Route("/cut", connections.cut, methods=["POST"]),
+
+    def __init__(self, functions: Functions, credentials: Credentials, options: Options, web: Path) -> None:
+        self._functions = functions
+        self._options = options
+        self._faults = Faults()
+        checker = SignatureChecker(credentials, os.environ["AWS_DEFAULT_REGION"])
+        self._connections = Connections(checker, self._faults)
+        self._sockets = SocketApi(functions, self._connections, self._faults, options)
+        self._schedule = Schedule(functions, self._faults, options.sweep)
+        self._identity = Identity(os.environ)
+        self._pages = Pages(web, options.port)
+
+    def build(self) -> Starlette:
+        """The ASGI app."""
+        size = self._functions.config.minimum_compression_size or sys.maxsize
+        posts = f"{CONNECTIONS_PATH}/@connections/{{connection_id}}"
+        cors = Middleware(CORSMiddleware, allow_origin_regex=LOCAL_PAGES, allow_methods=["*"], allow_headers=["*"])
+        routes = [
+            *(WebSocketRoute(path, self._sockets.serve) for path in SOCKET_PATHS),
+            Route(posts, self._connections.answer, methods=["POST", "GET", "DELETE"]),
+            Mount("/dev", routes=self._development_routes(), middleware=[cors]),
+            StageMount(f"/{STAGE}", GZipMiddleware(RestApi(self._functions), minimum_size=size)),
+            Route("/{path:path}", self._pages.serve, methods=["GET"]),
         ]
-    cors = Middleware(CORSMiddleware, allow_origin_regex=LOCAL_PAGES, allow_methods=["*"], allow_headers=["*"])
-    routes = [
-        *(WebSocketRoute(path, sockets.serve) for path in SOCKET_PATHS),
-        Route(
-            f"{CONNECTIONS_PATH}/@connections/{{connection_id}}",
-            connections.answer,
-            methods=["POST", "GET", "DELETE"],
-        ),
-        Mount("/dev", routes=dev, middleware=[cors]),
-        StageMount(f"/{STAGE}", app=rest),
-        Route("/{path:path}", pages.serve, methods=["GET"]),
-    ]
+        return Starlette(routes=routes, middleware=[Middleware(AccessLog)], lifespan=self._keep_schedule)
+
+    def _development_routes(self) -> list[Route]:
+        routes = [
+            Route("/token", self._identity.issue, methods=["POST"]),
+            Route("/sweep", self._schedule.run_now, methods=["POST"]),
+        ]
+        if self._options.faults:
+            routes += [
+                Route("/faults", self._faults.show, methods=["GET"]),
+                Route("/faults", self._faults.plan_faults, methods=["PUT"]),
+                Route("/cut", self._connections.cut, methods=["POST"]),
+            ]
+        return routes
 
     @contextlib.asynccontextmanager
-    async def keep_schedule(_: Starlette) -> AsyncIterator[None]:
+    async def _keep_schedule(self, _: Starlette) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(schedule.run_forever)
+            tasks.start_soon(self._schedule.run_forever)
             yield
             tasks.cancel_scope.cancel()
-
-    return Starlette(routes=routes, middleware=[Middleware(AccessLog)], lifespan=keep_schedule)
 
 
 def load_functions(root: Path, options: Options) -> Functions:
@@ -175,24 +147,12 @@ def prepare_data(session: Any, root: Path) -> None:
 
 
 def build_server(options: Options, ready: int, root: Path) -> Server:
-    """A server that is ready to be run."""
+    """A server for the app in a directory, with its data prepared."""
     session = botocore.session.get_session()
+    credentials = find_credentials(session)
     functions = load_functions(root, options)
     prepare_data(session, root)
-    config = uvicorn.Config(
-        build_gateway(functions, session, options, root / "web"),
-        log_config=None,
-        log_level="warning",  # its other lines hold queries
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        ws=Protocol,
-        ws_max_size=MESSAGE_BYTES,
-        ws_per_message_deflate=False,
-        ws_ping_interval=None,  # API Gateway sends none
-        timeout_graceful_shutdown=GRACE,
-    )
-    return Server(config, ready)
+    return Server(Gateway(functions, credentials, options, root / "web").build(), ready)
 
 
 def log_to_stdout() -> None:

@@ -7,13 +7,10 @@
 """
 
 import contextlib
-import errno
-import fcntl
 import json
 import os
 import socket
 import sys
-import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,11 +21,9 @@ from infra.local.engine import Engine
 from infra.local.environment import build_environment
 from infra.local.options import CONNECTIONS_PATH
 from infra.local.process import Child, StackError
+from infra.local.resources import listen, lock_directory
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE = 20
-"""Seconds for the children of a stack that was killed to save their data."""
-UNAVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 class Stack:
@@ -107,77 +102,6 @@ class Stack:
             StackError: the engine couldn't save its data.
         """
         self._cleanup.close()
-
-
-def lock_directory(data_dir: Path) -> IO[str]:
-    """Make the directory ours for as long as the answer is open, here or in a child.
-
-    Raises:
-        StackError: it can't be used, or another stack uses it.
-    """
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        lock = (data_dir / "lock").open("a+")
-        (data_dir / "engine.log").open("ab").close()
-    except OSError as error:
-        advice = "choose another with DATA_DIR=, or change its permissions"
-        raise StackError(f"The data directory {data_dir} can't be used ({error.strerror}): {advice}") from error
-    give_up = time.monotonic() + PATIENCE
-    while not try_lock(lock):
-        if is_owned(lock) or time.monotonic() > give_up:
-            lock.close()
-            advice = "stop it, or choose another with DATA_DIR="
-            raise StackError(f"Another stack is running on the data directory {data_dir}: {advice}")
-        time.sleep(0.05)  # the children of one that was killed are still saving; locks can't be waited for with a limit
-    lock.truncate(0)
-    print(os.getpid(), file=lock, flush=True)
-    return lock
-
-
-def try_lock(lock: IO[str]) -> bool:
-    """Whether the lock is ours now."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def is_owned(lock: IO[str]) -> bool:
-    """Whether the process that took the lock is still running."""
-    lock.seek(0)
-    owner = lock.read().strip()
-    if not owner:
-        return True  # it is just taking it
-    try:
-        os.kill(int(owner), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        return True
-    return True
-
-
-def listen(port: int) -> list[socket.socket]:
-    """Open the port on 127.0.0.1 and, since browsers may take localhost for either, on ::1 where there is one.
-
-    Raises:
-        StackError: it is taken.
-    """
-    try:
-        ipv4 = socket.create_server(("127.0.0.1", port))
-        port = ipv4.getsockname()[1]
-        try:
-            return [ipv4, socket.create_server(("::1", port), family=socket.AF_INET6)]
-        except OSError as error:
-            if error.errno in UNAVAILABLE:
-                return [ipv4]
-            ipv4.close()
-            raise
-    except (OSError, OverflowError) as error:
-        reason = "taken" if getattr(error, "errno", 0) == errno.EADDRINUSE else f"not to be had ({error})"
-        advice = f"stop what uses it, or choose another: make run PORT={port + 1}"
-        raise StackError(f"Port {port} is {reason}: {advice}") from error
 
 
 class LocalStack:
