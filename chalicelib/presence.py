@@ -6,6 +6,7 @@ makes it a socket lease, renewed by `ping`, so that a client that dies unnoticed
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from chalicelib import telemetry
 from chalicelib.backend import Backend
@@ -71,12 +72,11 @@ def send(
 def lose(backend: Backend, connection: Connection, left: Sequence[Connection], now: Moment) -> None:
     """A connection is gone: take it off the roster; was it the user's last, they are offline and have 20 s."""
     room_id, user_id = connection.room_id, connection.user_id
-    _, was_last = together(
-        lambda: connections.remove(room_id, connection.connection_id),
-        lambda: participants.detach_last(room_id, user_id, connection.connection_id, now + GRACE_MS, now),
-    )
+    detach_last = partial(participants.detach_last, room_id, user_id, connection.connection_id, now + GRACE_MS, now)
+    _, was_last = together(partial(connections.remove, room_id, connection.connection_id), detach_last)
+    if not was_last and not participants.detach(room_id, user_id, connection.connection_id):
+        was_last = detach_last()  # the others went at the same moment
     if not was_last:
-        participants.detach(room_id, user_id, connection.connection_id)
         return
     offline = PresenceChanged(
         room_id=room_id, ts=iso(now), data=PresenceChangedData(user_id=user_id, is_online=False)

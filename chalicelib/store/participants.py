@@ -89,10 +89,12 @@ def detach_last(room_id: str, user_id: str, connection_id: str, lease_expires_at
     return _update(room_id, user_id, changes, condition) is not None
 
 
-def detach(room_id: str, user_id: str, connection_id: str) -> None:
-    """One of several connections of the member is gone."""
+def detach(room_id: str, user_id: str, connection_id: str) -> bool:
+    """One of several connections of the member is gone. False where it was the only one, or none of theirs."""
     changes = [ParticipantRow.connections.delete({connection_id})]
-    _update(room_id, user_id, changes, ParticipantRow.connections.contains(connection_id))
+    held = ParticipantRow.connections
+    condition = held.contains(connection_id) & (held != {connection_id})
+    return _update(room_id, user_id, changes, condition) is not None
 
 
 def claim_ending(member: Participant, now: Moment) -> bool:

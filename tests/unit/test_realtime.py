@@ -13,7 +13,7 @@ from chalicelib.protocol import MAX_FRAME_BYTES
 from chalicelib.realtime import MAX_SNAPSHOT_BYTES, ROTATE_AFTER_MS
 from chalicelib.records import Message
 from chalicelib.sockets import Memory
-from chalicelib.store import client, messages
+from chalicelib.store import client, messages, participants
 from chalicelib.store.tables import MessageRow, bound_connection
 from chalicelib.times import Moment
 from tests.fakes.backend import DAY, ENDPOINT, MINUTE, NOW, SECOND, World
@@ -339,6 +339,25 @@ def test_one_of_several_connections_that_is_gone_is_nobodys_business(
     assert world.roster(room_id) == [ada, ben]
     assert world.fanout.types(ada) == []
     assert world.member("ben", room_id).is_online
+
+
+def test_peers_hear_of_it_when_a_users_last_two_connections_go_at_the_same_moment(
+    world: World, room_id: str, ada: str, ben: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = world.connect("ben", room_id)
+    detach_last, others = participants.detach_last, iter([second])
+
+    def meanwhile(room_id: str, user_id: str, connection_id: str, ends_at: Moment, now: Moment) -> bool:
+        was_last = detach_last(room_id, user_id, connection_id, ends_at, now)
+        for other in others:
+            sockets.disconnect(world.backend, other, now)
+        return was_last
+
+    monkeypatch.setattr(participants, "detach_last", meanwhile)
+    sockets.disconnect(world.backend, ben, NOW)
+    assert world.fanout.types(ada) == ["presence_changed", "user-left"]
+    assert not world.member("ben", room_id).is_online
+    assert world.member("ben", room_id).lease_expires_at == NOW + GRACE_MS
 
 
 # How fast a connection may send
