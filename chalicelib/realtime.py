@@ -211,12 +211,13 @@ def sync(exchange: Exchange[Sync]) -> None:
     present = seats.end_expired(backend, me.room_id, members, now)
     if not participants.renew_socket_lease(me, presence.lease_end("socket", now), now):
         raise NotInRoomError
-    gap = recovery.could_lack_some(room, exchange.frame.last_seq, missed, backend.settings.message_retention_days, now)
+    if recovery.could_lack_some(room, exchange.frame.last_seq, missed, backend.settings.message_retention_days, now):
+        missed = missed.lacking_some()
     data = SnapshotData(
         room=SnapshotRoom.of_detail(RoomDetail.compose(room, present, missed.messages), missed.last_seq),
         you=You(user_id=me.user_id, connection_id=me.connection_id),
         messages=[RoomMessage.of(message) for message in missed.messages],
-        recovered=missed.recovered and not gap,
+        recovered=missed.recovered,
         last_seq=missed.last_seq,
     )
     exchange.answer(fit(Snapshot(room_id=me.room_id, ts=iso(now), ref=exchange.frame.id, data=data)))

@@ -24,6 +24,10 @@ class Recovery:
     recovered: bool
     last_seq: int
 
+    def lacking_some(self) -> "Recovery":
+        """The same where it turns out that it isn't all."""
+        return Recovery(self.messages[-SHOWN:], False, self.last_seq)
+
 
 def recover(room_id: str, last_seq: int | None, now: Moment) -> Recovery:
     """Every message after `last_seq` if that is at most 300, else the last 50."""
@@ -62,9 +66,19 @@ def settled_seq(after: int, found: Sequence[Message], head: Head, now: Moment) -
 
 
 def could_lack_some(room: Room, last_seq: int | None, missed: Recovery, retention_days: int, now: Moment) -> bool:
-    """Whether retention may have taken messages after `last_seq`: the room is old enough, and there is a gap."""
-    if last_seq is None or room.created_at > now - retention_days * _DAY_MS:
+    """Whether retention may have taken messages after `last_seq`.
+
+    It takes those that are due within days and in no order. What follows a message that isn't due isn't due either.
+    """
+    due = now - retention_days * _DAY_MS
+    if last_seq is None or room.created_at > due:
         return False
-    if missed.messages and missed.messages[0].seq == last_seq + 1:
-        return False
-    return last_seq == 0 or messages.get(room.id, last_seq) is None
+    contiguous = last_seq
+    for message in missed.messages:
+        if message.seq != contiguous + 1:
+            break
+        if message.created_at > due:
+            return False
+        contiguous = message.seq
+    before = messages.newest(room.id, 1, before=contiguous + 1)
+    return not before or before[0].created_at <= due
