@@ -1,0 +1,284 @@
+"""How large, how deep, how fast, and how wrong a frame may be, over the local stack.
+
+`FUZZ_FRAMES` and `FUZZ_SEED` make the last test longer, and another.
+"""
+
+import json
+import os
+import random
+import string
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from infra.local.stack import LocalStack
+from tests.fakes.socket_client import TYPE, Frame, Scene, SocketClient, settle_all
+
+FRAMES = int(os.environ.get("FUZZ_FRAMES", "1000"))
+SEED = int(os.environ.get("FUZZ_SEED", "1"))
+CODES = {
+    "invalid_frame",
+    "too_large",
+    "reserved_type",
+    "peer_unavailable",
+    "rate_limited",
+    "invalid_request",
+    "muted",
+}
+ANSWERS = {"ack", "error", "pong", "snapshot"}
+SIGNS_OF_FAILURE = ['"level":"ERROR"', '"level":"CRITICAL"', "Traceback", " failed", "took longer"]
+NO_FRAMES: list[str | bytes] = [
+    "",
+    "hello",
+    "null",
+    "7",
+    '"wave"',
+    "[]",
+    '[{"type": "wave"}]',
+    "{}",
+    '{"type": null}',
+    '{"type": "Wave"}',
+    '{"type": "' + "w" * 65 + '"}',
+    '{"type": "wave"',
+    '{"type": "wave", "n": NaN}',
+    '{"type": "wave", "n": 1e999}',
+    '{"type": "wave", "s": "\\ud800"}',
+    b'{"type": "wave"}',
+    b"\x00\xff",
+]
+
+
+@pytest.fixture
+def ada(scene: Scene) -> SocketClient:
+    return scene.enter("Ada")
+
+
+@pytest.fixture
+def ben(scene: Scene, ada: SocketClient) -> SocketClient:
+    """Came after Ada, who has heard of it."""
+    ben = scene.enter("Ben")
+    settle_all(ada, ben)
+    return ben
+
+
+def code_of(frame: Frame) -> str:
+    assert frame["type"] == "error", frame
+    return str(frame["data"]["code"])
+
+
+def of_size(size: int) -> str:
+    """A frame of so many bytes of UTF-8, few of them ASCII."""
+    bare = '{"type": "wave", "id": "1", "text": ""}'
+    count, rest = divmod(size - len(bare), len("\u2603".encode()))
+    return bare.replace('""', '"' + "x" * rest + "\u2603" * count + '"')
+
+
+def of_depth(depth: int) -> str:
+    return '{"type": "wave", "id": "1", "data": ' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
+
+
+def test_a_frame_of_32000_bytes_is_passed_on_whole(ada: SocketClient, ben: SocketClient) -> None:
+    text = of_size(32_000)
+    assert len(text.encode()) == 32_000
+    ada.send_text(text)
+    assert ada.wait("ack")["ref"] == "1"
+    assert ben.wait("wave")["text"] == json.loads(text)["text"]
+
+
+@pytest.mark.parametrize("size", [32_001, 33_000, 100_000, 131_072])
+def test_a_larger_one_is_refused_and_nothing_is_passed_on(ada: SocketClient, ben: SocketClient, size: int) -> None:
+    ada.send_text(of_size(size))
+    assert code_of(ada.wait("error")) == "too_large"
+    assert ada.settle() == ben.settle() == []
+
+
+def test_one_that_the_platform_does_not_carry_ends_the_connection(ada: SocketClient, ben: SocketClient) -> None:
+    ada.send_text(of_size(131_073))
+    assert ada.wait_end().code == 1009
+    assert {ben.wait("presence_changed")["data"]["user_id"], ben.wait("user-left")["from"]} == {ada.user_id}
+
+
+def test_a_frame_32_levels_deep_is_passed_on_and_one_of_33_is_not(ada: SocketClient, ben: SocketClient) -> None:
+    ada.send_text(of_depth(32))
+    assert ada.wait("ack")["ref"] == "1"
+    assert ben.wait("wave")
+    ada.send_text(of_depth(33))
+    assert code_of(ada.wait("error")) == "invalid_frame"
+    assert ben.settle() == []
+
+
+def test_what_is_no_frame_is_refused_and_the_connection_stays(ada: SocketClient, ben: SocketClient) -> None:
+    for text in NO_FRAMES:
+        ada.connection.send(text)
+        assert code_of(ada.wait("error")) == "invalid_frame", text
+    assert ada.ask("wave")["type"] == "ack"
+    assert [frame["type"] for frame in ben.settle()] == ["wave"]
+
+
+def test_the_61st_frame_in_ten_seconds_is_refused_and_the_others_are_passed_on(
+    ada: SocketClient, ben: SocketClient
+) -> None:
+    for count in range(80):
+        ada.send("wave", count=count, id=str(count))
+    answers = [ada.wait(lambda frame: "ref" in frame) for _ in range(80)]
+    refused = [answer for answer in answers if answer["type"] == "error"]
+    # Ada has synced and settled in the same ten seconds.
+    assert {code_of(answer) for answer in refused} == {"rate_limited"}
+    assert len(refused) == 22
+    assert all(1 <= answer["data"]["retry_after"] <= 10 for answer in refused)
+    passed = {answer["ref"] for answer in answers if answer["type"] == "ack"}
+    assert {frame["id"] for frame in ben.settle()} == passed
+    assert ben.ask("wave")["type"] == "ack"
+
+
+def test_signalling_may_be_faster(ada: SocketClient, ben: SocketClient) -> None:
+    for count in range(205):
+        ada.send("ice-candidate", id=str(count))
+    answers = [ada.wait(lambda frame: "ref" in frame) for _ in range(205)]
+    assert [answer["type"] for answer in answers].count("error") == 5
+    assert ada.ask("wave")["type"] == "ack"
+
+
+# Anything at all
+
+
+BASES: list[Frame] = [
+    {"type": "sync", "last_seq": None},
+    {"type": "sync", "data": {"last_seq": 1}},
+    {"type": "ping", "last_seq": 3},
+    {"type": "message", "text": "hello"},
+    {"type": "message", "data": {"text": "hello"}},
+    {"type": "emoji", "emoji": "\U0001f44b"},
+    {"type": "mic", "is_muted": False},
+    {"type": "mic", "data": {"is_muted": True}},
+    {"type": "speaking", "is_speaking": True},
+    {"type": "typing", "is_typing": True},
+    {"type": "offer", "data": {"type": "offer", "sdp": "v=0"}},
+    {"type": "answer", "to": "nobody", "sdp": "v=0"},
+    {"type": "ice-candidate", "data": {"candidate": {"sdpMLineIndex": 0}}},
+    {"type": "user-joined", "data": {"userId": "mallory"}},
+    {"type": "user-left"},
+    {"type": "bye", "data": {"action": "stop"}},
+    {"type": "message_sent", "seq": 9999, "data": {"text": "spoofed"}},
+    {"type": "wave", "from": "mallory", "connection": "x", "roomId": "y", "ts": "z", "seq": 4, "ref": "1"},
+]
+TEXTS = ["", " ", "null", "\u0000", "\u202e", "\U0001f44b" * 40, "a" * 5000, "'; --", "<script>", "\\", '"', "\ud7ff"]
+NUMBERS = [0, -1, 1, 2**31, 2**53, 2**63, 2**64, -(2**70), 0.1, 1e300, -1e-300, 10**40]
+
+
+class Mutator:
+    """Frames that are nearly right, or not at all; the same seed makes the same."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def make(self, name: str) -> str:
+        """A text; where it is a frame at all, that has this id."""
+        while True:
+            frame = self._mutate(json.loads(json.dumps(self._random.choice(BASES)))) | {"id": name}
+            text = json.dumps(frame, ensure_ascii=self._random.random() < 0.5)
+            if self._random.random() < 0.3:
+                text = self._spoil(text)
+            if is_sendable(text) and wants_answer(text, name):
+                return text
+
+    def _mutate(self, frame: Frame) -> Frame:
+        for _ in range(self._random.choice([0, 1, 1, 2, 3])):
+            place = frame["data"] if isinstance(frame.get("data"), dict) and self._random.random() < 0.5 else frame
+            key = self._random.choice([*place, *place, "data", "to", "text", self._random.choice(TEXTS)])
+            if self._random.random() < 0.2:
+                place.pop(key, None)
+            else:
+                place[key] = self._value(0)
+        return frame
+
+    def _value(self, depth: int) -> Any:
+        match self._random.randrange(7 if depth < 4 else 5):
+            case 0:
+                return self._random.choice([None, True, False])
+            case 1 | 2:
+                return self._random.choice(NUMBERS)
+            case 3 | 4:
+                return self._random.choice(TEXTS)
+            case 5:
+                return [self._value(depth + 1) for _ in range(self._random.randrange(4))]
+        return {self._random.choice(TEXTS): self._value(depth + 1) for _ in range(self._random.randrange(4))}
+
+    def _spoil(self, text: str) -> str:
+        start, length = self._random.randrange(len(text)), self._random.choice([0, 1, 1, 2, 10, 100])
+        noise = "".join(self._random.choices(string.printable + '{}[]"\\:,\u2603', k=self._random.choice([0, 1, 3])))
+        return text[:start] + noise + text[start + length :] + self._random.choice(["", "", "}", text])
+
+
+def is_sendable(text: str) -> bool:
+    """Whether it can go over a WebSocket as text, and is small enough for the platform."""
+    try:
+        return len(text.encode()) <= 100_000
+    except UnicodeEncodeError:
+        return False
+
+
+def wants_answer(text: str, name: str) -> bool:
+    """Whether the contract has an answer to this: it is no frame, or one with this name. `leave` is for other tests."""
+    try:
+        frame = json.loads(text)
+    except ValueError:
+        return True
+    if not isinstance(frame, dict) or not isinstance(frame.get("type"), str) or not TYPE.fullmatch(frame["type"]):
+        return True
+    return frame.get("id") == name and frame["type"] != "leave"
+
+
+@pytest.fixture
+def spotless_log(stack: LocalStack) -> Iterator[None]:
+    """See to it that no function fails, and none logs an error, until the test is over."""
+    seen = stack.log.stat().st_size
+    yield
+    lines = stack.log.read_bytes()[seen:].decode("utf-8", "replace").splitlines()
+    assert [line for line in lines if any(sign in line for sign in SIGNS_OF_FAILURE)] == []
+
+
+@pytest.mark.usefixtures("spotless_log")
+def test_whatever_is_sent_is_answered_and_harms_nobody(scene: Scene) -> None:
+    mutator, per_connection, ben = Mutator(SEED), 50, scene.enter("Ben")
+    with Scene(scene.api) as elsewhere:
+        eve = elsewhere.enter("Eve")
+        for first in range(0, FRAMES, per_connection):
+            ada = scene.enter(f"Ada{first}")
+            texts = {name: mutator.make(name) for name in map(str, range(first, min(first + per_connection, FRAMES)))}
+            check_answers(ada, texts)
+            check_peer(ben, ada)
+            ada.send("leave")
+            ada.wait_end()
+            ben.settle()
+        assert eve.settle() == []
+        assert ben.ask("message", text="still here")["data"]["text"] == "still here"
+
+
+def check_answers(client: SocketClient, texts: dict[str, str]) -> None:
+    """Send them all at once: each is answered, by its name where that can be read, and as the contract says."""
+    for text in texts.values():
+        client.send_text(text)
+    try:
+        answers = [client.wait(lambda frame: frame["type"] in ANSWERS) for _ in texts]
+    except ConnectionClosed:
+        raise AssertionError(f"closed after {texts}") from None
+    for answer in answers:
+        if answer["type"] == "error":
+            assert answer["data"]["code"] in CODES, (answer, texts.get(answer.get("ref", "")))
+    named = [answer["ref"] for answer in answers if "ref" in answer]
+    assert len(set(named)) == len(named)
+    assert set(named) <= set(texts)
+    nameless = [answer for answer in answers if "ref" not in answer]
+    assert {code_of(answer) for answer in nameless} <= {"invalid_frame", "too_large", "rate_limited"}
+    assert not [frame for frame in client.settle() if frame["type"] in ANSWERS]
+
+
+def check_peer(peer: SocketClient, sender: SocketClient) -> None:
+    """Whatever a peer heard was stamped by the server."""
+    for frame in peer.settle():
+        assert frame["type"] not in {"bye", "room_closed"}
+        if "connection" in frame:
+            assert (frame["from"], frame["connection"]) == (sender.user_id, sender.id)
