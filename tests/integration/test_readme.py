@@ -1,0 +1,131 @@
+"""What the README and the pages for authors of clients tell people to paste and to run does what they say."""
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+import pytest
+
+from docs.img.record import draw, play
+from infra.local.stack import LocalStack
+from tests.fakes.clients import Api
+from tests.fakes.documents import Document
+
+DEADLINE_SECONDS = 60.0
+TOUR, CONNECT = Document("README.md").blocks("bash", "Try it")
+FRAMES = Document("README.md").blocks("json", "Try it")[0].splitlines()
+(CLIENT,) = Document("docs/websocket.md").blocks("python", "A whole client")
+
+
+def pasted(stack: LocalStack, *blocks: str, name: str = "Ada") -> list[str]:
+    """A shell that gets these blocks, on the stack's port."""
+    script = "\n".join(blocks).replace("localhost:8000", urlsplit(stack.url).netloc)
+    script = script.replace("NAME=Ada", f"NAME={name}").replace(".venv/bin/python", sys.executable)
+    return ["bash", "-euo", "pipefail", "-c", script]
+
+
+def test_the_tour_goes_from_a_token_to_a_message_that_is_read_back(stack: LocalStack) -> None:
+    run = subprocess.run(pasted(stack, TOUR), capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=True)
+    rooms, joined, sent, history = map(json.loads, run.stdout.splitlines())
+    assert rooms[0]["name"] == joined["room"]["name"] == "Focus Zone"
+    assert joined["success"]
+    assert (sent["user"], sent["text"]) == ("Ada", "Hello, room")
+    assert sent in history["messages"]
+    assert run.stderr == ""
+
+
+class Terminal:
+    """Somebody who has pasted the tour, opened a WebSocket, and types."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin
+        assert process.stdout
+        self._process, self._keys, self._screen = process, process.stdin, process.stdout
+
+    @classmethod
+    async def open(cls, stack: LocalStack, name: str) -> "Terminal":
+        command = pasted(stack, TOUR, "exec " + CONNECT, name=name)
+        pipe = asyncio.subprocess.PIPE
+        terminal = cls(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=2**20))
+        await terminal.see("Connected to ")
+        return terminal
+
+    async def see(self, text: str) -> None:
+        await asyncio.wait_for(self._screen.readuntil(text.encode()), DEADLINE_SECONDS)
+
+    def type(self, line: str) -> None:
+        self._keys.write(line.encode() + b"\n")
+
+    async def close(self) -> None:
+        self._keys.close()
+        await asyncio.wait_for(self._process.communicate(), DEADLINE_SECONDS)
+
+
+def test_two_who_paste_it_see_what_the_other_types(stack: LocalStack) -> None:
+    async def meet() -> None:
+        ada, grace = await Terminal.open(stack, "Ada"), await Terminal.open(stack, "Grace")
+        for frame in FRAMES:
+            ada.type(frame)
+            await grace.see('"from":"Ada"')
+        grace.type('{"type": "message", "text": "With milk"}')
+        await ada.see('"text":"With milk"')
+        await ada.close()
+        await grace.close()
+
+    asyncio.run(meet())
+
+
+@pytest.fixture
+def unruly(stack: LocalStack) -> Iterator[LocalStack]:
+    """A stack on which frames overtake each other."""
+    stack.plan_faults(frame_delay=[0, 150])
+    yield stack
+    stack.plan_faults()
+
+
+def test_the_whole_client_prints_everything_once_and_in_order(unruly: LocalStack, tmp_path: Path) -> None:
+    (tmp_path / "client.py").write_text(CLIENT, "utf-8")
+    with Api(unruly) as api:
+        ada, grace = api.person("Ada"), api.person("Grace")
+        room = ada.make_room()["id"]
+        ada.join(room)
+        command = [sys.executable, str(tmp_path / "client.py"), unruly.api, room, str(grace.token)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            overdue = threading.Timer(DEADLINE_SECONDS, process.kill)
+            overdue.start()
+            assert process.stdout
+            screen = iter(process.stdout)
+            assert [next(screen), next(screen)] == [
+                "1 System Ada joined the room\n",
+                "2 System Grace joined the room\n",
+            ]
+            for number in range(12):
+                ada.say(room, f"line {number}")
+            assert [next(screen) for _ in range(12)] == [f"{number + 3} Ada line {number}\n" for number in range(12)]
+            unruly.cut()
+            ada.say(room, "while you were away")
+            assert next(screen) == "15 Ada while you were away\n"
+            unruly.plan_faults()
+            grace.leave(room)
+            assert list(screen) == []
+            assert process.wait() == 0
+            overdue.cancel()
+
+
+def test_the_picture_shows_a_session_as_it_was(stack: LocalStack) -> None:
+    events = asyncio.run(play(stack))
+    seen = [(event.who, event.text) for event in events]
+    assert any(
+        who == "Grace" and re.fullmatch(r"← snapshot you missed .*#\d+ “Still there\?”", text) for who, text in seen
+    )
+    assert seen.index(("Grace", "✕ connection lost")) < seen.index(("Ada", "→ message “Still there?”"))
+    picture = ElementTree.fromstring(draw(events))
+    drawn = ["".join(cell.itertext()) for cell in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert {" ".join(text.split()) for _, text in seen} <= {" ".join(text.split()) for text in drawn}

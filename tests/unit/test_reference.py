@@ -1,0 +1,134 @@
+"""What people read says what the code does."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from chalicelib.api.dispatch import find_operation
+from chalicelib.api.operation import Reply
+from chalicelib.api.routes import ROUTES, Route
+from chalicelib.errors import CoworkingError
+from chalicelib.protocol import CLIENT_FRAMES, SERVER_FRAMES, ServerFrame, parse, read
+from chalicelib.schemas import InvalidRequestProblem, Problem, RateLimitedProblem
+from chalicelib.settings import Limit, Settings
+from tests.fakes.documents import PAGES, ROOT, Document
+
+HTTP = Document("docs/http.md")
+WEBSOCKET = Document("docs/websocket.md")
+OVER_WEBSOCKET_ONLY = {"too_large", "invalid_frame", "reserved_type", "peer_unavailable"}
+
+
+def name(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+def kind_of(frame: type[ServerFrame]) -> str:
+    return str(frame.model_fields["type"].default)
+
+
+def every_error(of: type[CoworkingError] = CoworkingError) -> list[type[CoworkingError]]:
+    return [error for child in of.__subclasses__() for error in (child, *every_error(child))]
+
+
+def wire(kind: Any, example: Any) -> Any:
+    """An example as the service would write it, had it this type."""
+    adapter = TypeAdapter(kind)
+    return adapter.dump_python(adapter.validate_python(example), mode="json", by_alias=True, exclude_unset=True)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    here = Document(page)
+    for link in here.links:
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (here.path.parent / path).resolve() if path else here.path
+        assert target.exists(), f"{link} leads nowhere"
+        if anchor:
+            assert anchor in Document(str(target.relative_to(ROOT))).anchors, f"{link} has no such heading"
+
+
+def test_the_map_in_the_readme_has_every_module() -> None:
+    (tree,) = [block for block in Document("README.md").blocks("") if "app.py" in block]
+    named = {Path(word).name for word in tree.split() if word.endswith(".py")}
+    modules = [path for path in (ROOT / "chalicelib").rglob("*.py") if path.name != "__init__.py"]
+    assert named == {path.name for path in modules} | {"app.py", "seed.py"}
+
+
+def test_every_route_is_described_and_no_other() -> None:
+    described = [
+        heading for heading in HTTP.headings if heading.split()[0] in {"GET", "POST", "PUT", "PATCH", "DELETE"}
+    ]
+    assert sorted(described) == sorted(name(route) for route in ROUTES)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=name)
+def test_examples_of_a_route_are_what_it_takes_and_answers(route: Route) -> None:
+    operation = find_operation(route)
+    requests = HTTP.blocks("json request", name(route))
+    assert bool(requests) == (operation.body is not None)
+    for request in requests:
+        assert operation.body
+        operation.body.model_validate_json(request, extra="forbid")
+    answer = operation.types["return"]
+    if getattr(answer, "__origin__", None) is Reply:
+        (answer,) = answer.__args__
+    for example in map(json.loads, HTTP.blocks("json answer", name(route))):
+        assert wire(answer, example) == example
+
+
+@pytest.mark.parametrize(
+    ("code", "shape"),
+    [("room_full", Problem), ("invalid_request", InvalidRequestProblem), ("rate_limited", RateLimitedProblem)],
+)
+def test_examples_of_problems_have_their_shape(code: str, shape: type[Problem]) -> None:
+    examples = [json.loads(block) for block in HTTP.blocks("json problem")]
+    (example,) = [example for example in examples if example["code"] == code]
+    assert wire(shape, example) == example
+
+
+@pytest.mark.parametrize("error", every_error(), ids=lambda error: error.__name__)
+def test_every_error_is_in_the_tables(error: type[CoworkingError]) -> None:
+    if error.code in OVER_WEBSOCKET_ONLY:
+        assert f"| `{error.code}` |" in WEBSOCKET.section("error")
+    elif error.__name__ == "NothingToLeaveError":
+        assert "404 `not_in_room`" in HTTP.text
+    else:
+        assert f"| {error.status} | `{error.code}` |" in HTTP.section("Errors")
+
+
+def test_every_frame_that_clients_send_is_shown() -> None:
+    rows = [row.split(" | ") for row in WEBSOCKET.section("What you send").splitlines() if row.startswith("| `")]
+    examples = {row[0].strip("| `"): row[1].strip("`") for row in rows}
+    assert set(examples) == set(CLIENT_FRAMES)
+    for kind, example in examples.items():
+        assert type(read(parse(example))) is CLIENT_FRAMES[kind]
+        assert json.loads(example)["type"] == kind
+
+
+@pytest.mark.parametrize("frame", SERVER_FRAMES, ids=kind_of)
+def test_every_frame_that_the_server_sends_is_shown(frame: type[ServerFrame]) -> None:
+    examples = [json.loads(block) for block in WEBSOCKET.blocks("json frame", kind_of(frame))]
+    assert examples
+    for example in examples:
+        assert wire(frame, example) == example
+
+
+def test_every_setting_is_in_the_table_with_its_default() -> None:
+    rows = [row for row in Document("docs/operations.md").text.splitlines() if row.startswith("| `")]
+    defaults = {field: Settings.__dataclass_fields__[field].default for field in Settings.__dataclass_fields__}
+    for field, default in defaults.items():
+        (row,) = [row for row in rows if f"`{field.upper()}`" in row.split(" | ")[0]]
+        if default != "" and not field.startswith("auth_"):
+            assert f"| `{written(default)}` |" in row
+
+
+def written(default: object) -> str:
+    """A default as the environment would have it."""
+    if isinstance(default, Limit):
+        return f"{default.count}/{default.seconds}"
+    return str(default).lower() if isinstance(default, bool) else str(default)
