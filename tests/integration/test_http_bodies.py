@@ -96,18 +96,30 @@ def list_rooms(caller: Caller) -> Iterator[Json]:
         yield from answer.json()
 
 
-@pytest.fixture(scope="module")
-def desk(api: Api) -> Desk:
+def make_desk(api: Api) -> Desk:
     person = api.admin()
     room: str = person.make_room()["id"]
     person.join(room)
     return Desk(person, room)
 
 
+@pytest.fixture(scope="module")
+def desk(api: Api) -> Desk:
+    """A desk for what is accepted."""
+    return make_desk(api)
+
+
+@pytest.fixture(scope="module")
+def guarded(api: Api) -> tuple[Desk, list[Any]]:
+    """A desk for what is refused, and how it has to stay."""
+    desk = make_desk(api)
+    return desk, desk.everything()
+
+
 @pytest.fixture
-def untouched(desk: Desk) -> Iterator[Desk]:
-    """A desk where everything has to be afterwards as it was before."""
-    before = desk.everything()
+def untouched(guarded: tuple[Desk, list[Any]]) -> Iterator[Desk]:
+    """A desk where a test must change nothing."""
+    desk, before = guarded
     yield desk
     assert desk.everything() == before
 
@@ -167,9 +179,7 @@ def test_a_body_without_a_label_is_taken_for_json(api: Api, desk: Desk) -> None:
 
 @pytest.mark.parametrize("view", GOOD)
 def test_a_body_may_have_64_kb_and_not_a_byte_more(api: Api, view: str) -> None:
-    person = api.admin()
-    desk = Desk(person, person.make_room()["id"])
-    person.join(desk.room)
+    desk = make_desk(api)
     body = json.dumps(GOOD[view]).encode()
     before = desk.everything()
     problem = refused(desk.call(view, content=body.ljust(MAX_BODY_BYTES + 1)), 413, "payload_too_large")
