@@ -166,7 +166,7 @@ class RateLimitedError(CoworkingError):
     status, code, title = 429, "rate_limited", "Too many requests"
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Too many requests; try again in {retry_after} s")
+        super().__init__(f"Too many requests; try again in {_span(retry_after)}")
         self.retry_after = retry_after
 
     def members(self) -> dict[str, Any]:
@@ -174,6 +174,14 @@ class RateLimitedError(CoworkingError):
 
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(self.retry_after)}
+
+
+def _span(seconds: int) -> str:
+    """A time to wait, rounded up, in a unit that people count in."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{-(-seconds // length)} {unit}"
+    return f"{seconds} s"
 
 
 class TooManyConnectionsError(CoworkingError):

@@ -52,7 +52,7 @@ def limited(answer: httpx.Response) -> int:
     seconds = int(answer.headers["Retry-After"])
     assert problem["code"] == "rate_limited"
     assert problem["retry_after"] == seconds
-    assert problem["detail"] == f"Too many requests; try again in {seconds} s"
+    assert problem["detail"] == "Too many requests; try again in 60 min"
     return seconds
 
 

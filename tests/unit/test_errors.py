@@ -94,7 +94,15 @@ def test_a_rate_limit_says_how_long_to_wait_in_the_body_and_in_a_header() -> Non
     error = RateLimitedError(7)
     assert error.problem()["retry_after"] == 7
     assert error.headers() == {"Retry-After": "7"}
-    assert "7 s" in error.detail
+    assert error.detail == "Too many requests; try again in 7 s"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(1, "1 s"), (119, "119 s"), (120, "2 min"), (121, "3 min"), (7199, "120 min"), (7200, "2 h"), (86_400, "24 h")],
+)
+def test_a_wait_is_told_in_a_unit_that_people_count_in(seconds: int, said: str) -> None:
+    assert RateLimitedError(seconds).detail == f"Too many requests; try again in {said}"
 
 
 def test_a_missing_sign_in_names_the_scheme() -> None:
