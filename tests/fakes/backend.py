@@ -63,6 +63,9 @@ class World:
     def join(self, user_id: str, room_id: str, now: Moment = NOW) -> JoinRoomResponse:
         return seats.join(self.backend, user(user_id), room_id, now)
 
+    def leave(self, user_id: str, room_id: str, now: Moment = NOW) -> None:
+        seats.leave(self.backend, user_id, room_id, now)
+
     def connect(self, user_id: str, room_id: str, now: Moment = NOW, *, connection_id: str | None = None) -> str:
         """The id of a new connection of a member's."""
         connection_id = connection_id or f"{user_id}-{next(_numbers)}"

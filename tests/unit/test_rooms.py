@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import chat, rooms, seats
+from chalicelib import chat, rooms
 from chalicelib.errors import (
     ForbiddenError,
     InvalidCursorError,
@@ -194,7 +194,7 @@ def test_a_room_never_shows_those_who_left_or_whose_lease_ran_out(world: World, 
     world.join("ada", room_id)
     world.join("bob", room_id, NOW + MINUTE)
     world.join("cyd", room_id)
-    seats.leave(world.backend, "cyd", room_id, NOW)
+    world.leave("cyd", room_id)
 
     shown = detail(world, room_id, NOW + HTTP_LEASE)
 

@@ -28,10 +28,6 @@ def room_id(world: World) -> str:
     return world.open_room(seats=3)
 
 
-def leave(world: World, user_id: str, room_id: str, now: int = NOW) -> None:
-    seats.leave(world.backend, user_id, room_id, now)
-
-
 def test_a_participant_starts_muted_silent_and_online(world: World, room_id: str) -> None:
     answer = world.join("ada", room_id)
 
@@ -166,11 +162,11 @@ def test_a_room_with_fewer_seats_than_people_puts_nobody_out_and_lets_nobody_in(
         world.join("cyd", room_id)
     assert world.members(room_id) == ["ada", "bob"]
 
-    leave(world, "bob", room_id)
+    world.leave("bob", room_id)
     with pytest.raises(RoomFullError):
         world.join("cyd", room_id)
 
-    leave(world, "ada", room_id)
+    world.leave("ada", room_id)
     world.join("cyd", room_id)
 
 
@@ -302,7 +298,7 @@ def test_leaving_frees_the_seat_and_tells_the_others(world: World, room_id: str)
     there, mine = world.enter("ada", room_id), world.enter("bob", room_id)
     world.fanout.forget()
 
-    leave(world, "bob", room_id)
+    world.leave("bob", room_id)
 
     assert world.members(room_id) == ["ada"]
     assert world.room(room_id).participant_count == 1
@@ -320,7 +316,7 @@ def test_leaving_closes_every_connection_of_the_user_in_that_room_and_no_other(w
     others = [world.enter("ada", another), world.enter("bob", room_id)]
     world.fanout.forget()
 
-    leave(world, "ada", room_id)
+    world.leave("ada", room_id)
 
     assert sorted(world.fanout.closed()) == sorted(mine)
     assert all(world.fanout.frames(one)[-1]["data"]["action"] == "stop" for one in mine)
@@ -330,7 +326,7 @@ def test_leaving_closes_every_connection_of_the_user_in_that_room_and_no_other(w
 
 def test_leaving_a_room_that_one_is_not_in_finds_nothing(world: World, room_id: str) -> None:
     with pytest.raises(NothingToLeaveError) as raised:
-        leave(world, "ada", room_id)
+        world.leave("ada", room_id)
 
     assert (raised.value.status, raised.value.code) == (404, "not_in_room")
     assert world.log(room_id) == []
@@ -338,15 +334,15 @@ def test_leaving_a_room_that_one_is_not_in_finds_nothing(world: World, room_id: 
 
 def test_leaving_a_room_that_does_not_exist_says_so(world: World) -> None:
     with pytest.raises(RoomNotFoundError):
-        leave(world, "ada", NOWHERE)
+        world.leave("ada", NOWHERE)
 
 
 def test_leaving_twice_writes_one_message(world: World, room_id: str) -> None:
     world.join("ada", room_id)
-    leave(world, "ada", room_id)
+    world.leave("ada", room_id)
 
     with pytest.raises(NothingToLeaveError):
-        leave(world, "ada", room_id)
+        world.leave("ada", room_id)
 
     assert world.said(room_id) == ["Ada joined the room", "Ada left the room"]
 
@@ -356,7 +352,7 @@ def test_leaving_when_the_lease_ran_out_comes_too_late_and_is_announced_as_such(
     there = world.enter("bob", room_id, NOW + SECOND)
 
     with pytest.raises(NothingToLeaveError):
-        leave(world, "ada", room_id, NOW + HTTP_LEASE)
+        world.leave("ada", room_id, NOW + HTTP_LEASE)
 
     assert world.members(room_id) == ["bob"]
     assert world.fanout.last(there)["data"]["reason"] == "timed_out"
@@ -366,7 +362,7 @@ def test_leaving_works_while_the_lease_is_renewed(world: World, room_id: str, mo
     mine = world.enter("ada", room_id)
     interrupt(monkeypatch, membership, "give_up_seat", lambda: world.join("ada", room_id, NOW + 1))
 
-    leave(world, "ada", room_id, NOW + 1)
+    world.leave("ada", room_id, NOW + 1)
 
     assert world.members(room_id) == []
     assert world.room(room_id).participant_count == 0
@@ -380,10 +376,10 @@ def test_leaving_twice_in_the_same_moment_closes_connections_and_writes_one_mess
 ) -> None:
     mine, there = world.enter("ada", room_id), world.enter("bob", room_id)
     world.fanout.forget()
-    interrupt(monkeypatch, membership, "give_up_seat", lambda: leave(world, "ada", room_id))
+    interrupt(monkeypatch, membership, "give_up_seat", lambda: world.leave("ada", room_id))
 
     with pytest.raises(NothingToLeaveError):
-        leave(world, "ada", room_id)
+        world.leave("ada", room_id)
 
     assert world.said(room_id).count("Ada left the room") == 1
     assert world.fanout.types(there).count("user_left") == 1
@@ -402,7 +398,7 @@ def test_a_connection_that_opens_while_its_user_leaves_is_closed_too(
         opened.append(world.connect("ada", room_id, NOW + same_moment))
 
     interrupt(monkeypatch, membership, "give_up_seat", open_another)
-    leave(world, "ada", room_id, NOW + 1)
+    world.leave("ada", room_id, NOW + 1)
 
     assert world.roster(room_id) == []
     assert sorted(world.fanout.closed()) == sorted([first, *opened])
@@ -436,7 +432,7 @@ def test_leaving_that_never_works_out_is_unavailable(
     monkeypatch.setattr(membership, "give_up_seat", lambda *_: False)
 
     with pytest.raises(UnavailableError):
-        leave(world, "ada", room_id)
+        world.leave("ada", room_id)
 
 
 def test_closing_a_room_for_somebody_who_cannot_be_put_out_is_unavailable(
@@ -454,7 +450,7 @@ def test_a_fan_out_that_fails_does_not_fail_leaving(world: World, room_id: str) 
     world.enter("bob", room_id)
     world.fanout.error = ConnectionError("no network")
 
-    leave(world, "ada", room_id)
+    world.leave("ada", room_id)
 
     assert world.members(room_id) == ["bob"]
 
