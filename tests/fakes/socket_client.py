@@ -214,11 +214,14 @@ class Scene:
 
     def enter(self, name: str = "Ada", **person: Any) -> SocketClient:
         """Somebody new with a seat, connected and synced; those who were there before have heard of it."""
-        return self.connect(self.member(name, **person))
+        caller = self.api.person(name, **person)
+        return self._sync(self.open(caller.join(self.room_id)["websocket"]["url"], caller=caller))
 
     def connect(self, caller: Caller) -> SocketClient:
         """Another connection of a member, synced."""
-        client = self.open(self.ticket(caller)["url"], caller=caller)
+        return self._sync(self.open(self.ticket(caller)["url"], caller=caller))
+
+    def _sync(self, client: SocketClient) -> SocketClient:
         client.sync()
         for peer in self._synced:
             with suppress(ConnectionClosed):

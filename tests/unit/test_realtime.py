@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib import realtime, sockets
+from chalicelib import realtime, rooms, seats, sockets, sweeper
 from chalicelib.presence import GRACE_MS, HTTP_LEASE_MS, NEWBORN_MS, RENEW_EVERY_MS, SOCKET_LEASE_MS
 from chalicelib.protocol import MAX_FRAME_BYTES
 from chalicelib.realtime import MAX_SNAPSHOT_BYTES, ROTATE_AFTER_MS
@@ -146,6 +146,40 @@ def test_an_error_names_the_room_in_a_new_process_too(
     new_process()
     (error,) = receive(world, ada, text)
     assert (error["type"], error["roomId"]) == ("error", room_id)
+
+
+def close_room(world: World, room_id: str) -> Moment:
+    rooms.toggle(world.backend, room_id, NOW)
+    return NOW
+
+
+def delete_room(world: World, room_id: str) -> Moment:
+    rooms.delete(world.backend, room_id, NOW)
+    return NOW
+
+
+def let_the_lease_run_out(world: World, room_id: str) -> Moment:
+    sweeper.sweep(world.backend, NOW + HTTP_LEASE_MS)
+    return NOW + HTTP_LEASE_MS
+
+
+def leave_over_http(world: World, room_id: str) -> Moment:
+    seats.leave(world.backend, "ada", room_id, NOW)
+    return NOW
+
+
+@pytest.mark.parametrize("end", [close_room, delete_room, let_the_lease_run_out, leave_over_http])
+def test_whoever_was_put_out_can_do_nothing_though_the_connection_could_not_be_closed(
+    world: World, room_id: str, ada: str, ben: str, end: Callable[[World, str], Moment]
+) -> None:
+    world.fanout.failing = {ada}
+    now = end(world, room_id)
+    world.fanout.failing = set()
+    before, heard = world.said(room_id), len(world.fanout.frames(ben))
+    for kind in EVERY_KIND:
+        assert code_of(send(world, ada, kind, now)) in {"not_in_room", "room_not_found"}, kind
+    assert world.said(room_id) == before
+    assert len(world.fanout.frames(ben)) == heard
 
 
 # When something fails
