@@ -65,10 +65,16 @@ def _parse(variable: str, text: str, kind: type) -> object:
             return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
         if kind is Limit:
             count, _, seconds = text.partition("/")
-            return Limit(int(count), int(seconds))
-        return kind(text)
+            return Limit(_at_least_one(count), _at_least_one(seconds))
+        return _at_least_one(text) if kind is int else text
     except (ValueError, KeyError) as error:
         raise ValueError(f"{variable}={text!r} is not understood") from error
+
+
+def _at_least_one(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError("less than one")
+    return int(text)
 
 
 @cache
