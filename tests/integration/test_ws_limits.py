@@ -253,7 +253,7 @@ def test_whatever_is_sent_is_answered_and_harms_nobody(scene: Scene) -> None:
             ada.send("leave")
             ada.wait_end()
             ben.settle()
-        assert eve.settle() == []
+            assert eve.settle() == []
         assert ben.ask("message", text="still here")["data"]["text"] == "still here"
 
 
