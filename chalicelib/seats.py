@@ -122,9 +122,11 @@ def end_expired(
     expired = [member for member in members if not member.holds_at(now)]
     mine = [member for member in expired if participants.claim_ending(member, now) or claimed_too]
     if mine:
+        going = {member.user_id for member in expired}
         roster = connections.roster(room_id)
         for member in mine:
-            end(backend, member, roster, "timed_out", now)
+            told = [one for one in roster if one.user_id == member.user_id or one.user_id not in going]
+            end(backend, member, told, "timed_out", now)
     return [member for member in members if member.holds_at(now)]
 
 

@@ -358,6 +358,21 @@ def test_leaving_when_the_lease_ran_out_comes_too_late_and_is_announced_as_such(
     assert world.fanout.last(there)["data"]["reason"] == "timed_out"
 
 
+def test_all_whose_leases_ran_out_go_together_though_a_connection_of_one_is_found_gone(
+    world: World, room_id: str
+) -> None:
+    world.enter("ada", room_id)
+    lost, closing = world.enter("bob", room_id), world.connect("bob", room_id)
+    world.fanout.gone.add(lost)
+
+    world.join("cyd", room_id, NOW + HTTP_LEASE)
+
+    assert world.members(room_id) == ["cyd"]
+    said = [f"{act} the room" for act in ("Ada joined", "Bob joined", "Ada left", "Bob left", "Cyd joined")]
+    assert [(line.seq, line.text) for line in world.log(room_id)] == list(enumerate(said, 1))
+    assert world.fanout.types(closing) == ["bye", "CLOSED"]
+
+
 def test_leaving_works_while_the_lease_is_renewed(world: World, room_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = world.enter("ada", room_id)
     interrupt(monkeypatch, membership, "give_up_seat", lambda: world.join("ada", room_id, NOW + 1))
