@@ -15,7 +15,7 @@ INSTALL := install -qq --disable-pip-version-check --no-compile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup setup-dev test check format lint types clean
+.PHONY: help run setup setup-dev test check format lint types bench setup-bench clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -36,6 +36,11 @@ format: setup-dev ## write the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: setup-bench ## measure start, operations, package, posts and a frame end to end (some minutes)
+	@for name in startup operations package posting end_to_end; do \
+		echo; echo "== bench/$$name.py"; echo; $(BIN)/python -m bench.$$name || exit; \
+	done
+
 clean: ## forget the data, the virtual environments and the caches
 	rm -rf $(VENV) .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -50,6 +55,9 @@ setup:
 setup-dev:
 	@$(MAKE) -s -j2 $(VENV)/dev $(VENV)/engine/done
 
+setup-bench:
+	@$(MAKE) -s -j2 $(VENV)/bench $(VENV)/engine/done
+
 $(VENV)/local: requirements-local.txt requirements.txt | $(VENV)/made
 	@echo "Installing the gateway"
 	@$(PIP) $(INSTALL) -r requirements-local.txt
@@ -59,6 +67,11 @@ $(VENV)/dev: requirements-dev.txt requirements-local.txt requirements.txt | $(VE
 	@echo "Installing what the tests need"
 	@$(PIP) $(INSTALL) -r requirements-dev.txt
 	@touch $@ $(VENV)/local
+
+$(VENV)/bench: requirements-bench.txt $(VENV)/dev
+	@echo "Installing what the benchmarks compare with"
+	@$(PIP) $(INSTALL) -r requirements-bench.txt
+	@touch $@
 
 $(VENV)/engine/done: requirements-engine.txt | $(VENV)/made
 	@echo "Installing the database engine"

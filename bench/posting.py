@@ -9,8 +9,6 @@ medians are what counts: on a busy machine a single figure says little, the rati
 import asyncio
 import json
 import multiprocessing
-import os
-import platform
 import re
 import statistics
 import time
@@ -18,17 +16,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.session import Session
 
+from bench.report import describe_run, measure_in_turns, median_ratio, write_results
 from chalicelib.fanout import THREADS, Fanout, Post
 from chalicelib.gateway import Gateway
 
-RESULTS = Path(__file__).parent / "results" / "posting.json"
 REGION = "eu-west-1"
 KEYS = ReadOnlyCredentials("AKIDEXAMPLE", "a-secret-of-the-benchmark", "a-session-token-as-long-as-they-are" * 25)
 FRAME = json.dumps({"type": "message_sent", "roomId": "bench", "data": {"text": "x" * 200}}).encode()
@@ -111,19 +108,6 @@ def repeat(count: int, post: Callable[[], object]) -> None:
         post()
 
 
-def measure_in_turns(
-    turns: int, ways: dict[str, Callable[[], object]], clock: Callable[[], float]
-) -> dict[str, list[float]]:
-    """Milliseconds that each way takes by `clock`, `turns` times, after one that isn't counted."""
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(turns + 1):
-        for name, run in ways.items():
-            started = clock()
-            run()
-            taken[name].append((clock() - started) * 1000)
-    return {name: times[1:] for name, times in taken.items()}
-
-
 def measure_cpu(gateway: Gateway, url: str) -> dict[str, Any]:
     """CPU of one post, by one thread, one after the other."""
     theirs, ours = botocore_post(f"{url}/api"), gateway_post(gateway, f"{url}/api")
@@ -132,9 +116,8 @@ def measure_cpu(gateway: Gateway, url: str) -> dict[str, Any]:
         "gateway": lambda: repeat(POSTS_A_TURN, ours),
     }
     taken = measure_in_turns(TURNS, ways, time.process_time)
-    ratios = [ours / theirs for ours, theirs in zip(taken["gateway"], taken["botocore"], strict=True)]
     medians = {f"{name}_ms": statistics.median(times) / POSTS_A_TURN for name, times in taken.items()}
-    return medians | {"ratio": statistics.median(ratios), "ratio_target": 0.25}
+    return medians | {"ratio": median_ratio(taken["gateway"], taken["botocore"]), "ratio_target": 0.25}
 
 
 def measure_fanout(gateway: Gateway, url: str, recipients: int, target_ms: float) -> dict[str, Any]:
@@ -182,8 +165,7 @@ def main() -> None:
     gateway = Gateway(find_keys=lambda: KEYS, region=REGION)
     with stub_server() as url:
         results = {
-            "python": platform.python_version(),
-            "cpus": os.cpu_count(),
+            **describe_run(),
             "threads": THREADS,
             "frame_bytes": len(FRAME),
             "server_ms": SERVER_SECONDS * 1000,
@@ -193,8 +175,7 @@ def main() -> None:
             ],
         }
         gateway.shutdown()
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    write_results("posting", results)
     print_table(results)
 
 
