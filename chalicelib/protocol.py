@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
+from chalicelib import strict_json
 from chalicelib.errors import FrameTooLargeError, InvalidFrameError
 from chalicelib.schemas import (
     MAX_INTEGER,
@@ -23,13 +24,10 @@ from chalicelib.schemas import (
     Timestamp,
     Uuid,
 )
+from chalicelib.strict_json import MAX_DEPTH, TooDeepError
 
 MAX_FRAME_BYTES = 32_000
-MAX_DEPTH = 32
-# An unfinished string counts as one, and nothing is tried twice: the time is that of one pass.
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 TYPE_PATTERN = r"^[a-z0-9_-]{1,64}$"
-
 MAX_ID = 64
 FrameId = Annotated[str, Field(min_length=1, max_length=MAX_ID, description="the client's own name for this frame")]
 LastSeq = Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None
@@ -432,12 +430,13 @@ def parse(text: str | None) -> Frame:
         raise InvalidFrameError("A frame is a text message")
     if len(text) > MAX_FRAME_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_FRAME_BYTES:
         raise FrameTooLargeError(f"A frame has at most {MAX_FRAME_BYTES} bytes")
-    _check_depth(text)
     try:
-        frame = json.loads(text, parse_constant=_refuse_constant)
+        frame = strict_json.parse(text)
         text.encode()
         json.dumps(frame, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError) as error:
+    except TooDeepError as error:
+        raise InvalidFrameError(f"A frame is at most {MAX_DEPTH} levels deep") from error
+    except ValueError as error:
         raise InvalidFrameError from error
     if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
         raise InvalidFrameError
@@ -455,19 +454,3 @@ def read(frame: Frame) -> ClientFrame:
     data = frame.get("data")
     fields = {**data, "id": None, **frame} if isinstance(data, dict) else frame
     return CLIENT_FRAMES.get(frame["type"], Relay).model_validate(fields)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _check_depth(text: str) -> None:
-    """Count brackets outside strings: the parser itself would recurse as deep as the text asks for."""
-    depth = 0
-    for mark in _STRING_OR_BRACKET.findall(text):
-        if mark in "[{":
-            depth += 1
-        elif mark in "]}":
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise InvalidFrameError(f"A frame is at most {MAX_DEPTH} levels deep")

@@ -9,7 +9,7 @@ from typing import Any, cast
 from chalice.app import Request, Response
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from chalicelib import telemetry
+from chalicelib import strict_json, telemetry
 from chalicelib.api.operation import Call, Operation, Page, Reply
 from chalicelib.api.routes import Route
 from chalicelib.backend import backend
@@ -23,6 +23,7 @@ from chalicelib.errors import (
     UnsupportedMediaTypeError,
 )
 from chalicelib.schemas import field_errors
+from chalicelib.strict_json import MAX_DEPTH, TooDeepError
 from chalicelib.times import now_ms
 
 MAX_BODY_BYTES = 64 * 1024
@@ -106,8 +107,10 @@ def _read_json(request: Request) -> object:
     if body and kind != "application/json":
         raise UnsupportedMediaTypeError
     try:
-        return json.loads(body.decode(), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        return cast(object, strict_json.parse(body.decode()))
+    except TooDeepError as error:
+        raise InvalidJsonError(f"A body is at most {MAX_DEPTH} levels deep") from error
+    except ValueError as error:
         raise InvalidJsonError from error
 
 
@@ -116,10 +119,6 @@ def _read_body(request: Request) -> bytes:
         return cast(bytes, request.raw_body)
     except ValueError as error:
         raise InvalidJsonError from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _respond(found: Operation, result: object) -> Response:

@@ -14,7 +14,6 @@ from chalicelib.errors import CoworkingError, FrameTooLargeError, InvalidFrameEr
 from chalicelib.protocol import (
     ANNOUNCED_BY_CLIENTS,
     CLIENT_FRAMES,
-    MAX_DEPTH,
     MAX_FRAME_BYTES,
     RESERVED_TYPES,
     SERVER_FRAMES,
@@ -27,6 +26,7 @@ from chalicelib.protocol import (
     read,
 )
 from chalicelib.schemas import ParticipantView, RoomDetail, RoomMessage, RoomSummary
+from chalicelib.strict_json import MAX_DEPTH
 
 FROM_CLIENTS = {
     "sync": {"last_seq"},
