@@ -87,5 +87,9 @@ _NEEDED = {
     "app.websocket_disconnect": _SOCKETS,
     "app.sweep": ("schedule",),
 }
-for _module in _NEEDED.get(os.environ.get("_HANDLER", ""), ()):
+_READ_TOKENS = {"app.app", "app.websocket_connect"}
+_handler = os.environ.get("_HANDLER", "")
+for _module in _NEEDED.get(_handler, ()):
     import_module(f"chalicelib.api.{_module}")
+if _handler in _NEEDED and "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    import_module("chalicelib.backend").prepare(reads_tokens=_handler in _READ_TOKENS)

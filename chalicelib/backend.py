@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from threading import Lock
 
+from chalicelib import telemetry
 from chalicelib.addresses import find_websocket_url
 from chalicelib.fanout import Fanout
 from chalicelib.gateway import Gateway
@@ -42,3 +44,12 @@ def backend() -> Backend:
             tables.bind(RetryingConnection(), settings().table_prefix)
             _backend = Backend(settings(), Fanout(Gateway()))
         return _backend
+
+
+def prepare(*, reads_tokens: bool) -> None:
+    """Build at start-up, on a full core, what the first event would have to wait for. Nothing is connected."""
+    backend()
+    _ = tables.bound_connection().client
+    telemetry.prepare()
+    if reads_tokens:
+        import_module("jwt")

@@ -81,6 +81,12 @@ def current() -> Observation:
     return _current.get() or Observation("nothing", {})
 
 
+def prepare() -> None:
+    """Load now what the first line would have to wait for."""
+    _logger()
+    _metrics()
+
+
 @contextmanager
 def observe(kind: str, **notes: Any) -> Iterator[Observation]:
     """Observe what is done inside, and write it down however it ends."""

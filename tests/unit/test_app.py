@@ -36,6 +36,13 @@ PUT    /coworking/admin/rooms/{room_id}
 PATCH  /coworking/admin/rooms/{room_id}/status
 DELETE /coworking/admin/rooms/{room_id}
 """
+ON_LAMBDA = {
+    "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+    "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "a-secret-of-the-tests",
+}
 SOCKET_HANDLERS = ["app.websocket_connect", "app.websocket_message", "app.websocket_disconnect"]
 REST_ONLY = ["dispatch", "operation", "admin", "chat", "me", "meta", "rooms", "seat", "voice", "openapi", "asyncapi"]
 
@@ -105,6 +112,13 @@ def test_the_rest_function_loads_what_calls_need_and_no_documents() -> None:
     modules = import_app(_HANDLER="app.app")
     assert {f"chalicelib.api.{name}" for name in REST_ONLY[:4]} <= modules
     assert not {"chalicelib.api.openapi", "chalicelib.api.asyncapi", "chalicelib.api.sockets"} & modules
+
+
+@pytest.mark.parametrize("handler", ["app.app", *SOCKET_HANDLERS, "app.sweep"])
+def test_on_lambda_a_function_starts_with_what_its_first_event_needs_and_connects_to_nothing(handler: str) -> None:
+    modules = import_app(_HANDLER=handler, **ON_LAMBDA)
+    assert "aws_lambda_powertools.metrics.metrics" in modules
+    assert ("jwt" in modules) == (handler in {"app.app", "app.websocket_connect"})
 
 
 def test_a_plain_import_loads_neither_views_nor_the_database_client() -> None:

@@ -7,12 +7,13 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib import backend as composition
-from chalicelib.backend import Backend, backend
+from chalicelib.backend import Backend, backend, prepare
 from chalicelib.errors import UnavailableError
 from chalicelib.fanout import Fanout
 from chalicelib.settings import Settings
 from chalicelib.store import tables
 from chalicelib.store.client import RetryingConnection
+from infra.local.engine import CREDENTIALS, REGION
 from tests.fakes.backend import World
 from tests.fakes.fanout import FakeFanout
 
@@ -51,6 +52,18 @@ def test_nothing_is_opened_before_it_is_used(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("botocore.session.Session.create_client", lambda *_, **__: pytest.fail("a client was built"))
 
     assert backend() is backend()
+
+
+@pytest.mark.usefixtures("unbuilt")
+def test_a_prepared_process_has_its_client_before_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+
+    prepare(reads_tokens=True)
+
+    monkeypatch.setattr("botocore.session.Session.create_client", lambda *_, **__: pytest.fail("a client was built"))
+    assert tables.bound_connection().client.meta.service_model.service_name == "dynamodb"
 
 
 def test_the_secret_is_read_once_and_shared_by_all(world: World) -> None:
