@@ -233,7 +233,9 @@ def test_only_members_may_act_in_a_room(api: Api, ada: Caller, room: str, method
     assert ada.see(room) == before
 
 
-@pytest.mark.parametrize("user_id", ["x", "auth0|5f7c", "a/b c", "😀" * 32, "x" * 128, "#", "2b1a6f0e-98f4-4a86-a0a4-2f0a4cf6a5d5"])
+@pytest.mark.parametrize(
+    "user_id", ["x", "auth0|5f7c", "a/b c", "😀" * 32, "x" * 128, "#", "2b1a6f0e-98f4-4a86-a0a4-2f0a4cf6a5d5"]
+)
 def test_a_user_id_is_an_opaque_string(api: Api, room: str, user_id: str) -> None:
     person = api.bearer(api.stack.token(user_id, "Ada"), user_id, "Ada")
     person.join(room)

@@ -28,7 +28,7 @@ class Reader(HTMLParser):
         self.elements.append((tag, dict(attrs), ""))
         self.is_inside = True
 
-    def handle_endtag(self, tag: str) -> None:
+    def handle_endtag(self, _tag: str) -> None:
         self.is_inside = False
 
     def handle_data(self, data: str) -> None:
