@@ -135,6 +135,10 @@ def together(
 ) -> tuple[A, B, C, D]: ...
 
 
+@overload
+def together(*calls: Callable[[], A]) -> tuple[A, ...]: ...
+
+
 def together(*calls: Callable[[], Any]) -> tuple[Any, ...]:
     """Do calls that don't need one another side by side, as one round trip; the first failure is raised.
 

@@ -5,6 +5,7 @@ opened before the first call.
 """
 
 import logging
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,7 +21,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjec
 from pynamodb.models import Model
 
 from chalicelib.records import Connection, Message, Participant, Profile, Room
-from chalicelib.store.client import RetryingConnection
+from chalicelib.store.client import RetryingConnection, together
 from chalicelib.times import from_iso
 
 _log = logging.getLogger(__name__)
@@ -263,14 +264,18 @@ def bound_connection() -> RetryingConnection:
 
 def unreachable() -> list[str]:
     """The names of the tables that don't answer a small read. One try each, no retries: who asks wants to know now."""
-    connection = bound_connection()
-    missing = []
-    for table in TABLES:
-        name = table._get_connection().table_name
-        key = connection.get_identifier_map(name, "-", "0" if table._range_keyname else None)
-        try:
-            connection.client.get_item(TableName=name, **key)
-        except (ClientError, BotoCoreError) as error:
-            _log.warning("table %s does not answer: %s", name, error)
-            missing.append(name)
-    return missing
+    answered = together(*(partial(_answers, table) for table in TABLES))
+    return [
+        table._get_connection().table_name for table, is_there in zip(TABLES, answered, strict=True) if not is_there
+    ]
+
+
+def _answers(table: type[Table]) -> bool:
+    connection, name = bound_connection(), table._get_connection().table_name
+    key = connection.get_identifier_map(name, "-", "0" if table._range_keyname else None)
+    try:
+        connection.client.get_item(TableName=name, **key)
+    except (ClientError, BotoCoreError) as error:
+        _log.warning("table %s does not answer: %s", name, error)
+        return False
+    return True
