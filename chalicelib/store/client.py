@@ -13,8 +13,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import Any, TypeVar, overload
 
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.session import Session
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
@@ -30,6 +32,7 @@ DEADLINE_SECONDS = 8.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 _POOL_SIZE = 32
+_USER_AGENT = "coworking-rooms"
 _READS = {"GetItem", "Query", "BatchGetItem", "TransactGetItems"}
 _TRANSIENT = {
     "InternalServerError",
@@ -66,6 +69,13 @@ class RetryingConnection(Connection):
         self._building = threading.Lock()
         self.sleep: Callable[[float], None] = time.sleep
         self.monotonic: Callable[[], float] = time.monotonic
+
+    @property
+    def session(self) -> Session:
+        """botocore's session. A client's own user agent is put together for each request, an eighth of its CPU time."""
+        session = super().session
+        session.set_default_client_config(Config(user_agent=_USER_AGENT))
+        return session
 
     @property
     def client(self) -> Any:

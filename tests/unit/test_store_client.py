@@ -294,6 +294,23 @@ def test_the_client_gives_up_long_before_api_gateway_does() -> None:
     assert config.retries["total_max_attempts"] == 1, "retries are ours alone"
 
 
+def test_requests_carry_a_user_agent_that_is_made_once(world: World) -> None:
+    sent: list[bytes] = []
+
+    def note(request: Any, **_: Any) -> None:
+        sent.append(request.headers["User-Agent"])
+
+    events = bound_connection().client.meta.events
+    events.register_first("before-send.dynamodb.*", note)
+    try:
+        rooms.get("room")
+        rooms.get("another")
+    finally:
+        events.unregister("before-send.dynamodb.*", note)
+
+    assert sent == [b"coworking-rooms", b"coworking-rooms"]
+
+
 def test_calls_go_side_by_side_and_their_answers_come_in_order() -> None:
     meeting = threading.Barrier(4)
 
