@@ -72,11 +72,7 @@ def send(
 def lose(backend: Backend, connection: Connection, left: Sequence[Connection], now: Moment) -> None:
     """A connection is gone: take it off the roster; was it the user's last, they are offline and have 20 s."""
     room_id, user_id = connection.room_id, connection.user_id
-    detach_last = partial(participants.detach_last, room_id, user_id, connection.connection_id, now + GRACE_MS, now)
-    _, was_last = together(partial(connections.remove, room_id, connection.connection_id), detach_last)
-    if not was_last and not participants.detach(room_id, user_id, connection.connection_id):
-        was_last = detach_last()  # the others went at the same moment
-    if not was_last:
+    if not _detach(connection, any(other.user_id == user_id for other in left), now):
         return
     offline = PresenceChanged(
         room_id=room_id, ts=iso(now), data=PresenceChangedData(user_id=user_id, is_online=False)
@@ -84,6 +80,21 @@ def lose(backend: Backend, connection: Connection, left: Sequence[Connection], n
     others = [other for other in left if other.user_id != user_id]
     texts = (offline, peer_left(connection, now).encode())
     send(backend, [(other, text) for other in others for text in texts], others, now)
+
+
+def _detach(connection: Connection, has_others: bool, now: Moment) -> bool:
+    """Take a connection off the roster and its member; whether it was the last. `has_others` is a guess, from the
+    roster as it was: it decides what is tried first, never what is so, since others may come and go at this moment.
+    """
+    place = (connection.room_id, connection.user_id, connection.connection_id)
+    detach = partial(participants.detach, *place)
+    detach_last = partial(participants.detach_last, *place, now + GRACE_MS, now)
+    remove = partial(connections.remove, connection.room_id, connection.connection_id)
+    if has_others:
+        _, was_one_of_several = together(remove, detach)
+        return not was_one_of_several and detach_last()
+    _, was_last = together(remove, detach_last)
+    return was_last or (not detach() and detach_last())
 
 
 def peer_left(connection: Connection, now: Moment) -> PeerLeft:

@@ -16,7 +16,7 @@ from chalicelib.sockets import Memory
 from chalicelib.store import client, messages, participants
 from chalicelib.store.tables import MessageRow, bound_connection
 from chalicelib.times import Moment
-from tests.fakes.backend import DAY, ENDPOINT, MINUTE, NOW, SECOND, World
+from tests.fakes.backend import DAY, ENDPOINT, MINUTE, NOW, SECOND, World, interrupt
 from tests.fakes.fanout import Frame
 from tests.fakes.faults import Faults, Refused
 
@@ -379,15 +379,8 @@ def test_peers_hear_of_it_when_a_users_last_two_connections_go_at_the_same_momen
     world: World, room_id: str, ada: str, ben: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = world.connect("ben", room_id)
-    detach_last, others = participants.detach_last, iter([second])
+    interrupt(monkeypatch, participants, "detach", lambda: sockets.disconnect(world.backend, second, NOW))
 
-    def meanwhile(room_id: str, user_id: str, connection_id: str, ends_at: Moment, now: Moment) -> bool:
-        was_last = detach_last(room_id, user_id, connection_id, ends_at, now)
-        for other in others:
-            sockets.disconnect(world.backend, other, now)
-        return was_last
-
-    monkeypatch.setattr(participants, "detach_last", meanwhile)
     sockets.disconnect(world.backend, ben, NOW)
     assert world.fanout.types(ada) == ["presence_changed", "user-left"]
     assert not world.member("ben", room_id).is_online

@@ -1,0 +1,299 @@
+"""What each operation may cost, counted on a real engine: round trips, write units, read units.
+
+Everything happens in a room of ordinary size (twelve people with a socket each, sixty messages of 150 characters),
+once in a quiet deployment and once in a crowded one: nothing may cost more because there are more rooms, more
+people elsewhere, or a longer log.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from chalicelib import chat, realtime, rooms, seats, sockets, voice
+from chalicelib.records import Message
+from chalicelib.schemas import HistoryQuery, RoomCreate, RoomsQuery
+from chalicelib.sockets import Admission, Memory
+from chalicelib.store import membership, messages
+from chalicelib.store import rooms as stored_rooms
+from chalicelib.store.client import together
+from chalicelib.store.tables import MessageRow, RoomRow, bound_connection
+from infra.local.engine import Engine
+from tests.fakes.backend import ENDPOINT, MINUTE, NOW, SECOND, World, on_engine, user
+from tests.fakes.counting import Call, Counter
+from tests.fakes.records import make_message, make_participant, make_room
+
+PEOPLE = [f"person-{number:02}" for number in range(12)]
+LATER = NOW + 30 * SECOND
+"""When things happen: no lease is due to be renewed yet."""
+
+# operation: (round trips, write units, read units), at most
+BUDGETS: dict[str, tuple[int, float, float]] = {
+    "relay frame": (1, 0, 1),
+    "signal frame": (1, 0, 1),
+    "typing frame": (1, 0, 1),
+    "chat frame, no client id": (3, 3, 2),
+    "emoji frame, no client id": (3, 3, 2),
+    "chat frame, with client id": (3, 6, 3),
+    "emoji frame, with client id": (3, 6, 3),
+    "ping": (1, 1, 0.5),
+    "$connect": (3, 4, 2),
+    "$disconnect": (3, 4, 2),
+    "$disconnect, one of two": (3, 4, 2),
+    "join (new)": (4, 10, 20),
+    "join (the first)": (4, 10, 20),
+    "join (already in)": (2, 2, 20),
+    "leave": (3, 10, 2),
+    "mic": (2, 1, 2),
+    "speaking": (2, 1, 2),
+    "list rooms (page of 50)": (1, 0, 3),
+    "room detail": (1, 0, 20),
+    # What is not in the table of the architecture, held here so that it doesn't grow unnoticed.
+    "leave, and a connection with it": (3, 11, 2),
+    "chat frame, the same client id again": (2, 1, 4),
+    "ping that looks after the others": (2, 1, 2),
+    "sync": (4, 2, 8),
+    "relay frame, in a new process": (2, 0, 2),
+    "relay frame that names no room, in a new process": (3, 0, 2.5),
+    "mic, once a minute": (2, 2, 2),
+    "chat frame, once a minute": (3, 4, 2),
+    "a fresh ticket": (2, 1, 1),
+    "history": (1, 0, 8),
+    "making a room, with a key": (3, 6, 1),
+}
+
+
+@dataclass
+class Scene:
+    """The room in question, and who is connected to it."""
+
+    world: World
+    room_id: str
+    empty_room_id: str
+    log_length: int
+    sockets: dict[str, str] = field(default_factory=dict)
+
+    def send(self, person: int, kind: str, now: int = LATER, **fields: Any) -> None:
+        self.world.send(self.sockets[PEOPLE[person]], kind, now, **fields)
+
+    def connect(self, person: int, connection_id: str, ticket: str) -> None:
+        admission = Admission(PEOPLE[person], self.room_id, ticket)
+        sockets.connect(self.world.backend, admission, connection_id, ENDPOINT, LATER)
+
+
+def connect_and_forget(scene: Scene) -> None:
+    """A connection beside another, which the process that hears of its end knows nothing of."""
+    scene.connect(7, "second", "ticket-2")
+
+
+def in_a_new_process(act: Callable[[], None]) -> None:
+    with patch.object(realtime, "memory", Memory()):
+        act()
+
+
+def disconnect(scene: Scene, connection_id: str) -> None:
+    """As `$disconnect` does: in a function of its own, which has never seen the connection."""
+    with patch.object(sockets, "memory", Memory()):
+        sockets.disconnect(scene.world.backend, connection_id, LATER)
+
+
+Act = Callable[[Scene], object]
+PREPARED: dict[str, Act] = {
+    "ping": lambda s: s.send(0, "ping", LATER - 1),
+    "$disconnect, one of two": connect_and_forget,
+    "chat frame, the same client id again": lambda s: s.send(2, "message", text="once", id="again"),
+}
+OPERATIONS: dict[str, Act] = {
+    "relay frame": lambda s: s.send(0, "wave", data={"hello": "there"}, id="w"),
+    "signal frame": lambda s: s.send(0, "offer", to=PEOPLE[1], data={"sdp": "v=0"}),
+    "typing frame": lambda s: s.send(0, "typing", is_typing=True),
+    "relay frame, in a new process": lambda s: in_a_new_process(lambda: s.send(0, "wave", roomId=s.room_id)),
+    "relay frame that names no room, in a new process": lambda s: in_a_new_process(lambda: s.send(0, "wave")),
+    "chat frame, no client id": lambda s: s.send(1, "message", text="hello"),
+    "emoji frame, no client id": lambda s: s.send(1, "emoji", emoji="\N{WAVING HAND SIGN}"),
+    "chat frame, with client id": lambda s: s.send(1, "message", text="hello", id="m1"),
+    "emoji frame, with client id": lambda s: s.send(1, "emoji", emoji="\N{WAVING HAND SIGN}", id="e1"),
+    "chat frame, the same client id again": lambda s: s.send(2, "message", text="once", id="again"),
+    "ping": lambda s: s.send(0, "ping"),
+    "ping that looks after the others": lambda s: s.send(0, "ping", LATER + realtime.LOOK_EVERY_MS),
+    "sync": lambda s: s.send(3, "sync", last_seq=s.log_length),
+    "$connect": lambda s: s.connect(4, "first", "ticket-1"),
+    "$disconnect": lambda s: disconnect(s, s.sockets[PEOPLE[6]]),
+    "$disconnect, one of two": lambda s: disconnect(s, "second"),
+    "join (new)": lambda s: s.world.join("newcomer", s.room_id, LATER),
+    "join (already in)": lambda s: s.world.join("newcomer", s.room_id, LATER),
+    "join (the first)": lambda s: s.world.join("newcomer", s.empty_room_id, LATER),
+    "leave": lambda s: s.world.leave("newcomer", s.room_id, LATER),
+    "leave, and a connection with it": lambda s: s.world.leave(PEOPLE[8], s.room_id, LATER),
+    "mic": lambda s: voice.set_muted(s.world.backend, PEOPLE[9], s.room_id, False, LATER),
+    "speaking": lambda s: voice.set_speaking(s.world.backend, PEOPLE[9], s.room_id, True, LATER),
+    "list rooms (page of 50)": lambda s: rooms.list_active(s.world.backend, RoomsQuery()),
+    "room detail": lambda s: rooms.detail(s.world.backend, user("visitor"), s.room_id, LATER),
+    "history": lambda s: chat.history(PEOPLE[9], s.room_id, HistoryQuery(), LATER),
+    "mic, once a minute": lambda s: voice.set_muted(s.world.backend, PEOPLE[9], s.room_id, True, NOW + 2 * MINUTE),
+    "chat frame, once a minute": lambda s: s.send(10, "message", NOW + 2 * MINUTE, text="hello"),
+    "a fresh ticket": lambda s: seats.ticket(s.world.backend, user(PEOPLE[11]), s.room_id, LATER),
+    "making a room, with a key": lambda s: rooms.create(
+        s.world.backend, user("maker"), RoomCreate(name="Quiet"), "key", LATER
+    ),
+}
+
+
+def furnish(world: World, *, crowded: bool) -> Scene:
+    for number in range(99 if crowded else 49):
+        world.open_room(name=f"Room {number:02}", now=NOW + number)
+    scene = Scene(world, world.open_room(seats=50, now=NOW - 1), world.open_room(), 400 if crowded else 60)
+    write_log(scene.room_id, scene.log_length)
+    for name in PEOPLE:
+        scene.sockets[name] = world.enter(name, scene.room_id)
+    if crowded:
+        for _ in range(2):
+            room_id = world.open_room()
+            for number in range(15):
+                world.enter(f"stranger-{number}", room_id)
+    assert world.backend.secret
+    return scene
+
+
+def write_log(room_id: str, length: int) -> None:
+    with MessageRow.batch_write() as batch:
+        for seq in range(1, length + 1):
+            batch.save(messages.row_of(make_message(room_id, seq, text="a word " * 21), 90))
+    MessageRow(room_id, 0, last_seq=length, allocated_at=NOW).save()
+
+
+@dataclass
+class Measured:
+    """The calls of every operation, by its name."""
+
+    quiet: dict[str, Counter]
+    crowded: dict[str, Counter]
+
+
+def measure(engine: Engine, *, crowded: bool) -> dict[str, Counter]:
+    measured = {}
+    with on_engine(engine) as world:
+        scene = furnish(world, crowded=crowded)
+        for name, act in OPERATIONS.items():
+            if name in PREPARED:
+                PREPARED[name](scene)
+            with Counter(bound_connection()) as counter:
+                act(scene)
+            measured[name] = counter
+        errors = [
+            frame for one in scene.sockets.values() for frame in world.fanout.frames(one) if frame["type"] == "error"
+        ]
+        assert errors == []
+    return measured
+
+
+@pytest.fixture(scope="module")
+def measured(engine: Engine) -> Measured:
+    return Measured(measure(engine, crowded=False), measure(engine, crowded=True))
+
+
+def test_every_operation_has_a_budget() -> None:
+    assert set(OPERATIONS) == set(BUDGETS)
+
+
+@pytest.mark.parametrize("operation", BUDGETS)
+def test_an_operation_stays_within_its_budget(measured: Measured, operation: str) -> None:
+    round_trips, write_units, read_units = BUDGETS[operation]
+    for counter in (measured.quiet[operation], measured.crowded[operation]):
+        assert counter.calls
+        assert counter.round_trips <= round_trips, counter.calls
+        assert counter.write_units <= write_units, counter.calls
+        assert counter.read_units <= read_units, counter.calls
+
+
+@pytest.mark.parametrize("operation", BUDGETS)
+def test_costs_grow_with_no_number_of_rooms_people_or_messages(measured: Measured, operation: str) -> None:
+    assert outline(measured.crowded[operation]) == outline(measured.quiet[operation])
+
+
+def outline(counter: Counter) -> list[tuple[int, str, list[str], float, float]]:
+    """What was asked, less the names that differ from deployment to deployment."""
+    return sorted(
+        (call.round_trip, call.operation, base_names(call), call.write_units, call.read_units) for call in counter.calls
+    )
+
+
+def base_names(call: Call) -> list[str]:
+    return sorted(name.partition("-")[2] for name in call.tables)
+
+
+def test_a_full_room_with_long_names_is_joined_and_looked_into_within_the_budget(engine_world: World) -> None:
+    room_id = engine_world.open_room(seats=50)
+    write_log(room_id, 50)
+    for number in range(49):
+        member = make_participant(room_id, f"{number:036}", name="N" * 80, avatar="https://pictures.test/" + "p" * 80)
+        assert membership.take_seat(member, make_message(room_id, 51 + number), 90)
+
+    with Counter(bound_connection()) as join:
+        engine_world.join("last", room_id)
+    with Counter(bound_connection()) as detail:
+        rooms.detail(engine_world.backend, user("visitor"), room_id, NOW)
+
+    assert engine_world.room(room_id).participant_count == 50
+    assert join.read_units <= 20
+    assert detail.read_units <= 20
+
+
+def test_what_goes_side_by_side_counts_as_one_round_trip_and_what_follows_as_another(engine_world: World) -> None:
+    rooms_made = [engine_world.open_room() for _ in range(2)]
+
+    with Counter(bound_connection()) as counter:
+        together(lambda: engine_world.room(rooms_made[0]), lambda: engine_world.log(rooms_made[1]))
+        engine_world.room(rooms_made[0])
+
+    assert sorted(call.round_trip for call in counter.calls) == [1, 1, 2]
+
+
+def test_a_branch_that_takes_longer_is_waited_for(engine_world: World) -> None:
+    room_id = engine_world.open_room()
+
+    def twice() -> None:
+        engine_world.room(room_id)
+        engine_world.room(room_id)
+
+    with Counter(bound_connection()) as counter:
+        together(lambda: engine_world.room(room_id), twice)
+        engine_world.room(room_id)
+
+    assert sorted(call.round_trip for call in counter.calls) == [1, 1, 2, 3]
+
+
+def test_read_units_follow_what_was_read(engine_world: World) -> None:
+    room_id = engine_world.open_room()
+    for seq in range(1, 4):
+        messages.put(make_message(room_id, seq, text="x" * 4000), 90)
+
+    def cost(read: Callable[[], list[Message] | object]) -> float:
+        with Counter(bound_connection()) as counter:
+            read()
+        return counter.read_units
+
+    assert cost(lambda: messages.newest(room_id, 1)) == 2, "4,000 characters and what is around them"
+    assert cost(lambda: messages.newest(room_id, 3)) == 4
+    assert cost(lambda: messages.newest("nowhere", 3)) == 1
+    assert cost(lambda: messages.head(room_id)) == 0.5
+
+
+def test_write_units_count_indexes_and_twice_for_transactions(engine_world: World) -> None:
+    room = make_room()
+
+    with Counter(bound_connection()) as counter:
+        stored_rooms.create(room, None, NOW)
+    assert counter.write_units == 2, "the room, and its place in the list"
+
+    with Counter(bound_connection()) as counter:
+        engine_world.join("ada", room.id)
+    transaction = next(call for call in counter.calls if call.operation == "TransactWriteItems")
+    assert transaction.write_units == 3 * 2 + 2, "three items twice; the list, and what the sweeper looks at"
+
+
+def test_nothing_may_scan_a_table(engine_world: World) -> None:
+    with pytest.raises(AssertionError, match="scan"):
+        list(RoomRow.scan())
