@@ -56,8 +56,8 @@ def verify(text: str, key: bytes, now: int) -> Ticket:
     """
     import jwt
 
-    read_header(text, frozenset({_KIND}))
     try:
+        read_header(text, frozenset({_KIND}))
         claims = jwt.decode(
             text,
             key,
@@ -70,7 +70,7 @@ def verify(text: str, key: bytes, now: int) -> Ticket:
                 "enforce_minimum_key_length": True,
             },
         )
-    except jwt.InvalidTokenError:
+    except (UnauthorizedError, jwt.InvalidTokenError):
         raise UnauthorizedError("The ticket is not one of ours") from None
     ticket = Ticket(claims["sub"], claims["room"], claims["jti"], round(claims["exp"] * 1000))
     if now >= ticket.expires_at:

@@ -64,7 +64,9 @@ def admit(composed: Backend, query: Mapping[str, str], offered: list[str], now: 
         return Admission(ticket.user_id, ticket.room_id, ticket.ticket_id)
     token = query.get("token") or credentials.get("bearer") or ""
     if not composed.settings.socket_tokens:
-        raise UnauthorizedError("Open the socket with a ticket")
+        raise UnauthorizedError("Open the socket with a ticket: `?ticket=`")
+    if not token:
+        raise UnauthorizedError("Open the socket with `?ticket=`, or with `?room_id=` and `?token=`")
     user = auth.verify(token, composed.settings, now)
     room_id = query.get("room_id", "").lower()
     if not is_uuid(room_id):

@@ -110,12 +110,12 @@ def test_a_ticket_without_any_of_its_claims_is_refused(claim: str) -> None:
     "header", [{"typ": "JWT"}, {"typ": "at+jwt"}, {"typ": None}, {"typ": "ticket"}, {"typ": ["ticket+jwt"]}]
 )
 def test_a_token_of_another_kind_is_no_ticket(header: dict[str, Any]) -> None:
-    assert refusal(signed(TICKET, **header)) == "The token is of another kind than is wanted here"
+    assert refusal(signed(TICKET, **header)) == "The ticket is not one of ours"
 
 
 def test_a_login_token_is_no_ticket_even_with_the_same_key() -> None:
     login = {"sub": "ada", "exp": NOW // 1000 + 600, "aud": "socket", "room": ROOM, "jti": "1"}
-    assert refusal(jwt.encode(login, KEY, "HS256")) == "The token is of another kind than is wanted here"
+    assert refusal(jwt.encode(login, KEY, "HS256")) == "The ticket is not one of ours"
 
 
 def test_a_token_for_another_audience_is_no_ticket() -> None:
