@@ -194,6 +194,8 @@ def _moto_connection() -> RetryingConnection:
 def _engine_connection(url: str) -> RetryingConnection:
     with patch.dict(os.environ, {"AWS_ENDPOINT_URL_DYNAMODB": url, **CREDENTIALS}):
         connection = RetryingConnection(REGION)
+        # The machine may be busy, and no test is about how fast it is.
+        connection._connect_timeout_seconds = connection._read_timeout_seconds = 60
         # The credentials are looked up when the first request is signed, or here.
         assert connection.client._request_signer._credentials.get_frozen_credentials()
     return connection

@@ -1,0 +1,281 @@
+"""Many at the same moment, on a real engine: seats, leaves, connections and messages come out right all the same.
+
+Who wins is open, and every round may end differently; what may never differ is checked after each.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+
+from chalicelib import chat, rooms, seats, sockets, sweeper
+from chalicelib.errors import CoworkingError
+from chalicelib.schemas import JoinRoomResponse, RoomMessage, RoomUpdate
+from chalicelib.sockets import Admission
+from chalicelib.store import messages, participants
+from infra.local.engine import Engine
+from tests.fakes.backend import ENDPOINT, MINUTE, NOW, PLENTY, SECOND, World, on_engine, user
+
+CROWD = 64
+SEATS = 10
+ROUNDS = range(20)
+FEWER_ROUNDS = range(8)
+LEASE = 15 * MINUTE
+LATER = NOW + LEASE
+"""When the leases of those who joined at NOW have run out."""
+
+
+@pytest.fixture
+def world(engine: Engine) -> Iterator[World]:
+    with on_engine(engine, joins_limit=PLENTY, messages_limit=PLENTY) as busy:
+        yield busy
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """What came of each, an error that a client would be told of included; all begin at the same moment."""
+    start = threading.Barrier(len(acts))
+
+    def run(act: Callable[[], Any]) -> Any:
+        start.wait()
+        try:
+            return act()
+        except CoworkingError as error:
+            return error.code
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(run, acts))
+
+
+@contextmanager
+def watched(world: World, room_id: str) -> Iterator[list[tuple[int, int]]]:
+    """The count and the number of members, looked at again and again while the block runs."""
+    seen: list[tuple[int, int]] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            seen.append((world.room(room_id).participant_count, len(world.members(room_id))))
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        try:
+            yield seen
+        finally:
+            over.set()
+        looking.result()
+
+
+def check(world: World, room_id: str) -> list[str]:
+    """What holds of every room at every time; its members."""
+    members = world.members(room_id)
+    room = world.room(room_id)
+    assert room.participant_count == len(members) <= room.max_participants
+    log = world.log(room_id)
+    assert len({message.seq for message in log}) == len(log)
+    assert max((message.seq for message in log), default=0) <= messages.head(room_id).last_seq
+    said = Counter(message.text for message in log if message.type == "system")
+    for user_id in {message.text.split()[0].lower() for message in log if message.type == "system"}:
+        name = user_id.capitalize()
+        still_there = said[f"{name} joined the room"] - said[f"{name} left the room"]
+        assert still_there == (user_id in members), said
+    owners = {connection_id.partition("-")[0] for connection_id in world.roster(room_id)}
+    assert owners <= set(members), "nobody is on the roster without a seat"
+    return members
+
+
+def test_sixty_four_people_take_ten_seats(world: World) -> None:
+    for _ in ROUNDS:
+        room_id = world.open_room(seats=SEATS)
+        with watched(world, room_id) as seen:
+            outcomes = at_once(*(partial(world.join, f"user{n}", room_id) for n in range(CROWD)))
+
+        joined = [outcome for outcome in outcomes if isinstance(outcome, JoinRoomResponse)]
+        assert len(joined) == SEATS
+        assert Counter(o for o in outcomes if isinstance(o, str)) == {"room_full": CROWD - SEATS}
+        assert len(check(world, room_id)) == SEATS
+        assert all(answer.room.participant_count <= SEATS for answer in joined)
+        assert max(max(pair) for pair in seen) <= SEATS
+
+
+def test_sixty_four_joins_of_one_user_take_one_seat(world: World) -> None:
+    for _ in ROUNDS:
+        room_id = world.open_room(seats=10)
+        with watched(world, room_id) as seen:
+            outcomes = at_once(*[partial(world.join, "ada", room_id)] * CROWD)
+
+        said = Counter(outcome.message for outcome in outcomes)
+        assert said == {"Joined room successfully": 1, "Already in this room": CROWD - 1}
+        assert check(world, room_id) == ["ada"]
+        assert world.said(room_id) == ["Ada joined the room"]
+        assert max(max(pair) for pair in seen) <= 1
+
+
+def test_joins_against_leaves_keep_the_count(world: World) -> None:
+    for _ in ROUNDS:
+        room_id = world.open_room(seats=6)
+        for n in range(6):
+            world.join(f"old{n}", room_id)
+        leaves = [partial(world.leave, f"old{n}", room_id, NOW + 1) for n in range(6)]
+        joins = [partial(world.join, f"new{n}", room_id, NOW + 1) for n in range(10)]
+        with watched(world, room_id) as seen:
+            outcomes = at_once(*leaves, *joins)
+
+        assert outcomes[:6] == [None] * 6
+        assert {outcome for outcome in outcomes if isinstance(outcome, str)} <= {"room_full"}
+        assert all(member.startswith("new") for member in check(world, room_id))
+        assert max(max(pair) for pair in seen) <= 6
+
+
+def test_a_user_who_joins_and_leaves_at_once_is_in_or_out(world: World) -> None:
+    for _ in FEWER_ROUNDS:
+        room_id = world.open_room(seats=3)
+        world.join("ada", room_id)
+        leaves = [partial(world.leave, "ada", room_id, NOW + 1)] * 4
+        joins = [partial(world.join, "ada", room_id, NOW + 1)] * 4
+
+        outcomes = at_once(*leaves, *joins)
+
+        assert {outcome for outcome in outcomes if isinstance(outcome, str)} <= {"not_in_room"}
+        check(world, room_id)
+
+
+def test_a_leave_against_an_expiry_that_several_notice_is_one_end(world: World) -> None:
+    for _ in ROUNDS:
+        room_id = world.open_room(seats=10)
+        for n in range(4):
+            world.enter(f"user{n}", room_id)
+        there = world.enter("watcher", room_id, LATER - SECOND)
+        world.fanout.forget()
+        leaves = [partial(world.leave, f"user{n}", room_id, LATER - 1) for n in range(4)]
+        sweeps = [partial(sweeper.sweep, world.backend, LATER)] * 3
+        reads = [partial(rooms.detail, world.backend, user("visitor"), room_id, LATER)] * 3
+        joins = [partial(world.join, "newcomer", room_id, LATER)]
+
+        at_once(*leaves, *sweeps, *reads, *joins)
+        sweeper.sweep(world.backend, LATER + MINUTE)
+
+        assert check(world, room_id) == ["watcher", "newcomer"]
+        assert world.roster(room_id) == [there]
+        ended = [frame["data"]["user_id"] for frame in world.fanout.frames(there) if frame["type"] == "user_left"]
+        assert sorted(ended) == [f"user{n}" for n in range(4)]
+        assert len(world.fanout.closed()) == len(set(world.fanout.closed())) == 4
+
+
+def test_an_expiry_against_a_lease_that_is_renewed_ends_it_or_not(world: World) -> None:
+    for _ in FEWER_ROUNDS:
+        room_id = world.open_room(seats=3)
+        ada = world.enter("ada", room_id)
+        ping = partial(world.send, ada, "ping", LATER - 1)
+        sweeps = [partial(sweeper.sweep, world.backend, LATER)] * 3
+
+        at_once(ping, *sweeps)
+
+        members = check(world, room_id)
+        assert world.roster(room_id) == ([ada] if members else [])
+        assert ("bye" in world.fanout.types(ada)) is (not members)
+
+
+def test_a_connection_against_a_leave_leaves_no_ghost(world: World) -> None:
+    for _ in ROUNDS:
+        room_id = world.open_room(seats=3)
+        world.enter("ada", room_id)
+        there = world.enter("bob", room_id)
+        world.fanout.forget()
+        connects = [
+            partial(sockets.connect, world.backend, Admission("ada", room_id), f"ada-{room_id}-{n}", ENDPOINT, NOW + 1)
+            for n in range(3)
+        ]
+
+        outcomes = at_once(partial(world.leave, "ada", room_id, NOW + 1), *connects)
+
+        assert outcomes[0] is None
+        assert check(world, room_id) == ["bob"]
+        assert world.roster(room_id) == [there]
+        let_in = sum(outcome is None for outcome in outcomes[1:])
+        assert len(world.fanout.closed()) == 1 + let_in
+
+
+def test_sixty_four_sends_with_one_key_store_one_message(world: World) -> None:
+    for _ in ROUNDS:
+        room_id = world.open_room()
+        ada, bob = world.enter("ada", room_id), world.enter("bob", room_id)
+        world.fanout.forget()
+        say = partial(chat.say, world.backend, "ada", room_id, "hello", "text", "key", NOW)
+
+        answers = at_once(*[say] * CROWD)
+
+        assert all(isinstance(answer, RoomMessage) for answer in answers)
+        assert len({answer.id for answer in answers}) == 1
+        assert world.said(room_id).count("hello") == 1
+        assert world.fanout.types(ada) == world.fanout.types(bob) == ["message_sent"]
+        check(world, room_id)
+
+
+def test_messages_said_at_once_are_all_stored_with_numbers_of_their_own(world: World) -> None:
+    room_id = world.open_room()
+    for n in range(8):
+        world.join(f"user{n}", room_id)
+    says = [
+        partial(chat.say, world.backend, f"user{n % 8}", room_id, f"text {n}", "text", f"key {n}", NOW)
+        for n in range(CROWD)
+    ]
+
+    answers = at_once(*says)
+
+    assert sorted(answer.seq for answer in answers) == list(range(9, 9 + CROWD))
+    assert {answer.id for answer in answers} <= {message.id for message in world.log(room_id)}
+    check(world, room_id)
+
+
+@pytest.mark.parametrize("ending", ["deactivate", "delete"])
+def test_joins_against_the_end_of_a_room_leave_nobody_behind(world: World, ending: str) -> None:
+    for _ in FEWER_ROUNDS:
+        room_id = world.open_room()
+        world.enter("ada", room_id)
+        end: Callable[[], Any] = partial(rooms.update, world.backend, room_id, RoomUpdate(status="inactive"), NOW + 1)
+        if ending == "delete":
+            end = partial(rooms.delete, world.backend, room_id, NOW + 1)
+
+        outcomes = at_once(end, *(partial(world.enter, f"user{n}", room_id, NOW + 1) for n in range(6)))
+        sweeper.sweep(world.backend, NOW + MINUTE)
+
+        refusals = {outcome for outcome in outcomes[1:] if not outcome.startswith("user")}
+        assert refusals <= {"room_inactive", "room_not_found", "not_in_room"}
+        assert participants.members(room_id) == []
+        assert world.roster(room_id) == []
+        if ending == "deactivate":
+            assert check(world, room_id) == []
+
+
+def test_what_two_connections_that_go_at_once_leave_is_somebody_offline(world: World) -> None:
+    for _ in FEWER_ROUNDS:
+        room_id = world.open_room()
+        mine = [world.enter("ada", room_id), world.connect("ada", room_id)]
+        there = world.enter("bob", room_id)
+        world.fanout.forget()
+
+        at_once(*(partial(sockets.disconnect, world.backend, one, NOW) for one in mine))
+
+        assert not world.member("ada", room_id).is_online
+        assert world.roster(room_id) == [there]
+        assert world.fanout.types(there) == ["presence_changed", "user-left"]
+        assert check(world, room_id) == ["ada", "bob"]
+
+
+def test_seats_that_ran_out_go_to_as_many_as_there_are_seats(world: World) -> None:
+    for _ in FEWER_ROUNDS:
+        room_id = world.open_room(seats=2)
+        for name in ("ada", "bob"):
+            world.join(name, room_id)
+
+        outcomes = at_once(*(partial(seats.join, world.backend, user(f"new{n}"), room_id, LATER) for n in range(8)))
+
+        assert sum(isinstance(outcome, JoinRoomResponse) for outcome in outcomes) == 2
+        assert {outcome for outcome in outcomes if isinstance(outcome, str)} == {"room_full"}
+        assert len(check(world, room_id)) == 2
+        assert world.said(room_id).count("Ada left the room") == 1
