@@ -1,12 +1,14 @@
 """Chat: messages and emoji reactions, stored once and in order, and a room's history."""
 
 import uuid
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
 from chalicelib import presence, seats
 from chalicelib.backend import Backend
 from chalicelib.errors import RateLimitedError
+from chalicelib.presence import Parcel
 from chalicelib.protocol import EmojiReaction, MessageSent
 from chalicelib.records import Message
 from chalicelib.schemas import History, HistoryQuery, RoomMessage
@@ -24,8 +26,12 @@ def say(
     kind: Literal["text", "emoji"],
     client_key: str | None,
     now: Moment,
+    *,
+    reply: Callable[[RoomMessage], Sequence[Parcel]] = lambda _: (),
 ) -> RoomMessage:
     """Store a message and push it to the room; the same client key again answers the message stored first.
+
+    `reply` makes what goes out to the sender, and goes out with the push: nobody waits for the slower of the two.
 
     Raises:
         NotInRoomError: the user has no seat in the room.
@@ -41,6 +47,7 @@ def say(
     )
     member = seats.require_member(room_id, user_id, member, now)
     if claim and (stored := _stored_before(claim)):
+        presence.send(backend, reply(stored), roster, now)
         return stored
     if wait:
         raise RateLimitedError(wait)
@@ -50,11 +57,13 @@ def say(
         _store(message, backend.settings.message_retention_days, receipt)
     except ClaimedError:
         if receipt and (claim := guards.find_claim(receipt, now)) and (stored := _stored_before(claim)):
+            presence.send(backend, reply(stored), roster, now)
             return stored
         raise
     answer = RoomMessage.of(message)
     frame = MessageSent if kind == "text" else EmojiReaction
-    presence.push(backend, roster, frame(room_id=room_id, ts=iso(now), sender=user_id, seq=seq, data=answer), now)
+    pushed = frame(room_id=room_id, ts=iso(now), sender=user_id, seq=seq, data=answer).encode()
+    presence.send(backend, [*((connection, pushed) for connection in roster), *reply(answer)], roster, now)
     return answer
 
 

@@ -24,6 +24,8 @@ RENEW_EVERY_MS = 60_000
 NEWBORN_MS = 10_000
 """A connection this young may answer 410 because its own `$connect` is still under way."""
 
+Parcel = tuple[Connection, bytes]
+
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +45,8 @@ def push(backend: Backend, roster: Sequence[Connection], frame: ServerFrame, now
 
     A push that fails never fails what it tells of: that is stored already.
     """
-    send(backend, [(connection, frame.encode()) for connection in roster], roster, now)
+    text = frame.encode()
+    send(backend, [(connection, text) for connection in roster], roster, now)
 
 
 def answer(backend: Backend, connection: Connection, frame: ServerFrame, now: Moment) -> None:
@@ -51,9 +54,7 @@ def answer(backend: Backend, connection: Connection, frame: ServerFrame, now: Mo
     send(backend, [(connection, frame.encode())], None, now)
 
 
-def send(
-    backend: Backend, parcels: Sequence[tuple[Connection, bytes]], roster: Sequence[Connection] | None, now: Moment
-) -> None:
+def send(backend: Backend, parcels: Sequence[Parcel], roster: Sequence[Connection] | None, now: Moment) -> None:
     """Give each connection its own bytes; `roster` is who is told of those that turn out to be gone, None the room."""
     data = [Post(connection.endpoint, connection.connection_id, text) for connection, text in parcels]
     try:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import ValidationError
 
@@ -23,6 +23,7 @@ from chalicelib.errors import (
     RoomNotFoundError,
 )
 from chalicelib.limits import FrameLimits, Intervals
+from chalicelib.presence import Parcel
 from chalicelib.protocol import (
     ANNOUNCED_BY_CLIENTS,
     MAX_FRAME_BYTES,
@@ -123,10 +124,15 @@ class Exchange(Generic[F]):
         """Tell the sender."""
         presence.answer(self.backend, self.me, frame, self.now)
 
-    def acknowledge(self, data: RoomMessage | None = None) -> None:
-        """Tell the sender that it is done, if they gave the frame a name."""
-        if self.frame.id is not None:
-            self.answer(Ack(room_id=self.room_id, ts=iso(self.now), ref=self.frame.id, data=data))
+    def acks(self, data: RoomMessage | None = None) -> list[Parcel]:
+        """What tells the sender that it is done, if they gave the frame a name."""
+        if self.frame.id is None:
+            return []
+        return [(self.me, Ack(room_id=self.room_id, ts=iso(self.now), ref=self.frame.id, data=data).encode())]
+
+    def acknowledge(self) -> None:
+        """Tell the sender that it is done."""
+        presence.send(self.backend, self.acks(), None, self.now)
 
 
 def receive(backend: Backend, sender: Sender, text: str | None, now: Moment) -> None:
@@ -267,16 +273,12 @@ def ping(exchange: Exchange[Ping]) -> None:
 
 def message(exchange: Exchange[SendMessage]) -> None:
     """Store a chat message and push it."""
-    frame, me = exchange.frame, exchange.me
-    exchange.acknowledge(chat.say(exchange.backend, me.user_id, me.room_id, frame.text, "text", frame.id, exchange.now))
+    _say(exchange, exchange.frame.text, "text")
 
 
 def emoji(exchange: Exchange[SendEmoji]) -> None:
     """Store an emoji and push it."""
-    frame, me = exchange.frame, exchange.me
-    exchange.acknowledge(
-        chat.say(exchange.backend, me.user_id, me.room_id, frame.emoji, "emoji", frame.id, exchange.now)
-    )
+    _say(exchange, exchange.frame.emoji, "emoji")
 
 
 def mic(exchange: Exchange[Mic]) -> None:
@@ -319,6 +321,11 @@ def _require_listed(connection_id: str, roster: list[Connection]) -> list[Connec
     return roster
 
 
+def _say(exchange: Exchange[Any], text: str, kind: Literal["text", "emoji"]) -> None:
+    me = exchange.me
+    chat.say(exchange.backend, me.user_id, me.room_id, text, kind, exchange.frame.id, exchange.now, reply=exchange.acks)
+
+
 def _pass_on(exchange: Exchange[Any], peers: list[Connection]) -> None:
     """Relay the frame as the client shaped it, stamped, and keep the seat of a client that knows no `ping`."""
     me, now = exchange.me, exchange.now
@@ -337,8 +344,7 @@ def _pass_on(exchange: Exchange[Any], peers: list[Connection]) -> None:
     text = json.dumps(stamped, ensure_ascii=False, separators=(",", ":")).encode()
     if len(text) > MAX_RELAYED_BYTES:
         raise FrameTooLargeError("The frame is too large to be passed on")
-    presence.send(exchange.backend, [(peer, text) for peer in peers], exchange.roster, now)
-    exchange.acknowledge()
+    presence.send(exchange.backend, [*((peer, text) for peer in peers), *exchange.acks()], exchange.roster, now)
     if now - me.connected_at >= presence.RENEW_EVERY_MS and renewals.is_due(
         me.connection_id, presence.RENEW_EVERY_MS, now
     ):

@@ -1,6 +1,7 @@
 """Leases, connections that go, and telling the room."""
 
 import logging
+from unittest.mock import patch
 
 import pytest
 
@@ -251,3 +252,15 @@ def test_there_is_nobody_to_say_bye_to(world: World) -> None:
     presence.dismiss(world.backend, [], FAREWELLS["left"], NOW)
 
     assert world.fanout.acts == []
+
+
+def test_a_push_is_written_out_once_however_many_it_is_for(world: World, room_id: str) -> None:
+    for user_id in ("ada", "ben", "cyd"):
+        world.enter(user_id, room_id)
+    world.fanout.forget()
+
+    with patch.object(RoomClosed, "encode", autospec=True, side_effect=RoomClosed.encode) as encode:
+        push(world, room_id)
+
+    assert encode.call_count == 1
+    assert len(world.fanout.acts) == 3
