@@ -122,8 +122,13 @@ class SocketClient:
                 name = wanted if isinstance(wanted, str) else "such frame"
                 raise AssertionError(f"no {name} came, only {self.inbox}") from None
 
-    def settle(self) -> list[Frame]:
-        """Everything that has come by the time a ping is answered: what was posted before the ping is in it."""
+    def settle(self, *awaited: Wanted) -> list[Frame]:
+        """Everything that has come when these have, and then a ping is answered: what was posted before is in it.
+
+        What a frame causes goes out together with its answer, so that having the answer is no proof of the rest.
+        """
+        for wanted in awaited:
+            self.hear(wanted)
         assert self.ask("ping")["type"] == "pong"
         return self.take()
 

@@ -126,7 +126,7 @@ def test_the_seat_stays_theirs_for_20_seconds(scene: Scene, ada: SocketClient, b
 
 def test_who_goes_while_speaking_is_silent(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
     ben.ask("mic", is_muted=False)
-    ben.ask("speaking", is_speaking=True)
+    assert ben.ask("speaking", is_speaking=True)["type"] == "ack"
     ben.close()
     ada.wait("user-left")
     shown = participant(ada.caller, scene.room_id, ben.user_id)
@@ -140,7 +140,7 @@ def test_nobody_hears_when_one_of_several_connections_goes(scene: Scene, ada: So
     ben.close()
     second.close()
     ada.wait("user-left")
-    assert [frame["type"] for frame in ada.settle()] == ["presence_changed"]
+    assert [frame["type"] for frame in ada.settle("presence_changed")] == ["presence_changed"]
 
 
 def test_back_in_time_it_was_no_leave(scene: Scene, ada: SocketClient, ben: SocketClient, rows: Rows) -> None:
@@ -276,7 +276,8 @@ def test_a_connection_whose_end_was_lost_is_noticed_with_the_next_push_and_told_
     scene.stack.cut(ben.id)
     for count in range(3):
         ada.ask("message", text=str(count))
-    frames = [frame for frame in ada.settle() if frame["type"] in {"presence_changed", "user-left"}]
+    heard = ada.settle("presence_changed", "user-left")
+    frames = [frame for frame in heard if frame["type"] in {"presence_changed", "user-left"}]
     assert sorted(frame["type"] for frame in frames) == ["presence_changed", "user-left"]
     shown = participant(ada.caller, scene.room_id, ben.user_id)
     assert shown is not None
@@ -291,6 +292,7 @@ def test_signalling_to_a_connection_whose_end_was_lost_fails_from_the_second_tim
     faults(lose_disconnects=True)
     scene.stack.cut(ben.id)
     ada.ask("offer", to=ben.user_id)
+    ada.hear("user-left")
     assert ada.ask("offer", to=ben.user_id)["data"]["code"] == "peer_unavailable"
 
 
@@ -314,7 +316,7 @@ def test_an_end_that_is_reported_twice_is_told_of_once(
     ben.close()
     ada.hear("user-left")
     faults()
-    assert sorted(frame["type"] for frame in ada.settle()) == ["presence_changed", "user-left"]
+    assert sorted(frame["type"] for frame in ada.settle("presence_changed")) == ["presence_changed", "user-left"]
 
 
 def test_a_connection_that_was_closed_before_it_sent_anything_is_told_of_as_gone_but_never_as_come(
