@@ -1,0 +1,483 @@
+"""What the contracts promise of rooms, as a model that shares nothing with the code but the names of things.
+
+Each act answers its `Effects`: what may be seen of it. `Room.settle` compares them with what was seen. Where the
+contract leaves a choice, how far a lease is renewed or when a member whose lease ran out is announced, the model has
+bounds, and takes up what was seen within them. Time is in the test's hands; one thing happens at a time.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from chalicelib.records import Connection, Message, Participant, Room
+from chalicelib.times import Moment
+from tests.fakes.backend import DAY, MINUTE, SECOND
+from tests.fakes.fanout import Frame
+
+HTTP_LEASE = 15 * MINUTE
+SOCKET_LEASE = 90 * SECOND
+GRACE = 20 * SECOND
+RENEWAL = MINUTE
+"""How long a lease may go without being renewed by calls and frames."""
+NEWBORN = 10 * SECOND
+MOST_WIRES = 5
+
+Digest = tuple[object, ...]
+STRANGER = frozenset({"not_in_room"})
+NOWHERE = frozenset({"room_not_found"})
+
+
+@dataclass
+class Lease:
+    """It ends between two moments; once it has been seen, the two are one."""
+
+    earliest: Moment
+    latest: Moment
+
+    def renew(self, end: Moment, slack: int = 0) -> None:
+        self.earliest, self.latest = max(self.earliest, end - slack), max(self.latest, end)
+
+    def may_renew(self, end: Moment) -> None:
+        self.latest = max(self.latest, end)
+
+
+@dataclass
+class Seat:
+    """A membership."""
+
+    user: str
+    joined_at: Moment
+    lease: Lease
+    kind: Literal["http", "socket"] = "http"
+    is_online: bool = True
+    is_muted: bool = True
+    is_speaking: bool = False
+
+    def holds_at(self, now: Moment) -> bool:
+        return self.lease.latest > now
+
+    def connect(self, now: Moment) -> None:
+        self.lease.renew(now + (HTTP_LEASE if self.kind == "http" else SOCKET_LEASE))
+        self.is_online = True
+
+    def call(self, now: Moment) -> None:
+        """An authenticated call renews an HTTP lease, once a minute; a socket lease it may."""
+        if self.kind == "http":
+            self.lease.renew(now + HTTP_LEASE, RENEWAL)
+        else:
+            self.lease.may_renew(now + SOCKET_LEASE)
+
+    def beat(self, now: Moment) -> None:
+        """`sync` and `ping`."""
+        self.kind = "socket"
+        self.lease = Lease(now + SOCKET_LEASE, now + SOCKET_LEASE)
+
+    def go_offline(self, now: Moment) -> None:
+        self.is_online = self.is_speaking = False
+        self.lease = Lease(min(self.lease.earliest, now + GRACE), now + GRACE)
+
+
+@dataclass
+class Wire:
+    """A connection as its client knows it. What is posted to one that is not open is answered 410."""
+
+    id: str
+    user: str
+    opened_at: Moment
+    is_open: bool = True
+    is_deaf: bool = False
+    """Nothing reaches it, though it is there: posts fail and it can't be closed."""
+    is_denied: bool = False
+    """Though it is there, posts are answered 410."""
+    is_listed: bool = True
+    is_announced: bool = False
+    last_seq: int | None = None
+
+    @property
+    def hears(self) -> bool:
+        return self.is_open and not self.is_deaf and not self.is_denied
+
+    @property
+    def is_gone(self) -> bool:
+        """What the connections API says of it."""
+        return not self.is_open or self.is_denied
+
+    def is_found_gone(self, now: Moment) -> bool:
+        """Whether a 410 counts: a connection that is still being made answers it too."""
+        return self.is_gone and now - self.opened_at >= NEWBORN
+
+
+@dataclass
+class Effects:
+    """What may be seen of an act."""
+
+    errors: frozenset[str] = frozenset()
+    """Empty where it works, else how it may be refused."""
+    lines: list[Digest] = field(default_factory=list)
+    """What the log gains, besides that somebody left."""
+    joins: dict[str, Seat] = field(default_factory=dict)
+    leaves: dict[str, str] = field(default_factory=dict)
+    """Who gives up a seat, and the reason that others are told."""
+    ends_expired: bool = False
+    """Whoever's lease ran out has to be announced by now; without, they may be."""
+    listed: frozenset[str] = frozenset()
+    delisted: frozenset[str] = frozenset()
+    frames: dict[str, list[Digest]] = field(default_factory=dict)
+
+    def tell(self, wires: Iterable[Wire], *digests: Digest) -> "Effects":
+        for wire in wires:
+            self.frames.setdefault(wire.id, []).extend(digests)
+        return self
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an act left behind in the tables of a room, and on the wires."""
+
+    room: Room | None
+    members: Mapping[str, Participant]
+    roster: Mapping[str, Connection]
+    log: list[Message]
+    frames: Mapping[str, list[Frame]]
+    tried: frozenset[str]
+    """The connections that something was posted to, whatever came of it."""
+    closed: frozenset[str]
+
+
+class RoomModel:
+    """A room, its seats, its log, and the wires into it. `log` holds what has been seen and found right."""
+
+    def __init__(self, room_id: str, seats: int) -> None:
+        self.id = room_id
+        self.size = seats
+        self.status: Literal["active", "inactive", "deleted"] = "active"
+        self.seats: dict[str, Seat] = {}
+        self.wires: dict[str, Wire] = {}
+        self.log: list[Message] = []
+        self.last_seq_before = 0
+        """How far the log went before what was done last."""
+        self._receipts: dict[tuple[str, str | None], Message] = {}
+        self._awaits_receipt: tuple[str, str] | None = None
+
+    def present(self, now: Moment) -> list[str]:
+        """Who is in the room, oldest first."""
+        holding = [seat for seat in self.seats.values() if seat.holds_at(now)]
+        return [seat.user for seat in sorted(holding, key=lambda seat: (seat.joined_at, seat.user))]
+
+    def listed(self, user: str | None = None) -> list[Wire]:
+        return [wire for wire in self.wires.values() if wire.is_listed and user in (None, wire.user)]
+
+    def others(self, wire: Wire) -> list[Wire]:
+        return [other for other in self.listed() if other is not wire]
+
+    def seat_of(self, user: str, now: Moment) -> Seat | None:
+        seat = self.seats.get(user)
+        return seat if seat and seat.holds_at(now) else None
+
+    # --- what people do
+
+    def join(self, user: str, now: Moment) -> Effects:
+        if self.status != "active":
+            return Effects(NOWHERE if self.status == "deleted" else frozenset({"room_inactive"}))
+        effects = Effects(ends_expired=True)
+        if seat := self.seat_of(user, now):
+            seat.call(now)
+        elif len(self.present(now)) >= self.size:
+            effects.errors = frozenset({"room_full"})
+        else:
+            effects.joins = {user: Seat(user, now, Lease(now + HTTP_LEASE, now + HTTP_LEASE))}
+            effects.lines.append(("system", None, f"{user.capitalize()} joined the room"))
+            effects.tell(self.listed(), ("user_joined", user))
+        return effects
+
+    def leave(self, user: str, now: Moment) -> Effects:
+        if refusal := self._refusal(user, now):
+            return Effects(refusal)
+        return Effects(leaves={user: "left"})
+
+    def call(self, user: str, now: Moment) -> Effects:
+        """Anything over HTTP that only a member may do."""
+        if refusal := self._refusal(user, now):
+            return Effects(refusal)
+        self.seats[user].call(now)
+        return Effects()
+
+    def look(self, user: str, now: Moment) -> Effects:
+        if self.status == "deleted":
+            return Effects(NOWHERE)
+        if seat := self.seat_of(user, now):
+            seat.call(now)
+        return Effects(ends_expired=True)
+
+    def say(self, user: str, kind: str, text: str, key: str | None, now: Moment) -> Effects:
+        effects = self.call(user, now)
+        if effects.errors or self.said_before(user, key, now):
+            return effects
+        if key:
+            self._awaits_receipt = (user, key)
+        effects.lines.append((kind, user, text))
+        return effects.tell(self.listed(), ("message_sent" if kind == "text" else "emoji_reaction", text))
+
+    def said_before(self, user: str, key: str | None, now: Moment) -> Message | None:
+        """What was stored under a key in the last 24 hours."""
+        message = self._receipts.get((user, key))
+        return message if message and now < message.created_at + DAY else None
+
+    def is_between(self, user: str, key: str | None, now: Moment) -> bool:
+        """Whether the key is about to be forgotten, which happens to the second."""
+        message = self._receipts.get((user, key))
+        return message is not None and abs(now - message.created_at - DAY) < SECOND
+
+    def set_muted(self, user: str, is_muted: bool, now: Moment) -> Effects:
+        effects = self.call(user, now)
+        if not effects.errors:
+            seat = self.seats[user]
+            if seat.is_muted != is_muted:
+                effects.tell(self.listed(), ("mic_toggled", user, is_muted))
+            if is_muted and seat.is_speaking:
+                effects.tell(self.listed(), ("speaking_changed", user, False))
+            seat.is_muted, seat.is_speaking = is_muted, seat.is_speaking and not is_muted
+        return effects
+
+    def set_speaking(self, user: str, is_speaking: bool, now: Moment) -> Effects:
+        effects = self.call(user, now)
+        if not effects.errors:
+            seat = self.seats[user]
+            if is_speaking and seat.is_muted:
+                return Effects(frozenset({"muted"}))
+            if seat.is_speaking != is_speaking:
+                effects.tell(self.listed(), ("speaking_changed", user, is_speaking))
+            seat.is_speaking = is_speaking
+        return effects
+
+    # --- what connections do
+
+    def connect(self, wire: Wire, is_used: bool, is_late: bool, now: Moment) -> Effects:
+        """With a ticket that has been used, or is over."""
+        if is_late:
+            return Effects(frozenset({"unauthorized"}))
+        if refusal := self._refusal(wire.user, now):
+            return Effects(refusal)
+        if is_used:
+            return Effects(frozenset({"unauthorized"}))
+        seat = self.seats[wire.user]
+        effects = Effects(listed=frozenset({wire.id}))
+        if not seat.is_online:
+            effects.tell(self.listed(), ("presence_changed", wire.user, True))
+        seat.connect(now)
+        own = sorted(self.listed(wire.user), key=lambda other: other.opened_at)
+        effects.delisted = frozenset(other.id for other in own[: max(0, len(own) + 1 - MOST_WIRES)])
+        return effects.tell((self.wires[one] for one in effects.delisted), ("bye", "replaced"))
+
+    def disconnect(self, wire: Wire) -> Effects:
+        return Effects(delisted=frozenset({wire.id} if wire.is_listed else ()))
+
+    def sync(self, wire: Wire, now: Moment) -> Effects:
+        if refusal := self._sender_refusal(wire, now):
+            return Effects(refusal)
+        self.seats[wire.user].beat(now)
+        effects = Effects(ends_expired=True).tell([wire], ("snapshot",))
+        if not wire.is_announced:
+            effects.tell(self.others(wire), ("user-joined", wire.user))
+            wire.is_announced = True
+        return effects
+
+    def ping(self, wire: Wire, now: Moment) -> Effects:
+        if refusal := self._sender_refusal(wire, now):
+            return Effects(refusal)
+        self.seats[wire.user].beat(now)
+        return Effects().tell([wire], ("pong",))
+
+    def relay(self, wire: Wire, digest: Digest, to: str | None, now: Moment) -> Effects:
+        """To all others, to a user, or to one connection."""
+        if refusal := self._sender_refusal(wire, now):
+            return Effects(refusal)
+        peers = [other for other in self.others(wire) if to in (None, other.user, other.id)]
+        if to and not peers:
+            return Effects(frozenset({"peer_unavailable"}))
+        seat = self.seats[wire.user]
+        if seat.kind == "http":
+            seat.lease.renew(now + HTTP_LEASE, RENEWAL)
+        return Effects().tell(peers, digest)
+
+    # --- what is done to the room
+
+    def toggle(self) -> Effects:
+        if self.status == "active":
+            self.status = "inactive"
+            return self._close("deactivated")
+        self.status = "active"
+        return self._tell_of_update()
+
+    def resize(self, size: int) -> Effects:
+        self.size = size
+        return self._tell_of_update() if self.status == "active" else Effects()
+
+    def delete(self) -> Effects:
+        self.status = "deleted"
+        return self._close("deleted")
+
+    def sweep(self) -> Effects:
+        return Effects(ends_expired=True)
+
+    # --- what was seen of it
+
+    def settle(self, effects: Effects, seen: Seen, now: Moment) -> None:
+        """Find that an act had its effects and no others, and go on from there."""
+        expired = {user for user, seat in self.seats.items() if not seat.holds_at(now)}
+        ended = self._settle_endings(effects, seen, expired)
+        self._settle_log(effects, seen, ended)
+        wired = {wire.user for wire in self.listed()}
+        lost = self._settle_roster(effects, seen, ended, now)
+        offline = {user for user in lost - ended - expired if not self.listed(user)}
+        left: list[Digest] = [("user_left", user, effects.leaves.get(user, "timed_out")) for user in ended]
+        left += [("user-left", user) for user in ended & wired]
+        self._settle_frames(effects, seen, left, expired, offline)
+        self.seats = {user: seat for user, seat in self.seats.items() if user not in ended} | effects.joins
+        for user in offline:
+            self.seats[user].go_offline(now)
+        self._settle_seats(effects, seen, now)
+        self.last_seq_before, self.log = max((line.seq for line in self.log), default=0), seen.log
+        for one in seen.closed & self.wires.keys():
+            self.wires[one].is_open = False
+
+    def _settle_endings(self, effects: Effects, seen: Seen, expired: set[str]) -> set[str]:
+        seats = self.seats.items()
+        ended = {
+            user for user, seat in seats if user not in seen.members or seen.members[user].joined_at != seat.joined_at
+        }
+        assert ended >= effects.leaves.keys(), f"{effects.leaves.keys() - ended} should have left"
+        assert ended - effects.leaves.keys() <= expired, f"{ended - expired} lost a seat whose lease was good"
+        assert not effects.ends_expired or ended >= expired, f"{expired - ended} should have been announced"
+        assert seen.members.keys() == (self.seats.keys() - ended) | effects.joins.keys()
+        return ended
+
+    def _settle_log(self, effects: Effects, seen: Seen, ended: set[str]) -> None:
+        if self.status == "deleted":
+            assert not seen.log, "a deleted room's log goes with it"
+            return
+        before = len(self.log)
+        assert seen.log[:before] == self.log, "what the log said has changed"
+        numbers = [line.seq for line in seen.log]
+        assert numbers == list(range(1, len(numbers) + 1)), "with nothing at the same time, no number is skipped"
+        lines = [*effects.lines, *(("system", None, f"{user.capitalize()} left the room") for user in ended)]
+        gained = [(line.type, line.user_id, line.text) for line in seen.log[before:]]
+        assert Counter(gained) == Counter(lines), f"the log gained {gained}, not {lines}"
+        if self._awaits_receipt:
+            self._receipts[self._awaits_receipt] = seen.log[-1]
+            self._awaits_receipt = None
+
+    def _settle_roster(self, effects: Effects, seen: Seen, ended: set[str], now: Moment) -> set[str]:
+        """Who lost a wire. Each that went needs a reason, and each that has a reason has to be gone."""
+        before = {wire.id: wire for wire in self.listed()}
+        noticed = {one for one in before.keys() & seen.tried if before[one].is_found_gone(now)}
+        due = effects.delisted | noticed | {one for one, wire in before.items() if wire.user in ended}
+        assert before.keys() - seen.roster.keys() == due
+        assert seen.roster.keys() - before.keys() == effects.listed
+        for one in due | effects.listed:
+            self.wires[one].is_listed = one in effects.listed
+        return {before[one].user for one in due}
+
+    def _settle_frames(
+        self, effects: Effects, seen: Seen, left: list[Digest], expired: set[str], offline: set[str]
+    ) -> None:
+        for wire in self.wires.values():
+            frames = seen.frames.get(wire.id, [])
+            check_numbers(frames, seen.log)
+            digests, own = [digest(frame) for frame in frames], effects.frames.get(wire.id, [])
+            if not wire.hears or wire.id in effects.listed:
+                assert not digests, f"{wire} can't have been sent {digests}"
+            elif wire.id in seen.closed:
+                self._settle_farewell(wire, effects, digests)
+            elif not wire.is_listed:
+                assert Counter(digests) == Counter(own), f"{wire} is not in the room, and was sent {digests}"
+            elif wire.user not in expired:
+                gone = [one for user in offline - {wire.user} for one in signs_of_leaving(user)]
+                assert Counter(digests) == Counter([*own, *left, *gone]), f"{wire} was sent {digests}"
+
+    def _settle_farewell(self, wire: Wire, effects: Effects, digests: list[Digest]) -> None:
+        reason = effects.leaves.get(wire.user, "replaced" if wire.id in effects.delisted else "timed_out")
+        assert digests[-1] == ("bye", reason), f"{wire} was closed after {digests}"
+        if reason != "timed_out":
+            assert not Counter(effects.frames.get(wire.id, [])) - Counter(digests), f"{wire} was sent {digests}"
+
+    def _settle_seats(self, effects: Effects, seen: Seen, now: Moment) -> None:
+        if self.status == "deleted":
+            assert seen.room is None
+            return
+        assert seen.room is not None
+        assert seen.room.participant_count == len(self.seats)
+        assert len(self.seats) <= self.size or not effects.joins
+        for user, seat in self.seats.items():
+            row = seen.members[user]
+            assert seat.lease.earliest <= row.lease_expires_at <= seat.lease.latest, f"{seat}, not {row}"
+            seat.lease = Lease(row.lease_expires_at, row.lease_expires_at)
+            if seat.holds_at(now):
+                assert row.connections == {wire.id for wire in self.listed(user)}
+                shown = (row.lease_kind, row.is_online, row.is_muted, row.is_speaking)
+                assert shown == (seat.kind, seat.is_online, seat.is_muted, seat.is_speaking), f"{seat}, not {row}"
+
+    # --- the rules that others share
+
+    def _close(self, reason: Literal["deactivated", "deleted"]) -> Effects:
+        effects = Effects(leaves=dict.fromkeys(self.seats, "room_closed"))
+        return effects.tell(self.listed(), ("room_closed", reason), ("bye", "room_closed"))
+
+    def _tell_of_update(self) -> Effects:
+        return Effects().tell(self.listed(), ("room_updated", self.size))
+
+    def _refusal(self, user: str, now: Moment) -> frozenset[str]:
+        if self.status == "deleted":
+            return NOWHERE
+        return frozenset() if self.seat_of(user, now) else STRANGER
+
+    def _sender_refusal(self, wire: Wire, now: Moment) -> frozenset[str]:
+        if self.status == "deleted":
+            return NOWHERE | STRANGER
+        return frozenset() if wire.is_listed and self.seat_of(wire.user, now) else STRANGER
+
+
+def signs_of_leaving(user: str) -> list[Digest]:
+    """What others are told when somebody's last connection is gone."""
+    return [("presence_changed", user, False), ("user-left", user)]
+
+
+def digest(frame: Frame) -> Digest:
+    """What matters of a frame."""
+    kind, data = frame["type"], frame.get("data", {})
+    match kind:
+        case "message_sent" | "emoji_reaction":
+            return kind, data["text"]
+        case "user_joined":
+            return kind, data["participant"]["id"]
+        case "user_left":
+            return kind, data["user_id"], data["reason"]
+        case "presence_changed" | "mic_toggled" | "speaking_changed":
+            return (
+                kind,
+                data["user_id"],
+                data[{"presence_changed": "is_online", "mic_toggled": "is_muted"}.get(kind, "is_speaking")],
+            )
+        case "user-joined" | "user-left":
+            return kind, data["userId"]
+        case "ack":
+            return kind, frame["ref"]
+        case "error" | "bye":
+            return kind, data["code"]
+        case "room_closed":
+            return kind, data["reason"]
+        case "room_updated":
+            return kind, data["max_participants"]
+        case "snapshot" | "pong":
+            return (kind,)
+    return kind, frame["from"], frame["connection"], frame["roomId"], str(data)
+
+
+def check_numbers(frames: Iterable[Frame], log: Iterable[Message]) -> None:
+    """A frame with a number carries what the log has under it."""
+    lines = {line.seq: line for line in log}
+    for frame in frames:
+        if "seq" in frame:
+            line, shown = lines[frame["seq"]], frame["data"].get("message", frame["data"])
+            assert (shown["seq"], shown["id"], shown["text"]) == (line.seq, line.id, line.text)
