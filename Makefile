@@ -15,7 +15,7 @@ INSTALL := install -qq --disable-pip-version-check --no-compile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup setup-dev test check format lint types bench setup-bench clean
+.PHONY: help run setup setup-dev test check format lint types bytecode bench setup-bench clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -36,13 +36,16 @@ format: setup-dev ## write the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bytecode: setup ## compile what the functions import, so that what is deployed next starts in half the time
+	@$(BIN)/python -m infra.bytecode
+
 bench: setup-bench ## measure start, operations, package, posts and a frame end to end (some minutes)
 	@for name in startup operations package posting end_to_end; do \
 		echo; echo "== bench/$$name.py"; echo; $(BIN)/python -m bench.$$name || exit; \
 	done
 
 clean: ## forget the data, the virtual environments and the caches
-	rm -rf $(VENV) .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) .local vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The virtual environments. MiniStack pins botocore exactly, hence one of its own. Both are filled at the same time,

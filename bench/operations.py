@@ -39,7 +39,7 @@ PREFIX = "operations-"
 PLENTY = "1000000/1"
 SEATED, FULL = 11, 50
 LISTED = 50
-TURNS, WARM_UP_TURNS = 60, 5
+TURNS, COUNTED_TURNS, WARM_UP_TURNS = 60, 3, 5
 TARGETS = ("join", "message", "message with id")
 """These are to spend less time in our code than in the engine."""
 
@@ -252,16 +252,18 @@ class Bench:
             posts.clear()
             with Counter(bound_connection()) as counter:
                 self.call(operation, event)
-            counts[operation.name] = {
+            count = {
                 "requests": len(counter.calls),
                 "round_trips": counter.round_trips,
                 "write_units": counter.write_units,
                 "read_units": counter.read_units,
                 "posts": len(posts),
             }
+            # What is due once in a while (a lease, a look for expired members) is not what an operation costs.
+            counts[operation.name] = min(counts.get(operation.name, count), count, key=lambda one: one["requests"])
 
         with patch.object(Fanout, "deliver", counted_deliver):
-            self.run(1, count_one)
+            self.run(COUNTED_TURNS, count_one)
         return counts
 
 

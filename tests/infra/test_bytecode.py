@@ -1,0 +1,91 @@
+"""What is compiled for a deployment is what Python then uses, for as long as it fits its source."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.bytecode import compile_imports, find_libraries
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project whose functions import a library, and something of their own."""
+    root = tmp_path / "project"
+    (root / "chalicelib").mkdir(parents=True)
+    (root / "app.py").write_text("import jmespath\nfrom chalicelib import words\nprint(words.WORD)\n")
+    (root / "chalicelib" / "__init__.py").touch()
+    (root / "chalicelib" / "words.py").write_text("WORD = 'hello'\n")
+    return root
+
+
+def pack(project: Path) -> Path:
+    """What a function finds on Lambda, put together as Chalice does: libraries, the app, and `vendor/` over it."""
+    task = project.parent / "task"
+    origin = importlib.util.find_spec("jmespath")
+    assert origin is not None
+    assert origin.origin is not None
+    shutil.copytree(Path(origin.origin).parent, task / "jmespath", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(project / "app.py", task)
+    shutil.copytree(project / "chalicelib", task / "chalicelib")
+    shutil.copytree(project / "vendor", task, dirs_exist_ok=True)
+    return task
+
+
+def start(task: Path) -> tuple[str, list[str]]:
+    """What the app prints as it is imported, and what Python says of where its modules come from."""
+    source = f"import sys; sys.path.insert(0, {str(task)!r}); import app"
+    done = subprocess.run([sys.executable, "-I", "-S", "-B", "-v", "-c", source], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip(), [line for line in done.stderr.splitlines() if str(task) in line]
+
+
+def test_bytecode_is_used_for_libraries_and_for_ours(project: Path) -> None:
+    compile_imports(project)
+
+    said, lines = start(task := pack(project))
+
+    used = {line.split(" matches ")[1] for line in lines if " matches " in line}
+    assert said == "hello"
+    assert {str(task / "jmespath" / "__init__.py"), str(task / "chalicelib" / "words.py")} <= used
+    compiled = [line for line in lines if "code object from" in line and line.endswith(".py")]
+    assert compiled == [f"# code object from {task / 'app.py'}"]
+
+
+def test_bytecode_of_other_source_is_not_used(project: Path) -> None:
+    compile_imports(project)
+    task = pack(project)
+    (task / "chalicelib" / "words.py").write_text("WORD = 'HELLO'\n")
+    with (task / "jmespath" / "__init__.py").open("a") as library:
+        library.write("\nprint('changed')\n")
+
+    said, _ = start(task)
+
+    assert said.split() == ["changed", "HELLO"]
+
+
+def test_what_else_stands_in_vendor_stays_and_old_bytecode_goes(project: Path) -> None:
+    (project / "vendor" / "jmespath" / "__pycache__").mkdir(parents=True)
+    (project / "vendor" / "jmespath" / "__pycache__" / "old.pyc").touch()
+    (project / "vendor" / "wheel.py").touch()
+
+    compile_imports(project)
+
+    assert (project / "vendor" / "wheel.py").exists()
+    assert not (project / "vendor" / "jmespath" / "__pycache__" / "old.pyc").exists()
+
+
+def test_only_installed_packages_go_into_vendor() -> None:
+    sources = [Path("/usr/lib/python3.11/json/__init__.py"), Path("/venv/lib/python3.11/site-packages/six.py")]
+
+    assert find_libraries(sources) == {sources[1]: Path("six.py")}
+
+
+def test_an_app_that_cannot_be_imported_stops_it(project: Path) -> None:
+    (project / "app.py").write_text("import nothing_of_this_name\n")
+
+    with pytest.raises(subprocess.CalledProcessError):
+        compile_imports(project)
