@@ -126,6 +126,20 @@ def test_a_sixth_connection_closes_the_oldest(world: World, room_id: str) -> Non
     assert world.fanout.closed() == ["c4"]
 
 
+def test_connections_that_open_at_the_same_moment_are_counted_too(
+    world: World, room_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_five() -> None:
+        for number in range(MOST_CONNECTIONS):
+            connect(world, room_id, f"c{number}", now=NOW + number)
+
+    interrupt(monkeypatch, participants, "attach", open_five)
+    connect(world, room_id, "another", now=NOW + SECOND)
+
+    assert world.fanout.closed() == ["c0"]
+    assert world.roster(room_id) == ["another", "c1", "c2", "c3", "c4"]
+
+
 def test_connections_are_counted_by_user_and_room(world: World, room_id: str) -> None:
     another = world.open_room()
     world.join("ada", another)

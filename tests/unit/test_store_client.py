@@ -211,6 +211,12 @@ def test_a_cancelled_transaction_without_reasons_is_not_transient() -> None:
     assert not is_transient(error)
 
 
+def count_again(subject: str) -> None:
+    """An act in a window that this process has opened."""
+    guards.admit(subject, Limit(9, 1), NOW)
+    guards.admit(subject, Limit(9, 1), NOW)
+
+
 CALLS: dict[str, tuple[str, Callable[[], Any]]] = {
     "changing a room": ("UpdateItem", partial(rooms.change, "room", {"name": "x"})),
     "burying a room": ("UpdateItem", partial(rooms.bury, "room")),
@@ -236,6 +242,7 @@ CALLS: dict[str, tuple[str, Callable[[], Any]]] = {
     "storing a message once": ("TransactWriteItems", partial(messages.put_once, make_message("room"), 90, RECEIPT)),
     "using a ticket": ("PutItem", partial(guards.use_ticket, "ticket", "c", NOW)),
     "opening a window": ("PutItem", partial(guards.admit, "ada", Limit(1, 1), NOW)),
+    "counting in a window": ("UpdateItem", partial(count_again, "ada")),
     "making the secret": ("PutItem", partial(guards.secret, "signing")),
     "finding a claim": ("GetItem", partial(guards.find_claim, RECEIPT, NOW)),
     "reading a profile": ("GetItem", partial(profiles.get, "ada")),

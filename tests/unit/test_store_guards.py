@@ -10,7 +10,7 @@ from chalicelib.store import guards
 from chalicelib.store.guards import Claim, ClaimedError, Receipt
 from chalicelib.store.messages import row_of
 from chalicelib.store.tables import GuardRow, MessageRow, bound_connection
-from tests.fakes.backend import DAY, NOW, SECOND, World
+from tests.fakes.backend import DAY, NOW, SECOND, World, interrupt
 from tests.fakes.counting import Counter
 from tests.fakes.records import make_message
 
@@ -124,6 +124,43 @@ def test_a_window_that_closes_while_somebody_counts_is_opened_anew(store: World)
     guards._open_windows["rate#ada"] = NOW + 60 * SECOND  # another process had it open for longer
 
     assert guards.admit("ada", LIMIT, NOW + 10 * SECOND) == 0
+
+
+def test_a_window_that_somebody_else_opens_at_the_same_moment_is_counted_in(
+    store: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(monkeypatch, guards, "_open_window", lambda: guards.admit("ada", LIMIT, NOW))
+
+    assert guards.admit("ada", LIMIT, NOW) == 0
+    assert guards.admit("ada", LIMIT, NOW) == 0
+    assert guards.admit("ada", LIMIT, NOW) == 10
+
+
+def test_a_window_that_somebody_else_opens_anew_at_the_same_moment_is_counted_in(
+    store: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_up()
+    later = NOW + 10 * SECOND
+    interrupt(monkeypatch, guards, "_read_window", lambda: guards.admit("ada", LIMIT, later))
+    guards._open_windows["rate#ada"] = later + SECOND
+
+    assert [guards.admit("ada", LIMIT, later) for _ in range(3)] == [0, 0, 10]
+
+
+def test_a_window_that_somebody_else_opens_anew_right_before_it_would_be_is_counted_in(
+    store: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_up()
+    later = NOW + 10 * SECOND
+    guards._open_windows["rate#ada"] = later + SECOND
+
+    def open_anew() -> None:
+        guards._open_windows.clear()
+        assert guards.admit("ada", LIMIT, later) == 0
+
+    interrupt(monkeypatch, guards, "_open_window", open_anew)
+
+    assert [guards.admit("ada", LIMIT, later) for _ in range(3)] == [0, 0, 10]
 
 
 def test_everybody_has_limits_of_their_own(store: World) -> None:

@@ -8,6 +8,7 @@ from chalicelib import rooms as open_rooms
 from chalicelib import sweeper
 from chalicelib.store import connections, messages, participants, rooms
 from tests.fakes.backend import MINUTE, NOW, SECOND, World, interrupt
+from tests.fakes.records import make_message
 
 HTTP_LEASE = 15 * MINUTE
 
@@ -132,6 +133,22 @@ def test_a_room_whose_deletion_was_cut_short_is_erased(world: World) -> None:
     assert connections.roster(room_id) == []
     assert messages.newest(room_id, 10) == []
     assert world.fanout.types(there) == ["room_closed", "bye", "CLOSED"]
+
+
+def test_a_log_too_long_to_erase_at_once_is_erased_by_and_by(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "_ERASE_PAGE", 10)
+    monkeypatch.setattr(open_rooms, "_ERASED_PAGES", 2)
+    room_id = world.open_room()
+    for seq in range(1, 31):
+        messages.put(make_message(room_id, seq), 90)
+
+    open_rooms.delete(world.backend, room_id, NOW)
+    assert rooms.is_buried(room_id)
+    assert len(messages.newest(room_id, 100)) == 10
+
+    sweep(world)
+    assert not rooms.is_buried(room_id)
+    assert messages.newest(room_id, 100) == []
 
 
 def test_a_deleted_room_that_was_empty_is_erased_too(world: World) -> None:
