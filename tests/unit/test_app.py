@@ -6,6 +6,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,18 +56,26 @@ def forbid(event, arguments):
 sys.addaudithook(forbid)
 sys.path.insert(0, sys.argv[1])
 import app
-print(json.dumps({"modules": sorted(sys.modules), "routes": len(app.app.routes)}))
+import gc
+garbage = {"looks": gc.isenabled(), "spared": gc.get_freeze_count()}
+print(json.dumps({"modules": sorted(sys.modules), "routes": len(app.app.routes), "garbage": garbage}))
 """
 
 
 @cache
-def import_app(**environment: str) -> set[str]:
-    """The modules that `import app` brings into a fresh process with this environment and no other."""
+def run_import(**environment: str) -> dict[str, Any]:
+    """What there is after `import app` in a fresh process with this environment and no other."""
     command = [sys.executable, "-I", "-W", "error", "-c", _IMPORT, str(ROOT)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    return set(json.loads(done.stdout)["modules"])
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def import_app(**environment: str) -> set[str]:
+    """The modules that `import app` brings."""
+    return set(run_import(**environment)["modules"])
 
 
 def test_the_routes_are_those_of_the_contract() -> None:
@@ -119,6 +128,17 @@ def test_on_lambda_a_function_starts_with_what_its_first_event_needs_and_connect
     modules = import_app(_HANDLER=handler, **ON_LAMBDA)
     assert "aws_lambda_powertools.metrics.metrics" in modules
     assert ("jwt" in modules) == (handler in {"app.app", "app.websocket_connect"})
+
+
+@pytest.mark.parametrize("handler", ["app.app", *SOCKET_HANDLERS, "app.sweep"])
+def test_what_a_function_starts_with_is_not_searched_for_garbage(handler: str) -> None:
+    garbage = run_import(_HANDLER=handler, **ON_LAMBDA)["garbage"]
+    assert garbage["looks"], "there will be other garbage"
+    assert garbage["spared"] > 50_000
+
+
+def test_a_plain_import_leaves_the_garbage_collector_alone() -> None:
+    assert run_import()["garbage"] == {"looks": True, "spared": 0}
 
 
 def test_a_plain_import_loads_neither_views_nor_the_database_client() -> None:
