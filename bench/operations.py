@@ -301,9 +301,9 @@ def measure_all(engine_url: str, connections_url: str) -> dict[str, Any]:
     rooms = [Room(app_module, SEATED), Room(app_module, FULL), *(Room(app_module, 0) for _ in range(LISTED))]
     bench = Bench([*rooms[0].operations(), *rooms[1].frames(f" to {FULL}")])
     bench.warm_up()
+    counts = bench.count()  # first: a minute later leases are due
     with observe_waits() as waits, wrapped_borders(ledger := Ledger()):
         samples = bench.measure(waits, ledger)
-    counts = bench.count()
     return {name: counts[name] | summarize(taken) for name, taken in samples.items()}
 
 
