@@ -123,7 +123,7 @@ def toggle(backend: Backend, room_id: str, now: Moment) -> StatusToggled:
     """
     while room := rooms.get(room_id):
         status: RoomStatus = "inactive" if room.status == "active" else "active"
-        if changed := rooms.change(room_id, {"status": status}, expected_status=room.status):
+        if changed := rooms.switch(room_id, room.status, status):
             _tell(backend, changed, now)
             return StatusToggled(room_id=room_id, new_status=status)
     raise RoomNotFoundError
@@ -151,7 +151,7 @@ def delete(backend: Backend, room_id: str, now: Moment) -> None:
     Raises:
         RoomNotFoundError: there is no such room.
     """
-    if not rooms.bury(room_id):
+    if not rooms.bury(room_id) and not rooms.is_buried(room_id):  # by a try before whose answer was lost
         raise RoomNotFoundError
     clear(backend, room_id, now)
 

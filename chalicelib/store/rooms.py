@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist, TransactWriteError, UpdateError
 from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
 
 from chalicelib.records import Room, RoomStatus
 from chalicelib.store.client import is_refused
 from chalicelib.store.guards import Receipt, claim
-from chalicelib.store.tables import DELETED, OCCUPIED, RoomRow
+from chalicelib.store.tables import DELETED, OCCUPIED, RoomRow, bound_connection
 from chalicelib.times import Moment, iso
 
 STATUSES: tuple[RoomStatus, ...] = get_args(RoomStatus)
@@ -61,11 +62,9 @@ def create(room: Room, receipt: Receipt | None, now: Moment) -> None:
         claim(receipt, row, now, room_id=room.id)
 
 
-def change(room_id: str, changes: Change, expected_status: RoomStatus | None = None) -> Room | None:
-    """Change some attributes; None where the room is gone, or has another status than expected."""
+def change(room_id: str, changes: Change) -> Room | None:
+    """Change some attributes; None where the room is gone."""
     condition = RoomRow.room_id.exists() & (RoomRow.status != DELETED)
-    if expected_status:
-        condition &= RoomRow.status == expected_status
     actions: list[Action] = [getattr(RoomRow, name).set(value) for name, value in changes.items()]
     row = RoomRow(room_id)
     try:
@@ -75,6 +74,21 @@ def change(room_id: str, changes: Change, expected_status: RoomStatus | None = N
             return None
         raise
     return row.record()
+
+
+def switch(room_id: str, before: RoomStatus, after: RoomStatus) -> Room | None:
+    """Change the status; None where it isn't what it was, or the room is gone.
+
+    A transaction, since a try that follows a lost answer must not find its own work and take it for another's.
+    """
+    try:
+        with TransactWrite(connection=bound_connection()) as transaction:
+            transaction.update(RoomRow(room_id), [RoomRow.status.set(after)], RoomRow.status == before)
+    except TransactWriteError as error:
+        if is_refused(error):
+            return None
+        raise
+    return get(room_id)
 
 
 def bury(room_id: str) -> bool:

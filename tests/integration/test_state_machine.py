@@ -6,7 +6,7 @@ The same runs every time; `STATE_MACHINE_EXAMPLES=1000` makes it more of them.
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, TypeVar
 from unittest.mock import patch
@@ -24,7 +24,6 @@ from hypothesis.stateful import (
 from chalicelib import chat, realtime, rooms, seats, sockets, sweeper, tickets
 from chalicelib.backend import Backend
 from chalicelib.errors import CoworkingError
-from chalicelib.fanout import DEADLINE_SECONDS, Close, DeliveryReport, Post
 from chalicelib.limits import FrameLimits
 from chalicelib.schemas import HistoryQuery, RoomMessage, RoomsQuery, RoomUpdate
 from chalicelib.sockets import Admission
@@ -33,8 +32,9 @@ from chalicelib.store import rooms as stored_rooms
 from chalicelib.times import Moment
 from infra.local.engine import Engine
 from tests.fakes.backend import ENDPOINT, MINUTE, NOW, PLENTY, SECOND, InlineExecutor, World, on_engine, user
-from tests.fakes.fanout import FakeFanout, Frame
+from tests.fakes.fanout import Frame
 from tests.fakes.model import Effects, RoomModel, Seen, Wire
+from tests.fakes.network import Network
 
 T = TypeVar("T")
 EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "30"))
@@ -46,36 +46,6 @@ JUMPS = (
 )
 
 _numbers = itertools.count(1)
-
-
-class Network(FakeFanout):
-    """Delivers to the wires that hear, closes them, and knows what came of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.heard: dict[str, list[Frame]] = {}
-        self.hung_up: set[str] = set()
-
-    def deliver(self, posts: Iterable[Post | Close], deadline_seconds: float = DEADLINE_SECONDS) -> DeliveryReport:
-        acts = list(posts)
-        report = super().deliver(acts, deadline_seconds)
-        for act in acts:
-            if act.connection_id in self.gone | self.failing:
-                continue
-            if isinstance(act, Post):
-                self.heard.setdefault(act.connection_id, []).append(json.loads(act.data))
-            else:
-                self.hung_up.add(act.connection_id)
-                self.gone.add(act.connection_id)
-        return report
-
-    def tried(self) -> frozenset[str]:
-        return frozenset(act.connection_id for act in self.acts if isinstance(act, Post))
-
-    def forget(self) -> None:
-        super().forget()
-        self.heard = {}
-        self.hung_up = set()
 
 
 class Acts:

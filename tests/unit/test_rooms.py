@@ -312,7 +312,7 @@ def test_toggling_an_active_room_ends_every_membership(world: World, room_id: st
 
 
 def test_two_toggles_in_the_same_moment_both_count(world: World, room_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    interrupt(monkeypatch, stored_rooms, "change", lambda: rooms.toggle(world.backend, room_id, NOW))
+    interrupt(monkeypatch, stored_rooms, "switch", lambda: rooms.toggle(world.backend, room_id, NOW))
 
     assert rooms.toggle(world.backend, room_id, NOW).new_status == "active"
 

@@ -79,12 +79,15 @@ def test_a_room_that_is_gone_is_not_changed_into_being(store: World) -> None:
     assert rooms.get("nowhere") is None
 
 
-def test_a_change_can_insist_on_a_status(store: World) -> None:
+def test_a_status_is_switched_from_what_it_was(store: World) -> None:
     room = make_room()
     rooms.create(room, None, NOW)
 
-    assert rooms.change(room.id, {"status": "active"}, expected_status="inactive") is None
-    assert rooms.change(room.id, {"status": "inactive"}, expected_status="active")
+    assert rooms.switch(room.id, "inactive", "active") is None
+    switched = rooms.switch(room.id, "active", "inactive")
+    assert switched
+    assert switched.status == "inactive"
+    assert rooms.switch("nowhere", "active", "inactive") is None
 
 
 def test_a_buried_room_is_found_by_the_sweeper_alone(store: World) -> None:
