@@ -419,6 +419,19 @@ def test_a_connection_that_opens_while_its_user_leaves_is_closed_too(
     assert sorted(world.fanout.closed()) == sorted([first, *opened])
 
 
+def test_a_connection_that_opens_after_the_roster_was_read_is_closed_too(
+    world: World, room_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.join("ada", room_id)
+    opened: list[str] = []
+    interrupt(monkeypatch, participants, "get", lambda: opened.append(world.connect("ada", room_id)))
+
+    world.leave("ada", room_id)
+
+    assert world.roster(room_id) == []
+    assert world.fanout.closed() == opened
+
+
 def test_a_seat_that_is_taken_anew_meanwhile_is_not_what_the_sweeper_set_out_to_end(
     world: World, room_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
