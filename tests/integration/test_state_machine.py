@@ -6,7 +6,9 @@ The same runs every time; `STATE_MACHINE_EXAMPLES=1000` makes it more of them.
 import itertools
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
 from unittest.mock import patch
@@ -16,7 +18,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -37,13 +38,40 @@ from tests.fakes.model import Effects, RoomModel, Seen, Wire
 from tests.fakes.network import Network
 
 T = TypeVar("T")
-EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "30"))
-STEPS = 40
+EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "25"))
+STEPS = 60
 SEATS = (2, 3)
 JUMPS = (
     *(1, SECOND, SECOND, 5 * SECOND, 10 * SECOND, 10 * SECOND, 19_999, 20 * SECOND, 30 * SECOND, 30 * SECOND),
     *(MINUTE, 89_999, 90 * SECOND, 14 * MINUTE, 15 * MINUTE, 60 * MINUTE),
 )
+WEIGHTS = {
+    "time_passes": 10,
+    "all_clients_ping": 2,
+    "processes_start_anew": 2,
+    "the_sweeper_runs": 4,
+    "somebody_joins": 3,
+    "somebody_enters": 9,
+    "somebody_reconnects": 6,
+    "somebody_uses_a_ticket": 3,
+    "somebody_leaves": 2,
+    "somebody_looks": 3,
+    "somebody_reads_back": 3,
+    "somebody_posts": 6,
+    "a_client_drops": 8,
+    "the_end_of_a_connection_is_told": 3,
+    "the_network_changes": 5,
+    "a_client_syncs": 5,
+    "a_client_pings": 4,
+    "a_client_says_something": 12,
+    "a_client_uses_its_microphone": 7,
+    "a_client_leaves": 2,
+    "a_client_signals": 7,
+    "a_room_is_toggled": 3,
+    "a_room_is_resized": 2,
+    "a_room_is_deleted": 1,
+}
+"""How often what happens, and what happens at all."""
 
 _numbers = itertools.count(1)
 
@@ -281,178 +309,185 @@ class Acts:
         wire.last_seq = data["last_seq"]
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What an act may choose from."""
+
+    person: str
+    place: int
+    wire: int
+    peer: int
+    key: str | None
+    number: int
+
+
 class Rooms(Acts, RuleBasedStateMachine):
     """A few people, two small rooms, and any number of connections.
 
-    Hypothesis leaves out some rules of each run, and repeats others: hence few rules, each for acts of a kind.
+    There is one rule for all acts: of many rules Hypothesis leaves out some in each run, and too little would happen.
     """
 
-    people = st.sampled_from(("ada", "ben", "cyd", "dan"))
-    places = st.integers(0, len(SEATS) - 1)
-    keys = st.sampled_from((None, "one", "two"))
-    picks = st.integers(0, 11)
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.kept_tickets: list[str] = []
 
-    @initialize(first=st.lists(st.tuples(people, places), min_size=2, max_size=5))
-    def open_rooms(self, first: list[tuple[str, int]]) -> None:
+    @initialize()
+    def open_rooms(self) -> None:
         self.start_anew()
         self.rooms = [RoomModel(self.world.open_room(seats=size, now=self.now), size) for size in SEATS]
-        self.kept_tickets: list[str] = []
-        for person, place in first:
-            self.enter(*self.find(person, place))
+
+    @rule(
+        act=st.sampled_from(list(Counter(WEIGHTS).elements())),
+        choice=st.builds(
+            Choice,
+            person=st.sampled_from(("ada", "ben", "cyd", "dan")),
+            place=st.integers(0, len(SEATS) - 1),
+            wire=st.integers(0, 11),
+            peer=st.integers(0, 11),
+            key=st.sampled_from((None, "one", "two")),
+            number=st.integers(0, 59),
+        ),
+    )
+    def something_happens(self, act: str, choice: Choice) -> None:
+        getattr(self, act)(choice)
 
     def teardown(self) -> None:
         for room in self.rooms:
             if room.status != "deleted":
                 rooms.delete(self.backend, room.id, self.now)
 
-    @rule(jump=st.sampled_from(JUMPS), clients_ping=st.booleans(), processes_start_anew=st.booleans())
-    def time_passes(self, jump: int, clients_ping: bool, processes_start_anew: bool) -> None:
-        self.now += jump
-        if processes_start_anew:
-            self.start_anew()
-        for wire in self.wires(is_open=True) if clients_ping else ():
+    # --- time
+
+    def time_passes(self, choice: Choice) -> None:
+        self.now += JUMPS[choice.number % len(JUMPS)]
+
+    def all_clients_ping(self, _: Choice) -> None:
+        for wire in self.wires(is_open=True):
             self.ping(wire)
 
-    @rule(person=people, place=places, how=st.sampled_from(("joins", "enters", "enters", "enters")))
-    def somebody_comes(self, person: str, place: int, how: str) -> None:
-        if how == "enters":
-            self.enter(*self.find(person, place))
-        elif ticket := self.join(*self.find(person, place)):
+    def processes_start_anew(self, _: Choice) -> None:
+        self.start_anew()
+
+    def the_sweeper_runs(self, _: Choice) -> None:
+        self.sweep()
+
+    # --- people
+
+    def somebody_joins(self, choice: Choice) -> None:
+        if ticket := self.join(*self.find(choice)):
             self.kept_tickets.append(ticket)
 
-    @rule(person=people, place=places, how=st.sampled_from(("asks", "uses", "uses", "at once", "at once")))
-    def somebody_reconnects(self, person: str, place: int, how: str) -> None:
-        """With a fresh ticket, or with one that may be over or used."""
-        if how != "uses" and (ticket := self.ask_for_ticket(*self.find(person, place))):
+    def somebody_enters(self, choice: Choice) -> None:
+        self.enter(*self.find(choice))
+
+    def somebody_reconnects(self, choice: Choice) -> None:
+        if ticket := self.ask_for_ticket(*self.find(choice)):
             self.kept_tickets.append(ticket)
-        if how != "asks" and self.kept_tickets and (wire := self.connect(self.kept_tickets[-1])):
+            self.somebody_uses_a_ticket(choice)
+
+    def somebody_uses_a_ticket(self, _: Choice) -> None:
+        """The last one, which may be over, or used."""
+        if self.kept_tickets and (wire := self.connect(self.kept_tickets[-1])):
             self.sync(wire, None)
 
-    @rule(person=people, place=places)
-    def somebody_leaves(self, person: str, place: int) -> None:
-        self.leave(*self.find(person, place))
+    def somebody_leaves(self, choice: Choice) -> None:
+        self.leave(*self.find(choice))
 
-    @rule(
-        person=people,
-        place=places,
-        key=keys,
-        what=st.sampled_from(("looks", "lists", "reads", "posts", "posts")),
-        start=st.integers(0, 20),
-        forward=st.booleans(),
-    )
-    def somebody_calls(self, person: str, place: int, key: str | None, what: str, start: int, forward: bool) -> None:
-        room, one = self.find(person, place)
-        match what:
-            case "looks":
-                self.look(room, one)
-            case "lists":
-                self.list_rooms()
-            case "reads":
-                self.read_back(room, one, start, limit=5, forward=forward)
-            case "posts":
-                if not room.is_between(one, key, self.now):
-                    self.post(room, one, key)
+    def somebody_looks(self, choice: Choice) -> None:
+        self.look(*self.find(choice))
+        self.list_rooms()
 
-    @precondition(lambda self: self.wires(is_open=True))
-    @rule(pick=picks, what=st.sampled_from(("drops", "drops", "deaf", "denied", "well")), is_told=st.booleans())
-    def a_connection_suffers(self, pick: int, what: str, is_told: bool) -> None:
-        wire = self.pick(pick)
-        if what != "drops":
-            self.disturb(wire, what)
-            return
-        self.drop(wire)
-        if is_told:
+    def somebody_reads_back(self, choice: Choice) -> None:
+        self.read_back(*self.find(choice), choice.number // 2, limit=1 + choice.wire, forward=choice.number % 2 == 0)
+
+    def somebody_posts(self, choice: Choice) -> None:
+        room, one = self.find(choice)
+        if not room.is_between(one, choice.key, self.now):
+            self.post(room, one, choice.key)
+
+    # --- connections
+
+    def a_client_drops(self, choice: Choice) -> None:
+        if wire := self.pick(choice.wire):
+            self.drop(wire)
+            if choice.number % 2:
+                self.disconnect(wire)
+
+    def the_end_of_a_connection_is_told(self, choice: Choice) -> None:
+        if wire := self.pick(choice.wire, is_open=False):
             self.disconnect(wire)
 
-    @precondition(lambda self: self.wires(is_open=False))
-    @rule(pick=picks)
-    def the_end_of_a_connection_is_told(self, pick: int) -> None:
-        ended = self.wires(is_open=False)
-        self.disconnect(ended[pick % len(ended)])
+    def the_network_changes(self, choice: Choice) -> None:
+        if wire := self.pick(choice.wire):
+            self.disturb(wire, ("deaf", "denied", "well")[choice.number % 3])
 
-    @precondition(lambda self: self.wires(is_open=True))
-    @rule(pick=picks, what=st.sampled_from(("syncs", "pings")), is_late=st.booleans(), from_start=st.booleans())
-    def a_client_asks(self, pick: int, what: str, is_late: bool, from_start: bool) -> None:
-        """`is_late`: when the frame is handled, its sender is gone."""
-        wire = self.pick(pick)
-        if is_late:
-            self.drop(wire)
-        if what == "syncs":
-            self.sync(wire, None if from_start else wire.last_seq)
-        else:
+    def a_client_syncs(self, choice: Choice) -> None:
+        if wire := self.pick_sender(choice):
+            self.sync(wire, None if choice.number % 2 else wire.last_seq)
+
+    def a_client_pings(self, choice: Choice) -> None:
+        if wire := self.pick_sender(choice):
             self.ping(wire)
 
-    @precondition(lambda self: self.wires(is_open=True))
-    @rule(
-        pick=picks,
-        what=st.sampled_from(("message", "message", "emoji", "mic", "leave")),
-        key=keys,
-        flags=st.tuples(st.booleans(), st.booleans()),
-        is_late=st.booleans(),
-    )
-    def a_client_acts(
-        self,
-        pick: int,
-        what: Literal["message", "emoji", "mic", "leave"],
-        key: str | None,
-        flags: tuple[bool, bool],
-        is_late: bool,
-    ) -> None:
-        """What takes no more than a seat: it isn't asked of connections that the room no longer knows."""
-        wire = self.pick(pick)
-        room = self.room_of(wire)
-        if not wire.is_listed or room.is_between(wire.user, key, self.now):
-            return
-        if is_late:
-            self.drop(wire)
-        match what:
-            case "message" | "emoji":
-                self.say(wire, what, key)
-            case "mic":
-                self.use_microphone(wire, *flags)
-            case "leave":
-                self.send(wire, room.leave(wire.user, self.now), type="leave", id=key)
+    def a_client_says_something(self, choice: Choice) -> None:
+        """Under a key that may have been used before, on this connection or on another."""
+        if wire := self.pick_member(choice):
+            self.say(wire, "message" if choice.number % 4 else "emoji", choice.key)
 
-    @precondition(lambda self: self.wires(is_open=True))
-    @rule(
-        pick=picks,
-        other=picks,
-        what=st.sampled_from(("typing", "wave", "offer", "offer to user", "offer to wire")),
-        is_late=st.booleans(),
-    )
-    def a_client_signals(self, pick: int, other: int, what: str, is_late: bool) -> None:
-        wire, peer = self.pick(pick), self.pick(other)
-        if wire.is_listed and not self.room_of(wire).seat_of(wire.user, self.now):
-            return  # whose lease ran out may still be heard, until it is announced
-        if is_late:
-            self.drop(wire)
-        self.signal(wire, what.split()[0], {"offer to user": peer.user, "offer to wire": peer.id}.get(what))
+    def a_client_uses_its_microphone(self, choice: Choice) -> None:
+        if wire := self.pick_member(choice):
+            self.use_microphone(wire, is_muted=choice.number % 4 == 0, is_speaking=choice.number % 3 > 0)
 
-    @rule(
-        place=places,
-        what=st.sampled_from(("sweep", "sweep", "toggle", "toggle", "resize", "delete")),
-        size=st.integers(1, 3),
-        is_meant=st.integers(0, 4),
-    )
-    def the_place_is_run(self, place: int, what: str, size: int, is_meant: int) -> None:
-        room = self.rooms[place]
-        if what == "sweep":
-            self.sweep()
-        elif room.status == "deleted":
-            return
-        elif what == "toggle":
+    def a_client_leaves(self, choice: Choice) -> None:
+        if wire := self.pick_member(choice):
+            self.send(wire, self.room_of(wire).leave(wire.user, self.now), type="leave", id=choice.key)
+
+    def a_client_signals(self, choice: Choice) -> None:
+        wire, peer = self.pick(choice.wire), self.pick(choice.peer)
+        if wire and peer:
+            if wire.is_listed and not self.room_of(wire).seat_of(wire.user, self.now):
+                return  # whose lease ran out may still be heard, until it is announced
+            self.pick_sender(choice)
+            kind = ("typing", "wave", "offer", "offer")[choice.number % 4]
+            self.signal(wire, kind, (None, peer.user, peer.id)[choice.number % 3] if kind == "offer" else None)
+
+    # --- the place
+
+    def a_room_is_toggled(self, choice: Choice) -> None:
+        room = self.rooms[choice.place]
+        if room.status == "inactive" or (room.status == "active" and choice.number % 2):
             self.toggle(room)
-        elif what == "resize":
-            self.resize(room, size)
-        elif not is_meant:
-            self.delete(room)
 
-    def find(self, person: str, place: int) -> tuple[RoomModel, str]:
-        return self.rooms[place], f"{person}|{self.number}"
+    def a_room_is_resized(self, choice: Choice) -> None:
+        if self.rooms[choice.place].status != "deleted":
+            self.resize(self.rooms[choice.place], 1 + choice.number % 3)
 
-    def pick(self, number: int) -> Wire:
-        found = self.wires(is_open=True)
-        return found[number % len(found)]
+    def a_room_is_deleted(self, choice: Choice) -> None:
+        if self.rooms[choice.place].status != "deleted" and choice.number % 3 == 0:
+            self.delete(self.rooms[choice.place])
+
+    # --- choosing
+
+    def find(self, choice: Choice) -> tuple[RoomModel, str]:
+        return self.rooms[choice.place], f"{choice.person}|{self.number}"
+
+    def pick(self, number: int, *, is_open: bool = True) -> Wire | None:
+        found = self.wires(is_open=is_open)
+        return found[number % len(found)] if found else None
+
+    def pick_sender(self, choice: Choice) -> Wire | None:
+        """Whose frame, now and then, is handled when they are gone."""
+        wire = self.pick(choice.wire)
+        if wire and choice.number % 5 == 0:
+            self.drop(wire)
+        return wire
+
+    def pick_member(self, choice: Choice) -> Wire | None:
+        """What takes no more than a seat is not asked of connections that the room no longer knows."""
+        wire = self.pick(choice.wire)
+        if wire is None or not wire.is_listed or self.room_of(wire).is_between(wire.user, choice.key, self.now):
+            return None
+        return self.pick_sender(choice)
 
 
 def test_rooms_are_as_the_contracts_say_whatever_happens_in_whatever_order(engine: Engine) -> None:
