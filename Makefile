@@ -15,7 +15,7 @@ INSTALL := install -qq --disable-pip-version-check --no-compile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup setup-dev test check format lint types bytecode bench setup-bench clean
+.PHONY: help run setup setup-dev test check soak format lint types bytecode bench setup-bench clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -31,6 +31,9 @@ check: setup-dev ## everything that has to hold before a change goes in: format,
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@$(MAKE) -s test
+
+soak: setup-dev ## 20 clients, 5,000 messages, and everything going wrong that can (about a quarter of an hour)
+	$(BIN)/python -m tests.soak
 
 format: setup-dev ## write the code in the project's format
 	$(BIN)/ruff format .

@@ -1,0 +1,99 @@
+"""The accounts after a soak: what was said against what is there, for each room."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from chalicelib.schemas import RoomMessage
+from infra.local.engine import Engine
+from infra.local.environment import DEFAULTS
+from tests.soak.people import Person
+
+
+class Books:
+    """The tables as they are, past the service."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._client = engine.client()
+
+    def show_only(self, living: Iterable[Person]) -> bool:
+        """Whether just these are in their room, and just their connections on its roster."""
+        people = list(living)
+        room_id = people[0].room_id
+        members = {row["user_id"]["S"] for row in self._query("participants", room_id)}
+        roster = {row["connection_id"]["S"] for row in self._query("connections", room_id)}
+        key = {"room_id": {"S": room_id}}
+        room = self._client.get_item(TableName=_name("rooms"), Key=key, ConsistentRead=True)["Item"]
+        assert int(room["participant_count"]["N"]) >= 0
+        return (
+            members == {person.user_id for person in people}
+            and roster == {person.connection_id for person in people}
+            and int(room["participant_count"]["N"]) == len(people)
+        )
+
+    def _query(self, table: str, room_id: str) -> list[dict[str, Any]]:
+        condition = {":room": {"S": room_id}}
+        answer = self._client.query(
+            TableName=_name(table),
+            KeyConditionExpression="room_id = :room",
+            ExpressionAttributeValues=condition,
+            ConsistentRead=True,
+        )
+        rows: list[dict[str, Any]] = answer["Items"]
+        return rows
+
+
+async def settle_accounts(everybody: list[Person], living: list[Person]) -> None:
+    """Of one room: whoever was ever in it, and who still is."""
+    log = await living[0].read_log()
+    check_log(log)
+    check_messages(log, everybody)
+    check_comings_and_goings(log, everybody, living)
+    for person in living:
+        check_copy(log, person)
+    room = await living[0].see()
+    assert {one["id"] for one in room["participants"]} == {person.user_id for person in living}
+    assert room["participant_count"] == len(room["participants"]) == len(living)
+    assert room["last_seq"] == log[-1].seq
+
+
+def check_log(log: list[RoomMessage]) -> None:
+    """Numbers rise, and nothing is in it twice."""
+    numbers = [line.seq for line in log]
+    assert numbers == sorted(set(numbers))
+    assert len({line.id for line in log}) == len(log)
+
+
+def check_messages(log: list[RoomMessage], everybody: list[Person]) -> None:
+    """What was acknowledged is there as it was acknowledged, each once, and nothing else is."""
+    acknowledged = [message for person in everybody for message in person.acknowledged]
+    said = [line for line in log if line.type != "system"]
+    assert Counter(line.text for line in said) == Counter(message.text for message in acknowledged)
+    assert said == sorted(acknowledged, key=lambda message: message.seq)
+
+
+def check_comings_and_goings(log: list[RoomMessage], everybody: list[Person], living: list[Person]) -> None:
+    """Whoever joined left before they joined again; at the end the living are in, and nobody else."""
+    for person in everybody:
+        acts = [line.text.removeprefix(person.name) for line in log if line.text in comings_and_goings(person)]
+        expected = [" joined the room", " left the room"] * len(acts)
+        assert acts == expected[: len(acts)], f"{person.name}: {acts}"
+        assert len(acts) % 2 == (person in living), f"{person.name}: {acts}"
+
+
+def comings_and_goings(person: Person) -> set[str]:
+    return {f"{person.name} joined the room", f"{person.name} left the room"}
+
+
+def check_copy(log: list[RoomMessage], person: Person) -> None:
+    """The client has all that the log has from where the client began, and nothing else."""
+    start = min(person.kept)
+    expected = {line.seq: line for line in log if line.seq >= start}
+    missing, surplus = expected.keys() - person.kept.keys(), person.kept.keys() - expected.keys()
+    assert not missing, f"{person.name} lacks {[expected[seq] for seq in missing]}"
+    assert not surplus, f"{person.name} has {[person.kept[seq] for seq in surplus]}"
+    assert person.kept == expected
+
+
+def _name(table: str) -> str:
+    return DEFAULTS["TABLE_PREFIX"] + table

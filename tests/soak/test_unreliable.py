@@ -1,0 +1,102 @@
+"""The unreliable database fails as DynamoDB does: with its words, and sometimes when it has done what was asked."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.session import Session
+
+from infra.local.engine import CREDENTIALS, REGION, Engine
+from tests.soak.unreliable import Moods, UnreliableEngine
+
+PREFIX = "unreliable-"
+TABLE = PREFIX + "profiles"
+ITEM = {"user_id": {"S": "ada"}, "name": {"S": "Ada"}}
+KEY = {"user_id": ITEM["user_id"]}
+TRANSACTION = [{"Put": {"TableName": TABLE, "Item": ITEM | {"user_id": {"S": name}}}} for name in ("ada", "ben")]
+
+
+@pytest.fixture
+def database(engine: Engine) -> Iterator[UnreliableEngine]:
+    with UnreliableEngine(lambda: engine.port) as unreliable:
+        yield unreliable
+
+
+@pytest.fixture
+def client(engine: Engine, database: UnreliableEngine) -> Iterator[Any]:
+    """A client of the unreliable database that tries once, and an empty table."""
+    engine.create_tables(PREFIX)
+    session = Session()
+    session.set_credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
+    once = Config(retries={"total_max_attempts": 1})
+    client = session.create_client("dynamodb", region_name=REGION, endpoint_url=database.url, config=once)
+    client.delete_item(TableName=TABLE, Key=KEY)
+    yield client
+    client.close()
+
+
+def is_done(engine: Engine) -> bool:
+    direct = engine.client()
+    found = "Item" in direct.get_item(TableName=TABLE, Key=KEY, ConsistentRead=True)
+    direct.close()
+    return found
+
+
+def test_on_a_good_day_it_does_what_it_is_asked(client: Any, engine: Engine, database: UnreliableEngine) -> None:
+    client.put_item(TableName=TABLE, Item=ITEM)
+    assert is_done(engine)
+    assert database.counts == {"calls": 2}
+
+
+@pytest.mark.parametrize(
+    ("moods", "codes"),
+    [
+        (Moods(conflict=1), {"TransactionConflictException"}),
+        (Moods(throttled=1), {"ProvisionedThroughputExceededException", "ThrottlingException"}),
+        (Moods(failed=1), {"InternalServerError"}),
+    ],
+)
+def test_what_it_refuses_is_not_done(
+    client: Any, engine: Engine, database: UnreliableEngine, moods: Moods, codes: set[str]
+) -> None:
+    database.moods = moods
+    with pytest.raises(ClientError) as caught:
+        client.put_item(TableName=TABLE, Item=ITEM)
+    assert caught.value.response["Error"]["Code"] in codes
+    assert not is_done(engine)
+
+
+def test_a_transaction_in_conflict_is_cancelled_with_a_reason_for_each_item(
+    client: Any, engine: Engine, database: UnreliableEngine
+) -> None:
+    database.moods = Moods(conflict=1)
+    with pytest.raises(ClientError) as caught:
+        client.transact_write_items(TransactItems=TRANSACTION)
+    answer = caught.value.response
+    assert answer["Error"]["Code"] == "TransactionCanceledException"
+    assert sorted(reason["Code"] for reason in answer["CancellationReasons"]) == ["None", "TransactionConflict"]
+    assert not is_done(engine)
+
+
+def test_a_read_meets_no_conflict(client: Any, database: UnreliableEngine) -> None:
+    database.moods = Moods(conflict=1)
+    assert "Item" not in client.get_item(TableName=TABLE, Key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("moods", "error", "done"),
+    [
+        (Moods(failed_late=1), ClientError, True),
+        (Moods(lost=1), ConnectionClosedError, True),
+        (Moods(refused=1), ConnectionClosedError, False),
+    ],
+)
+def test_who_gets_no_good_answer_can_not_tell_whether_it_is_done(
+    client: Any, engine: Engine, database: UnreliableEngine, moods: Moods, error: type[Exception], done: bool
+) -> None:
+    database.moods = moods
+    with pytest.raises(error):
+        client.put_item(TableName=TABLE, Item=ITEM)
+    assert is_done(engine) == done
