@@ -101,6 +101,8 @@ class Exchange(Generic[F]):
     raw: Frame
     frame: F
     now: Moment
+    found: list[Connection] | None = None
+    """The roster, where it was read to find out whose connection it is."""
 
     @property
     def room_id(self) -> str:
@@ -113,7 +115,8 @@ class Exchange(Generic[F]):
         Raises:
             NotInRoomError: it isn't, or no longer.
         """
-        return _require_listed(self.me.connection_id, connections.roster(self.room_id))
+        roster = connections.roster(self.room_id) if self.found is None else self.found
+        return _require_listed(self.me.connection_id, roster)
 
     @property
     def others(self) -> list[Connection]:
@@ -148,10 +151,10 @@ def receive(backend: Backend, sender: Sender, text: str | None, now: Moment) -> 
             _check_rate(sender, raw.get("type", ""), now)  # what is no frame counts as well
         frame = read(raw)
         telemetry.current().note(frame=frame.type if frame.type in HANDLERS else "relayed", ref=frame.id)
-        me = identify(sender.connection_id, raw)
+        me, found = identify(sender.connection_id, raw)
         telemetry.current().note_user(me.user_id)
         telemetry.current().note(room_id=me.room_id)
-        HANDLERS.get(frame.type, relay)(Exchange(backend, me, raw, frame, now))
+        HANDLERS.get(frame.type, relay)(Exchange(backend, me, raw, frame, now, found))
     except CoworkingError as error:
         refuse(backend, sender, raw, error, now)
         if _limits.is_out(sender.connection_id, now):
@@ -163,22 +166,24 @@ def receive(backend: Backend, sender: Sender, text: str | None, now: Moment) -> 
         refuse(backend, sender, raw, InternalError(), now)
 
 
-def identify(connection_id: str, raw: Frame) -> Connection:
-    """Whose connection it is, and in which room: remembered, or looked up where the frame says, or by the index.
+def identify(connection_id: str, raw: Frame) -> tuple[Connection, list[Connection] | None]:
+    """Whose connection it is, and in which room: remembered, or looked up where the frame says, or by the index; and
+    the room's roster where that is what told.
 
     Raises:
         NotInRoomError: the connection is on no roster.
     """
     if known := memory.recall(connection_id):
-        return known
+        return known, None
     claimed = raw.get("roomId")
     places = (lambda: claimed if is_uuid(claimed) else None, partial(connections.find_room, connection_id))
     for find in places:
         if room_id := find():
-            for connection in connections.roster(room_id):
+            roster = connections.roster(room_id)
+            for connection in roster:
                 if connection.connection_id == connection_id:
                     memory.remember(connection)
-                    return connection
+                    return connection, roster
     raise NotInRoomError
 
 
@@ -352,17 +357,20 @@ def _pass_on(exchange: Exchange[Any], peers: list[Connection]) -> None:
 
 
 def _announce(exchange: Exchange[Any]) -> None:
+    """Tell the peers first and note it then: of what goes wrong in between they hear twice, not never."""
     me = exchange.me
-    if connections.announce(me.room_id, me.connection_id):
-        joined = PeerJoined(
-            room_id=me.room_id,
-            ts=iso(exchange.now),
-            sender=me.user_id,
-            connection=me.connection_id,
-            data=PeerData(user_id=me.user_id),
-        )
-        text = joined.encode()
-        presence.send(exchange.backend, [(peer, text) for peer in exchange.others], exchange.roster, exchange.now)
+    if any(one.announced for one in exchange.roster if one.connection_id == me.connection_id):
+        return
+    joined = PeerJoined(
+        room_id=me.room_id,
+        ts=iso(exchange.now),
+        sender=me.user_id,
+        connection=me.connection_id,
+        data=PeerData(user_id=me.user_id),
+    )
+    text = joined.encode()
+    presence.send(exchange.backend, [(peer, text) for peer in exchange.others], exchange.roster, exchange.now)
+    connections.note_announced(me.room_id, me.connection_id)
 
 
 def _check_rate(sender: Sender, kind: str, now: Moment) -> None:
@@ -387,7 +395,7 @@ def refuse(backend: Backend, sender: Sender, raw: Frame, error: CoworkingError, 
 def _place_of(sender: Sender, raw: Frame, now: Moment) -> Connection:
     """Where to answer; the room stays unnamed where nobody knows it."""
     try:
-        return identify(sender.connection_id, raw)
+        return identify(sender.connection_id, raw)[0]
     except CoworkingError:
         pass  # the sender is told already, or about to be
     except Exception:  # noqa: BLE001  # logged; an answer without the room is better than none

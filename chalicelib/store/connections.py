@@ -39,17 +39,15 @@ def find_room(connection_id: str) -> str | None:
     return found[0].room_id if found else None
 
 
-def announce(room_id: str, connection_id: str) -> bool:
-    """Note that the peers know of the connection; True the first time. 1 write unit."""
+def note_announced(room_id: str, connection_id: str) -> None:
+    """Note that the peers know of the connection, if it is still on the roster. 1 write unit."""
     try:
         ConnectionRow._get_connection().update_item(
             room_id,
             connection_id,
             actions=[ConnectionRow.announced.set(True)],
-            condition=ConnectionRow.announced == False,  # noqa: E712  # builds an expression
+            condition=ConnectionRow.connection_id.exists(),
         )
     except UpdateError as error:
-        if is_refused(error):
-            return False
-        raise
-    return True
+        if not is_refused(error):
+            raise

@@ -9,12 +9,13 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib import realtime, rooms, seats, sockets, sweeper
+from chalicelib.errors import UnavailableError
 from chalicelib.presence import GRACE_MS, HTTP_LEASE_MS, NEWBORN_MS, RENEW_EVERY_MS, SOCKET_LEASE_MS
 from chalicelib.protocol import MAX_FRAME_BYTES
 from chalicelib.realtime import MAX_SNAPSHOT_BYTES, ROTATE_AFTER_MS
 from chalicelib.records import Message
 from chalicelib.sockets import Memory
-from chalicelib.store import client, messages, participants
+from chalicelib.store import client, connections, messages, participants
 from chalicelib.store.tables import MessageRow, bound_connection
 from chalicelib.times import Moment
 from tests.fakes.backend import DAY, ENDPOINT, MINUTE, NOW, SECOND, World, interrupt
@@ -115,6 +116,16 @@ def test_a_new_process_keeps_in_mind_whose_connection_it_is(
     with Faults(bound_connection()) as faults:
         world.send(ada, "wave")
     assert [operation for operation, _ in faults.tries] == ["Query"]
+
+
+def test_a_new_process_reads_the_roster_of_a_room_that_the_frame_names_once(
+    world: World, room_id: str, ada: str, ben: str, new_process: Callable[[], None]
+) -> None:
+    new_process()
+    with Faults(bound_connection()) as faults:
+        world.send(ada, "wave", roomId=room_id)
+    assert [operation for operation, _ in faults.tries] == ["Query"]
+    assert world.fanout.types(ben) == ["wave"]
 
 
 def test_a_connection_on_no_roster_can_do_nothing(
@@ -325,6 +336,16 @@ def test_nobody_sees_a_leave_when_a_connection_is_rotated(world: World, room_id:
     sockets.disconnect(world.backend, ada, LATER)
     assert world.fanout.types(ben) == ["user-joined"]
     assert world.member("ada", room_id).is_online
+
+
+def test_what_can_not_be_noted_as_announced_is_announced_again(world: World, room_id: str, ben: str) -> None:
+    carl = world.enter("carl", room_id)
+    world.fanout.forget()
+    with patch.object(connections, "note_announced", side_effect=UnavailableError):
+        assert code_of(world.send(carl, "sync")[-1:]) == "unavailable"
+    for _ in range(2):
+        world.send(carl, "sync")
+    assert world.fanout.types(ben) == ["user-joined", "user-joined"]
 
 
 # Connections that turn out to be gone

@@ -38,18 +38,17 @@ def test_the_index_knows_which_room_a_connection_is_in(store: World) -> None:
     assert connections.find_room("c3") is None
 
 
-def test_a_connection_is_announced_once(store: World) -> None:
+def test_the_roster_knows_which_connections_were_announced(store: World) -> None:
     connection = make_connection("room", "c1")
     connections.put(connection)
 
-    assert connections.announce("room", "c1")
-    assert not connections.announce("room", "c1")
+    connections.note_announced("room", "c1")
 
     assert connections.roster("room") == [replace(connection, announced=True)]
 
 
 def test_a_connection_that_is_gone_is_not_announced_into_being(store: World) -> None:
-    assert not connections.announce("room", "c1")
+    connections.note_announced("room", "c1")
 
     assert connections.roster("room") == []
 
