@@ -32,8 +32,9 @@ check: setup-dev ## everything that has to hold before a change goes in: format,
 	$(BIN)/mypy
 	@$(MAKE) -s test
 
-soak: setup-dev ## 20 clients, 5,000 messages, and everything going wrong that can (about a quarter of an hour)
+soak: setup-dev ## 20 clients, 5,000 messages, all faults that can be made; 10,000 mutated frames (a quarter of an hour)
 	$(BIN)/python -m tests.soak
+	FUZZ_FRAMES=10000 $(BIN)/python -m pytest -q tests/integration/test_ws_limits.py -k whatever_is_sent
 
 format: setup-dev ## write the code in the project's format
 	$(BIN)/ruff format .
