@@ -16,6 +16,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 Algorithm = Literal["RS256", "ES256"]
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+Answer = tuple[int, dict[str, str], bytes]
 
 _PATH = "/.well-known/jwks.json"
 
@@ -66,7 +67,7 @@ class Issuer:
     def __init__(self, algorithm: Algorithm = "RS256") -> None:
         self.algorithm: Algorithm = algorithm
         self.fetches = 0
-        self.answer: tuple[int, dict[str, str], bytes] | None = None
+        self.answer: Answer | None = None
         self._numbers = count()
         self.keys = [self._make_key()]
         self._counting = threading.Lock()
@@ -129,7 +130,10 @@ class Issuer:
         number = next(self._numbers)
         return SigningKey(f"key-{number}", self.algorithm, private_key(self.algorithm, number))
 
-    def _respond(self) -> tuple[int, dict[str, str], bytes]:
+    def respond(self, method: str, target: str, _: bytes, /) -> Answer:
+        """The answer to a request: its status, headers and body."""
+        if (method, target) != ("GET", _PATH):
+            return 404, {}, b""
         with self._counting:
             self.fetches += 1
         self._asked.set()
@@ -141,7 +145,8 @@ class Issuer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                status, headers, body = issuer._respond() if self.path == _PATH else (404, {}, b"")
+                sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                status, headers, body = issuer.respond(self.command, self.path, sent)
                 self.send_response(status)
                 for name, value in ({"Content-Length": str(len(body))} | headers).items():
                     self.send_header(name, value)
@@ -149,6 +154,12 @@ class Issuer:
                 with suppress(ConnectionError):
                     self.end_headers()
                     self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                self.do_GET()
+
+            def do_OPTIONS(self) -> None:
+                self.do_GET()
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 """Tests read assertions, not access logs."""
