@@ -6,43 +6,65 @@ import html
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+from playwright.sync_api import BrowserContext, Route
 
 from tests.fakes.issuer import Answer, Issuer
 
 CLIENT_ID = "coworking"
 NAME = "https://id.example"
-AUTHORIZE, TOKEN = "/authorize", "/token"
+FOR_SCRIPTS = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
 Fields = dict[str, str]
 
 
 class Provider(Issuer):
-    """Whoever comes to its page and says yes is `user`, for `lifetime` seconds.
+    """Whoever comes to its page and says yes is `user`, for `lifetime` seconds; it renews that where it `renews`.
 
-    Browsers are to reach it as `https://id.example`; it listens where `Issuer` does.
+    A browser believes to reach it as `https://id.example`, by the routes of `serve`.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.user: dict[str, Any] = {"sub": "ada|1", "name": "Ada"}
         self.lifetime = 600
-        self.sign_ins = 0
+        self.renews = False
+        self.grants: list[str] = []
         self._codes: dict[str, Fields] = {}
+        self._renewals: set[str] = set()
 
     def respond(self, method: str, target: str, body: bytes, /) -> Answer:
         address = urlsplit(target)
-        if address.path == AUTHORIZE:
-            return self._ask(_fields(address.query))
-        if address.path == TOKEN:
-            return self._preflight() if method == "OPTIONS" else self._exchange(_fields(body.decode()))
+        match address.path:
+            case "/.well-known/openid-configuration":
+                return self._describe()
+            case "/authorize":
+                return self._ask(_fields(address.query))
+            case "/token":
+                return self._exchange(_fields(body.decode()))
         return super().respond(method, target, body)
+
+    def serve(self, context: BrowserContext) -> None:
+        """Be there for the pages of a browser."""
+        context.route(f"{NAME}/**", self._fulfill)
+
+    def _fulfill(self, route: Route) -> None:
+        request = route.request
+        target = request.url.removeprefix(NAME)
+        status, headers, body = self.respond(request.method, target, request.post_data_buffer or b"")
+        route.fulfill(status=status, headers=headers, body=body)
+
+    def _describe(self) -> Answer:
+        addresses = {"authorization_endpoint": f"{NAME}/authorize", "token_endpoint": f"{NAME}/token"}
+        return _answer(200, {"issuer": NAME, **addresses})
 
     def _ask(self, request: Fields) -> Answer:
         wanted = {"response_type": "code", "client_id": CLIENT_ID, "code_challenge_method": "S256"}
         missing = [name for name in ("redirect_uri", "state", "code_challenge") if not request.get(name)]
         if missing or not wanted.items() <= request.items() or "openid" not in request.get("scope", "").split():
-            return 400, {}, f"This is no request for a sign-in: {request}".encode()
+            return _answer(400, {"error": "invalid_request"})
         code = secrets.token_urlsafe()
         self._codes[code] = request
         target = f"{request['redirect_uri']}?{urlencode({'code': code, 'state': request['state']})}"
@@ -51,18 +73,29 @@ class Provider(Issuer):
         )
         return 200, {"Content-Type": "text/html"}, page.encode()
 
-    def _preflight(self) -> Answer:
-        return 204, {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"}, b""
-
     def _exchange(self, form: Fields) -> Answer:
-        headers = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
-        request = self._codes.pop(form.get("code", ""), None)
-        if request is None or not _proves(form, request):
-            return 400, headers, json.dumps({"error": "invalid_grant"}).encode()
-        self.sign_ins += 1
+        if not self._is_granted(form):
+            return _answer(400, {"error": "invalid_grant"})
+        self.grants.append(form["grant_type"])
         token = self.sign(self.user | {"iss": NAME, "aud": CLIENT_ID, "exp": time.time() + self.lifetime})
         tokens = {"access_token": token, "id_token": token, "token_type": "Bearer", "expires_in": self.lifetime}
-        return 200, headers, json.dumps(tokens).encode()
+        if self.renews:
+            self._renewals.add(renewal := secrets.token_urlsafe())
+            tokens["refresh_token"] = renewal
+        return _answer(200, tokens)
+
+    def _is_granted(self, form: Fields) -> bool:
+        """Codes and refresh tokens are good for once."""
+        if form.get("grant_type") == "refresh_token":
+            known = form.get("refresh_token") in self._renewals
+            self._renewals.discard(form.get("refresh_token", ""))
+            return known and form.get("client_id") == CLIENT_ID
+        request = self._codes.pop(form.get("code", ""), None)
+        return request is not None and _proves(form, request)
+
+
+def _answer(status: int, body: Mapping[str, object]) -> Answer:
+    return status, FOR_SCRIPTS, json.dumps(body).encode()
 
 
 def _proves(form: Fields, request: Fields) -> bool:
