@@ -44,8 +44,8 @@ bytecode: setup ## compile what the functions import, so that what is deployed n
 	@$(BIN)/python -m infra.bytecode
 
 bench: setup-bench ## measure start, operations, package, posts and a frame end to end (some minutes)
-	@for name in startup operations package posting end_to_end; do \
-		echo; echo "== bench/$$name.py"; echo; $(BIN)/python -m bench.$$name || exit; \
+	@for name in startup operations package posting end_to_end usage "cost --write"; do \
+		echo; echo "== bench $$name"; echo; $(BIN)/python -m bench.$$name || exit; \
 	done
 
 clean: ## forget the data, the virtual environments and the caches
