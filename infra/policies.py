@@ -1,0 +1,113 @@
+"""What each function may do, and nothing else: writes `.chalice/policy-STAGE-FUNCTION.json` for every stage.
+
+    python -m infra.policies
+
+`tests/integration/test_permissions.py` holds this table to what the code asks of AWS.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+CHALICE = Path(__file__).parent.parent / ".chalice"
+
+# Of each table, or of an index of it. `healthz` reads all tables.
+TABLES: dict[str, dict[str, list[str]]] = {
+    "api_handler": {
+        "rooms": ["DeleteItem", "GetItem", "PutItem", "UpdateItem"],
+        "rooms/index/by_status": ["Query"],
+        "participants": ["DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+        "messages": ["BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+        "connections": ["DeleteItem", "GetItem", "Query"],
+        "profiles": ["GetItem", "PutItem"],
+        "guards": ["GetItem", "PutItem", "UpdateItem"],
+    },
+    "websocket_connect": {
+        "rooms": ["GetItem"],
+        "participants": ["GetItem", "UpdateItem"],
+        "connections": ["DeleteItem", "PutItem", "Query"],
+        "guards": ["GetItem", "PutItem"],
+    },
+    "websocket_message": {
+        "rooms": ["GetItem", "UpdateItem"],
+        "participants": ["DeleteItem", "GetItem", "Query", "UpdateItem"],
+        "messages": ["GetItem", "PutItem", "Query", "UpdateItem"],
+        "connections": ["DeleteItem", "Query", "UpdateItem"],
+        "connections/index/by_connection": ["Query"],
+        "guards": ["GetItem", "PutItem", "UpdateItem"],
+    },
+    "websocket_disconnect": {
+        "participants": ["UpdateItem"],
+        "connections": ["DeleteItem", "Query"],
+        "connections/index/by_connection": ["Query"],
+    },
+    "sweep": {
+        "rooms": ["DeleteItem", "GetItem", "UpdateItem"],
+        "rooms/index/by_occupied": ["Query"],
+        "participants": ["DeleteItem", "GetItem", "Query", "UpdateItem"],
+        "messages": ["BatchWriteItem", "PutItem", "Query", "UpdateItem"],
+        "connections": ["DeleteItem", "Query"],
+    },
+}
+# Frames are posted; connections that have to go are deleted.
+CONNECTIONS = {
+    "api_handler": ["DELETE", "POST"],
+    "websocket_connect": ["DELETE", "POST"],
+    "websocket_message": ["DELETE", "POST"],
+    "websocket_disconnect": ["POST"],
+    "sweep": ["DELETE", "POST"],
+}
+# A join tells where the WebSocket API is.
+FIND_THE_API = {"api_handler"}
+
+
+def write(directory: Path = CHALICE) -> None:
+    """Write every policy of the stages that `config.json` has, and remove those of stages that are no more."""
+    policies = make_policies(json.loads((directory / "config.json").read_text("utf-8")))
+    for old in directory.glob("policy-*.json"):
+        if old.name not in policies:
+            old.unlink()
+    for name, policy in policies.items():
+        (directory / name).write_text(json.dumps(policy, indent=2) + "\n", "utf-8")
+
+
+def make_policies(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every policy by the name of its file; `config` is Chalice's."""
+    return {
+        f"policy-{stage}-{function}.json": {
+            "Version": "2012-10-17",
+            "Statement": list(_statements(config, stage, function)),
+        }
+        for stage in config["stages"]
+        for function in TABLES
+    }
+
+
+def log_group(config: dict[str, Any], stage: str, function: str) -> str:
+    """Where a function logs. Chalice names the one behind REST after the stage alone."""
+    name = [config["app_name"], stage] if function == "api_handler" else [config["app_name"], stage, function]
+    return f"/aws/lambda/{'-'.join(name)}"
+
+
+def _statements(config: dict[str, Any], stage: str, function: str) -> Iterator[dict[str, Any]]:
+    logs = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+    yield _allow("Logs", logs, f"arn:*:logs:*:*:log-group:{log_group(config, stage, function)}:*")
+    prefix = config["stages"][stage]["environment_variables"]["TABLE_PREFIX"]
+    for table, actions in TABLES[function].items():
+        sid = "".join(word.capitalize() for word in table.replace("/", "_").split("_"))
+        yield _allow(sid, [f"dynamodb:{action}" for action in actions], f"arn:*:dynamodb:*:*:table/{prefix}{table}")
+    # The API has no id before it is deployed the first time.
+    own = f"arn:*:execute-api:*:*:*/{config['api_gateway_stage']}"
+    posts = [f"{own}/{method}/@connections/*" for method in CONNECTIONS[function]]
+    yield _allow("OpenConnections", ["execute-api:ManageConnections"], *posts)
+    if function in FIND_THE_API:
+        yield _allow("FindWebSocketApi", ["apigateway:GET"], "arn:*:apigateway:*::/apis")
+
+
+def _allow(sid: str, actions: list[str], *resources: str) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": list(resources)}
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,173 @@
+"""The five functions in this process, given events as AWS gives them, on tables of an engine.
+
+    with Functions(engine) as functions:
+        room = functions.rest("rooms.create", "ada", {"name": "Quiet"})
+        functions.rest("seat.join", "ada", room_id=room["id"])
+        wire = functions.connect("ada", room["id"])
+        functions.frame(wire, "sync")
+
+What they post goes nowhere: connections in `gone` answer 410. Time stands still until a test moves `now`.
+"""
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+from unittest.mock import patch
+from urllib.parse import parse_qsl, urlsplit
+
+import jwt
+from chalice.local import LambdaContext
+
+import app
+from chalicelib import backend, realtime, sockets
+from chalicelib.api import dispatch, schedule
+from chalicelib.api import sockets as socket_routes
+from chalicelib.backend import Backend
+from chalicelib.fanout import Fanout
+from chalicelib.gateway import Gateway, PostResult
+from chalicelib.times import Moment
+from infra.local.engine import CREDENTIALS, REGION, Engine
+from infra.local.events import SocketEvents, scheduled_event
+from tests.fakes.backend import DAY, NOW, PLENTY, on_engine
+from tests.fakes.events import HOST, rest_event
+
+SECRET = "a-secret-of-the-tests-and-of-nothing-else"
+SETTINGS = {
+    "auth_secret": SECRET,
+    "connections_endpoint": "https://connections.test/api",
+    "rooms_limit": PLENTY,
+    "joins_limit": PLENTY,
+    "messages_limit": PLENTY,
+}
+HANDLERS: dict[str, Callable[..., Any]] = {
+    "api_handler": app.app,
+    "websocket_connect": app.websocket_connect,
+    "websocket_message": app.websocket_message,
+    "websocket_disconnect": app.websocket_disconnect,
+    "sweep": app.sweep,
+}
+
+
+class DeadEnd(Gateway):
+    """Answers by itself what the connections API would, and keeps what was posted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone: set[str] = set()
+        self.posted: dict[str, list[bytes]] = defaultdict(list)
+        self.note: Callable[[str], None] = lambda _: None
+
+    def _send(
+        self,
+        method: str,
+        endpoint: str,  # noqa: ARG002  # there is none
+        connection_id: str,
+        body: bytes,
+        timeout: float,  # noqa: ARG002  # nor does it take any time
+    ) -> PostResult:
+        self.note(method)
+        if connection_id in self.gone:
+            return PostResult(410, "status 410")
+        self.posted[connection_id].append(body)
+        return PostResult(200, "status 200")
+
+
+class Functions:
+    """Their handlers, and which of them runs: one at a time."""
+
+    def __init__(self, engine: Engine, **settings: Any) -> None:
+        self.running = ""
+        self.now: Moment = NOW
+        self.gateway = DeadEnd()
+        self._engine = engine
+        self._settings = SETTINGS | settings
+        self._open = ExitStack()
+
+    @property
+    def gone(self) -> set[str]:
+        """The ids of the connections that hear nothing any more."""
+        return self.gateway.gone
+
+    def __enter__(self) -> Self:
+        self._configured = self._open.enter_context(on_engine(self._engine, **self._settings)).backend.settings
+        self._fanout = Fanout(self.gateway)
+        self._open.callback(self._fanout.shutdown)
+        self.forget()
+        self._open.enter_context(patch.dict(os.environ, CREDENTIALS | {"AWS_REGION": REGION}))
+        for module in (dispatch, socket_routes, schedule):
+            self._open.enter_context(patch.object(module, "now_ms", lambda: self.now))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def run(self, function: str, event: Mapping[str, Any]) -> Any:
+        """Give an event to a function."""
+        self.running = function
+        try:
+            return HANDLERS[function](event, LambdaContext(f"coworking-rooms-dev-{function}", 1024, 29_000))
+        finally:
+            self.running = ""
+
+    def rest(self, view: str, user_id: str | None = None, body: object = None, **more: Any) -> Any:
+        """What the route of a view answers, which isn't an error."""
+        result = self.call(view, user_id, body, **more)
+        assert result["statusCode"] < 400, result
+        is_json = result["body"] and "json" in result["headers"]["Content-Type"]
+        return json.loads(result["body"]) if is_json else result["body"]
+
+    def refused(self, view: str, user_id: str | None = None, body: object = None, **more: Any) -> str:
+        """The code of the error that the route of a view answers."""
+        code: str = json.loads(self.call(view, user_id, body, **more)["body"])["code"]
+        return code
+
+    def call(self, view: str, user_id: str | None = None, body: object = None, **more: Any) -> dict[str, Any]:
+        """Call the route of a view, as API Gateway does."""
+        token = self.sign(user_id) if user_id else None
+        text = None if body is None else json.dumps(body)
+        result: dict[str, Any] = self.run("api_handler", rest_event(view, body=text, token=token, **more))
+        return result
+
+    def connect(self, user_id: str, room_id: str, url: str = "", *, status: int = 200) -> SocketEvents:
+        """A new connection of somebody's, by a token or by the address that a join told."""
+        query = parse_qsl(urlsplit(url).query) if url else [("room_id", room_id), ("token", self.sign(user_id))]
+        wire = SocketEvents(HOST, "127.0.0.1", "test")
+        answer = self.run("websocket_connect", wire.connect([("Host", HOST)], query))
+        assert answer["statusCode"] == status, answer
+        return wire
+
+    def frame(self, wire: SocketEvents, kind: str, **fields: object) -> list[Any]:
+        """A frame from a connection, and what that is sent then."""
+        before = len(self.gateway.posted[wire.connection_id])
+        self.run("websocket_message", wire.message(json.dumps({"type": kind} | fields)))
+        return [json.loads(body) for body in self.gateway.posted[wire.connection_id][before:] if body]
+
+    def disconnect(self, wire: SocketEvents) -> None:
+        """A connection is gone, and API Gateway says so."""
+        self.run("websocket_disconnect", wire.disconnect(1001, "Going away"))
+
+    def sweep(self) -> None:
+        """A minute is over."""
+        self.run("sweep", scheduled_event("sweep", REGION))
+
+    def sign(self, user_id: str) -> str:
+        """A token of somebody; `admin` is one."""
+        claims = {
+            "sub": user_id,
+            "name": user_id.title(),
+            "cognito:groups": [user_id],
+            "exp": (NOW + 365 * DAY) // 1000,
+        }
+        return jwt.encode(claims, SECRET, "HS256")
+
+    def forget(self) -> None:
+        """As in a new process: nothing is known of connections and secrets."""
+        self._open.enter_context(patch.object(backend, "_backend", Backend(self._configured, self._fanout)))
+        for module in (realtime, sockets):
+            self._open.enter_context(patch.object(module, "memory", sockets.Memory()))

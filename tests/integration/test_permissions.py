@@ -1,0 +1,468 @@
+"""Each function may do what its code does, and nothing else.
+
+What a function needs is recorded while it goes through everything that it can do. That nothing is left out is checked
+against the code: every function of the store that is in its reach was called, and asked all that it ever asks.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from traceback import walk_stack
+from types import FunctionType
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from botocore import handlers
+from botocore.awsrequest import AWSResponse
+from chalice.cli.factory import CLIFactory
+from chalice.deploy.appgraph import ApplicationGraphBuilder
+from chalice.deploy.models import LambdaFunction
+
+from chalicelib.api.routes import ROUTES
+from chalicelib.presence import NEWBORN_MS, SOCKET_LEASE_MS
+from chalicelib.settings import Limit
+from chalicelib.sockets import MOST_CONNECTIONS
+from chalicelib.store import guards
+from chalicelib.store import rooms as stored_rooms
+from chalicelib.store.tables import TABLES, bound_connection
+from infra import policies
+from infra.local.engine import Engine
+from infra.local.events import SocketEvents
+from tests.fakes.backend import MINUTE, SECOND
+from tests.fakes.functions import HANDLERS, Functions
+from tests.fakes.reach import Name, Package
+
+Permission = tuple[str, str]
+"""An action, and what it is done to: a table, an index, or what stands for open connections."""
+
+CHALICE = policies.CHALICE
+CONFIG = json.loads((CHALICE / "config.json").read_text("utf-8"))
+LIMIT = Limit(4, 10)
+MOST_CHARACTERS = 10_240
+"""In the policies of a role."""
+API = "chalicelib.api"
+STARTS: dict[str, list[Name]] = {
+    "api_handler": [(f"{API}.dispatch", "answer")]
+    + [(f"{API}.{module}", view) for module, _, view in (route.view.partition(".") for route in ROUTES)],
+    "websocket_connect": [(f"{API}.sockets", "connect")],
+    "websocket_message": [(f"{API}.sockets", "receive")],
+    "websocket_disconnect": [(f"{API}.sockets", "disconnect")],
+    "sweep": [(f"{API}.schedule", "sweep")],
+}
+ASK_NOTHING = {
+    ("guards", "claim"),
+    ("guards", "_remember"),
+    ("membership", "_is_as_read"),
+    ("membership", "_row_of"),
+    ("messages", "row_of"),
+    ("tables", "bind"),
+    ("tables", "bound_connection"),
+}
+"""Functions of the store that build something, or do what their callers give them: it counts as the callers' own."""
+
+BESIDE_THE_STORE: dict[Name, Permission] = {
+    ("chalicelib.presence", "send"): ("execute-api:ManageConnections", "POST"),
+    ("chalicelib.presence", "dismiss"): ("execute-api:ManageConnections", "DELETE"),
+    ("chalicelib.addresses", "find_websocket_url"): ("apigateway:GET", "/apis"),
+}
+
+
+class Record:
+    """What each function asked of AWS, and what of it came through which function of the store."""
+
+    def __init__(self, functions: Functions) -> None:
+        self.used: dict[str, set[Permission]] = defaultdict(set)
+        self.through: dict[str, dict[Name, set[Permission]]] = defaultdict(lambda: defaultdict(set))
+        self._functions = functions
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """All that goes on inside is recorded; the list of APIs is made up, DynamoDB is real."""
+        self._functions.gateway.note = lambda method: self._note("execute-api:ManageConnections", method)
+        answers = [("before-call.apigatewayv2.*", self._list_apis)]
+        events = bound_connection().client.meta.events
+        events.register("before-parameter-build.dynamodb.*", self._ask)
+        with patch.object(handlers, "BUILTIN_HANDLERS", handlers.BUILTIN_HANDLERS + answers):
+            try:
+                yield
+            finally:
+                events.unregister("before-parameter-build.dynamodb.*", self._ask)
+
+    def _ask(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        for action, resource in permissions_of(model.name, params):
+            self._note(f"dynamodb:{action}", resource)
+
+    def _list_apis(self, model: Any, **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+        self._note(f"apigateway:{model.http['method']}", model.http["requestUri"].removeprefix("/v2"))
+        found = {"Name": "coworking-rooms-dev-websocket-api", "ApiEndpoint": "wss://api.test"}
+        return AWSResponse("", 200, {}, None), {"Items": [found]}
+
+    def _note(self, action: str, resource: str) -> None:
+        function = self._functions.running
+        self.used[function].add((action, resource))
+        for frame, _ in walk_stack(None):
+            name = frame.f_code.co_qualname.partition(".")[0]
+            self.through[function][frame.f_globals["__name__"], name].add((action, resource))
+
+
+def permissions_of(operation: str, params: dict[str, Any]) -> Iterator[Permission]:
+    """The permissions that AWS asks for an operation of DynamoDB."""
+    if operation == "TransactWriteItems":
+        names = {
+            "Put": "PutItem",
+            "Update": "UpdateItem",
+            "Delete": "DeleteItem",
+            "ConditionCheck": "ConditionCheckItem",
+        }
+        for item in params["TransactItems"]:
+            ((kind, asked),) = item.items()
+            yield names[kind], base_name(asked["TableName"])
+    elif "RequestItems" in params:
+        yield from ((operation, base_name(table)) for table in params["RequestItems"])
+    elif "IndexName" in params:
+        yield operation, f"{base_name(params['TableName'])}/index/{params['IndexName']}"
+    else:
+        yield operation, base_name(params["TableName"])
+
+
+def base_name(table: str) -> str:
+    (name,) = {one.base_name for one in TABLES if table.endswith(f"-{one.base_name}")}
+    return name
+
+
+def drive(functions: Functions) -> None:
+    """Everything that the functions do, in one go."""
+    use_service(functions)
+    use_rooms(functions)
+    take_seats(functions)
+    chat(functions)
+    speak(functions)
+    use_sockets(functions)
+    lose_connections(functions)
+    end_memberships(functions)
+    close_rooms(functions)
+
+
+def open_room(functions: Functions, **fields: object) -> str:
+    room_id: str = functions.rest("rooms.create", "olga", {"name": "Room", **fields})["id"]
+    return room_id
+
+
+def enter(functions: Functions, room_id: str, *names: str) -> list[SocketEvents]:
+    """Join and connect; everybody's connection."""
+    for name in names:
+        functions.rest("seat.join", name, room_id=room_id)
+    return [functions.connect(name, room_id) for name in names]
+
+
+def use_service(functions: Functions) -> None:
+    for view in ("meta.health", "meta.openapi", "meta.asyncapi", "meta.docs"):
+        functions.rest(view)
+    functions.rest("me.show", "ada")
+    functions.rest("me.update", "ada", {"name": "Ada"})
+
+
+def use_rooms(functions: Functions) -> None:
+    for _ in range(2):
+        functions.rest("rooms.create", "olga", {"name": "Once"}, headers={"Idempotency-Key": "once"})
+    room_id = open_room(functions)
+    assert len(functions.rest("rooms.index", "ada", query={"limit": ["1"]})) == 1
+    functions.rest("admin.update", "admin", {"name": "Renamed"}, room_id=room_id)
+    functions.rest("admin.update", "admin", {}, room_id=room_id)
+    functions.rest("admin.toggle_status", "admin", room_id=room_id)
+    functions.rest("rooms.delete", "olga", room_id=room_id)
+    assert functions.refused("admin.delete", "admin", room_id=room_id) == "room_not_found"
+
+
+def take_seats(functions: Functions) -> None:
+    room_id = open_room(functions)
+    functions.rest("seat.join", "ada", room_id=room_id)
+    functions.now += 2 * MINUTE
+    functions.rest("rooms.show", "ada", room_id=room_id)
+    functions.rest("seat.join", "ada", room_id=room_id)
+    url = functions.rest("seat.ticket", "ada", room_id=room_id)["url"]
+    functions.forget()
+    functions.connect("ada", room_id, url)
+    functions.connect("ada", room_id, url, status=401)
+    functions.connect("ben", room_id, status=403)
+    for _ in range(MOST_CONNECTIONS):
+        functions.connect("ada", room_id)  # the last of them closes the first
+    functions.rest("seat.leave", "ada", room_id=room_id)
+
+
+def chat(functions: Functions) -> None:
+    room_id = open_room(functions)
+    (ada,) = enter(functions, room_id, "ada")
+    functions.frame(ada, "sync", last_seq=None)
+    for key in ({}, {"Idempotency-Key": "once"}, {"Idempotency-Key": "once"}):
+        functions.rest("chat.send_message", "ada", {"message_text": "hello"}, room_id=room_id, headers=key)
+    functions.now += MINUTE
+    functions.rest("chat.send_emoji", "ada", {"emoji": "🍵"}, room_id=room_id)
+    functions.rest("chat.history", "ada", room_id=room_id)
+    functions.rest("chat.history", "ada", room_id=room_id, query={"after_seq": ["1"]})
+    functions.frame(ada, "message", text="hello")
+    for _ in range(2):
+        functions.frame(ada, "message", text="hello", id="twice")
+    functions.frame(ada, "sync", last_seq=1)
+    functions.frame(ada, "sync", last_seq=1_000)
+    say_too_much(functions, ada, room_id)
+
+
+def say_too_much(functions: Functions, wire: SocketEvents, room_id: str) -> None:
+    """Where another process has counted before, the window has to be read."""
+    for _ in range(LIMIT.count):
+        functions.frame(wire, "message", text="and another thing")
+    guards._open_windows.clear()
+    assert [frame["type"] for frame in functions.frame(wire, "message", text="and another thing")] == ["error"]
+    guards._open_windows.clear()
+    body = {"message_text": "and another thing"}
+    assert functions.refused("chat.send_message", "ada", body, room_id=room_id) == "rate_limited"
+
+
+def speak(functions: Functions) -> None:
+    room_id = open_room(functions)
+    (ada,) = enter(functions, room_id, "ada")
+    assert functions.refused("voice.set_speaking", "ada", {"is_speaking": True}, room_id=room_id) == "muted"
+    functions.frame(ada, "speaking", is_speaking=True)
+    functions.rest("voice.toggle_mic", "ada", {"is_muted": False}, room_id=room_id)
+    functions.rest("voice.set_speaking", "ada", {"is_speaking": True}, room_id=room_id)
+    functions.now += 2 * MINUTE
+    functions.frame(ada, "mic", is_muted=True)  # which keeps the seat as well
+
+
+def use_sockets(functions: Functions) -> None:
+    room_id = open_room(functions)
+    ada, ben = enter(functions, room_id, "ada", "ben")
+    functions.forget()
+    functions.frame(ada, "wave")
+    functions.now += MINUTE + SECOND
+    functions.frame(ada, "offer", to="ben", data={"sdp": "v=0"})
+    functions.frame(ben, "ping")
+    functions.frame(ben, "leave")
+    assert [frame["type"] for frame in functions.frame(ben, "message", text="Where am I?")] == ["error"]
+    second = functions.connect("ada", room_id)
+    functions.disconnect(second)
+    functions.forget()
+    functions.disconnect(ada)
+
+
+def lose_connections(functions: Functions) -> None:
+    """Each function finds out by itself that Ben's connections are gone: one of two, and then the last."""
+    room_id = open_room(functions)
+    ada, *eve = enter(functions, room_id, "ada", "eve")
+    functions.rest("seat.join", "ben", room_id=room_id)
+
+    def come() -> None:
+        if not eve:
+            eve.append(functions.connect("eve", room_id))
+
+    def go() -> None:
+        if eve:
+            functions.disconnect(eve.pop())
+
+    def say() -> None:
+        functions.rest("chat.send_message", "ada", {"message_text": "hello"}, room_id=room_id)
+
+    def wave() -> None:
+        functions.frame(ada, "wave")
+
+    for prepare, find in ((come, go), (go, come), (come, say), (come, wave)):
+        wires = [functions.connect("ben", room_id) for _ in range(2)]
+        functions.now += NEWBORN_MS
+        for wire in wires:
+            prepare()
+            functions.gone.add(wire.connection_id)
+            find()
+
+
+def end_memberships(functions: Functions) -> None:
+    """Leases run out, and each function that looks after others notices."""
+    room_id = open_room(functions)
+    (ada,) = enter(functions, room_id, "ada")
+    noticing: list[Callable[[], object]] = [
+        lambda: functions.rest("rooms.show", "ada", room_id=room_id),
+        lambda: functions.frame(ada, "ping"),
+        functions.sweep,
+    ]
+    for notice in noticing:
+        ben, eve = enter(functions, room_id, "ben", "eve")
+        second = functions.connect("ada", room_id)
+        functions.frame(ben, "ping")
+        for _ in range(2):
+            functions.frame(ada, "ping")
+            functions.now += SOCKET_LEASE_MS // 2
+        functions.gone.update([second.connection_id, eve.connection_id])
+        notice()
+        assert functions.refused("seat.leave", "ben", room_id=room_id) == "not_in_room"
+    functions.rest("seat.leave", "eve", room_id=room_id)
+    functions.rest("seat.leave", "ada", room_id=room_id)
+    functions.sweep()
+
+
+def close_rooms(functions: Functions) -> None:
+    """Rooms close, at once and half-way, and somebody in them is gone already."""
+    for finish in (lambda room_id: functions.rest("admin.delete", "admin", room_id=room_id), give_up_closing):
+        room_id = open_room(functions)
+        enter(functions, room_id, "ada")
+        functions.rest("chat.send_message", "ada", {"message_text": "hello"}, room_id=room_id)
+        finish(room_id)
+        functions.sweep()
+        assert functions.refused("rooms.show", "ada", room_id=room_id) == "room_not_found"
+
+
+def give_up_closing(room_id: str) -> None:
+    """As a function does whose time is up."""
+    stored_rooms.bury(room_id)
+
+
+@pytest.fixture(scope="module")
+def record(engine: Engine) -> Record:
+    with Functions(engine, websocket_url="", messages_limit=LIMIT) as functions:
+        found = Record(functions)
+        with found.recording():
+            drive(functions)
+    return found
+
+
+@cache
+def in_reach(function: str) -> set[Name]:
+    # asyncapi.py only reads what the handlers of frames say of themselves.
+    return Package("chalicelib", silent=["chalicelib.api.asyncapi"]).reach(*STARTS[function])
+
+
+def asking(function: str) -> set[Name]:
+    """The functions of the store that are in a function's reach and ask the database something."""
+    return {(module, name) for module, name in in_reach(function) if is_asking(module, name)}
+
+
+def is_asking(module: str, name: str) -> bool:
+    if not module.startswith("chalicelib.store.") or module == "chalicelib.store.client":
+        return False
+    is_function = isinstance(getattr(import_module(module), name, None), FunctionType)
+    return is_function and (module.rpartition(".")[2], name) not in ASK_NOTHING
+
+
+def granted(stage: str, function: str) -> set[Permission]:
+    """What a policy allows, logging aside; a resource that isn't named to the letter stays an ARN."""
+    return {
+        (action, resource_of(arn, stage))
+        for statement in read_policy(stage, function)["Statement"]
+        for action in statement["Action"]
+        for arn in statement["Resource"]
+        if not action.startswith("logs:")
+    }
+
+
+def resource_of(arn: str, stage: str) -> str:
+    for form in (
+        rf"arn:\*:dynamodb:\*:\*:table/coworking-{stage}-(.+)",
+        r"arn:\*:execute-api:\*:\*:\*/api/([A-Z]+)/@connections/\*",
+        r"arn:\*:apigateway:\*::(/apis)",
+    ):
+        if named := re.fullmatch(form, arn):
+            return named[1]
+    return arn
+
+
+def read_policy(stage: str, function: str) -> Any:
+    file = CHALICE / CONFIG["stages"][stage]["lambda_functions"][function]["iam_policy_file"]
+    return json.loads(file.read_text("utf-8"))
+
+
+each_function = pytest.mark.parametrize("function", HANDLERS)
+each_stage = pytest.mark.parametrize("stage", CONFIG["stages"])
+
+
+@each_function
+def test_nothing_that_a_function_can_reach_was_left_out(record: Record, function: str) -> None:
+    assert asking(function) <= set(record.through[function])
+    for name, permission in BESIDE_THE_STORE.items():
+        assert (name in in_reach(function)) == (permission in record.used[function])
+
+
+@each_function
+def test_a_function_asks_all_that_is_ever_asked_by_what_it_can_reach(record: Record, function: str) -> None:
+    ever = {permission for name in asking(function) for one in record.through.values() for permission in one[name]}
+    assert record.used[function] - set(BESIDE_THE_STORE.values()) == ever
+
+
+@each_stage
+@each_function
+def test_a_policy_allows_what_its_function_asks_and_nothing_else(record: Record, function: str, stage: str) -> None:
+    assert granted(stage, function) == record.used[function]
+
+
+@each_stage
+def test_each_function_gets_its_own_policy_and_may_write_its_own_log(stage: str) -> None:
+    deployed = deployed_functions(stage)
+    assert {one.resource_name for one in deployed} == set(HANDLERS)
+    for one in deployed:
+        policy = read_policy(stage, one.resource_name)
+        (logs,) = (statement for statement in policy["Statement"] if statement["Sid"] == "Logs")
+        assert json.loads(Path(one.role.policy.filename).read_text("utf-8")) == policy
+        assert logs["Action"] == ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+        assert logs["Resource"] == [f"arn:*:logs:*:*:log-group:/aws/lambda/{one.function_name}:*"]
+        assert one.log_group.retention_in_days == 30
+
+
+def deployed_functions(stage: str) -> list[Any]:
+    """The functions as Chalice would deploy them."""
+    config = CLIFactory(str(CHALICE.parent)).create_config_obj(stage)
+    found: dict[str, Any] = {}
+    waiting: list[Any] = [ApplicationGraphBuilder().build(config, stage)]
+    while waiting:
+        model = waiting.pop()
+        waiting += model.dependencies()
+        if isinstance(model, LambdaFunction):
+            found[model.resource_name] = model
+    return list(found.values())
+
+
+@each_stage
+@each_function
+def test_a_policy_is_one_that_iam_takes(function: str, stage: str) -> None:
+    policy = read_policy(stage, function)
+    names = [statement["Sid"] for statement in policy["Statement"]]
+    assert policy["Version"] == "2012-10-17"
+    assert all(name.isalnum() for name in names)
+    assert len(set(names)) == len(names)
+    assert len(json.dumps(policy, separators=(",", ":"))) < MOST_CHARACTERS
+
+
+def test_the_policies_are_those_that_the_script_writes(tmp_path: Path) -> None:
+    (tmp_path / "policy-gone-sweep.json").write_text("{}", "utf-8")
+    (tmp_path / "config.json").write_bytes((CHALICE / "config.json").read_bytes())
+    policies.write(tmp_path)
+    written, kept = ({file.name: file.read_text("utf-8") for file in at.glob("*.json")} for at in (tmp_path, CHALICE))
+    assert written == kept, "run `python -m infra.policies`"
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "needed"),
+    [
+        ("GetItem", {"TableName": "t-rooms"}, [("GetItem", "rooms")]),
+        ("Query", {"TableName": "t-rooms", "IndexName": "by_status"}, [("Query", "rooms/index/by_status")]),
+        ("BatchWriteItem", {"RequestItems": {"t-messages": []}}, [("BatchWriteItem", "messages")]),
+        (
+            "TransactWriteItems",
+            {"TransactItems": [{"Put": {"TableName": "t-rooms"}}, {"ConditionCheck": {"TableName": "t-guards"}}]},
+            [("PutItem", "rooms"), ("ConditionCheckItem", "guards")],
+        ),
+    ],
+)
+def test_an_operation_needs_the_permissions_of_what_it_does(
+    operation: str, params: dict[str, Any], needed: list[Permission]
+) -> None:
+    assert list(permissions_of(operation, params)) == needed
+
+
+def test_permissions_for_more_than_is_named_count_as_others() -> None:
+    assert resource_of("arn:*:dynamodb:*:*:table/coworking-dev-rooms", "dev") == "rooms"
+    assert resource_of("arn:*:dynamodb:*:*:table/coworking-dev-*", "dev") == "*"
+    assert resource_of("arn:*:dynamodb:*:*:table/coworking-dev-rooms", "prod").startswith("arn:")
