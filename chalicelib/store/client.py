@@ -96,7 +96,7 @@ class RetryingConnection(Connection):
             except (ClientError, BotoCoreError) as error:
                 if not is_transient(error):
                     raise
-                pause = random.uniform(0, longest)  # noqa: S311  # jitter, not a secret
+                pause = random.uniform(0, longest)  # noqa: S311  # nosec B311  # jitter, not a secret
                 if self.monotonic() + pause >= give_up_at:
                     raise UnavailableError from error
                 self.sleep(pause)
