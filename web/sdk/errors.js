@@ -1,37 +1,17 @@
-/** Everything that goes wrong, as one family. `code` is for programs, `detail` for people. */
-
 /** @import { Problem } from "./wire.js" */
 
+/** Whatever goes wrong: `code` is for programs, `detail` for people. `status` is 0 where it didn't come over HTTP. */
 export class CoworkingError extends Error {
-  name = "CoworkingError";
-
-  /**
-   * @param {Problem} problem
-   * @param {ErrorOptions} [options]
-   */
-  constructor({ code, detail = code, status = 0, errors = [], retry_after }, options) {
+  constructor(/** @type {Problem} */ { code, detail = code, status = 0, errors = [], retry_after }, /** @type {ErrorOptions} */ options = {}) {
     super(detail, options);
+    this.name = "CoworkingError";
     this.code = code;
     this.detail = detail;
-    /** The HTTP status, 0 where there was none. */
     this.status = status;
-    /** Which fields were wrong, for `invalid_request`. */
     this.errors = errors;
-    /** Seconds, for `rate_limited`. */
     this.retryAfter = retry_after;
   }
 }
 
-/** Nobody can tell whether it was done: the service wasn't reached, or didn't answer in time. */
-export class NetworkError extends CoworkingError {
-  name = "NetworkError";
-}
-
-/** There was no answer in time. */
-export class TimeoutError extends NetworkError {
-  name = "TimeoutError";
-
-  constructor(detail = "There was no answer in time") {
-    super({ code: "timeout", detail });
-  }
-}
+/** Nobody knows whether it was done: the service wasn't reached (`network`, `closed`), or didn't answer (`timeout`). */
+export class NetworkError extends CoworkingError {}

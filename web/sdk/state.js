@@ -1,9 +1,8 @@
 /** A room as one value, what changes it, and a store to watch it. */
-
 /** @import { Frame, Participant, ParticipantView, RoomState, SnapshotData } from "./wire.js" */
 
 /** @type {RoomState} */
-export const EMPTY = Object.freeze({
+export const EMPTY = {
   connection: "connecting",
   retryAt: null,
   ended: null,
@@ -13,119 +12,72 @@ export const EMPTY = Object.freeze({
   messages: [],
   hasEarlier: false,
   pending: [],
-});
+};
 
-/**
- * A snapshot replaces who is there.
- * @param {RoomState} state
- * @param {SnapshotData} snapshot
- * @returns {RoomState}
- */
-export function replace(state, { room, you }) {
-  const { participants: seated, ...summary } = room;
+/** What a frame says about whoever sent it. @type {Record<string, (data: any) => Partial<Participant>>} */
+const NEWS = {
+  message_sent: () => ({ is_typing: false }),
+  typing: ({ is_typing }) => ({ is_typing: is_typing === true }),
+  mic_toggled: ({ is_muted }) => (is_muted ? { is_muted, is_speaking: false } : { is_muted }),
+  speaking_changed: ({ is_speaking }) => ({ is_speaking }),
+  presence_changed: ({ is_online }) => (is_online ? { is_online } : { is_online, is_speaking: false, is_typing: false }),
+};
+
+/** A snapshot replaces what was. */
+export function replace(/** @type {RoomState} */ state, /** @type {SnapshotData} */ { room: { participants, ...room }, you }) {
   const typing = new Set(state.participants.filter((one) => one.is_typing).map((one) => one.id));
-  const participants = seated.map((one) => participant(one, you.user_id, typing.has(one.id)));
-  return withPeople({ ...state, room: summary, you }, participants);
+  return seat({ ...state, room, you }, participants.map((one) => see(one, you.user_id, typing.has(one.id))));
 }
 
-/**
- * An event refines it. What doesn't concern the state leaves it as it is.
- * @param {RoomState} state
- * @param {Frame} frame
- * @returns {RoomState}
- */
-export function refine(state, frame) {
-  const { type, data = {} } = frame;
-  const change = (/** @type {string | undefined} */ id, /** @type {Partial<Participant>} */ fields) =>
-    withPeople(state, change_one(state.participants, id, fields));
-  switch (state.room && type) {
-    case "user_joined": {
-      const comer = participant(data.participant, state.you?.user_id, false);
-      const others = state.participants.filter(({ id }) => id !== comer.id);
-      return withPeople(state, [...others, comer]);
-    }
-    case "user_left":
-      return withPeople(state, state.participants.filter(({ id }) => id !== data.user_id));
-    case "message_sent":
-      return change(frame.from, { is_typing: false });
-    case "typing":
-      return change(frame.from, { is_typing: (data.is_typing ?? frame.is_typing) === true });
-    case "mic_toggled":
-      return change(data.user_id, { is_muted: data.is_muted, ...(data.is_muted && { is_speaking: false }) });
-    case "speaking_changed":
-      return change(data.user_id, { is_speaking: data.is_speaking });
-    case "presence_changed":
-      return change(data.user_id, {
-        is_online: data.is_online,
-        ...(!data.is_online && { is_speaking: false, is_typing: false }),
-      });
-    case "room_updated":
-      return { ...state, room: { ...state.room, ...data, participant_count: state.participants.length } };
-    case "room_closed":
-      return state.room ? { ...state, room: { ...state.room, status: "inactive" } } : state;
-    default:
-      return state;
+/** An event refines it; any other frame leaves it as it is. */
+export function refine(/** @type {RoomState} */ state, /** @type {Frame} */ frame) {
+  const { type, from, data } = frame;
+  const { room, you, participants } = state;
+  if (!room) return state;
+  if (type === "user_joined") {
+    const comer = see(data.participant, you?.user_id, false);
+    return seat(state, [...participants.filter(({ id }) => id !== comer.id), comer]);
   }
+  if (type === "user_left") return seat(state, participants.filter(({ id }) => id !== data.user_id));
+  if (type === "room_updated") return seat({ ...state, room: { ...room, ...data } }, participants);
+  if (!Object.hasOwn(NEWS, type)) return state;
+  const id = from ?? data.user_id;
+  const news = NEWS[type]({ ...frame, ...data });
+  const isNews = (/** @type {Participant} */ one) =>
+    one.id === id && Object.entries(news).some(([name, value]) => one[/** @type {keyof Participant} */ (name)] !== value);
+  if (!participants.some(isNews)) return state;
+  return seat(state, participants.map((one) => (isNews(one) ? Object.freeze({ ...one, ...news }) : one)));
 }
 
-/**
- * @param {ParticipantView} view
- * @param {string | undefined} you
- * @param {boolean} is_typing
- * @returns {Participant}
- */
-function participant(view, you, is_typing) {
+function see(/** @type {ParticipantView} */ view, /** @type {string | undefined} */ you, /** @type {boolean} */ is_typing) {
   return Object.freeze({ ...view, is_you: view.id === you, is_typing });
 }
 
-/**
- * @param {readonly Participant[]} people
- * @param {string | undefined} id
- * @param {Partial<Participant>} fields
- */
-function change_one(people, id, fields) {
-  const isNews = (/** @type {Participant} */ one) =>
-    one.id === id && Object.entries(fields).some(([name, value]) => one[/** @type {keyof Participant} */ (name)] !== value);
-  return people.some(isNews) ? people.map((one) => (isNews(one) ? Object.freeze({ ...one, ...fields }) : one)) : people;
-}
-
-/**
- * @param {RoomState} state
- * @param {readonly Participant[]} participants
- * @returns {RoomState}
- */
-function withPeople(state, participants) {
-  if (participants === state.participants || !state.room) return state;
-  const room = Object.freeze({ ...state.room, participant_count: participants.length });
+/** @returns {RoomState} */
+function seat(/** @type {RoomState} */ state, /** @type {readonly Participant[]} */ participants) {
+  const room = state.room && Object.freeze({ ...state.room, participant_count: participants.length });
   return { ...state, room, participants: Object.freeze(participants) };
 }
 
 /**
- * A value to watch. Whoever subscribes is called at once, and then once for all changes of a turn.
+ * A value to watch. Who subscribes is called at once, and then once for all changes of a turn.
  * @template T
  */
 export class Store {
   #watchers = /** @type {Set<(value: T) => void>} */ (new Set());
-  #told;
+  #isTelling = false;
 
-  /** @param {T} value */
-  constructor(value) {
-    this.value = Object.freeze(value);
-    this.#told = this.value;
-  }
-
-  /** @param {T} value */
-  set(value) {
-    if (value === this.value) return;
-    if (this.#told === this.value) queueMicrotask(() => this.#tell());
+  constructor(/** @type {T} */ value) {
     this.value = Object.freeze(value);
   }
 
-  /**
-   * @param {(value: T) => void} watch
-   * @returns {() => void} ends it
-   */
-  subscribe(watch) {
+  set(/** @type {T} */ value) {
+    this.value = Object.freeze(value);
+    if (!this.#isTelling) queueMicrotask(() => this.#tell());
+    this.#isTelling = true;
+  }
+
+  subscribe(/** @type {(value: T) => void} */ watch) {
     const own = (/** @type {T} */ value) => watch(value);
     this.#watchers.add(own);
     watch(this.value);
@@ -133,23 +85,23 @@ export class Store {
   }
 
   #tell() {
-    this.#told = this.value;
-    for (const watch of [...this.#watchers]) if (this.#watchers.has(watch)) call(watch, this.value);
+    this.#isTelling = false;
+    call(this.#watchers, this.value);
   }
 }
 
 /**
- * Call a listener whose errors are its own.
+ * Call listeners whose errors are their own.
  * @template T
- * @param {(value: T) => void} listener
- * @param {T} value
  */
-export function call(listener, value) {
-  try {
-    listener(value);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
+export function call(/** @type {Iterable<(value: T) => void>} */ listeners, /** @type {T} */ value) {
+  for (const listener of [...listeners]) {
+    try {
+      listener(value);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 }
