@@ -26,6 +26,8 @@ def engine_python() -> Path:
 class Engine:
     """A running engine whose data stays in `data_dir`. A context manager, or `start` and `stop`."""
 
+    launcher = LAUNCHER
+
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
         self.log = data_dir / "engine.log"
@@ -46,8 +48,8 @@ class Engine:
         with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("ab") as log:
             self.port = listener.getsockname()[1]
             self.child = Child(
-                [str(python), "-I", str(LAUNCHER), "--socket", str(listener.fileno())],
-                environment=self._environment(),
+                [str(python), "-I", str(self.launcher), "--socket", str(listener.fileno())],
+                environment=self.environment(),
                 output=log,
                 pass_fds=[listener.fileno(), *pass_fds],
             )
@@ -118,7 +120,8 @@ class Engine:
             if not os.access(file, os.R_OK | os.W_OK):
                 raise StackError(f"{file} can't be read and written: change its permissions, or its owner")
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What MiniStack is told: DynamoDB only, kept in the data directory, and nothing of this machine's own."""
         nowhere = self.data_dir / "tmp"
         nowhere.mkdir(exist_ok=True)
         return {

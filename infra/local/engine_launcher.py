@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+from typing import Any
 
 from hypercorn.asyncio import serve  # type: ignore[import-not-found]
 from hypercorn.config import Config  # type: ignore[import-not-found]
@@ -29,7 +30,7 @@ class FailureCounter(logging.Handler):
         self.count += 1
 
 
-async def serve_until_stdin_ends(descriptor: int) -> None:
+async def serve_until_stdin_ends(served: Any, descriptor: int) -> None:
     """Serve on an open socket until whoever started this process is gone or says so."""
     config = Config()
     config.bind = [f"fd://{descriptor}"]
@@ -45,15 +46,16 @@ async def serve_until_stdin_ends(descriptor: int) -> None:
         loop.call_soon_threadsafe(ended.set)
 
     threading.Thread(target=wait_for_end, daemon=True).start()
-    await serve(app, config, shutdown_trigger=ended.wait)
+    await serve(served, config, shutdown_trigger=ended.wait)
 
 
-def main() -> int:
+def main(served: Any = app) -> int:
+    """Serve MiniStack, or what stands in front of it, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--socket", type=int, required=True, help="the descriptor of a listening socket")
     failures = FailureCounter()
     logging.getLogger("persistence").addHandler(failures)
-    asyncio.run(serve_until_stdin_ends(parser.parse_args().socket))
+    asyncio.run(serve_until_stdin_ends(served, parser.parse_args().socket))
     return SAVE_FAILED if failures.count else 0
 
 

@@ -1,0 +1,165 @@
+"""CloudFormation stacks, made and changed by change sets."""
+
+import re
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from botocore.exceptions import ClientError, WaiterError
+
+from infra.deploy.target import DeployError
+from infra.local.tables import TemplateLoader
+
+Tell = Callable[[str], None]
+
+POLL_SECONDS = 2.0
+NO_CHANGES = re.compile("didn't contain changes|No updates are to be performed", re.IGNORECASE)
+UNFINISHED = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}
+"""A stack that never came to be: it has to be deleted before it can be made."""
+
+
+class Stack:
+    """A stack of this name, as a template and parameters have it."""
+
+    def __init__(self, client: Any, name: str, template: Path, parameters: Mapping[str, str]) -> None:
+        self.name = name
+        self._client = client
+        self._template = template
+        self._parameters = parameters
+
+    def describe(self) -> dict[str, Any] | None:
+        """The stack as it is, or nothing."""
+        try:
+            stacks = self._client.describe_stacks(StackName=self.name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+        found: dict[str, Any] = stacks[0]
+        return None if found["StackStatus"] == "DELETE_COMPLETE" else found
+
+    def outputs(self) -> dict[str, str]:
+        """What the stack tells of itself."""
+        described = self.describe() or {}
+        return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+
+    def plan(self) -> list[str]:
+        """What `deploy` would change. CloudFormation works it out; nothing is changed."""
+        described = self.describe()
+        if described is None or described["StackStatus"] in UNFINISHED:
+            document = yaml.load(self._template.read_text("utf-8"), Loader=TemplateLoader)
+            return [f"add {name} ({resource['Type']})" for name, resource in document["Resources"].items()]
+        change_set = self._propose("UPDATE")
+        if change_set is None:
+            return []
+        self._client.delete_change_set(ChangeSetName=change_set["ChangeSetId"])
+        return describe_changes(change_set)
+
+    def deploy(self, tell: Tell) -> list[str]:
+        """Make the stack what the template says, and return what was changed.
+
+        Raises:
+            DeployError: it could not be done; CloudFormation has put back what there was.
+        """
+        described = self.describe()
+        if described is not None:
+            self._refuse_busy(described["StackStatus"])
+        if described is not None and described["StackStatus"] in UNFINISHED:
+            self.delete(tell)
+            described = None
+        change_set = self._propose("UPDATE" if described else "CREATE")
+        if change_set is None:
+            return []
+        begin = partial(self._client.execute_change_set, ChangeSetName=change_set["ChangeSetId"])
+        status, reason = self._watch(change_set["StackId"], begin, tell)
+        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            raise DeployError(
+                f"CloudFormation could not make {self.name} ({status}): {reason}", "Mend that, and run again"
+            )
+        return describe_changes(change_set)
+
+    def delete(self, tell: Tell) -> None:
+        """Delete the stack, if there is one.
+
+        Raises:
+            DeployError: something in it can't be deleted.
+        """
+        described = self.describe()
+        if described is None:
+            return
+        begin = partial(self._client.delete_stack, StackName=self.name)
+        status, reason = self._watch(described["StackId"], begin, tell)
+        if status != "DELETE_COMPLETE":
+            raise DeployError(
+                f"CloudFormation could not delete {self.name} ({status}): {reason}", "Mend that, and run again"
+            )
+
+    def _refuse_busy(self, status: str) -> None:
+        if status == "UPDATE_ROLLBACK_FAILED":
+            advice = "Have it continue the rollback in the CloudFormation console, then run again"
+            raise DeployError(f"The stack {self.name} is stuck ({status})", advice)
+        if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+            raise DeployError(f"The stack {self.name} is being changed just now ({status})", "Wait, and run again")
+
+    def _propose(self, kind: str) -> dict[str, Any] | None:
+        """A change set, or nothing where there is nothing to change."""
+        identity = self._client.create_change_set(
+            StackName=self.name,
+            ChangeSetName=f"deploy-{uuid.uuid4().hex}",
+            ChangeSetType=kind,
+            TemplateBody=self._template.read_text("utf-8"),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in self._parameters.items()],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )["Id"]
+        try:
+            self._client.get_waiter("change_set_create_complete").wait(
+                ChangeSetName=identity, WaiterConfig={"Delay": 1, "MaxAttempts": 300}
+            )
+        except WaiterError as error:
+            reason = error.last_response.get("StatusReason", str(error))
+            self._client.delete_change_set(ChangeSetName=identity)
+            if NO_CHANGES.search(reason):
+                return None
+            raise DeployError(
+                f"CloudFormation refuses {self._template.name}: {reason}", "Mend that, and run again"
+            ) from error
+        pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=identity)
+        described: list[dict[str, Any]] = list(pages)
+        return described[0] | {"Changes": [change for page in described for change in page["Changes"]]}
+
+    def _watch(self, stack_id: str, begin: Callable[[], object], tell: Tell) -> tuple[str, str]:
+        """Begin something, tell what happens until it is over; the stack's status then, and what went wrong first."""
+        told = {event["EventId"] for event in self._events(stack_id)}
+        reason = "no reason given"
+        begin()
+        while True:
+            for event in self._events(stack_id):
+                status = event["ResourceStatus"]
+                if event["EventId"] in told:
+                    continue
+                told.add(event["EventId"])
+                tell(f"{event['LogicalResourceId']}: {status}")
+                if status.endswith("FAILED") and reason == "no reason given":
+                    reason = f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', reason)}"
+                if event.get("PhysicalResourceId") == stack_id and not status.endswith("_IN_PROGRESS"):
+                    return status, reason
+            time.sleep(POLL_SECONDS)  # CloudFormation calls nobody back
+
+    def _events(self, stack_id: str) -> list[dict[str, Any]]:
+        """All that happened to the stack, oldest first."""
+        pages = self._client.get_paginator("describe_stack_events").paginate(StackName=stack_id)
+        return [event for page in pages for event in page["StackEvents"]][::-1]
+
+
+def describe_changes(change_set: Mapping[str, Any]) -> list[str]:
+    """A line for each resource that a change set touches."""
+    changes = [change["ResourceChange"] for change in change_set["Changes"]]
+    return [
+        f"{change['Action'].lower()} {change['LogicalResourceId']} ({change['ResourceType']})"
+        + (", by making it anew" if change.get("Replacement") == "True" else "")
+        for change in changes
+    ]

@@ -1,0 +1,116 @@
+"""What is deployed where: a stage of a checkout, in the account and region of whoever deploys."""
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from chalice.cli.factory import CLIFactory
+
+ROOT = Path(__file__).parent.parent.parent
+PROD = "prod"
+
+
+class DeployError(Exception):
+    """Why a step can't be done, and what to do about it."""
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(reason)
+        self.advice = advice
+
+
+class Target:
+    """One stage; clients, credentials and region as the environment and AWS's own files have them."""
+
+    def __init__(self, stage: str, root: Path = ROOT) -> None:
+        self.stage = stage
+        self.root = root
+        self._clients: dict[str, Any] = {}
+
+    @cached_property
+    def config(self) -> Any:
+        """The stage as Chalice reads `.chalice/config.json`.
+
+        Raises:
+            DeployError: it has no such stage.
+        """
+        factory = CLIFactory(str(self.root))
+        stages = factory.load_project_config().get("stages", {})
+        if self.stage not in stages:
+            raise DeployError(
+                f".chalice/config.json has no stage {self.stage!r}",
+                f"Name one that it has (STAGE={' or STAGE='.join(stages)}), or add one as docs/operations.md says",
+            )
+        return factory.create_config_obj(chalice_stage_name=self.stage)
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What the functions find in their environment."""
+        variables: Mapping[str, str] = self.config.environment_variables
+        return variables
+
+    @property
+    def app_name(self) -> str:
+        name: str = self.config.app_name
+        return name
+
+    @property
+    def prefix(self) -> str:
+        """What the names of tables and stacks start with."""
+        prefix = self.variables.get("TABLE_PREFIX", "")
+        if not prefix:
+            raise DeployError(
+                f"The stage {self.stage} has no TABLE_PREFIX, so that it would share tables with others",
+                f'Give it "TABLE_PREFIX": "coworking-{self.stage}-" in .chalice/config.json',
+            )
+        return prefix
+
+    @cached_property
+    def session(self) -> Any:
+        return botocore.session.Session()
+
+    @property
+    def region(self) -> str:
+        """Raises DeployError where there is none."""
+        region: str | None = self.session.get_config_variable("region")
+        if not region:
+            raise DeployError("There is no region to deploy to", "Set AWS_DEFAULT_REGION, such as eu-central-1")
+        return region
+
+    @property
+    def endpoint(self) -> str | None:
+        """Where AWS is, if it is an emulator."""
+        endpoint: str | None = os.environ.get("AWS_ENDPOINT_URL")
+        return endpoint
+
+    def client(self, service: str) -> Any:
+        """A client, made once."""
+        if service not in self._clients:
+            config = Config(retries={"mode": "standard", "total_max_attempts": 5})
+            self._clients[service] = self.session.create_client(service, region_name=self.region, config=config)
+        return self._clients[service]
+
+    def close(self) -> None:
+        """Hang up."""
+        for client in self._clients.values():
+            client.close()
+
+
+def explain(error: Exception) -> DeployError:
+    """What AWS or botocore says, and what to do about it."""
+    if isinstance(error, DeployError):
+        return error
+    advice = "Mend that, and run the same again: what is done already is not done twice"
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        if "AccessDenied" in code or "Unauthorized" in code:
+            advice = "Allow it to whoever deploys, and run the same again"
+        elif "Expired" in code or "InvalidClientToken" in code or "UnrecognizedClient" in code:
+            advice = "Sign in to AWS again, and run the same again"
+    elif not isinstance(error, (BotoCoreError, OSError)):
+        raise error
+    return DeployError(str(error), advice)

@@ -1,0 +1,205 @@
+"""`python -m infra.rehearse`: deploy to an emulator, use it, deploy a change while it is used, and take it away."""
+
+import json
+import os
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from infra.deploy import functions, smoke, steps
+from infra.deploy.progress import Step, StepError, Tell, report_failure, run_steps, say
+from infra.deploy.target import DeployError, Target
+from infra.local.events import scheduled_event
+from infra.local.process import StackError
+from infra.rehearse.emulator import Emulator
+from infra.rehearse.people import Party
+from infra.rehearse.project import PREFIX, STAGE, change_version, copy_project, gather_wheels
+
+CHANGED = "0.0.0+rehearsal"
+NOT_REHEARSED = (
+    "What the emulator can't show: whether the account's quotas and permissions suffice, TLS and domain names, "
+    "how fast it is, and CloudFront in front of it."
+)
+"""Said at the end of each rehearsal."""
+
+
+class Rehearsal:
+    """A stage in an emulator, and two people who use it."""
+
+    def __init__(self, directory: Path, secret: str) -> None:
+        self.target = Target(STAGE, directory)
+        self._secret = secret
+        self._party: Party
+
+    @property
+    def api(self) -> str:
+        return functions.api_url(self.target)
+
+    def acts(self) -> list[tuple[str, list[Step]]]:
+        """What is done, in order."""
+        return [
+            ("Deploy", list(steps.DEPLOY)),
+            (
+                "Use what was deployed",
+                [
+                    step("REST", self.call_rest),
+                    step("Two people", self.seat_people),
+                    step("Chat", self.talk),
+                    step("Signalling", self.signal),
+                ],
+            ),
+            ("Deploy a change, with both connected", [step("A change", self.change), *steps.DEPLOY]),
+            (
+                "Use that, over the connections from before",
+                [
+                    step("Chat", self.talk),
+                    step("Signalling", self.signal),
+                    step("Sweep", self.sweep),
+                    step("Leave", self.leave),
+                ],
+            ),
+            ("Destroy", [*steps.DESTROY, step("Nothing is left", self.find_nothing)]),
+        ]
+
+    def call_rest(self, _: Tell) -> str:
+        """What API Gateway answers itself, and what the function does."""
+        expect_status(self.api + "/coworking/rooms", 401)
+        expect_status(self.api + "/nowhere", 403)
+        headers = expect_status(self.api + "/coworking/rooms", 200, "OPTIONS")
+        if "Authorization" not in headers.get("Access-Control-Allow-Headers", ""):
+            raise DeployError("The preflight for pages of other origins allows no Authorization", "Look at app.py")
+        return "signed-out, unknown and preflight requests are answered as on AWS"
+
+    def seat_people(self, _: Tell) -> str:
+        self._party = Party(self.api, self._secret)
+        self._party.begin()
+        return "joined and connected, and know of each other"
+
+    def talk(self, _: Tell) -> str:
+        self._party.talk()
+        return "both heard both, over HTTP and the WebSocket"
+
+    def signal(self, _: Tell) -> str:
+        self._party.call()
+        return "offer, answer and candidates arrived"
+
+    def change(self, _: Tell) -> str:
+        change_version(self.target.root, CHANGED)
+        return f"this is version {CHANGED} now"
+
+    def sweep(self, _: Tell) -> str:
+        """Have Grace's lease run out, and EventBridge's target do what it does each minute."""
+        events, party = self.target.client("events"), self._party
+        rules = [rule for rule in events.list_rules()["Rules"] if rule.get("ScheduleExpression") == "rate(1 minute)"]
+        targets = [target for rule in rules for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]]
+        self._end_lease(party.room.rpartition("/")[2], party.grace.user_id)
+        for target in targets:
+            event = scheduled_event(rules[0]["Name"], self.target.region)
+            answer = self.target.client("lambda").invoke(FunctionName=target["Arn"], Payload=json.dumps(event))
+            if "FunctionError" in answer:
+                raise DeployError(f"The sweep failed: {answer['Payload'].read().decode()}", smoke.ADVICE)
+        party.ada.socket.wait("user_left")
+        return "a seat whose lease ran out is free again, and the others were told"
+
+    def _end_lease(self, room_id: str, user_id: str) -> None:
+        self.target.client("dynamodb").update_item(
+            TableName=f"{PREFIX}participants",
+            Key={"room_id": {"S": room_id}, "user_id": {"S": user_id}},
+            UpdateExpression="SET lease_expires_at = :past",
+            ExpressionAttributeValues={":past": {"N": "1"}},
+        )
+
+    def leave(self, _: Tell) -> str:
+        party = self._party
+        version = smoke.check_health(self.api)
+        if version != CHANGED:
+            raise DeployError(f"Version {version} answers, not {CHANGED}", "Look at what chalice deploy said")
+        party.ada.person.call("POST", f"{party.room}/leave")
+        party.ada.socket.wait_end()
+        party.opened.close()
+        return f"the connection was closed; version {version} answers"
+
+    def find_nothing(self, _: Tell) -> str:
+        """Ask every service that was used."""
+        client = self.target.client
+        left = [
+            *client("lambda").list_functions()["Functions"],
+            *client("apigateway").get_rest_apis()["items"],
+            *client("apigatewayv2").get_apis()["Items"],
+            *client("events").list_rules()["Rules"],
+            *client("dynamodb").list_tables()["TableNames"],
+            *client("iam").list_roles()["Roles"],
+            *client("cloudformation").list_stacks(StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"])[
+                "StackSummaries"
+            ],
+        ]
+        if left:
+            raise DeployError(f"Some is left: {left}", "Look at what make destroy said")
+        return "no function, API, rule, table, role or stack"
+
+
+def step(title: str, run: Callable[[Tell], str]) -> Step:
+    return Step(title, lambda _, tell: run(tell), lambda _: "")
+
+
+def expect_status(url: str, status: int, method: str = "GET") -> dict[str, str]:
+    """The headers of an answer that has to have this status."""
+    request = urllib.request.Request(url, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=smoke.SECONDS) as response:
+            answered, headers = response.status, dict(response.headers)
+    except urllib.error.HTTPError as error:
+        answered, headers = error.code, dict(error.headers)
+        error.close()
+    if answered != status:
+        raise DeployError(f"{method} {url} answers {answered}, not {status}", smoke.ADVICE)
+    return headers
+
+
+def rehearse(directory: Path, console: Console) -> None:
+    """Do it all in a directory of its own.
+
+    Raises:
+        StepError: something didn't work.
+        StackError: the emulator can't be started.
+    """
+    emulated, project = directory / "emulator", directory / "project"
+    emulated.mkdir()
+    project.mkdir()
+    with ExitStack() as opened:
+        emulator = opened.enter_context(Emulator(emulated))
+        os.environ.update(emulator.account)
+        os.environ.update(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(gather_wheels()))
+        os.environ.pop("AWS_PROFILE", None)
+        secret = copy_project(project, emulator.connections)
+        rehearsal = Rehearsal(project, secret)
+        opened.callback(rehearsal.target.close)
+        for title, act in rehearsal.acts():
+            say(console, f"\n[bold]{title}[/]")
+            run_steps(act, rehearsal.target, console)
+
+
+def main() -> int:
+    """Rehearse, and return the exit code."""
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="rehearsal-") as directory:
+        try:
+            rehearse(Path(directory), console)
+        except StepError as failure:
+            report_failure(failure, console)
+            return 1
+        except StackError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+    say(console, f"\n{NOT_REHEARSED}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

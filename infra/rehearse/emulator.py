@@ -1,0 +1,53 @@
+"""MiniStack with every service that a deployment needs, and permissions enforced; forgotten when it ends."""
+
+from pathlib import Path
+
+from infra.local.engine import CREDENTIALS, REGION, Engine
+
+SERVICES = (
+    "apigateway",
+    "apigatewayv2",
+    "cloudformation",
+    "cloudfront",
+    "cloudwatch",
+    "dynamodb",
+    "events",
+    "iam",
+    "lambda",
+    "logs",
+    "s3",
+    "sns",
+    "ssm",
+    "sts",
+)
+SOCKET_API_ID = "50c7e700"
+"""MiniStack takes eight hexadecimal digits."""
+
+
+class Emulator(Engine):
+    """A running emulator of AWS; what it is told is in `environment`, what clients need in `account`."""
+
+    launcher = Path(__file__).with_name("emulator_launcher.py")
+
+    def environment(self) -> dict[str, str]:
+        """Every service, nothing kept, and for functions no more than their policies allow."""
+        told = {"SERVICES": ",".join(SERVICES), "PERSIST_STATE": "0", "AUTH": "true", "SOCKET_API_ID": SOCKET_API_ID}
+        return super().environment() | CREDENTIALS | told
+
+    @property
+    def connections(self) -> str:
+        """Where functions post frames."""
+        return f"{self.url}/_aws/execute-api/{SOCKET_API_ID}/api"
+
+    @property
+    def account(self) -> dict[str, str]:
+        """The environment in which AWS is this emulator."""
+        return {
+            **CREDENTIALS,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }

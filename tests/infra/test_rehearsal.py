@@ -1,0 +1,32 @@
+"""The whole deployment, in an emulator: what `make rehearse` does."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from infra.local.stack import ROOT
+
+ACTS = (
+    ("Deploy", ["Account", "Tables", "Functions", "Rooms", "Trial"]),
+    ("Use what was deployed", ["REST", "Two people", "Chat", "Signalling"]),
+    (
+        "Deploy a change, with both connected",
+        ["A change", "Account", "Tables", "Functions", "Rooms", "Trial"],
+    ),
+    ("Use that, over the connections from before", ["Chat", "Signalling", "Sweep", "Leave"]),
+    ("Destroy", ["Account", "Functions", "Tables", "Nothing is left"]),
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a package for Lambda runs on Linux only")
+def test_a_stage_is_deployed_used_upgraded_while_in_use_and_destroyed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.rehearse"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = [line for line in done.stdout.splitlines() if line.strip()]
+    expected = [line for title, steps in ACTS for line in (title, *(f"✓ {step}" for step in steps))]
+    assert [re.split(":", line)[0] for line in said[:-1]] == expected
