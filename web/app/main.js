@@ -1,91 +1,71 @@
-/** The page: which view is shown, for whom. @module */
+/** The page: what it shows, and to whom. */
 import { Coworking } from "../sdk/index.js";
+import { say } from "./dom.js";
 import { Lobby } from "./lobby.js";
 import { RoomView } from "./room.js";
-import { explain, notice, welcome } from "./screens.js";
+import { notice, trouble, welcome } from "./screens.js";
 import { signIn } from "./signin.js";
 
 export class App {
-  /** @type {{id?: string, name: string, avatar: string | null} | null} */
-  me = null;
+  /** @type {import("../sdk/wire.js").Profile | undefined} */
+  me;
+  known = false;
 
   /** @param {{api: string, signIn: import("./signin.js").Settings}} config */
   constructor(config) {
     this.signIn = signIn(config.signIn);
-    this.coworking = new Coworking({ api: config.api, token: (options) => this.signIn.token(options) });
+    this.coworking = new Coworking({ api: config.api, token: (wanted) => this.signIn.token(wanted) });
   }
 
   async start() {
-    this.setTheme(localStorage.getItem("theme") ?? "system");
+    this.dress(localStorage.getItem("theme") ?? "");
     addEventListener("hashchange", () => this.route());
-    try {
-      this.known = await this.signIn.ready();
-    } catch (/** @type {any} */ error) {
-      this.trouble = error.message;
-    }
+    this.known = await this.signIn.ready().catch(({ message }) => this.ask(message));
     this.route();
   }
 
   /** Show what the address says. */
   route() {
-    this.me ??= this.signIn.who;
-    if (!this.known) return this.show(welcome(this.signIn.local, (who) => this.#enter(who), this.trouble));
-    if (!this.me?.id) this.#meet();
     const id = /^#\/rooms\/([^/]+)$/.exec(location.hash)?.[1];
-    this.show(id ? new RoomView(this, id) : new Lobby(this));
+    if (!this.known) this.ask();
+    else this.show(id ? new RoomView(this, id) : new Lobby(this));
   }
 
   /** @param {HTMLElement} view */
   show(view) {
     document.title = "Coworking Rooms";
-    document.documentElement.style.removeProperty("--hue");
+    document.documentElement.style.removeProperty("--h");
     document.getElementById("view")?.replaceChildren(view);
     view.querySelector("h1")?.focus();
   }
 
+  /** @param {string} [text] */
+  ask(text) {
+    this.show(welcome(this.signIn.local, (who) => this.enter(who), text));
+    return false;
+  }
+
+  /** @param {{name?: string}} [who] */
+  async enter(who = {}) {
+    await this.signIn.start(who);
+    this.known = this.signIn.local;
+    if (this.known) this.route();
+  }
+
   /** Show what went wrong, as a whole screen. @param {any} error */
   fail(error) {
-    this.show(explain(error, { retry: () => this.route(), signIn: () => this.#enter() }));
+    if (!error.code) reportError(error);
+    const again = error.code === "unauthorized" ? () => this.enter().catch(() => say("That did not work")) : () => this.route();
+    this.show(trouble(error, again));
   }
 
-  /** @param {string} name @param {string | null} avatar */
-  async rename(name, avatar) {
-    this.me = await this.coworking.api.updateMe({ name, avatar });
-    if (this.signIn.local) await this.signIn.start({ name, avatar });
-    this.route();
-  }
-
-  /** @param {string} theme */
-  setTheme(theme) {
+  /** @param {string} theme `light`, `dark`, or whichever the system has */
+  dress(theme) {
     localStorage.setItem("theme", theme);
-    document.documentElement.style.colorScheme = theme === "system" ? "" : theme;
-  }
-
-  /** @param {{name: string, avatar: string | null}} [who] */
-  async #enter(who) {
-    await this.signIn.start(who);
-    if (!this.signIn.local) return;
-    this.known = true;
-    this.me = null;
-    this.route();
-  }
-
-  /** Learn how the service shows us. */
-  async #meet() {
-    try {
-      const before = this.me?.name;
-      this.me = await this.coworking.api.me();
-      if (this.me?.name !== before && document.querySelector("cr-lobby")) this.route();
-    } catch {
-      // Whatever is wrong, the view that was opened meets it too, and says so.
-    }
+    document.documentElement.style.colorScheme = theme;
   }
 }
 
-try {
-  const answer = await fetch("config.json", { cache: "no-cache" });
-  await new App(await answer.json()).start();
-} catch {
-  document.getElementById("view")?.replaceChildren(
-    notice("The page can't start", "Its settings could not be read.", ["Reload", () => location.reload()]));
-}
+const config = await fetch("config.json", { cache: "no-cache" }).then((answer) => answer.json()).catch(() => null);
+if (config) await new App(config).start();
+else document.getElementById("view")?.append(notice("The page can't start", "Its config.json can't be read. Try again later."));

@@ -1,14 +1,14 @@
-/** Who is in a room. @module */
-import { dialog, face, field, fill, h, icon, list, set, write } from "./dom.js";
+/** Who is in a room. */
+import { dialog, face, field, fill, h, icon, list, write } from "./dom.js";
 
-/** @import { Participant as Person, RoomState } from "../sdk/wire.js" */
+/** @import { Participant, RoomState } from "../sdk/wire.js" */
 
 const FREE_SEATS_SHOWN = 12;
 
 export class People extends HTMLElement {
-  #list = h("ul", { class: "people" });
-  #title = h("h2", { class: "soft" });
-  /** What each person's voice comes in at. @type {Map<string, number>} */
+  #taken = h("h2", { class: "soft" });
+  #list = h("ul", {});
+  /** @type {Map<string, number>} */
   #volumes = new Map();
 
   /** @param {(user: string, volume: number) => void} setVolume */
@@ -18,67 +18,52 @@ export class People extends HTMLElement {
   }
 
   connectedCallback() {
-    fill(this, this.#title, this.#list);
+    fill(this, this.#taken, this.#list);
   }
 
-  /** @param {RoomState} state @param {Set<string>} heard who is heard speaking, ahead of what the room says */
-  update(state, heard) {
-    const most = state.room?.max_participants ?? 0;
-    const free = Math.max(0, most - state.participants.length);
-    write(this.#title, `${state.participants.length} of ${most} seats taken`);
-    /** @type {(Person | number)[]} */
-    const seats = [...state.participants, ...Array(Math.min(free, FREE_SEATS_SHOWN)).keys()];
-    list(this.#list, seats, (seat) => (typeof seat === "number" ? `${seat}` : `@${seat.id}`),
-      (seat) => (typeof seat === "number" ? h("li", { class: "person free", "aria-hidden": "true" }, h("span", { class: "face" })) : this.#person(seat, heard)));
+  /** @param {RoomState} state @param {Set<string>} heard who is heard speaking, before the room says so */
+  update({ room, participants }, heard) {
+    const most = room?.max_participants ?? 0;
+    write(this.#taken, `${participants.length} of ${most} seats taken`);
+    const free = Array.from({ length: Math.min(FREE_SEATS_SHOWN, Math.max(0, most - participants.length)) }, (_, place) => `${place}`);
+    list(this.#list, [...participants.map((one) => ({ ...one, is_speaking: one.is_speaking || heard.has(one.id) })), ...free],
+      (seat) => (typeof seat === "string" ? seat : `@${seat.id}`),
+      (seat) => (typeof seat === "string" ? h("li", { class: "free", "aria-hidden": "true" }, h("span", { class: "face" })) : this.#person(seat)));
   }
 
-  /** Let an emoji rise from whoever sent it. @param {string} user @param {string} emoji */
+  /** Let an emoji rise from whoever sent it. @param {string | null} user @param {string} emoji */
   float(user, emoji) {
-    const from = this.querySelector(`[data-user="${CSS.escape(user)}"] .ring`);
-    const node = h("span", { class: "float", "aria-hidden": "true", onanimationend: () => node.remove() }, emoji);
-    node.style.setProperty("--drift", `${Math.round(Math.random() * 40 - 20)}px`);
-    from?.append(node);
+    const float = h("span", { class: "float", "aria-hidden": "true", onanimationend: () => float.remove() }, emoji);
+    [...this.querySelectorAll("li")].find((node) => node.dataset.user === user)?.append(float);
   }
 
-  /** @param {Person} first @param {Set<string>} heard */
-  #person(first, heard) {
-    const ring = h("span", { class: "ring" });
-    const badge = h("span", { class: "badge" }, icon("muted"));
-    const name = h("span", { class: "name", dir: "auto" });
-    const states = h("span", { class: "unseen" });
-    const note = h("span", { class: "soft note" });
-    const volume = h("button", { class: "over", onclick: () => this.#ask(first.id, name.textContent ?? "") });
-    const node = h("li", { class: "person", "data-user": first.id }, ring, name, states, note, !first.is_you && volume);
-    let shown = "";
-    return Object.assign(node, {
-      update: (/** @type {Person} */ person) => {
-        const { is_muted: muted, is_online: online } = person;
-        const looks = `${person.name} ${person.avatar}`;
-        if (looks !== shown) fill(ring, face(person), badge);
-        shown = looks;
-        const speaking = online && !muted && (person.is_speaking || heard.has(person.id));
-        node.classList.toggle("speaking", speaking);
-        node.classList.toggle("away", !online);
-        badge.hidden = !muted;
-        write(name, person.name);
-        set(name, "title", person.name);
-        set(volume, "aria-label", `Volume of ${person.name}`);
-        write(note, person.is_you ? "you" : online ? (person.is_typing ? "typing…" : "") : "away");
-        write(states, [", ", muted ? "muted" : speaking ? "speaking" : "microphone on"].join(""));
-      },
-    });
+  /** @param {Participant} person */
+  #person({ id, is_you: isYou }) {
+    const [ring, name, note, unseen] = ["ring", "name", "soft note", "unseen"].map((look) => h("span", { class: look, dir: "auto" }));
+    const volume = h("button", { class: "over", onclick: () => this.#askVolume(id, name.textContent ?? "") });
+    const update = (/** @type {Participant} */ person) => {
+      const speaks = person.is_speaking && !person.is_muted && person.is_online;
+      const key = `${person.name} ${person.avatar} ${person.is_muted}`;
+      if (ring.dataset.key !== key) fill(ring, face(person), person.is_muted && h("span", { class: "badge" }, icon("muted")));
+      ring.dataset.key = key;
+      node.className = `person${speaks ? " speaking" : ""}${person.is_online ? "" : " away"}`;
+      node.title = person.name;
+      volume.ariaLabel = `Volume of ${person.name}`;
+      write(name, person.name);
+      write(note, isYou ? "you" : !person.is_online ? "away" : person.is_typing ? "typing…" : "");
+      write(unseen, person.is_muted ? ", muted" : speaks ? ", speaking" : ", microphone on");
+    };
+    const node = Object.assign(h("li", { "data-user": id }, ring, name, note, unseen, !isYou && volume), { update });
+    return node;
   }
 
   /** @param {string} id @param {string} name */
-  #ask(id, name) {
-    const range = h("input", {
+  #askVolume(id, name) {
+    const set = (/** @type {number} */ volume) => this.setVolume(id, volume);
+    dialog(name, field("Volume, for you only", "input", {
       type: "range", min: 0, max: 1, step: 0.05, value: this.#volumes.get(id) ?? 1,
-      oninput: () => {
-        this.#volumes.set(id, range.valueAsNumber);
-        this.setVolume(id, range.valueAsNumber);
-      },
-    });
-    const box = dialog(name, field("Volume", range, "(only for you)"), h("div", { class: "row" }, h("button", { class: "button main", onclick: () => box.close() }, "Done")));
+      oninput: ({ target }) => set(this.#volumes.set(id, target.valueAsNumber).get(id) ?? 1),
+    }), h("form", { method: "dialog" }, h("button", { class: "main" }, "Done")));
   }
 }
 customElements.define("cr-people", People);

@@ -1,30 +1,24 @@
-/** A room from inside. @module */
+/** A room from inside. */
 import { Voice } from "../sdk/voice.js";
 import { Chat } from "./chat.js";
-import { dialog, field, fill, h, icon, paint, say, set, write } from "./dom.js";
+import { dialog, field, fill, h, icon, paint, say, write } from "./dom.js";
 import { People } from "./people.js";
+import { notice } from "./screens.js";
 
-/** @import { App } from "./main.js" */
 /** @import { Room } from "../sdk/index.js" */
 /** @import { Device } from "../sdk/voice-types.js" */
-/** @import { RoomState } from "../sdk/wire.js" */
+/** @import { App } from "./main.js" */
 
 const EMOJI = ["👏", "❤️", "😂", "🎉", "👍", "🍵", "🙋", "👋"];
-const LINE = {
-  connecting: "Connecting…", live: "Connected", reconnecting: "Reconnecting…", offline: "Offline, waiting for the network", ended: "",
-};
+const LINE = { connecting: "Connecting…", live: "Connected", reconnecting: "Reconnecting…", offline: "Offline", ended: "" };
 const NO_MICROPHONE = /** @type {Record<string, string>} */ ({
-  denied: "Your browser keeps the microphone to itself. To speak, allow it for this page in the address bar.",
-  missing: "There is no microphone to be found. Plug one in to speak.",
-  busy: "Another program holds the microphone. Close it to speak.",
+  denied: "Your browser keeps the microphone to itself. To speak, allow it for this page, beside the address.",
+  missing: "There is no microphone. Plug one in to speak.",
+  busy: "Another program holds the microphone. Close that to speak.",
 });
 
 export class RoomView extends HTMLElement {
   #stop = new AbortController();
-  /** @type {Room | undefined} */
-  #room;
-  /** @type {RoomState | undefined} */
-  #before;
 
   /** @param {App} app @param {string} key the room's id */
   constructor(app, key) {
@@ -35,95 +29,92 @@ export class RoomView extends HTMLElement {
 
   async connectedCallback() {
     const { signal } = this.#stop;
-    fill(this, h("main", { class: "notice" }, h("div", { class: "pane" }), h("h1", { tabindex: -1 }, "Taking a seat…")));
+    fill(this, notice("Taking a seat…", ""));
     try {
       const room = await this.app.coworking.enter(this.key, { signal });
-      if (signal.aborted) return void room.leave();
-      this.#room = room;
-      this.#open(room);
+      this.#open(room, new Voice(room));
     } catch (error) {
       if (!signal.aborted) this.app.fail(error);
     }
   }
 
-  /** Whoever goes elsewhere in the page gives up the seat; a reload keeps it. */
   disconnectedCallback() {
     this.#stop.abort();
-    this.voice?.stop();
-    if (this.#room?.state.connection !== "ended") this.#room?.leave().catch(() => this.#room?.close());
   }
 
-  /** @param {Room} room */
-  #open(room) {
-    const voice = (this.voice = new Voice(room));
+  /** @param {Room} room @param {Voice} voice */
+  #open(room, voice) {
     const people = new People((user, volume) => voice.setVolume(user, volume));
     const chat = new Chat(room);
-    const name = h("h1", { tabindex: -1, dir: "auto" });
-    const about = h("p", { class: "soft", dir: "auto" });
-    const line = h("p", { class: "line", role: "status" });
-    const mic = h("button", { class: "button main mic", onclick: () => this.#toggle() });
-    const emoji = h("div", { id: "emoji", popover: "auto", role: "group", "aria-label": "Reactions" },
-      ...EMOJI.map((one) => h("button", { onclick: () => room.react(one).catch(() => say("The reaction was not sent")) }, one)));
-    const dock = h("footer", { class: "dock", "aria-label": "Controls" }, mic,
-      h("button", { class: "button", popovertarget: "emoji", "aria-label": "React" }, icon("smile"), h("span", {}, "React")),
-      h("button", { class: "button round", "aria-label": "Microphone and sound", onclick: () => this.#choose() }, icon("sliders")),
-      h("a", { class: "button", href: "#/", "aria-label": "Leave" }, icon("leave"), h("span", {}, "Leave")));
-    fill(this, h("header", { class: "bar" }, h("div", {}, name, about), line), h("main", {}, people, chat), dock, emoji);
-    name.focus();
-    const { signal } = this.#stop;
-    let heard = new Set();
+    const [name, about, line] = [h("h1", { tabindex: -1, dir: "auto" }), h("p", { class: "soft", dir: "auto" }), h("p", { role: "status" })];
+    const mic = h("button", { class: "main mic", onclick: () => toggle(room, voice) });
+    const reactions = EMOJI.map((emoji) => h("button", { onclick: () => room.react(emoji).catch(() => say("Not sent")) }, emoji));
+    fill(this,
+      h("header", {}, h("div", {}, name, about), line),
+      h("main", {}, people, chat),
+      h("footer", {}, mic,
+        h("button", { popovertarget: "emoji", "aria-label": "React" }, icon("smile"), h("span", {}, "React")),
+        h("button", { class: "round", "aria-label": "Microphone and sound", onclick: () => choose(voice) }, icon("sliders")),
+        h("a", { class: "button", href: "#/", "aria-label": "Leave" }, icon("leave"), h("span", {}, "Leave"))),
+      h("div", { id: "emoji", popover: "auto", role: "group", "aria-label": "Reactions" }, ...reactions));
     const show = () => {
       const { state } = room;
-      const you = state.participants.find((person) => person.is_you);
-      if (state.ended || !state.room) return;
+      if (!state.room || state.ended) return;
+      const muted = isMuted(room);
+      paint(document.documentElement, state.room.color);
       write(name, state.room.name);
       write(about, state.room.description);
-      paint(document.documentElement, state.room.color);
-      write(line, LINE[state.connection]);
+      write(line, voice.state.blocked ? "Click anywhere to hear the others" : LINE[state.connection]);
       line.className = `line ${state.connection}`;
-      const muted = you?.is_muted !== false;
-      fill(mic, icon(muted ? "muted" : "mic"), muted ? "Unmute" : "Mute");
-      people.update(state, heard);
-      chat.update(state, this.#before);
-      this.#before = state;
+      if (mic.value !== `${muted}`) fill(mic, icon(muted ? "muted" : "mic"), muted ? "Unmute" : "Mute");
+      mic.value = `${muted}`;
+      people.update(state, new Set(voice.state.peers.filter((peer) => peer.speaking).map((peer) => peer.userId)));
+      chat.update(state);
     };
-    signal.addEventListener("abort", room.subscribe(show));
-    signal.addEventListener("abort", voice.subscribe(({ peers }) => {
-      heard = new Set(peers.filter((peer) => peer.speaking).map((peer) => peer.userId));
-      show();
-    }));
-    room.on("reaction", ({ user_id: user, text }) => people.float(user ?? "", text));
-    room.on("recovered", () => say("Connected again, nothing was missed"));
-    room.on("ended", (ended) => signal.aborted || this.app.fail(ended));
+    const undo = [
+      room.subscribe(show),
+      voice.subscribe(show),
+      room.on("reaction", ({ user_id: user, text }) => people.float(user, text)),
+      room.on("recovered", ({ complete }) => say(complete ? "Connected again, nothing is missing" : "Connected again")),
+      room.on("ended", (ended) => this.app.fail(ended)),
+    ];
+    // Whoever goes elsewhere in the page gives up the seat; a reload keeps it.
+    this.#stop.signal.addEventListener("abort", () => {
+      for (const end of undo) end();
+      voice.stop();
+      if (!room.state.ended) room.leave().catch(() => room.close());
+    });
     voice.listen();
-  }
-
-  async #toggle() {
-    const { voice } = this;
-    const muted = this.#room?.state.participants.find((person) => person.is_you)?.is_muted !== false;
-    try {
-      await voice?.setMuted(!muted);
-      say(muted ? "Microphone on" : "Muted");
-    } catch (/** @type {any} */ error) {
-      const box = dialog("You can listen", h("p", {}, NO_MICROPHONE[error.code] ?? error.detail ?? "The microphone can't be had just now."),
-        h("p", {}, "You hear everybody, and can write and react."),
-        h("div", { class: "row" }, h("button", { class: "button main", onclick: () => box.close() }, "Just listen"),
-          h("button", { class: "button", onclick: () => (box.close(), this.#toggle()) }, "Try again")));
-    }
-  }
-
-  /** Ask which devices to use. */
-  async #choose() {
-    const { voice } = this;
-    if (!voice) return;
-    const { inputs, outputs } = await voice.devices();
-    const pick = (/** @type {readonly Device[]} */ devices, /** @type {(id: string) => void} */ use) =>
-      h("select", { onchange: (/** @type {any} */ event) => use(event.target.value) },
-        ...devices.map(({ id, label }, place) => h("option", { value: id }, label || `Device ${place + 1}`)));
-    const box = dialog("Microphone and sound",
-      inputs.length ? field("Microphone", pick(inputs, (id) => voice.useInput(id))) : h("p", {}, "No microphone found."),
-      outputs.length > 0 && field("Speaker", pick(outputs, (id) => voice.useOutput(id))),
-      h("div", { class: "row" }, h("button", { class: "button main", onclick: () => box.close() }, "Done")));
+    name.focus();
   }
 }
 customElements.define("cr-room", RoomView);
+
+/** @param {Room} room */
+const isMuted = (room) => room.state.participants.find((person) => person.is_you)?.is_muted !== false;
+
+/** @param {Room} room @param {Voice} voice */
+async function toggle(room, voice) {
+  const muted = !isMuted(room);
+  try {
+    await voice.setMuted(muted);
+    say(muted ? "Muted" : "Microphone on");
+  } catch (/** @type {any} */ error) {
+    const again = () => (box.close(), toggle(room, voice));
+    const box = dialog("You can still listen",
+      h("p", {}, NO_MICROPHONE[error.code] ?? error.detail, " You hear everybody, and can write and react."),
+      h("p", { class: "row" }, h("button", { class: "main", onclick: () => box.close() }, "Just listen"), h("button", { onclick: again }, "Try again")));
+  }
+}
+
+/** Ask which devices to use. @param {Voice} voice */
+async function choose(voice) {
+  await voice.devices();
+  const { inputs, outputs, input, output } = voice.state;
+  const pick = (/** @type {string} */ label, /** @type {readonly Device[]} */ devices, /** @type {string} */ used, /** @type {(id: string) => any} */ use) =>
+    field(label, "select", { disabled: !devices.length, onchange: ({ target }) => use(target.value) },
+      ...devices.map(({ id, label: name }, place) => h("option", { value: id, selected: id === used }, name || `${label} ${place + 1}`)));
+  dialog("Microphone and sound",
+    pick("Microphone", inputs, input, (id) => voice.useInput(id)), pick("Speaker", outputs, output, (id) => voice.useOutput(id)),
+    h("form", { method: "dialog" }, h("button", { class: "main" }, "Done")));
+}
