@@ -62,6 +62,7 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
       status: (connection, retryAt) => set({ connection, retryAt }),
       snapshot,
       shown: (entries) => {
+        recognize(entries);
         set(entries.reduce((state, { frame }) => (frame ? refine(state, frame) : state), store.value));
         tell(entries);
       },
@@ -97,6 +98,7 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
 
   function snapshot(/** @type {SnapshotData} */ data, /** @type {Entry[]} */ shown, /** @type {boolean} */ complete) {
     const { you, hasEarlier } = store.value;
+    recognize(shown);
     set({ ...replace(store.value, data), hasEarlier: complete ? hasEarlier : log.messages[0]?.seq > 1 });
     if (!you) return;
     tell(shown);
@@ -106,10 +108,17 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
     hasNewSeat = false;
   }
 
+  /** What was said comes back before it is acknowledged. */
+  function recognize(/** @type {Entry[]} */ entries) {
+    for (const { message } of entries) {
+      if (message.user_id !== store.value.you?.user_id) continue;
+      const draft = [...drafts.values()].find(({ status, seq }) => status === "sending" && !seq);
+      if (draft && draft.text.normalize() === message.text) draft.seq = message.seq;
+    }
+  }
+
   function tell(/** @type {Entry[]} */ entries) {
     for (const { message, frame } of entries) {
-      const draft = [...drafts.values()].find(({ status, seq }) => status === "sending" && !seq);
-      if (draft && message.user_id === store.value.you?.user_id && message.text === draft.text.normalize()) draft.seq = message.seq;
       emit("message", message);
       if (frame?.type === "emoji_reaction") emit("reaction", message);
       if (frame?.type === "user_joined") emit("joined", frame.data.participant);

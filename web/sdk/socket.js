@@ -314,7 +314,8 @@ export class RoomSocket {
 
     bye: (line, { data }) => {
       const isUsed = line === (this.#line ?? this.#next);
-      if (data.action === "stop" && (isUsed || data.code !== "replaced")) return this.end(data);
+      // What was replaced by our own next line goes on there.
+      if (data.action === "stop" && (data.code !== "replaced" || (isUsed && !(this.#line && this.#next)))) return this.end(data);
       if (isUsed && data.action === "rejoin") this.#mustJoin = true;
       if (data.code === "rate_limited") this.#attempts = Math.max(this.#attempts, 3);
       this.#lose(line);
