@@ -1,11 +1,25 @@
 """The web page, where there is one, and the addresses where there is none."""
 
+import mimetypes
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
+
+HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""With every file. What a page may load it says itself; who may frame it can be said in a header only."""
+
+mimetypes.add_type("text/javascript", ".js")  # whatever the machine thinks: browsers run modules of no other type
 
 
 def list_addresses(port: int) -> str:
@@ -34,6 +48,8 @@ class Pages:
         if not path and not (self._directory / "index.html").exists():
             return PlainTextResponse(f"Coworking Rooms\n\n{list_addresses(self._port)}")
         try:
-            return await self._files.get_response(self._files.get_path(request.scope), request.scope)
+            response = await self._files.get_response(self._files.get_path(request.scope), request.scope)
         except HTTPException as error:
-            return PlainTextResponse(error.detail, error.status_code)
+            response = PlainTextResponse(error.detail, error.status_code)
+        response.headers.update(HEADERS)
+        return response

@@ -1,5 +1,6 @@
 """What a browser gets outside the API."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from starlette.routing import Route
 from infra.local.pages import Pages
 from tests.infra.conftest import Platform
 
-Get = Callable[[str], httpx.Response]
+Get = Callable[..., httpx.Response]
+WEB = Path(__file__).parent.parent.parent / "web"
 
 
 @pytest.fixture
@@ -23,17 +25,23 @@ def get(tmp_path: Path) -> Get:
     (web / "css").mkdir(parents=True)
     (web / "index.html").write_text("<h1>Rooms</h1>")
     (web / "css" / "style.css").write_text("h1 {}")
+    (web / "page.js").write_text("1")
     app = Starlette(routes=[Route("/{path:path}", Pages(web, 8123).serve)])
 
-    async def ask(path: str) -> httpx.Response:
+    async def ask(path: str, headers: dict[str, str]) -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-            return await client.get(path)
+            return await client.get(path, headers=headers)
 
-    return lambda path: anyio.run(ask, path)
+    return lambda path, **headers: anyio.run(ask, path, headers)
 
 
 @pytest.mark.parametrize(
-    ("path", "kind", "text"), [("/", "text/html", "<h1>Rooms</h1>"), ("/css/style.css", "text/css", "h1 {}")]
+    ("path", "kind", "text"),
+    [
+        ("/", "text/html", "<h1>Rooms</h1>"),
+        ("/css/style.css", "text/css", "h1 {}"),
+        ("/page.js", "text/javascript", "1"),
+    ],
 )
 def test_files_are_served(get: Get, path: str, kind: str, text: str) -> None:
     answer = get(path)
@@ -44,6 +52,41 @@ def test_files_are_served(get: Get, path: str, kind: str, text: str) -> None:
 @pytest.mark.parametrize("path", ["/nothing.js", "/../secret", "/%2e%2e/secret", "/..%2fsecret"])
 def test_nothing_else_is(get: Get, path: str) -> None:
     assert get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/page.js", "/nothing.js"])
+def test_nobody_may_frame_or_guess_at_what_is_served(get: Get, path: str) -> None:
+    headers = get(path).headers
+    assert headers["content-security-policy"] == "frame-ancestors 'none'"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "microphone=(self)" in headers["permissions-policy"]
+
+
+def test_a_file_is_asked_for_each_time_and_sent_when_it_has_changed(get: Get, tmp_path: Path) -> None:
+    first = get("/page.js")
+    assert first.headers["cache-control"] == "no-cache"
+    same = get("/page.js", **{"If-None-Match": first.headers["etag"]})
+    assert (same.status_code, same.content, same.headers["cache-control"]) == (304, b"", "no-cache")
+    (tmp_path / "web" / "page.js").write_text("22")
+    assert get("/page.js", **{"If-None-Match": first.headers["etag"]}).text == "22"
+
+
+def test_the_page_runs_no_script_and_takes_no_style_but_its_own_files() -> None:
+    text = (WEB / "index.html").read_text("utf-8")
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    directives = dict(directive.split(" ", 1) for directive in policy.split("; "))
+    assert directives["default-src"] == "'none'"
+    assert directives["script-src"] == directives["style-src"] == "'self'"
+    assert directives["require-trusted-types-for"] == "'script'"
+    assert directives["trusted-types"] == "'none'"
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?! type=\"module\" src=\"app/main.js\">)", text)
+
+
+def test_the_page_parses_no_html() -> None:
+    for script in (WEB / "app").glob("*.js"):
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|setHTML", script.read_text()
+        )
 
 
 def test_without_a_page_the_addresses_are_listed(platform: Platform) -> None:
