@@ -5,6 +5,11 @@
 const PATIENCE_MS = 2_000;
 const GIVE_UP_MS = 60_000;
 
+let count = 0;
+
+/** Numbers all that this page says and tries, so that a later one is higher. */
+export const next = () => ++count;
+
 /** Timers by name: setting one takes the place of the one before. */
 export class Timers {
   #set = /** @type {Map<string, unknown>} */ (new Map());
@@ -132,7 +137,7 @@ export class Peer {
   }
 
   async #describe() {
-    this.#ours++;
+    this.#ours = next();
     this.#found = [];
     await this.#pc.setLocalDescription();
   }

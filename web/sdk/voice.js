@@ -3,7 +3,7 @@
 import { surroundings } from "./deps.js";
 import { CoworkingError } from "./errors.js";
 import { SpeechDetector, measure } from "./levels.js";
-import { Peer, Timers } from "./peer.js";
+import { Peer, Timers, next } from "./peer.js";
 import { Store } from "./state.js";
 
 /** @import { Frame, RoomState } from "./wire.js" */
@@ -17,9 +17,6 @@ const REASONS = new Map([
   ["NotReadableError", "busy"],
   ["AbortError", "busy"],
 ]);
-
-/** Numbers what this page says and tries, in order. */
-let count = 0;
 
 /** @type {VoiceDeps} */
 const browser = {
@@ -54,6 +51,7 @@ export class Voice {
   #samples = new Float32Array(2048);
   #speech = new SpeechDetector();
   #level = 0;
+  #text = "";
   /** Muted here, and as the room has it: whoever is shown as muted isn't heard. */
   #muted = true;
   #shown = true;
@@ -127,7 +125,7 @@ export class Voice {
   stop() {
     if (!this.#page) return;
     const isOver = this.#room.state.connection === "ended";
-    this.#room.send("voice", { page: this.#page, n: ++count, bye: true });
+    this.#room.send("voice", { page: this.#page, n: next(), bye: true });
     if (!this.#silent && !isOver) this.#room.setMuted(true).catch((error) => this.#fail(error));
     for (const undo of this.#undo.splice(0)) undo();
     for (const key of this.#pairs.keys()) this.#drop(key);
@@ -211,13 +209,13 @@ export class Voice {
   // The others
 
   /** Whoever is there and doesn't know this page will call it. A greeting can be lost, so it is said up to three times. */
-  #greet([next, ...rest] = GREET_AGAIN_MS) {
-    this.#room.send("voice", { page: this.#page, n: ++count });
+  #greet([delay, ...rest] = GREET_AGAIN_MS) {
+    this.#room.send("voice", { page: this.#page, n: next() });
     const isMissed = () => {
       const met = new Set([...this.#pairs.values()].map(({ userId }) => userId));
       return this.#room.state.participants.some((one) => one.is_online && !one.is_you && !met.has(one.id));
     };
-    if (next) this.#timers.set("greet", next, () => isMissed() && this.#greet(rest));
+    if (delay) this.#timers.set("greet", delay, () => isMissed() && this.#greet(rest));
   }
 
   /** @param {Pick<RoomState, "connection" | "you" | "participants">} state */
@@ -254,9 +252,15 @@ export class Voice {
       pair.peer.absent = false;
     }
     pair.other = session || pair.other;
-    if (!session) pair.peer.call();
+    if (!session) this.#welcome(pair);
     else if (peer && peer !== pair.session) pair.peer.nudge();
     else pair.peer.receive(signal);
+  }
+
+  /** They greet: perhaps from a new connection, and perhaps without knowing ours. @param {Pair} pair */
+  #welcome(pair) {
+    pair.peer.call();
+    if (pair.peer.begun) this.#say(pair, { candidates: [] });
   }
 
   /** @param {string} key @param {string} userId @param {string} page */
@@ -275,11 +279,15 @@ export class Voice {
           this.#play(audio);
         },
         change: () => this.#publish(),
-        end: (error) => this.#drop(key, error),
+        end: (error) => {
+          this.#drop(key, error);
+          if (!error) this.#greet();
+        },
       },
     });
-    const session = ++count;
-    const pair = { userId, connection: "", n: 0, session, other: 0, seated: false, peer, audio, speech: new SpeechDetector() };
+    const session = next();
+    const seated = this.#room.state.participants.some(({ id }) => id === userId);
+    const pair = { userId, connection: "", n: 0, session, other: 0, seated, peer, audio, speech: new SpeechDetector() };
     this.#pairs.set(key, pair);
     return pair;
   }
@@ -287,7 +295,7 @@ export class Voice {
   /** What gets lost is said again: by the peer, and by whoever greets. @param {Pair} pair @param {Signal} signal */
   async #say(pair, signal) {
     const { connection, session, other } = pair;
-    const data = { page: this.#page, n: ++count, session, peer: other, ...signal };
+    const data = { page: this.#page, n: next(), session, peer: other, ...signal };
     try {
       await this.#room.request(signal.description?.type ?? "ice-candidate", data, { to: connection });
     } catch (error) {
@@ -395,7 +403,9 @@ export class Voice {
   #publish() {
     if (this.#track) this.#track.enabled = !this.#silent;
     const state = this.#look();
-    if (JSON.stringify(state) !== JSON.stringify(this.state)) this.#store.set(state);
+    const text = JSON.stringify(state);
+    if (text !== this.#text) this.#store.set(state);
+    this.#text = text;
   }
 
   /** @template T @param {T} error @returns {T} */

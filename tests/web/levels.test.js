@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { SpeechDetector, measure } from "../../web/sdk/levels.js";
+import { dice } from "./voice-fakes.js";
+
+/** When what is heard in steps of 50 ms changes who speaks. @param {number[]} levels */
+function listen(levels, detector = new SpeechDetector()) {
+  const changes = [];
+  for (const [index, level] of levels.entries()) {
+    const before = detector.speaking;
+    if (detector.update(level, index * 50) !== before) changes.push(index * 50);
+  }
+  return changes;
+}
+
+/** @param {[level: number, duration: number][]} parts */
+const sound = (...parts) => parts.flatMap(([level, duration]) => Array(duration / 50).fill(level));
+
+test("speech begins after a moment of it, and ends after a second of silence", () => {
+  assert.deepEqual(listen(sound([0, 500], [0.2, 3000], [0, 2000])), [600, 4500]);
+});
+
+test("a click is no speech", () => {
+  assert.deepEqual(listen(sound([0, 500], [0.9, 100], [0, 2000])), []);
+});
+
+test("between words one goes on speaking", () => {
+  assert.deepEqual(listen(sound([0.2, 1000], [0, 700], [0.2, 1000], [0, 900], [0.2, 1000])), [100]);
+});
+
+test("between the two thresholds nothing changes", () => {
+  assert.deepEqual(listen(sound([0.015, 3000])), []);
+  assert.deepEqual(listen(sound([0.2, 2000], [0.015, 5000])), [100]);
+});
+
+test("changes stay apart, whatever is heard", () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const random = dice(seed);
+    const noise = Array.from({ length: 20_000 }, () => (random() < 0.5 ? 0 : random() / 10));
+    const changes = listen(noise, new SpeechDetector({ attack: 0, release: 0, hold: 1500 }));
+    assert(changes.length > 100);
+    assert(changes.every((at, index) => !index || at - changes[index - 1] >= 1500));
+  }
+});
+
+test("the level of samples is their root mean square", () => {
+  assert.equal(measure([]), 0);
+  assert.equal(measure(new Float32Array(2048)), 0);
+  assert.equal(measure([0.5, -0.5, 0.5, -0.5]), 0.5);
+  const wave = Float32Array.from({ length: 2048 }, (_, index) => Math.sin((index * Math.PI) / 32));
+  assert(Math.abs(measure(wave) - Math.SQRT1_2) < 1e-6);
+});
