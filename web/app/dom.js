@@ -56,7 +56,7 @@ const HUES = { "bg-grayBlue": 245, "bg-purple": 305, "bg-green": 155, "bg-orange
 /** Give a room or a person their hue. @template {HTMLElement} T @param {T} node @param {string} color */
 export function paint(node, color) {
   const hash = [...color].reduce((sum, char) => (sum * 31 + (char.codePointAt(0) ?? 0)) % 3607, 7);
-  node.style.setProperty("--h", `${HUES[color] ?? hash / 10}`);
+  node.style.setProperty("--h", `${HUES[color] ?? (hash * 137.5) % 360}`);
   node.style.setProperty("--v", color === "bg-grayBlue" ? ".4" : "1");
   return node;
 }

@@ -34,7 +34,7 @@ export class App {
   /** @param {HTMLElement} view */
   show(view) {
     document.title = "Coworking Rooms";
-    document.documentElement.style.removeProperty("--h");
+    for (const name of ["--h", "--v"]) document.documentElement.style.removeProperty(name);
     document.getElementById("view")?.replaceChildren(view);
     view.querySelector("h1")?.focus();
   }

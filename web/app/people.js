@@ -26,15 +26,9 @@ export class People extends HTMLElement {
     const most = room?.max_participants ?? 0;
     write(this.#taken, `${participants.length} of ${most} seats taken`);
     const free = Array.from({ length: Math.min(FREE_SEATS_SHOWN, Math.max(0, most - participants.length)) }, (_, place) => `${place}`);
-    list(this.#list, [...participants.map((one) => ({ ...one, is_speaking: one.is_speaking || heard.has(one.id) })), ...free],
+    list(this.#list, [...participants.map((one) => ({ ...one, is_speaking: one.is_speaking || heard.has(one.id) })).sort((one, other) => +other.is_you - +one.is_you), ...free],
       (seat) => (typeof seat === "string" ? seat : `@${seat.id}`),
       (seat) => (typeof seat === "string" ? h("li", { class: "free", "aria-hidden": "true" }, h("span", { class: "face" })) : this.#person(seat)));
-  }
-
-  /** Let an emoji rise from whoever sent it. @param {string | null} user @param {string} emoji */
-  float(user, emoji) {
-    const float = h("span", { class: "float", "aria-hidden": "true", onanimationend: () => float.remove() }, emoji);
-    [...this.querySelectorAll("li")].find((node) => node.dataset.user === user)?.append(float);
   }
 
   /** @param {Participant} person */
@@ -53,7 +47,7 @@ export class People extends HTMLElement {
       write(note, isYou ? "you" : !person.is_online ? "away" : person.is_typing ? "typing…" : "");
       write(unseen, person.is_muted ? ", muted" : speaks ? ", speaking" : ", microphone on");
     };
-    const node = Object.assign(h("li", { "data-user": id }, ring, name, note, unseen, !isYou && volume), { update });
+    const node = Object.assign(h("li", {}, ring, name, note, unseen, !isYou && volume), { update });
     return node;
   }
 

@@ -74,7 +74,7 @@ export class RoomView extends HTMLElement {
     const undo = [
       room.subscribe(show),
       voice.subscribe(show),
-      room.on("reaction", ({ user_id: user, text }) => people.float(user, text)),
+      room.on("reaction", ({ user, text }) => this.#float(user, text)),
       room.on("recovered", ({ complete }) => say(complete ? "Connected again, nothing is missing" : "Connected again")),
       room.on("ended", (ended) => this.app.fail(ended)),
     ];
@@ -86,6 +86,13 @@ export class RoomView extends HTMLElement {
     });
     voice.listen();
     name.focus();
+  }
+
+  /** Let an emoji rise. @param {string} user @param {string} emoji */
+  #float(user, emoji) {
+    const node = h("p", { class: "float", "aria-hidden": "true", onanimationend: () => node.remove() }, emoji, h("bdi", {}, user));
+    node.style.left = `${20 + Math.random() * 40}%`;
+    this.append(node);
   }
 }
 customElements.define("cr-room", RoomView);

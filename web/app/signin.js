@@ -1,4 +1,5 @@
 /** Tokens: locally for the asking, else by OpenID Connect's authorization code flow with PKCE. */
+import { CoworkingError } from "../sdk/errors.js";
 
 /** @typedef {{kind: "local" | "oidc", authorizationEndpoint: string, tokenEndpoint: string, clientId: string,
  *   scope?: string, token?: string, parameters?: Record<string, string>}} Settings */
@@ -28,7 +29,7 @@ class SignIn {
   /** @returns {Promise<string>} */
   async renew() {
     this.keep({ token: null });
-    throw Object.assign(new Error(), { code: "unauthorized" });
+    throw new CoworkingError({ code: "unauthorized" });
   }
 }
 
