@@ -5,6 +5,7 @@ DATA_DIR ?= .local
 COVERAGE ?= 95
 WORKERS ?= 2
 PYTHON ?=
+STAGE ?= dev
 
 export PORT DATA_DIR
 
@@ -15,7 +16,7 @@ INSTALL := install -qq --disable-pip-version-check --no-compile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup setup-dev test check soak format lint types bytecode bench setup-bench clean
+.PHONY: help run setup setup-dev test check artefacts lock setup-checks soak format deploy destroy rehearse bytecode bench setup-bench clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -26,11 +27,18 @@ run: setup ## start everything on this machine (PORT=8000, DATA_DIR=.local); Ctr
 test: setup-dev ## run all tests, and see to it that they cover the code (COVERAGE=95)
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=$(COVERAGE)
 
-check: setup-dev ## everything that has to hold before a change goes in: format, lint, types, tests
+check: setup-dev ## everything that has to hold before a change goes in: format, lint, types, package, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@$(MAKE) -s artefacts
 	@$(MAKE) -s test
+
+artefacts: setup-checks ## look at what would be deployed: package, templates, code, libraries
+	@$(BIN)/python -m infra.checks
+
+lock: setup-checks ## pin what requirements*.in ask for, with hashes (UPGRADE=--upgrade takes the newest)
+	$(BIN)/python -m infra.locks $(UPGRADE)
 
 soak: setup-dev ## 20 clients, 5,000 messages, all faults that can be made; 10,000 mutated frames (a quarter of an hour)
 	$(BIN)/python -m tests.soak
@@ -40,11 +48,20 @@ format: setup-dev ## write the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+deploy: setup ## bring up a stage in AWS, or what changed of it (STAGE=dev; ARGS=--plan only says what would be done)
+	@$(BIN)/python -m infra.deploy $(STAGE) $(if $(EDGE),--edge) $(ARGS)
+
+destroy: setup ## take a stage away, with all that it holds (STAGE=dev); asks first
+	@$(BIN)/python -m infra.deploy.destroy $(STAGE) $(ARGS)
+
+rehearse: setup ## deploy to an emulator of AWS on this machine, use that, upgrade it, and destroy it (a minute)
+	@$(BIN)/python -m infra.rehearse
+
 bytecode: setup ## compile what the functions import, so that what is deployed next starts in half the time
 	@$(BIN)/python -m infra.bytecode
 
 bench: setup-bench ## measure start, operations, package, posts and a frame end to end (some minutes)
-	@for name in startup operations package posting end_to_end usage "cost --write"; do \
+	@for name in startup operations package posting end_to_end usage "cost --write" "scaling --simulate --write"; do \
 		echo; echo "== bench $$name"; echo; $(BIN)/python -m bench.$$name || exit; \
 	done
 
@@ -52,9 +69,9 @@ clean: ## forget the data, the virtual environments and the caches
 	rm -rf $(VENV) .local vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The virtual environments. MiniStack pins botocore exactly, hence one of its own. Both are filled at the same time,
-# and left alone as long as their files of requirements stay as they are. pip comes first: it can't replace itself while
-# it is also filling the other one.
+# The virtual environments. MiniStack pins botocore exactly, and checkov much else, hence one of its own for each. Two
+# are filled at the same time, and left alone as long as their files of requirements stay as they are. pip comes first:
+# it can't replace itself while it is also filling the other one.
 
 setup:
 	@$(MAKE) -s -j2 $(VENV)/local $(VENV)/engine/done
@@ -62,15 +79,18 @@ setup:
 setup-dev:
 	@$(MAKE) -s -j2 $(VENV)/dev $(VENV)/engine/done
 
+setup-checks:
+	@$(MAKE) -s -j2 $(VENV)/dev $(VENV)/checks/done
+
 setup-bench:
 	@$(MAKE) -s -j2 $(VENV)/bench $(VENV)/engine/done
 
-$(VENV)/local: requirements-local.txt requirements.txt | $(VENV)/made
+$(VENV)/local: requirements-local.txt | $(VENV)/made
 	@echo "Installing the gateway"
 	@$(PIP) $(INSTALL) -r requirements-local.txt
 	@touch $@
 
-$(VENV)/dev: requirements-dev.txt requirements-local.txt requirements.txt | $(VENV)/made
+$(VENV)/dev: requirements-dev.txt | $(VENV)/made
 	@echo "Installing what the tests need"
 	@$(PIP) $(INSTALL) -r requirements-dev.txt
 	@touch $@ $(VENV)/local
@@ -86,6 +106,12 @@ $(VENV)/engine/done: requirements-engine.txt | $(VENV)/made
 	@$(PIP) --python $(VENV)/engine/bin/python $(INSTALL) -r requirements-engine.txt
 	@touch $@
 
+$(VENV)/checks/done: requirements-checks.txt | $(VENV)/made
+	@echo "Installing what looks at what is deployed"
+	@$(BIN)/python -m venv --clear --without-pip $(VENV)/checks
+	@$(PIP) --python $(VENV)/checks/bin/python $(INSTALL) -r requirements-checks.txt
+	@touch $@
+
 # The first Python that fits, and can make virtual environments: Debian and Ubuntu pack that apart.
 FITS := import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
@@ -93,7 +119,7 @@ $(VENV)/made:
 	@for python in $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3); do \
 		if "$$python" -c '$(FITS)' 2> /dev/null; then \
 			echo "Making $(VENV) with $$("$$python" --version)"; \
-			"$$python" -m venv --clear $(VENV) && $(PIP) $(INSTALL) "$$(grep ^pip== requirements-local.txt)" && touch $@; \
+			"$$python" -m venv --clear $(VENV) && $(PIP) $(INSTALL) "$$(sed -n 's/^\(pip==[^ ]*\).*/\1/p' requirements-local.txt)" && touch $@; \
 			exit; \
 		fi; \
 	done; \

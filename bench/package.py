@@ -7,122 +7,38 @@ plain Chalice makes it, with the bytecode that `make bytecode` adds, and without
 here calls, which Chalice has no means to leave out. Medians of CPU time over fresh processes in turns.
 """
 
-import json
-import os
 import platform
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from bench.report import describe_run, format_table, verdict, write_results
-from bench.startup import ROOT, medians, run_process
+from bench.startup import medians, run_process
+from infra.artefacts import (
+    ARCHITECTURES,
+    MEGABYTE,
+    ROOT,
+    TARGET_MB,
+    copy_sources,
+    describe_package,
+    find_problems,
+    make_package,
+    read_pins,
+)
 from infra.bytecode import AS_ON_LAMBDA, compile_imports
 
-TARGET_MB = 30
-MEGABYTE = 1_000_000
-ARCHITECTURES = {"arm64": 183, "x86_64": 62}
-"""As Chalice names them, and as ELF numbers them."""
 MACHINES = {"aarch64": "arm64"}
-ELF = b"\x7fELF"
-OUR_OWN = {"app.py", "chalicelib", "chalice", "__pycache__"}
-"""Chalice puts in the two modules of its own that functions need, without their metadata."""
 USED_SERVICES = {"dynamodb", "apigatewayv2", "sts", "sso", "sso-oidc", "signin"}
 """What the functions call, and what botocore's own search for credentials may call."""
 TURNS = 9
 START = "import sys; sys.path.insert(0, {directory!r}); import app"
 ENVIRONMENT = {**AS_ON_LAMBDA, "_HANDLER": "app.websocket_message"}
 AS_IT_IS, WITH_BYTECODE, LEAN = "plain `chalice deploy`", "after `make bytecode`", "that, and only the services in use"
-
-
-def copy_sources(to: Path) -> None:
-    """The files of the repository as they are now, without what it ignores."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout.decode().split("\0")
-    for name in filter(None, listed):
-        if (source := ROOT / name).is_file():
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, to / name)
-
-
-def make_package(project: Path, architecture: str, name: str = "plain") -> Path:
-    """Run `chalice package` for an architecture; the zip file that functions are made of."""
-    file = project / ".chalice" / "config.json"
-    config = json.loads(file.read_text())
-    file.write_text(json.dumps(config | {"lambda_architecture": architecture}))
-    command = [sys.executable, "-c", "from chalice.cli import main; main()", "package", "--stage", "dev"]
-    output = project.parent / f"{name}-{architecture}"
-    environment = {**os.environ, "AWS_DEFAULT_REGION": "eu-west-1"}
-    run = subprocess.run([*command, str(output)], cwd=project, env=environment, capture_output=True, text=True)
-    if run.returncode or "Could not install" in run.stdout + run.stderr:
-        raise RuntimeError(f"chalice package: {run.stdout}{run.stderr}")
-    return output / "deployment.zip"
-
-
-def describe_package(file: Path, architecture: str, pinned: set[str]) -> dict[str, Any]:
-    """Sizes, and what is there that should not be."""
-    with ZipFile(file) as package:
-        sizes = {info.filename: (info.compress_size, info.file_size) for info in package.infolist()}
-        owners = find_owners(
-            {name: package.read(name).decode() for name in sizes if name.endswith(".dist-info/RECORD")}
-        )
-        libraries = {name: elf_machine(package.read(name)[:20]) for name in sizes if re.search(r"\.so(\.|$)", name)}
-    zipped, unzipped = Counter[str](), Counter[str]()
-    for name, (small, large) in sizes.items():
-        owner = owner_of(name, owners)
-        zipped[owner] += small
-        unzipped[owner] += large
-    distributions = set(owners.values())
-    return {
-        "zip_mb": file.stat().st_size / MEGABYTE,
-        "unzipped_mb": sum(unzipped.values()) / MEGABYTE,
-        "biggest": [
-            {"package": owner, "zip_mb": size / MEGABYTE, "unzipped_mb": unzipped[owner] / MEGABYTE}
-            for owner, size in zipped.most_common(10)
-        ],
-        "shared_libraries": len(libraries),
-        "for_another_machine": [name for name, code in libraries.items() if code != ARCHITECTURES[architecture]],
-        "not_asked_for": sorted((set(zipped) - OUR_OWN - distributions) | (distributions - pinned)),
-        "missing": sorted(pinned - distributions),
-    }
-
-
-def find_owners(records: Mapping[str, str]) -> dict[str, str]:
-    """Which distribution each top-level name of a package comes from, by the lists that wheels bring."""
-    owners = {}
-    for record, text in records.items():
-        distribution = normalize(record.split("/")[0].removesuffix(".dist-info").rsplit("-", 1)[0])
-        for line in text.splitlines():
-            owners[line.split("/")[0].split(",")[0]] = distribution
-        owners[record.split("/")[0]] = distribution
-    return owners
-
-
-def owner_of(name: str, owners: Mapping[str, str]) -> str:
-    """The distribution of a file, else its top-level name; what a wheel keeps in `NAME.data` is its own too."""
-    top = name.split("/")[0]
-    return owners.get(top) or owners.get(top.replace(".data", ".dist-info")) or top
-
-
-def normalize(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def pinned_distributions(requirements: str) -> set[str]:
-    """The names in a file of requirements, which pins all of them."""
-    return {normalize(re.split(r"[\[=]", line)[0]) for line in requirements.splitlines() if "==" in line}
-
-
-def elf_machine(head: bytes) -> int:
-    """What machine a shared library is for; 0 where it is none."""
-    return int.from_bytes(head[18:20], "little") if head.startswith(ELF) else 0
 
 
 def make_variants(files: Mapping[str, Path], where: Path) -> dict[str, Path]:
@@ -196,14 +112,8 @@ def can_start(architecture: str) -> bool:
     return architecture in ARCHITECTURES and sys.platform == "linux"
 
 
-def check(packages: Iterable[Mapping[str, Any]]) -> Sequence[str]:
-    """What is wrong with the packages, if anything is."""
-    wrong = ("for_another_machine", "not_asked_for", "missing")
-    return [name for package in packages for key in wrong for name in package[key]]
-
-
 def main() -> None:
-    pinned = pinned_distributions((ROOT / "requirements.txt").read_text())
+    pinned = set(read_pins((ROOT / "requirements.txt").read_text("utf-8")))
     here = MACHINES.get(platform.machine(), platform.machine())
     with ExitStack() as stack:
         where = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -219,7 +129,7 @@ def main() -> None:
         }
     write_results("package", results)
     print_results(results)
-    if problems := check(results["packages"].values()):
+    if problems := [problem for one in results["packages"].values() for problem in find_problems(one)]:
         sys.exit(f"error: {', '.join(problems)}")
 
 

@@ -5,15 +5,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import pytest
 
 from bench import end_to_end, events, layers, operations, package, report, startup
 from chalicelib import auth
 from chalicelib.settings import Settings
-
-ARM, INTEL = 183, 62
 
 
 class HandClock:
@@ -214,65 +211,6 @@ def test_a_first_event_is_told_from_later_ones() -> None:
     assert described["later_event_cpu_ms"] == pytest.approx(10)
     assert (described["modules"], described["own_modules"]) == (3, 2)
     assert described["rest_views"] == ["chalicelib.api.rooms"]
-
-
-def make_zip(file: Path, members: dict[str, bytes]) -> Path:
-    with ZipFile(file, "w") as made:
-        for name, content in members.items():
-            made.writestr(name, content)
-    return file
-
-
-def elf(machine: int) -> bytes:
-    return b"\x7fELF" + bytes(14) + machine.to_bytes(2, "little") + bytes(100)
-
-
-WHEEL = {
-    "app.py": b"app",
-    "chalicelib/rooms.py": b"rooms",
-    "six.py": b"six" * 50,
-    "six-1.17.0.dist-info/RECORD": b"six.py,sha256=x,1\nsix-1.17.0.dist-info/RECORD,,\n",
-    "pydantic_core/core.so": elf(ARM),
-    "pydantic_core-2.50.4.dist-info/RECORD": b"pydantic_core/core.so,sha256=x,1\n",
-}
-
-
-def test_a_package_of_what_was_asked_for_has_nothing_to_complain_about(tmp_path: Path) -> None:
-    file = make_zip(tmp_path / "package.zip", WHEEL)
-
-    described = package.describe_package(file, "arm64", {"six", "pydantic-core"})
-
-    assert package.check([described]) == []
-    assert described["shared_libraries"] == 1
-    assert described["zip_mb"] == file.stat().st_size / 1_000_000
-    assert described["unzipped_mb"] == sum(map(len, WHEEL.values())) / 1_000_000
-    biggest = {one["package"]: one["unzipped_mb"] * 1_000_000 for one in described["biggest"]}
-    assert biggest["six"] == len(WHEEL["six.py"]) + len(WHEEL["six-1.17.0.dist-info/RECORD"])
-    assert set(biggest) == {"six", "pydantic-core", "app.py", "chalicelib"}
-
-
-def test_a_library_for_another_machine_is_found(tmp_path: Path) -> None:
-    file = make_zip(tmp_path / "package.zip", WHEEL | {"lib/libx.so.1": elf(INTEL), "lib/text.so": b"no library"})
-
-    described = package.describe_package(file, "arm64", set())
-
-    assert described["for_another_machine"] == ["lib/libx.so.1", "lib/text.so"]
-
-
-def test_what_nobody_asked_for_and_what_is_missing_are_found(tmp_path: Path) -> None:
-    file = make_zip(tmp_path / "package.zip", WHEEL | {"tests/test_rooms.py": b"", ".env": b""})
-
-    described = package.describe_package(file, "arm64", {"six", "botocore"})
-
-    assert described["not_asked_for"] == [".env", "pydantic-core", "tests"]
-    assert described["missing"] == ["botocore"]
-    assert package.check([described]) == [".env", "pydantic-core", "tests", "botocore"]
-
-
-def test_names_of_distributions_are_read_as_packaging_does() -> None:
-    text = "# what for\nPyJWT[crypto]==2.15.1\ntyping_extensions==4.16.0\n-r other.txt\n"
-
-    assert package.pinned_distributions(text) == {"pyjwt", "typing-extensions"}
 
 
 def test_services_that_nobody_calls_are_dropped_and_nothing_else_is(tmp_path: Path) -> None:
