@@ -1,0 +1,229 @@
+"""People who talk: real connections between real browsers, with a microphone that beeps once a second."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from infra.local.stack import LocalStack
+from tests.fakes.clients import Api
+from tests.fakes.visitors import House, Visitor
+
+LISTEN = """
+    window.connections = [];
+    window.RTCPeerConnection = class extends RTCPeerConnection {
+        history = [];
+        constructor(...options) {
+            super(...options);
+            connections.push(this);
+            this.addEventListener("connectionstatechange", () => this.history.push(this.connectionState));
+        }
+    };
+    window.heard = [];
+    setInterval(async () => {
+        const heard = [];
+        for (const connection of connections.filter(({ connectionState }) => connectionState === "connected"))
+            for (const [, report] of await connection.getStats())
+                if (report.type === "inbound-rtp")
+                    heard.push({ packets: report.packetsReceived, energy: report.totalAudioEnergy });
+        window.heard = heard;
+    }, 100);
+    window.tone = (gain) => {
+        const context = new AudioContext();
+        const destination = context.createMediaStreamDestination();
+        const oscillator = new OscillatorNode(context);
+        oscillator.connect(new GainNode(context, { gain })).connect(destination);
+        oscillator.start();
+        return Object.assign(new EventTarget(), {
+            getUserMedia: async () => destination.stream,
+            enumerateDevices: async () => [],
+        });
+    };
+"""
+
+ENTER = """async ([token, roomId, deps]) => {
+    const { Coworking } = await import("/sdk/index.js");
+    const { Voice } = await import("/sdk/voice.js");
+    const coworking = new Coworking({ api: "/api", token: () => token });
+    window.room = await coworking.enter(roomId);
+    window.voice = new Voice(room, {}, deps);
+}"""
+
+HEARS = """([others, before]) => {
+    const isMore = ({ packets, energy }, index) =>
+        packets > (before[index]?.packets ?? 0) + 25 && energy > (before[index]?.energy ?? 0) + 0.1;
+    return heard.length === others && heard.every(isMore);
+}"""
+
+SILENCE = """() => {
+    const [now] = heard;
+    window.asked ??= now;
+    if (now.packets < asked.packets + 25) return false;
+    window.silence ??= now;
+    return now.packets > silence.packets + 75 && { energy: now.energy - silence.energy };
+}"""
+"""What is heard in a second and a half, half a second after it was asked."""
+
+SPEAKS = """expected => JSON.stringify(expected) === JSON.stringify(
+    room.state.participants.filter(({ is_you }) => !is_you).map((one) => [one.id, one.is_muted, one.is_speaking]))"""
+
+
+class Talker:
+    """Somebody with a browser, in a room, who can hear and be heard."""
+
+    def __init__(self, visitor: Visitor, token: str, room: str) -> None:
+        self.page = visitor.page
+        self.context = visitor.context
+        self._way_in = [token, room]
+        self.context.add_init_script(LISTEN)
+        self.context.route("**/favicon.ico", lambda route: route.fulfill(status=204))
+        self.page.goto(f"{visitor.url}config.json")
+
+    def enter(self) -> None:
+        """Take a seat."""
+        self.page.evaluate(ENTER, self._way_in)
+
+    def talk(self) -> None:
+        """Switch the microphone on, and don't wait for it."""
+        self.page.evaluate("void voice.start()")
+
+    def hears(self, others: int) -> None:
+        """Wait until so many others are heard, from now on."""
+        before = self.page.evaluate("heard")
+        self.page.wait_for_function(HEARS, arg=[others, before])
+
+    def waits(self, condition: str, argument: object = None) -> Any:
+        """Wait until something is so, and say what it is."""
+        return self.page.wait_for_function(condition, arg=argument).json_value()
+
+    def does(self, script: str, argument: object = None) -> Any:
+        """Run something."""
+        return self.page.evaluate(script, argument)
+
+
+Invite = Callable[..., Talker]
+Pair = tuple[Talker, Talker]
+
+
+@pytest.fixture
+def invite(house: House, api: Api, stack: LocalStack) -> Invite:
+    """A new room: `invite("ada")` is somebody in it."""
+    room = api.admin().make_room("Voices")["id"]
+
+    def come(name: str, **options: Any) -> Talker:
+        talker = Talker(house.visitor(**options), stack.token(name, name.title()), room)
+        talker.enter()
+        return talker
+
+    return come
+
+
+@pytest.fixture
+def pair(invite: Invite) -> Pair:
+    """Two who hear each other."""
+    ada, grace = invite("ada"), invite("grace")
+    for talker in (ada, grace):
+        talker.talk()
+    for talker in (ada, grace):
+        talker.hears(1)
+    return ada, grace
+
+
+def test_two_hear_each_other_until_one_mutes_and_again_when_she_unmutes(pair: Pair) -> None:
+    ada, grace = pair
+    ada.does("voice.setMuted(true)")
+    quiet = grace.waits(SILENCE)
+    assert quiet["energy"] < 0.01
+    ada.hears(1)
+    ada.does("voice.setMuted(false)")
+    grace.hears(1)
+
+
+def test_a_third_is_connected_with_both(invite: Invite, pair: Pair) -> None:
+    linus = invite("linus")
+    linus.talk()
+    for talker in (*pair, linus):
+        talker.hears(2)
+    assert [talker.does("connections.length") for talker in (*pair, linus)] == [2, 2, 2]
+
+
+def test_a_cut_socket_does_not_interrupt_the_voices(pair: Pair, stack: LocalStack) -> None:
+    ada, grace = pair
+    before = ada.does("room.state.you.connection_id")
+    stack.cut(before)
+    after = ada.waits("old => room.state.you.connection_id !== old && room.state.you.connection_id", before)
+    grace.waits("id => voice.state.peers[0].connectionId === id", after)
+    for talker in pair:
+        talker.hears(1)
+        assert talker.does("connections.map(({ history }) => history.at(-1))") == ["connected"]
+        assert talker.does("connections[0].history.includes('disconnected')") is False
+
+
+def test_one_who_reloads_is_back_and_one_who_closes_is_gone(pair: Pair) -> None:
+    ada, grace = pair
+    grace.page.reload()
+    ada.waits("voice.state.peers.length === 0")
+    grace.enter()
+    grace.talk()
+    for talker in pair:
+        talker.hears(1)
+    grace.context.close()
+    ada.waits("voice.state.peers.length === 0")
+    assert ada.does("connections.map(({ connectionState }) => connectionState)") == ["closed", "closed"]
+
+
+def test_both_restart_at_once_and_go_on(pair: Pair) -> None:
+    fragment = "connections[0].localDescription.sdp.match(/ice-ufrag:(.*)/)[1]"
+    before = [talker.does(fragment) for talker in pair]
+    for talker in pair:
+        talker.does("connections[0].restartIce()")
+    for talker, old in zip(pair, before, strict=True):
+        talker.waits(f"old => connections[0].signalingState === 'stable' && {fragment} !== old", old)
+        talker.hears(1)
+        assert talker.does("connections.length") == 1
+
+
+def test_frames_that_are_late_and_doubled_connect_all_the_same(invite: Invite, stack: LocalStack) -> None:
+    talkers = [invite("ada"), invite("grace"), invite("linus")]
+    stack.plan_faults(frame_delay=[0, 700], run_twice=0.3)
+    try:
+        for talker in talkers:
+            talker.does("void voice.start()")
+        for talker in talkers:
+            talker.hears(2)
+    finally:
+        stack.plan_faults()
+
+
+def test_whoever_refuses_the_microphone_still_hears(invite: Invite) -> None:
+    ada, grace = invite("ada"), invite("grace", permissions=[])
+    ada.talk()
+    refusal = grace.does("voice.start().catch(({ name, code }) => [name, code])")
+    assert refusal == ["MicrophoneError", "denied"]
+    grace.hears(1)
+    assert grace.does("[voice.state.status, voice.state.muted]") == ["listening", True]
+
+
+def test_another_microphone_and_loudspeaker_need_no_new_negotiation(pair: Pair) -> None:
+    ada, _ = pair
+    devices = ada.does("voice.devices()")
+    wanted = next(device["id"] for device in devices["inputs"] if device["id"] != ada.does("voice.state.input"))
+    described = ada.does("connections[0].localDescription.sdp")
+    ada.does("id => voice.useInput(id)", wanted)
+    ada.does("id => voice.useOutput(id)", devices["outputs"][-1]["id"])
+    assert ada.does("voice.state.input") == wanted
+    for talker in pair:
+        talker.hears(1)
+    assert ada.does("connections[0].localDescription.sdp.split('a=candidate')[0]") == described.split("a=candidate")[0]
+
+
+def test_who_speaks_is_seen_by_all_and_muting_ends_it(invite: Invite) -> None:
+    ada, grace = invite("ada"), invite("grace")
+    ada.does("window.voice = new voice.constructor(room, {}, { media: tone(0.3) })")
+    grace.does("voice.listen()")
+    ada.talk()
+    grace.waits("voice.state.peers[0]?.speaking")
+    grace.waits(SPEAKS, [["ada", False, True]])
+    ada.does("voice.setMuted(true)")
+    grace.waits("!voice.state.peers[0].speaking")
+    grace.waits(SPEAKS, [["ada", True, False]])
