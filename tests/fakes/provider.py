@@ -17,11 +17,12 @@ from tests.fakes.issuer import Answer, Issuer
 CLIENT_ID = "coworking"
 NAME = "https://id.example"
 FOR_SCRIPTS = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
+LIFETIME = 600
 Fields = dict[str, str]
 
 
 class Provider(Issuer):
-    """Whoever comes to its page and says yes is `user`, for `lifetime` seconds; it renews that where it `renews`.
+    """Whoever comes to its page and says yes is `user`, for ten minutes.
 
     A browser believes to reach it as `https://id.example`, by the routes of `serve`.
     """
@@ -29,17 +30,12 @@ class Provider(Issuer):
     def __init__(self) -> None:
         super().__init__()
         self.user: dict[str, Any] = {"sub": "ada|1", "name": "Ada"}
-        self.lifetime = 600
-        self.renews = False
-        self.grants: list[str] = []
+        self.sign_ins = 0
         self._codes: dict[str, Fields] = {}
-        self._renewals: set[str] = set()
 
     def respond(self, method: str, target: str, body: bytes, /) -> Answer:
         address = urlsplit(target)
         match address.path:
-            case "/.well-known/openid-configuration":
-                return self._describe()
             case "/authorize":
                 return self._ask(_fields(address.query))
             case "/token":
@@ -56,9 +52,9 @@ class Provider(Issuer):
         status, headers, body = self.respond(request.method, target, request.post_data_buffer or b"")
         route.fulfill(status=status, headers=headers, body=body)
 
-    def _describe(self) -> Answer:
-        addresses = {"authorization_endpoint": f"{NAME}/authorize", "token_endpoint": f"{NAME}/token"}
-        return _answer(200, {"issuer": NAME, **addresses})
+    def token(self, claims: Mapping[str, Any]) -> str:
+        """What says that it is them."""
+        return self.sign({**claims, "iss": NAME, "aud": CLIENT_ID, "exp": time.time() + LIFETIME})
 
     def _ask(self, request: Fields) -> Answer:
         wanted = {"response_type": "code", "client_id": CLIENT_ID, "code_challenge_method": "S256"}
@@ -67,35 +63,27 @@ class Provider(Issuer):
             return _answer(400, {"error": "invalid_request"})
         code = secrets.token_urlsafe()
         self._codes[code] = request
-        target = f"{request['redirect_uri']}?{urlencode({'code': code, 'state': request['state']})}"
-        page = (
-            f"<!doctype html><title>Sign in</title><link rel=icon href=data:,><a href='{html.escape(target)}'>Yes</a>"
-        )
+        answers = {"Yes": {"code": code}, "No": {"error": "access_denied", "error_description": "You said no"}}
+        links = "".join(_link(name, request, answer) for name, answer in answers.items())
+        page = f"<!doctype html><title>Sign in</title><link rel=icon href=data:,>{links}"
         return 200, {"Content-Type": "text/html"}, page.encode()
 
     def _exchange(self, form: Fields) -> Answer:
-        if not self._is_granted(form):
-            return _answer(400, {"error": "invalid_grant"})
-        self.grants.append(form["grant_type"])
-        token = self.sign(self.user | {"iss": NAME, "aud": CLIENT_ID, "exp": time.time() + self.lifetime})
-        tokens = {"access_token": token, "id_token": token, "token_type": "Bearer", "expires_in": self.lifetime}
-        if self.renews:
-            self._renewals.add(renewal := secrets.token_urlsafe())
-            tokens["refresh_token"] = renewal
-        return _answer(200, tokens)
-
-    def _is_granted(self, form: Fields) -> bool:
-        """Codes and refresh tokens are good for once."""
-        if form.get("grant_type") == "refresh_token":
-            known = form.get("refresh_token") in self._renewals
-            self._renewals.discard(form.get("refresh_token", ""))
-            return known and form.get("client_id") == CLIENT_ID
         request = self._codes.pop(form.get("code", ""), None)
-        return request is not None and _proves(form, request)
+        if request is None or not _proves(form, request):
+            return _answer(400, {"error": "invalid_grant"})
+        self.sign_ins += 1
+        token = self.token(self.user)
+        return _answer(200, {"access_token": token, "id_token": token, "token_type": "Bearer", "expires_in": LIFETIME})
 
 
 def _answer(status: int, body: Mapping[str, object]) -> Answer:
     return status, FOR_SCRIPTS, json.dumps(body).encode()
+
+
+def _link(name: str, request: Fields, answer: Fields) -> str:
+    target = f"{request['redirect_uri']}?{urlencode(answer | {'state': request['state']})}"
+    return f"<a href='{html.escape(target)}'>{name}</a> "
 
 
 def _proves(form: Fields, request: Fields) -> bool:

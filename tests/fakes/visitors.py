@@ -1,8 +1,9 @@
 """People in front of the page, each with a browser of their own.
 
 with House(browser, stack) as house:
-    ada = house.visitor()
-    ada.page.goto(house.url)
+    ada, ben = house.guest("Ada", room_id), house.guest("Ben", room_id)
+    ada.say("Tea?")
+    expect(ben.texts).to_have_text(["Tea?"])
 assert house.complaints == []
 """
 
@@ -11,10 +12,13 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from infra.local.stack import LocalStack
 from tests.fakes.chromium import Watch
+
+DEAD_LINE = (r"WebSocket connection to .* failed", r"net::ERR_")
+"""What a console says when the network or the server goes."""
 
 
 class Visitor:
@@ -30,6 +34,56 @@ class Visitor:
         """What this test does to the page makes its console complain, in words that these patterns find."""
         for pattern in complaints:
             self.watch.expect(pattern)
+
+    def open(self, room_id: str | None = None) -> None:
+        """Go to the lobby, or follow a link to a room."""
+        self.page.goto(self.url + (f"#/rooms/{room_id}" if room_id else ""))
+
+    def introduce(self, name: str) -> None:
+        """Say one's name, where the page asks for it."""
+        self.page.get_by_label("Your name").fill(name)
+        self.page.get_by_role("button", name="Come in").click()
+
+    def heading(self, text: str) -> Locator:
+        """The heading of the screen with this text."""
+        return self.page.get_by_role("heading", level=1, name=text)
+
+    # In a room
+
+    @property
+    def line(self) -> Locator:
+        """What the page says of its connection."""
+        return self.page.locator("cr-room .line")
+
+    @property
+    def people(self) -> Locator:
+        """The names of those who have a seat."""
+        return self.page.locator("cr-people .name")
+
+    def person(self, name: str) -> Locator:
+        """Somebody who has a seat."""
+        return self.page.locator("cr-people li").filter(has_text=name)
+
+    @property
+    def texts(self) -> Locator:
+        """What people said."""
+        return self.page.get_by_role("log").locator(".text")
+
+    @property
+    def lines(self) -> Locator:
+        """What people and the room itself said."""
+        return self.page.get_by_role("log").locator(".text, .event bdi")
+
+    @property
+    def composer(self) -> Locator:
+        return self.page.get_by_role("textbox", name="Message")
+
+    def say(self, text: str) -> None:
+        self.composer.fill(text)
+        self.composer.press("Enter")
+
+    def leave(self) -> None:
+        self.page.get_by_role("link", name="Leave").click()
 
 
 class House:
@@ -48,6 +102,15 @@ class House:
         self._open.callback(context.close)
         visitor = Visitor(context, self.url)
         self._visitors.append(visitor)
+        return visitor
+
+    def guest(self, name: str, room_id: str | None = None, **options: Any) -> Visitor:
+        """Somebody new who has told their name and, where a room is given, sits in it."""
+        visitor = self.visitor(**options)
+        visitor.open(room_id)
+        visitor.introduce(name)
+        if room_id:
+            expect(visitor.line).to_have_text("Connected")
         return visitor
 
     @property

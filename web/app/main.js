@@ -20,8 +20,10 @@ export class App {
   async start() {
     this.dress(localStorage.getItem("theme") ?? "");
     addEventListener("hashchange", () => this.route());
-    this.known = await this.signIn.ready().catch(({ message }) => this.ask(message));
-    this.route();
+    await this.signIn.ready().then((known) => {
+      this.known = known;
+      this.route();
+    }, ({ message }) => this.ask(message));
   }
 
   /** Show what the address says. */
@@ -42,7 +44,6 @@ export class App {
   /** @param {string} [text] */
   ask(text) {
     this.show(welcome(this.signIn.local, (who) => this.enter(who), text));
-    return false;
   }
 
   /** @param {{name?: string}} [who] */

@@ -61,7 +61,7 @@ class OpenIdSignIn extends SignIn {
   async ready() {
     const { state, code, error_description: trouble } = Object.fromEntries(new URLSearchParams(location.search));
     if (!state) return Boolean(this.kept.token);
-    history.replaceState(null, "", this.here + this.kept.hash);
+    history.replaceState(null, "", this.here + (this.kept.hash ?? ""));
     if (state !== this.kept.state || !code) throw new Error(trouble ?? "Nobody was signed in.");
     const { tokenEndpoint, clientId, token = "access_token" } = this.settings;
     const body = new URLSearchParams({

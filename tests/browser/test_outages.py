@@ -1,0 +1,99 @@
+"""Lines that go dead, servers that restart, people who just vanish: what the page makes of it."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import expect
+
+from infra.local.stack import LocalStack
+from tests.fakes.clients import Caller
+from tests.fakes.socket_client import Scene, SocketClient
+from tests.fakes.visitors import DEAD_LINE, House, Visitor
+
+OUTAGE_SECONDS = 20
+RETURN_MS = 60_000
+"""The page tries again after a random time that doubles up to half a minute; a lost seat is free within 90 seconds."""
+
+
+def connection_of(peer: SocketClient) -> str:
+    """The connection of whoever comes in next."""
+    connection: str = peer.wait("user-joined")["connection"]
+    return connection
+
+
+def assert_shows_whole_log(visitor: Visitor, member: Caller, room_id: str) -> None:
+    """Everything that the room's log holds is there, once and in order."""
+    expect(visitor.line).to_have_text("Connected", timeout=RETURN_MS)
+    expect(visitor.lines).to_have_text([entry["text"] for entry in member.history(room_id)["messages"]])
+
+
+def test_who_has_no_line_for_20_seconds_misses_nothing(house: House, scene: Scene, stack: LocalStack) -> None:
+    """Ben's device knows that it is offline, Cleo's doesn't. Both write on, and may lose their seats meanwhile."""
+    ada = scene.enter("Ada")
+    ben, his = house.guest("Ben", scene.room_id), connection_of(ada)
+    cleo, hers = house.guest("Cleo", scene.room_id), connection_of(ada)
+    ben.context.set_offline(True)
+    cleo.context.route("**/api/**", lambda route: route.abort("internetdisconnected"))
+    for visitor, connection in ((ben, his), (cleo, hers)):
+        visitor.expects(*DEAD_LINE, "status of 403")
+        stack.cut(connection)
+        expect(visitor.line).not_to_have_text("Connected")
+        visitor.say("Anybody there?")
+    ends = time.monotonic() + OUTAGE_SECONDS
+    while time.monotonic() < ends:
+        ada.ask("message", text=f"{ends - time.monotonic():.0f} seconds to go")
+        ben.page.wait_for_timeout(500)
+    ben.context.set_offline(False)
+    cleo.context.unroute("**/api/**")
+    expect(ben.texts.filter(has_text="Anybody there?")).to_have_count(2, timeout=RETURN_MS)
+    expect(cleo.texts.filter(has_text="Anybody there?")).to_have_count(2, timeout=RETURN_MS)
+    for visitor in (ben, cleo):
+        assert_shows_whole_log(visitor, ada.caller, scene.room_id)
+
+
+def test_a_restart_of_everything_costs_nothing(house: House, scene: Scene, stack: LocalStack) -> None:
+    ada = scene.member("Ada")
+    ben, cleo = house.guest("Ben", scene.room_id), house.guest("Cleo", scene.room_id)
+    ben.say("Before")
+    expect(cleo.texts).to_have_text(["Before"])
+    for visitor in (ben, cleo):
+        visitor.expects(*DEAD_LINE, "status of 50")
+    stack.stop()
+    expect(ben.line).to_have_text("Reconnecting…")
+    ben.say("Meanwhile")
+    stack.start()
+    ada.say(scene.room_id, "Afterwards")
+    expect(cleo.texts.filter(has_text="Meanwhile")).to_have_count(1, timeout=RETURN_MS)
+    expect(ben.texts).to_have_count(3, timeout=RETURN_MS)
+    for visitor in (ben, cleo):
+        assert_shows_whole_log(visitor, ada, scene.room_id)
+
+
+@contextmanager
+def swept(stack: LocalStack) -> Iterator[None]:
+    """The schedule runs once a second meanwhile, not once a minute."""
+    done = threading.Event()
+
+    def sweep() -> None:
+        while not done.wait(1):
+            stack.sweep()
+
+    sweeping = threading.Thread(target=sweep)
+    sweeping.start()
+    try:
+        yield
+    finally:
+        done.set()
+        sweeping.join()
+
+
+def test_who_closes_the_page_is_seen_to_be_away_and_then_gone(house: House, scene: Scene, stack: LocalStack) -> None:
+    ada, ben = house.guest("Ada", scene.room_id), house.guest("Ben", scene.room_id)
+    expect(ada.person("Ben")).not_to_contain_text("away")
+    ben.page.close()
+    expect(ada.person("Ben")).to_contain_text("away")
+    with swept(stack):
+        expect(ada.people).to_have_text(["Ada"], timeout=RETURN_MS)
+    expect(ada.lines.last).to_have_text("Ben left the room")

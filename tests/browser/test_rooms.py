@@ -1,0 +1,188 @@
+"""What people do in the page: sit down, talk, look at what others write, leave."""
+
+import uuid
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.fakes.clients import Api
+from tests.fakes.socket_client import Scene
+from tests.fakes.visitors import House, Visitor
+
+PHONE = {"width": 360, "height": 740}
+
+
+def test_people_sit_down_and_talk(house: House, scene: Scene) -> None:
+    ada, ben = house.guest("Ada", scene.room_id), house.guest("Ben", scene.room_id)
+    ada.say("Chapter three, then tea?")
+    expect(ben.texts).to_have_text(["Chapter three, then tea?"])
+    ben.say("With milk")
+    cleo = house.guest("Cleo", scene.room_id)
+    for person, names in ((ada, ["Ada", "Ben", "Cleo"]), (ben, ["Ben", "Ada", "Cleo"]), (cleo, ["Cleo", "Ada", "Ben"])):
+        expect(person.people).to_have_text(names)
+        expect(person.texts).to_have_text(["Chapter three, then tea?", "With milk"])
+    ben.leave()
+    expect(ben.heading("Ben")).to_be_visible()
+    for person, names in ((ada, ["Ada", "Cleo"]), (cleo, ["Cleo", "Ada"])):
+        expect(person.people).to_have_text(names)
+        expect(person.lines.last).to_have_text("Ben left the room")
+
+
+def test_whoever_reloads_is_back_and_nobody_is_told_of_a_leave_or_a_join(house: House, scene: Scene) -> None:
+    ben = scene.enter("Ben")
+    ada = house.guest("Ada", scene.room_id)
+    ada.say("Back in a second")
+    ben.settle("user-joined", "message_sent")
+    ada.page.reload()
+    expect(ada.texts).to_have_text(["Back in a second"])
+    expect(ada.line).to_have_text("Connected")
+    expect(ada.people).to_have_text(["Ada", "Ben"])
+    told = [frame["type"] for frame in ben.settle("user-left", "user-joined")]
+    assert not {"user_joined", "user_left"} & set(told)
+
+
+HOSTILE = [
+    "<img src=x onerror=\"document.title='owned'\">",
+    "<script>document.title='owned'</script>",
+    "</p></li></ol><h1>owned</h1>",
+    "&lt;b&gt; &amp; &#60;",
+    "javascript:document.title='owned'",
+    "[tea](javascript:alert(1)) data:text/html,<script>alert(1)</script> vbscript:x",
+    'https://example.com/"onmouseover="alert(1)\' http://javascript:alert(1)@example.com/ https://[::::/',
+    "x" * 4000,
+    "\U0001f469\u200d\U0001f4bb" * 1333,
+    "שלום \u202eevil\u202c \u2067مرحبا\u2069 \u200f!",
+    "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466\U0001f3f3\ufe0f\u200d\U0001f308\U0001f1eb\U0001f1ee",
+    "Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L̠ͨͧͩ͘G̴̻͈͍͔̹̑͗̎̅͛́Ǫ̵̹̻̝̳͂̌̌͘",
+    "${alert(1)} {{constructor.constructor('alert(1)')()}} %00 \u2028 '; DROP TABLE rooms; --",
+]
+
+
+def test_whatever_people_write_is_shown_as_they_wrote_it(house: House, api: Api) -> None:
+    name = "<b onclick=alert(1)>\u202eAda"
+    with Scene(api, name=HOSTILE[0], description=HOSTILE[1]) as scene:
+        ada = house.guest(name, scene.room_id, viewport=PHONE)
+        ben = scene.member("Ben")
+        for text in HOSTILE:
+            ben.say(scene.room_id, text)
+        expect(ada.texts).to_have_count(len(HOSTILE))
+        assert ada.texts.all_text_contents() == HOSTILE
+        expect(ada.heading(HOSTILE[0])).to_be_visible()
+        assert ada.people.all_text_contents() == [name, "Ben"]
+        assert ada.page.title() in {HOSTILE[0], f"(1) {HOSTILE[0]}"}
+        assert ada.page.locator("cr-room").locator("img, script, b, [onclick], [onmouseover]").count() == 0
+        links = ada.page.get_by_role("log").get_by_role("link")
+        assert {urlsplit(str(link.get_attribute("href"))).scheme for link in links.all()} <= {"http", "https"}
+        assert ada.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        ada.leave()
+        expect(ada.page.get_by_role("link", name=HOSTILE[0])).to_be_visible()
+        expect(ada.page.get_by_role("heading", level=1)).to_contain_text(name)
+
+
+def test_addresses_can_be_followed(house: House, scene: Scene) -> None:
+    ada = house.guest("Ada", scene.room_id)
+    ada.say("See https://example.com/a?b=(c)#d, or (http://example.com).")
+    links = ada.page.get_by_role("log").get_by_role("link")
+    expect(links).to_have_text(["https://example.com/a?b=(c)#d", "http://example.com"])
+    for link in links.all():
+        expect(link).to_have_attribute("rel", "noopener noreferrer")
+
+
+def test_a_full_room_says_so_until_somebody_gets_up(house: House, api: Api) -> None:
+    with Scene(api, max_participants=1) as scene:
+        ben = scene.member("Ben")
+        ada = house.visitor()
+        ada.expects("status of 409")
+        ada.open(scene.room_id)
+        ada.introduce("Ada")
+        expect(ada.heading("Every seat is taken")).to_be_focused()
+        ben.leave(scene.room_id)
+        ada.page.get_by_role("button", name="Try again").click()
+        expect(ada.line).to_have_text("Connected")
+
+
+def test_a_room_that_is_closed_under_ones_feet_says_so_until_it_opens_again(house: House, scene: Scene) -> None:
+    admin = scene.api.admin()
+    ada = house.guest("Ada", scene.room_id)
+    admin.patch(f"/coworking/admin/rooms/{scene.room_id}/status")
+    expect(ada.heading("This room has closed")).to_be_focused()
+    ada.expects("status of 409")
+    ada.page.get_by_role("button", name="Try again").click()
+    expect(ada.heading("This room is closed")).to_be_focused()
+    admin.patch(f"/coworking/admin/rooms/{scene.room_id}/status")
+    ada.page.get_by_role("button", name="Try again").click()
+    expect(ada.line).to_have_text("Connected")
+
+
+def test_a_link_to_no_room_leads_to_the_lobby(house: House) -> None:
+    ada = house.visitor()
+    ada.expects("status of 404")
+    ada.open(str(uuid.uuid4()))
+    ada.introduce("Ada")
+    expect(ada.heading("There is no such room")).to_be_focused()
+    ada.page.get_by_role("link", name="All rooms").click()
+    expect(ada.page.get_by_role("link", name="Focus Zone")).to_be_visible()
+
+
+def test_a_microphone_that_is_refused_leaves_one_listening(house: House, scene: Scene) -> None:
+    ada = house.guest("Ada", scene.room_id, permissions=[])
+    ada.page.get_by_role("button", name="Unmute").click()
+    dialog = ada.page.get_by_role("dialog", name="You can still listen")
+    expect(dialog).to_contain_text("allow it for this page")
+    dialog.get_by_role("button", name="Just listen").click()
+    ada.say("I'll write, then")
+    expect(ada.texts).to_have_text(["I'll write, then"])
+
+
+def press_until(visitor: Visitor, key: str, target: Locator) -> None:
+    """Go from one thing to the next until this one has the focus."""
+    expect(target).to_be_visible()
+    for _ in range(60):
+        if target.evaluate("node => node === document.activeElement"):
+            return
+        visitor.page.keyboard.press(key)
+    raise AssertionError(f"{target} can't be reached with {key}")
+
+
+def test_a_keyboard_is_enough(house: House) -> None:
+    ada = house.visitor()
+    ada.open()
+    keyboard = ada.page.keyboard
+    press_until(ada, "Tab", ada.page.get_by_label("Your name"))
+    keyboard.type("Ada")
+    keyboard.press("Enter")
+    press_until(ada, "Tab", ada.page.get_by_role("button", name="New room"))
+    keyboard.press("Enter")
+    dialog = ada.page.get_by_role("dialog", name="New room")
+    press_until(ada, "Tab", dialog.get_by_label("Name"))
+    keyboard.press("Escape")
+    expect(dialog).not_to_be_visible()
+    press_until(ada, "Tab", ada.page.get_by_role("link", name="Focus Zone"))
+    keyboard.press("Enter")
+    expect(ada.heading("Focus Zone")).to_be_focused()
+    press_until(ada, "Tab", ada.composer)
+    text = f"No mouse {uuid.uuid4()}"
+    keyboard.type(text)
+    keyboard.press("Enter")
+    expect(ada.texts.last).to_have_text(text)
+    press_until(ada, "Tab", ada.page.get_by_role("button", name="React"))
+    keyboard.press("Enter")
+    press_until(ada, "Tab", ada.page.get_by_role("button", name="🎉"))
+    keyboard.press("Enter")
+    expect(ada.lines.last).to_have_text("Ada")
+    keyboard.press("Escape")
+    press_until(ada, "Shift+Tab", ada.page.get_by_role("link", name="Leave"))
+    keyboard.press("Enter")
+    expect(ada.heading("Ada")).to_be_focused()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_chosen_theme_stays(house: House, scheme: str) -> None:
+    other = "light" if scheme == "dark" else "dark"
+    ada = house.guest("Ada", color_scheme=other)
+    ada.page.get_by_role("button", name="name and looks").click()
+    ada.page.get_by_label("Theme").select_option(scheme)
+    ada.page.get_by_role("button", name="Save").click()
+    ada.page.reload()
+    expect(ada.page.locator("html")).to_have_css("color-scheme", scheme)

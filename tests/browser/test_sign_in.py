@@ -1,0 +1,117 @@
+"""Signing in with an OpenID provider, as a deployed page does: authorization code with PKCE."""
+
+import json
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Route, expect
+
+from infra.local.stack import LocalStack
+from tests.fakes.clients import Api
+from tests.fakes.provider import CLIENT_ID, NAME, Provider
+from tests.fakes.visitors import DEAD_LINE, House, Visitor
+
+CONFIG = {
+    "api": "/api",
+    "signIn": {
+        "kind": "oidc",
+        "authorizationEndpoint": f"{NAME}/authorize",
+        "tokenEndpoint": f"{NAME}/token",
+        "clientId": CLIENT_ID,
+    },
+}
+EXPIRED = "Your sign-in has expired"
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    with Provider() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def signed_stack(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """A stack that takes this provider's word."""
+    environment = {"AUTH_JWKS_URL": provider.url, "AUTH_ISSUER": NAME, "AUTH_AUDIENCE": CLIENT_ID}
+    with LocalStack(data_dir=tmp_path_factory.mktemp("signed"), environment=environment) as running:
+        yield running
+
+
+class Deployment:
+    """A page that people sign in to, with a room."""
+
+    def __init__(self, house: House, provider: Provider) -> None:
+        self.house = house
+        self.provider = provider
+        provider.user = {"sub": f"ada|{uuid.uuid4()}", "name": "Ada"}
+        provider.sign_ins = 0
+        with Api(house.stack) as api:
+            self.room_id: str = api.bearer(provider.token(provider.user)).make_room("Quiet")["id"]
+
+    def visitor(self) -> Visitor:
+        visitor = self.house.visitor()
+        self.provider.serve(visitor.context)
+        visitor.page.route("**/config.json", self._configure)
+        return visitor
+
+    @staticmethod
+    def _configure(route: Route) -> None:
+        route.fulfill(content_type="application/json", body=json.dumps(CONFIG))
+
+
+@pytest.fixture
+def deployment(browser: Browser, signed_stack: LocalStack, provider: Provider) -> Iterator[Deployment]:
+    with House(browser, signed_stack) as house:
+        yield Deployment(house, provider)
+    assert house.complaints == []
+
+
+def sign_in(visitor: Visitor, button: str = "Sign in") -> None:
+    visitor.page.get_by_role("button", name=button).click()
+    visitor.page.get_by_role("link", name="Yes").click()
+
+
+def test_who_signs_in_gets_to_where_the_link_led(deployment: Deployment) -> None:
+    ada = deployment.visitor()
+    ada.open(deployment.room_id)
+    sign_in(ada)
+    expect(ada.line).to_have_text("Connected")
+    expect(ada.people).to_have_text(["Ada"])
+    assert ada.page.url == f"{ada.url}#/rooms/{deployment.room_id}"
+    ada.page.reload()
+    expect(ada.line).to_have_text("Connected")
+    assert deployment.provider.sign_ins == 1
+
+
+@pytest.mark.parametrize("where", ["lobby", "room"])
+def test_who_comes_after_a_sign_in_has_expired_signs_in_again(deployment: Deployment, where: str) -> None:
+    ada = deployment.visitor()
+    ada.open(deployment.room_id if where == "room" else None)
+    ada.page.clock.install()
+    sign_in(ada)
+    whole = ada.line if where == "room" else ada.page.get_by_role("link", name="Quiet").first
+    expect(whole).to_be_visible()
+    ada.page.clock.fast_forward("11:00")
+    ada.expects(*DEAD_LINE)
+    deployment.house.stack.cut()
+    expect(ada.heading(EXPIRED)).to_be_focused()
+    sign_in(ada, "Sign in again")
+    expect(whole).to_be_visible()
+
+
+def test_who_changes_their_mind_is_asked_again(deployment: Deployment) -> None:
+    ada = deployment.visitor()
+    ada.open()
+    ada.page.get_by_role("button", name="Sign in").click()
+    ada.page.get_by_role("link", name="No").click()
+    expect(ada.page.get_by_role("main")).to_contain_text("You said no")
+    sign_in(ada)
+    expect(ada.page.get_by_role("link", name="Quiet").first).to_be_visible()
+
+
+def test_the_answer_to_somebody_elses_sign_in_is_refused(deployment: Deployment) -> None:
+    ada = deployment.visitor()
+    ada.page.goto(f"{ada.url}?code=stolen&state=guessed")
+    expect(ada.page.get_by_role("main")).to_contain_text("Nobody was signed in.")
+    assert (ada.page.url, deployment.provider.sign_ins) == (ada.url, 0)
