@@ -10,13 +10,14 @@ STAGE ?= dev
 export PORT DATA_DIR
 
 VENV := .venv
+NODE := tests/web/node_modules
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 INSTALL := install -qq --disable-pip-version-check --no-compile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup setup-dev test check artefacts lock setup-checks soak format deploy destroy rehearse bytecode bench setup-bench clean
+.PHONY: help run setup setup-dev test check artefacts lock setup-checks soak format deploy destroy rehearse bytecode web-types bench setup-bench clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -60,13 +61,16 @@ rehearse: setup ## deploy to an emulator of AWS on this machine, use that, upgra
 bytecode: setup ## compile what the functions import, so that what is deployed next starts in half the time
 	@$(BIN)/python -m infra.bytecode
 
+web-types: setup-dev ## write the declarations of the client library's types
+	@$(NPM) run --silent types
+
 bench: setup-bench ## measure start, operations, package, posts and a frame end to end (some minutes)
 	@for name in startup operations package posting end_to_end usage "cost --write" "scaling --simulate --write"; do \
 		echo; echo "== bench $$name"; echo; $(BIN)/python -m bench.$$name || exit; \
 	done
 
 clean: ## forget the data, the virtual environments and the caches
-	rm -rf $(VENV) .local vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) $(NODE) .local vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The virtual environments. MiniStack pins botocore exactly, and checkov much else, hence one of its own for each. Two
@@ -77,7 +81,7 @@ setup:
 	@$(MAKE) -s -j2 $(VENV)/local $(VENV)/engine/done
 
 setup-dev:
-	@$(MAKE) -s -j2 $(VENV)/dev $(VENV)/engine/done
+	@$(MAKE) -s -j2 $(NODE)/done $(VENV)/engine/done
 
 setup-checks:
 	@$(MAKE) -s -j2 $(VENV)/dev $(VENV)/checks/done
@@ -94,6 +98,14 @@ $(VENV)/dev: requirements-dev.txt | $(VENV)/made
 	@echo "Installing what the tests need"
 	@$(PIP) $(INSTALL) -r requirements-dev.txt
 	@touch $@ $(VENV)/local
+
+# What the tests of the page need. Its Node is in the environment.
+NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix tests/web
+
+$(NODE)/done: tests/web/package-lock.json $(VENV)/dev
+	@echo "Installing what the tests of the page need"
+	@$(NPM) ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 $(VENV)/bench: requirements-bench.txt $(VENV)/dev
 	@echo "Installing what the benchmarks compare with"
