@@ -98,6 +98,11 @@ def secret(name: str) -> bytes:
     return bytes(GuardRow.get(key, consistent_read=True).secret or b"")
 
 
+def forget_secret(name: str) -> None:
+    """Let the next who needs this secret make another. Processes keep the one they know as long as they live."""
+    GuardRow(f"secret#{name}").delete()
+
+
 # Which windows this process believes open. Only a hint: it decides what is tried first, never what is allowed.
 _open_windows: OrderedDict[str, int] = OrderedDict()
 

@@ -1,0 +1,225 @@
+"""What operators look at and do, from a machine with AWS credentials: `python -m infra.ops STAGE COMMAND`.
+
+    rooms                   the rooms that somebody is in, the fullest first
+    room ROOM               who sits there, until when, over which connections; and what doesn't add up
+    empty ROOM              end everybody's stay; the room stays open
+    rotate-secret           forget what signs tickets and cursors; deploy afterwards
+    refill FROM TO [ROOM]   copy into a table what it lacks of another, such as a restored one: all, or a room's
+
+It uses the product's own code on the stage's tables, as the functions do. docs/runbook.md says when.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+from botocore.session import Session
+
+from chalicelib import rooms as open_rooms
+from chalicelib.backend import Backend, backend
+from chalicelib.records import Connection, Participant, Room
+from chalicelib.store import connections, guards, participants, rooms
+from chalicelib.store.client import together
+from chalicelib.times import Moment, iso, now_ms
+
+CONFIG = Path(__file__).parent.parent / ".chalice" / "config.json"
+REFILLABLE = ("rooms", "messages", "profiles")
+"""The others say who is there now, which nobody was then."""
+LONGEST_CONNECTION_MS = 125 * 60_000
+"""API Gateway closes connections after two hours."""
+
+
+@dataclass(frozen=True)
+class Stay:
+    """A room as it is now, with all who belong to it."""
+
+    room: Room
+    members: Sequence[Participant]
+    roster: Sequence[Connection]
+
+    @classmethod
+    def of(cls, room_id: str) -> "Stay | None":
+        room, members, roster = together(
+            partial(rooms.get, room_id), partial(participants.members, room_id), partial(connections.roster, room_id)
+        )
+        return cls(room, members, roster) if room else None
+
+    def oddities(self, now: Moment) -> Iterator[str]:
+        """What doesn't add up, one line each. A moment later much of it may."""
+        if self.room.participant_count != len(self.members):
+            yield f"count is {self.room.participant_count}, members are {len(self.members)}"
+        users = {member.user_id for member in self.members}
+        listed = {connection.connection_id for connection in self.roster}
+        for member in self.members:
+            if not member.holds_at(now):
+                yield f"{member.user_id}: lease over since {iso(member.lease_expires_at)}"
+            if missing := member.connections - listed:
+                yield f"{member.user_id}: holds {', '.join(sorted(missing))}, which the roster lacks"
+        for connection in self.roster:
+            if connection.user_id not in users:
+                yield f"connection {connection.connection_id}: {connection.user_id} has no seat"
+            elif now - connection.connected_at > LONGEST_CONNECTION_MS:
+                yield f"connection {connection.connection_id}: open since {iso(connection.connected_at)}"
+
+
+def list_rooms(now: Moment) -> Iterator[str]:
+    """Every occupied room in a line."""
+    found = [stay for stay in map(Stay.of, rooms.occupied()) if stay]
+    for stay in sorted(found, key=lambda stay: -len(stay.roster)):
+        odd = sum(1 for _ in stay.oddities(now))
+        line = f"{stay.room.id}  {len(stay.members):2} people  {len(stay.roster):3} connections  {stay.room.name}"
+        yield line + (f"  ({odd} odd)" if odd else "")
+
+
+def describe_room(room_id: str, now: Moment) -> Iterator[str]:
+    """A room, its members, and what doesn't add up.
+
+    Raises:
+        SystemExit: there is no such room.
+    """
+    stay = Stay.of(room_id)
+    if stay is None:
+        raise SystemExit(f"There is no room {room_id}")
+    yield f"{stay.room.name}, {stay.room.status}, {stay.room.participant_count} of {stay.room.max_participants} seats"
+    for member in stay.members:
+        state = "online" if member.is_online else "offline"
+        yield f"  {member.user_id}  {state}, {member.lease_kind} lease until {iso(member.lease_expires_at)}"
+        for connection in stay.roster:
+            if connection.user_id == member.user_id:
+                yield f"    {connection.connection_id}  since {iso(connection.connected_at)}"
+    yield from (f"  ODD: {line}" for line in stay.oddities(now))
+
+
+def empty_room(composed: Backend, room_id: str, now: Moment) -> Iterator[str]:
+    """End everybody's stay, as closing the room does; whoever likes can come again at once.
+
+    Raises:
+        SystemExit: there is no such room.
+    """
+    before = Stay.of(room_id)
+    if before is None:
+        raise SystemExit(f"There is no room {room_id}")
+    open_rooms.empty(composed, room_id, "deactivated", now)
+    yield f"{len(before.members)} people and {len(before.roster)} connections have been shown out of {before.room.name}"
+
+
+def rotate_secret() -> Iterator[str]:
+    """Make a new secret. Processes keep the old one as long as they live, hence the deployment."""
+    guards.forget_secret("signing")
+    guards.secret("signing")
+    yield "There is a new secret. Deploy now: until then tickets of old processes are refused by new ones"
+
+
+def refill(client: Any, source: str, target: str, room_id: str | None) -> Iterator[str]:
+    """Copy what the target lacks; what it has stays as it is. Rooms come back empty.
+
+    Raises:
+        SystemExit: the target is no table to do that with.
+    """
+    if not target.endswith(REFILLABLE):
+        raise SystemExit(f"Only tables named {', '.join(REFILLABLE)} can be refilled")
+    key = client.describe_table(TableName=target)["Table"]["KeySchema"][0]["AttributeName"]
+    outcomes = Counter(add_item(client, target, key, emptied(item)) for item in read_items(client, source, room_id))
+    yield f"{outcomes[True]} items copied, {outcomes[False]} were there"
+
+
+def make_client() -> Any:
+    """Apart from the functions' own, which never read a whole table."""
+    return Session().create_client("dynamodb")
+
+
+def read_items(client: Any, table: str, room_id: str | None) -> Iterator[dict[str, Any]]:
+    """All of a table, or what belongs to a room."""
+    asked: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
+    if room_id:
+        asked["KeyConditionExpression"] = "room_id = :room"
+        asked["ExpressionAttributeValues"] = {":room": {"S": room_id}}
+    for page in client.get_paginator("query" if room_id else "scan").paginate(**asked):
+        yield from page["Items"]
+
+
+def emptied(item: dict[str, Any]) -> dict[str, Any]:
+    """A room without the people who were in it; anything else as it is."""
+    if "participant_count" not in item:
+        return item
+    return {name: value for name, value in item.items() if name != "occupied"} | {"participant_count": {"N": "0"}}
+
+
+def add_item(client: Any, table: str, key: str, item: dict[str, Any]) -> bool:
+    """Put an item where there is none; False where there is one."""
+    condition = {"ConditionExpression": "attribute_not_exists(#key)", "ExpressionAttributeNames": {"#key": key}}
+    try:
+        client.put_item(TableName=table, Item=item, **condition)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
+
+
+def become(stage: str) -> None:
+    """Take on the environment that the stage's functions have.
+
+    Raises:
+        SystemExit: there is no such stage, or no region.
+    """
+    stages = json.loads(CONFIG.read_text())["stages"]
+    if stage not in stages:
+        raise SystemExit(f".chalice/config.json has no stage {stage!r}, but {' and '.join(stages)}")
+    region = Session().get_config_variable("region")
+    if not region:
+        raise SystemExit("There is no region: set AWS_DEFAULT_REGION")
+    for name, value in {**stages[stage].get("environment_variables", {}), "AWS_REGION": region}.items():
+        os.environ.setdefault(name, value)
+
+
+def run(options: argparse.Namespace, composed: Backend, now: Moment) -> Iterator[str]:
+    """What the command says, line by line."""
+    match options.command:
+        case "rooms":
+            return list_rooms(now)
+        case "room":
+            return describe_room(options.room, now)
+        case "empty":
+            return empty_room(composed, options.room, now)
+        case "rotate-secret":
+            return rotate_secret()
+        case _:
+            return refill(make_client(), options.source, options.target, options.room)
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """What is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m infra.ops", description="Look after a deployed stage.")
+    parser.add_argument("stage", help="a stage of .chalice/config.json")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("rooms", help="the rooms that somebody is in")
+    for name, text in {"room": "who sits in a room", "empty": "end everybody's stay in a room"}.items():
+        commands.add_parser(name, help=text).add_argument("room", help="the room's id")
+    commands.add_parser("rotate-secret", help="forget what signs tickets and cursors")
+    copying = commands.add_parser("refill", help="copy what a table lacks of another")
+    copying.add_argument("source", help="the whole name of the table to copy from")
+    copying.add_argument("target", help="the whole name of the table to fill")
+    copying.add_argument("room", nargs="?", help="only what belongs to this room")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do it, and return the exit code."""
+    options = parse(arguments)
+    become(options.stage)
+    for line in run(options, backend(), now_ms()):
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,270 @@
+"""What operators do to a running deployment, on a real engine: the tool, and the commands of the runbook."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from chalicelib import rooms, tickets
+from chalicelib.backend import Backend
+from chalicelib.errors import InvalidCursorError, UnauthorizedError
+from chalicelib.schemas import RoomsQuery
+from chalicelib.store.tables import ParticipantRow, RoomRow, bound_connection
+from infra import ops
+from infra.local.engine import CREDENTIALS, REGION, Engine
+from tests.fakes.backend import MINUTE, NOW, SECOND, World
+from tests.fakes.commands import aws_commands
+from tests.fakes.counting import refuse_scan
+from tests.fakes.documents import Document
+
+RUNBOOK = Document("docs/runbook.md")
+ROOM = "11111111-2222-3333-4444-555555555555"
+LATER = NOW + 100 * SECOND
+
+
+@pytest.fixture
+def room_id(engine_world: World) -> str:
+    """A room with Ada, who has two connections, and Grace, who has one."""
+    room_id = engine_world.open_room(name="Study Hall")
+    engine_world.enter("ada", room_id)
+    engine_world.connect("ada", room_id)
+    engine_world.enter("grace", room_id)
+    return room_id
+
+
+def run(world: World, *arguments: str, now: int = NOW) -> list[str]:
+    return list(ops.run(ops.parse(["prod", *arguments]), world.backend, now))
+
+
+def from_runbook(operation: str) -> dict[str, str]:
+    """The options of a command as it stands there."""
+    blocks = re.findall(r"^ *```bash\n(.*?)^ *```$", RUNBOOK.text, re.M | re.S)
+    (words,) = (words for block in blocks for words in aws_commands(block) if words[1] == operation)
+    return dict(zip(words[2::2], words[3::2], strict=False))
+
+
+def test_occupied_rooms_are_listed_the_fullest_first(engine_world: World, room_id: str) -> None:
+    quiet = engine_world.open_room(name="Focus Zone")
+    engine_world.enter("linus", quiet)
+    engine_world.open_room(name="Empty")
+
+    first, second = run(engine_world, "rooms")
+
+    assert first == f"{room_id}   2 people    3 connections  Study Hall"
+    assert second.startswith(quiet)
+
+
+def test_a_room_is_shown_with_seats_leases_and_connections(engine_world: World, room_id: str) -> None:
+    lines = run(engine_world, "room", room_id)
+
+    assert lines[0] == "Study Hall, active, 2 of 15 seats"
+    assert [line for line in lines if line.startswith("  ada  online, http lease until ")]
+    assert len([line for line in lines if line.startswith("    ")]) == 3
+    assert not [line for line in lines if "ODD" in line]
+
+
+def test_a_room_that_there_is_not_is_said_to_be_none(engine_world: World) -> None:
+    for command in ("room", "empty"):
+        with pytest.raises(SystemExit, match="There is no room"):
+            run(engine_world, command, ROOM)
+
+
+def test_a_lease_that_nobody_ended_is_odd(engine_world: World, room_id: str) -> None:
+    lines = run(engine_world, "room", room_id, now=NOW + 20 * MINUTE)
+
+    assert len([line for line in lines if re.search(r"ODD: (ada|grace): lease over since", line)]) == 2
+    (listed,) = run(engine_world, "rooms", now=NOW + 20 * MINUTE)
+    assert listed.endswith("(2 odd)")
+
+
+def test_a_connection_without_a_seat_is_odd_and_so_is_one_older_than_they_get(
+    engine_world: World, room_id: str
+) -> None:
+    ParticipantRow(room_id, "grace").delete()
+
+    lines = run(engine_world, "room", room_id, now=NOW + 126 * MINUTE)
+
+    assert [line for line in lines if line.endswith("grace has no seat")]
+    assert len([line for line in lines if re.search(r"ODD: connection ada-\d+: open since", line)]) == 2
+    assert "  ODD: count is 2, members are 1" in lines
+
+
+def test_a_connection_that_the_roster_lacks_is_odd(engine_world: World, room_id: str) -> None:
+    ParticipantRow(room_id, "grace").update([ParticipantRow.connections.set({"lost"})])
+
+    assert "  ODD: grace: holds lost, which the roster lacks" in run(engine_world, "room", room_id)
+
+
+def test_a_sweep_by_hand_ends_what_is_over(engine_world: World, room_id: str) -> None:
+    import app
+
+    payload = json.loads(from_runbook("invoke")["--payload"])
+    with (
+        patch("chalicelib.api.schedule.backend", lambda: engine_world.backend),
+        patch("chalicelib.api.schedule.now_ms", lambda: NOW + 20 * MINUTE),
+    ):
+        app.sweep(payload, None)
+
+    assert engine_world.members(room_id) == []
+    assert engine_world.room(room_id).participant_count == 0
+
+
+def test_a_wrong_count_is_set_right_if_it_still_is_what_was_seen(engine_world: World, room_id: str) -> None:
+    RoomRow(room_id).update([RoomRow.participant_count.set(4), RoomRow.occupied.remove()])
+    engine_world.enter("linus", room_id)
+    RoomRow(room_id).update([RoomRow.participant_count.set(4), RoomRow.occupied.remove()])
+    options = from_runbook("update-item")
+
+    def correct() -> None:
+        bound_connection().client.update_item(
+            TableName=RoomRow.Meta.table_name,
+            Key=json.loads(options["--key"].replace(ROOM, room_id)),
+            UpdateExpression=options["--update-expression"],
+            ConditionExpression=options["--condition-expression"],
+            ExpressionAttributeValues=json.loads(options["--expression-attribute-values"]),
+        )
+
+    correct()
+
+    assert engine_world.room(room_id).participant_count == len(engine_world.members(room_id)) == 3
+    assert [line for line in run(engine_world, "rooms") if line.startswith(room_id)]
+    with pytest.raises(bound_connection().client.exceptions.ConditionalCheckFailedException):
+        correct()
+
+
+def test_an_emptied_room_is_empty_open_and_can_be_joined_again(engine_world: World, room_id: str) -> None:
+    said = run(engine_world, "empty", room_id)
+
+    assert said == ["2 people and 3 connections have been shown out of Study Hall"]
+    assert (engine_world.members(room_id), engine_world.roster(room_id)) == ([], [])
+    assert engine_world.room(room_id).status == "active"
+    engine_world.enter("ada", room_id)
+    assert engine_world.room(room_id).participant_count == 1
+
+
+def test_emptying_an_empty_room_does_nothing(engine_world: World, room_id: str) -> None:
+    run(engine_world, "empty", room_id)
+    said = engine_world.said(room_id)
+
+    run(engine_world, "empty", room_id)
+
+    assert engine_world.said(room_id) == said
+
+
+def test_after_the_secret_is_rotated_new_processes_refuse_what_old_ones_signed(
+    engine_world: World, room_id: str
+) -> None:
+    old = Backend(engine_world.backend.settings, engine_world.backend.fanout)
+    engine_world.open_room()
+    signed, _ = tickets.issue("ada", room_id, old.secret, NOW)
+    cursor = rooms.list_active(old, RoomsQuery(limit=1)).next_cursor
+
+    run(engine_world, "rotate-secret")
+    new = Backend(old.settings, old.fanout)
+
+    assert new.secret != old.secret
+    with pytest.raises(UnauthorizedError):
+        tickets.verify(signed, new.secret, NOW)
+    with pytest.raises(InvalidCursorError):
+        rooms.list_active(new, RoomsQuery(limit=1, cursor=cursor))
+    assert tickets.verify(signed, old.secret, NOW).user_id == "ada"
+
+
+def test_all_new_processes_agree_on_the_new_secret(engine_world: World) -> None:
+    run(engine_world, "rotate-secret")
+
+    first, second = (Backend(engine_world.backend.settings, engine_world.backend.fanout) for _ in range(2))
+
+    assert first.secret == second.secret
+
+
+@pytest.fixture
+def client(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client of the operator's own, which may scan, as the environment says."""
+    with patch.dict(os.environ, {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL_DYNAMODB": engine.url}):
+        made = ops.make_client()
+    made.meta.events.unregister("before-call.dynamodb.Scan", refuse_scan)
+    monkeypatch.setattr(ops, "make_client", lambda: made)
+    return made
+
+
+@pytest.fixture
+def restored(engine_world: World, room_id: str, client: Any) -> Iterator[str]:
+    """What the tables' names start with that hold a state from before, when the room was there and busy."""
+    names = []
+    rooms_table = RoomRow.Meta.table_name
+    prefix = rooms_table.removesuffix("rooms") + "restored-"
+    engine_world.send(engine_world.roster(room_id)[0], "message", text="Hello")
+    for base in ("rooms", "messages"):
+        described = client.describe_table(TableName=rooms_table.removesuffix("rooms") + base)["Table"]
+        wanted = {key: described[key] for key in ("KeySchema",)}
+        used = {one["AttributeName"] for one in wanted["KeySchema"]}
+        types = [one for one in described["AttributeDefinitions"] if one["AttributeName"] in used]
+        names.append(prefix + base)
+        client.create_table(TableName=names[-1], AttributeDefinitions=types, BillingMode="PAY_PER_REQUEST", **wanted)
+        copy_items(client, rooms_table.removesuffix("rooms") + base, names[-1])
+    yield prefix
+    for name in names:
+        client.delete_table(TableName=name)
+
+
+def copy_items(client: Any, source: str, target: str) -> None:
+    for item in client.scan(TableName=source)["Items"]:
+        client.put_item(TableName=target, Item=item)
+
+
+def test_a_deleted_room_comes_back_empty_with_its_log_and_can_be_joined(
+    engine_world: World, room_id: str, restored: str
+) -> None:
+    said = engine_world.said(room_id)
+    prefix = restored.removesuffix("restored-")
+    rooms.delete(engine_world.backend, room_id, NOW)
+    assert engine_world.said(room_id) == []
+
+    for base in ("messages", "rooms"):
+        run(engine_world, "refill", restored + base, prefix + base, room_id)
+
+    assert engine_world.said(room_id) == said
+    assert engine_world.room(room_id).participant_count == 0
+    engine_world.join("ada", room_id, LATER)
+    assert engine_world.room(room_id).participant_count == 1
+    assert engine_world.said(room_id)[-1] == "Ada joined the room"
+
+
+def test_what_is_there_stays_as_it_is(engine_world: World, room_id: str, restored: str) -> None:
+    prefix = restored.removesuffix("restored-")
+    engine_world.leave("grace", room_id)
+    said = engine_world.said(room_id)
+
+    (outcome,) = run(engine_world, "refill", restored + "messages", prefix + "messages")
+    run(engine_world, "refill", restored + "rooms", prefix + "rooms")
+
+    assert outcome.startswith("0 items copied, ")
+    assert engine_world.said(room_id) == said
+    assert engine_world.room(room_id).participant_count == 1
+
+
+@pytest.mark.usefixtures("client")
+def test_who_is_there_now_is_never_refilled(engine_world: World) -> None:
+    for base in ("participants", "connections", "guards"):
+        with pytest.raises(SystemExit, match="Only tables named rooms, messages, profiles"):
+            run(engine_world, "refill", f"coworking-restored-{base}", f"coworking-prod-{base}")
+
+
+def test_the_tool_has_the_environment_of_the_stages_functions() -> None:
+    with patch.dict(os.environ, {"AWS_DEFAULT_REGION": "eu-north-1"}):
+        for name in ("TABLE_PREFIX", "AWS_REGION"):
+            os.environ.pop(name, None)
+        ops.become("prod")
+
+        assert os.environ["TABLE_PREFIX"] == "coworking-prod-"
+        assert os.environ["AWS_REGION"] == "eu-north-1"
+
+
+def test_a_stage_that_there_is_not_is_refused() -> None:
+    with pytest.raises(SystemExit, match="no stage 'staging', but dev and prod"):
+        ops.become("staging")
