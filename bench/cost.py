@@ -34,6 +34,8 @@ STORED_BYTES = 1000
 """A message in its table, and its receipt: more than those of the measurement have."""
 RETENTION_MONTHS = 3
 PINGS_AN_HOUR = 120
+SYNCS_AN_HOUR = 12
+"""The client library makes every tenth ping a `sync`."""
 RECONNECTS_AN_HOUR = 0.5
 ACTIVE = {"message with id": 12, "speaking": 60, "mic": 4, "typing": 12}
 """What somebody who takes part does in an hour."""
@@ -145,20 +147,16 @@ class Costs:
         return add(scaled(self.usage(self.operations(room)[name]), count) for name, count in calls.items())
 
     def idle_hour(self, room: int) -> Usage:
-        """An hour of somebody who is there and says nothing: a connection that pings and is renewed every two hours.
-        Every ping is taken to be one that looks after the others, which is the dearer kind."""
-        calls = {"ping that looks": PINGS_AN_HOUR, **dict.fromkeys(RECONNECT, RECONNECTS_AN_HOUR)}
+        """An hour of somebody who is there and says nothing."""
         sweeps = self.usage(self.operations(room)["sweep of the room"])
         sweeps["lambda_requests"] = sweeps["log_gb"] = 0  # those are the sweep's own, whatever it finds
         kept = Counter({"connection_minutes": 60.0})
-        return add([self.total(room, calls), scaled(sweeps, 60 / room), kept])
+        return add([self.total(room, idle_calls()), scaled(sweeps, 60 / room), kept])
 
     def active_hour(self, room: int, *, calls: bool = False) -> Usage:
         """An hour of somebody who takes part."""
-        signals = {"signal": VISITS_AN_HOUR * SIGNALS_A_PEER * (room - 1)} if calls else {}
-        visits = dict.fromkeys(VISIT, VISITS_AN_HOUR)
         stored = Counter({"stored_gb_months": ACTIVE["message with id"] * STORED_BYTES / GB * RETENTION_MONTHS})
-        return add([self.idle_hour(room), self.total(room, {**ACTIVE, **visits, **signals}), stored])
+        return add([self.idle_hour(room), self.total(room, active_calls(room, calls=calls)), stored])
 
     def standing(self) -> Usage:
         """What is due every month if nobody comes: the sweep, and being watched."""
@@ -185,6 +183,22 @@ class Costs:
 
     def dollars(self, used: Usage, *, free: bool = False) -> float:
         return sum(self.price(used, free=free).values())
+
+
+def idle_calls() -> dict[str, float]:
+    """What somebody who is only there brings about in an hour: a connection that pings, and is renewed every two hours.
+    Every ping is taken to be one that looks after the others, which is the dearer kind."""
+    return {
+        "ping that looks": PINGS_AN_HOUR,
+        "sync, up to date": SYNCS_AN_HOUR,
+        **dict.fromkeys(RECONNECT, RECONNECTS_AN_HOUR),
+    }
+
+
+def active_calls(room: int, *, calls: bool = False) -> dict[str, float]:
+    """What taking part adds to that."""
+    signals = {"signal": VISITS_AN_HOUR * SIGNALS_A_PEER * (room - 1)} if calls else {}
+    return {**ACTIVE, **dict.fromkeys(VISIT, VISITS_AN_HOUR), **signals}
 
 
 def add(parts: Any) -> Usage:
@@ -290,7 +304,8 @@ def hour_bills(costs: Costs) -> dict[str, dict[str, float]]:
 
     idle = costs.dollars(costs.idle_hour(10))
     pings = price("ping that looks", PINGS_AN_HOUR)
-    quiet = {"pings": pings, "connection, sweeps": idle - pings}
+    syncs = price("sync, up to date", SYNCS_AN_HOUR)
+    quiet = {"pings": pings + syncs, "connection, sweeps": idle - pings - syncs}
     acts = {
         "messages": price("message with id", ACTIVE["message with id"]),
         "speaking": price("speaking", ACTIVE["speaking"]),

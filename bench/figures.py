@@ -113,7 +113,7 @@ def _picture(title: str, unit: str, top: float, names: Sequence[str], shapes: Se
         f"<style>{STYLE}</style>",
         f'<rect class="ground" width="{WIDTH}" height="{height}" rx="8"/>',
         _text(16, 26, title, "title"),
-        _text(16, 50, unit, "small"),
+        _text(WIDTH - RIGHT, 26, unit, "small", "end"),
         *_legend(names),
         *grid,
         *shapes,
@@ -123,7 +123,7 @@ def _picture(title: str, unit: str, top: float, names: Sequence[str], shapes: Se
 
 
 def _legend(names: Sequence[str]) -> list[str]:
-    """From the right, so that it stays clear of the unit."""
+    """A mark and a name for each, set from the right."""
     marks, x = [], float(WIDTH - RIGHT)
     for color, name in reversed(list(zip(COLORS, names, strict=False))):
         x -= 7.8 * len(name) + 26

@@ -32,6 +32,7 @@ from bench.operations import LISTED, PLENTY, PREFIX, Bench, Handler, Operation, 
 from bench.posting import stub_server
 from bench.report import describe_run, format_table, write_results
 from infra.local.engine import Engine
+from infra.local.tables import TemplateLoader
 
 OBSERVABILITY = Path(__file__).parent.parent / "infra" / "observability.yaml"
 SIZES = (2, 10, 20, 50)
@@ -82,7 +83,16 @@ class GuestRoom(Room):
             self._said("message with id", frame="message", text=TEXT, id="once"),
             ping,
             Operation("ping that looks", ping.function, looking(ping.handler), ping.make_event),
+            self._frame(
+                "sync, up to date",
+                lambda turn: self._guest_socket("first", turn).frame("sync", last_seq=self._last_seq()),
+            ),
         ]
+
+    def _last_seq(self) -> int:
+        from chalicelib.store import messages
+
+        return messages.head(self.id).last_seq
 
     def _said(self, name: str, by: str = "first", frame: str = "", **fields: object) -> Operation:
         kind = frame or name
@@ -216,7 +226,7 @@ def count_metrics(log: str) -> int:
 def count_watchers() -> dict[str, int]:
     """How many alarms and dashboards are deployed."""
     kinds = {"alarms": "AWS::CloudWatch::Alarm", "dashboards": "AWS::CloudWatch::Dashboard"}
-    resources = yaml.load(OBSERVABILITY.read_text(), PlainLoader)["Resources"]  # a safe one
+    resources = yaml.load(OBSERVABILITY.read_text(), TemplateLoader)["Resources"]
     return {name: count_resources(resources, kind) for name, kind in kinds.items()}
 
 
@@ -230,13 +240,6 @@ def count_resources(resources: Mapping[str, Any], kind: str) -> int:
         else:
             total += resource["Type"] == kind
     return total
-
-
-class PlainLoader(yaml.SafeLoader):
-    """Reads templates, and leaves CloudFormation's functions alone."""
-
-
-PlainLoader.add_multi_constructor("!", lambda *_: None)
 
 
 def measure_all(engine_url: str, connections_url: str, log: io.StringIO) -> dict[str, Any]:
