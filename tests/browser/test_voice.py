@@ -80,12 +80,12 @@ class Talker:
         self.page.goto(f"{visitor.url}config.json")
 
     def enter(self) -> None:
-        """Take a seat."""
-        self.page.evaluate(ENTER, self._way_in)
+        """Take a seat, and don't wait for it: `voice` is there when it is taken."""
+        self.page.evaluate(f"way => void ({ENTER})(way)", self._way_in)
 
     def talk(self) -> None:
-        """Switch the microphone on, and don't wait for it."""
-        self.page.evaluate("void voice.start()")
+        """Switch the microphone on, once there is a seat."""
+        self.waits("window.voice && (voice.start(), true)")
 
     def hears(self, others: int) -> None:
         """Wait until so many others are heard, from now on."""
@@ -188,7 +188,7 @@ def test_frames_that_are_late_and_doubled_connect_all_the_same(invite: Invite, s
     stack.plan_faults(frame_delay=[0, 700], run_twice=0.3)
     try:
         for talker in talkers:
-            talker.does("void voice.start()")
+            talker.talk()
         for talker in talkers:
             talker.hears(2)
     finally:
@@ -198,6 +198,7 @@ def test_frames_that_are_late_and_doubled_connect_all_the_same(invite: Invite, s
 def test_whoever_refuses_the_microphone_still_hears(invite: Invite) -> None:
     ada, grace = invite("ada"), invite("grace", permissions=[])
     ada.talk()
+    grace.waits("window.voice")
     refusal = grace.does("voice.start().catch(({ name, code }) => [name, code])")
     assert refusal == ["MicrophoneError", "denied"]
     grace.hears(1)
@@ -219,6 +220,8 @@ def test_another_microphone_and_loudspeaker_need_no_new_negotiation(pair: Pair) 
 
 def test_who_speaks_is_seen_by_all_and_muting_ends_it(invite: Invite) -> None:
     ada, grace = invite("ada"), invite("grace")
+    for talker in (ada, grace):
+        talker.waits("window.voice")
     ada.does("window.voice = new voice.constructor(room, {}, { media: tone(0.3) })")
     grace.does("voice.listen()")
     ada.talk()

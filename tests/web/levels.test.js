@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { SpeechDetector, measure } from "../../web/sdk/levels.js";
-import { dice } from "./voice-fakes.js";
+import { dice } from "./fakes.js";
 
 /** When what is heard in steps of 50 ms changes who speaks. @param {number[]} levels */
 function listen(levels, detector = new SpeechDetector()) {

@@ -2,52 +2,10 @@
 
 import { CoworkingError } from "../../web/sdk/errors.js";
 import { Voice } from "../../web/sdk/voice.js";
+import { Clock, settle } from "./fakes.js";
 
 /** @import { Frame, RoomState } from "../../web/sdk/wire.js" */
 /** @import { VoiceDeps, VoiceRoom } from "../../web/sdk/voice-types.js" */
-
-const NEVER = /** @type {[number, {at: number, call: () => void}]} */ ([0, { at: Infinity, call() {} }]);
-
-/** Time that passes when it is told to. */
-export class Clock {
-  time = 0;
-  /** @type {Map<number, {at: number, call: () => void}>} */
-  #timers = new Map();
-  #next = 1;
-
-  now = () => this.time;
-  setTimeout = (/** @type {() => void} */ call, /** @type {number} */ delay) => {
-    this.#timers.set(this.#next, { at: this.time + delay, call });
-    return this.#next++;
-  };
-  clearTimeout = (/** @type {any} */ timer) => void this.#timers.delete(timer);
-
-  /** Let all that is due within `duration` happen, in its order. @param {number} duration */
-  async pass(duration) {
-    const end = this.time + duration;
-    for (;;) {
-      await settle();
-      const first = [...this.#timers].reduce((one, other) => (other[1].at < one[1].at ? other : one), NEVER);
-      if (first[1].at > end) break;
-      this.#timers.delete(first[0]);
-      this.time = Math.max(this.time, first[1].at);
-      first[1].call();
-    }
-    this.time = end;
-  }
-}
-
-/** Until every promise that can go on has. */
-export const settle = () => new Promise((resolve) => setImmediate(resolve));
-
-/** Numbers between 0 and 1 that are the same in each run. @param {number} seed */
-export function dice(seed) {
-  let state = seed + 1;
-  return () => {
-    state = (state * 48_271) % 2_147_483_647;
-    return state / 2_147_483_647;
-  };
-}
 
 class Track extends EventTarget {
   enabled = true;
@@ -218,8 +176,8 @@ export class FakeConnection {
   /** Nothing comes in any more. */
   #fade() {
     const fade = (/** @type {string} */ state) => this.connectionState !== "closed" && this.become(state);
-    this.clock.setTimeout(() => fade("disconnected"), 5_000);
-    this.clock.setTimeout(() => fade("failed"), 20_000);
+    this.clock.set(() => fade("disconnected"), 5_000);
+    this.clock.set(() => fade("failed"), 20_000);
   }
 
   /** The network goes, or is back. @param {string} state what the browser makes of it */
@@ -308,7 +266,7 @@ export class Relay {
     for (const receiver of receivers) {
       const stamped = () => ({ type, from, connection, to, data: JSON.parse(text) });
       for (const delay of this.fate(stamped(), receiver))
-        this.clock.setTimeout(() => receiver.isOnline && receiver.receive(stamped()), delay);
+        this.clock.set(() => receiver.isOnline && receiver.receive(stamped()), delay);
     }
     return receivers.length > 0;
   }
@@ -358,7 +316,9 @@ export class FakeRoom {
 
   deps() {
     return {
-      ...this.relay.clock,
+      setTimeout: this.relay.clock.set,
+      clearTimeout: this.relay.clock.clear,
+      now: () => this.relay.clock.now,
       uuid: () => `page ${this.connectionId}`,
       window: this.window,
       media: this.media,

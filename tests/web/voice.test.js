@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { MicrophoneError } from "../../web/sdk/voice.js";
-import { FakeConnection, Relay, dice } from "./voice-fakes.js";
+import { dice } from "./fakes.js";
+import { FakeConnection, Relay } from "./voice-fakes.js";
 
 /** @import { FakeRoom } from "./voice-fakes.js" */
 
@@ -308,6 +309,16 @@ test("one doesn't hear oneself in another tab", async () => {
   assert.deepEqual([...users(one), ...users(other)], []);
   const grace = await talk("grace");
   assert.deepEqual(users(grace), ["ada", "ada"]);
+});
+
+test("nobody is heard from more pages than a user may have connections", async () => {
+  const ada = await talk("ada");
+  const grace = relay.enter("grace");
+  for (let tab = 1; tab <= 8; tab++)
+    ada.receive({ type: "voice", from: "grace", connection: grace.connectionId, data: { page: `tab ${tab}`, n: tab } });
+  await relay.clock.pass(100);
+  assert.deepEqual(users(ada), Array(5).fill("grace"));
+  assert.equal(ada.connections.filter(({ connectionState }) => connectionState === "closed").length, 3);
 });
 
 test("what isn't a signal of voice is left alone", async () => {

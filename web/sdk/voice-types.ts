@@ -27,8 +27,20 @@ export interface PeerEvents {
   end(error?: unknown): void;
 }
 
+export type TimerDeps = Pick<Deps, "setTimeout" | "clearTimeout">;
+
+export interface PeerOptions {
+  /** Whether our offers give way to theirs; the first one is theirs to make. */
+  polite: boolean;
+  /** What they hear of us. */
+  track: MediaStreamTrack | null;
+  on: PeerEvents;
+  deps: TimerDeps;
+}
+
 /** Another page that we talk to. */
 export interface Pair {
+  key: string;
   userId: string;
   /** Where its newest frame came from, and which one that was. */
   connection: string;
@@ -96,8 +108,8 @@ export interface VoiceRoom {
 }
 
 /** What voice takes from its surroundings. */
-export interface VoiceDeps extends Pick<Deps, "setTimeout" | "clearTimeout" | "now" | "uuid" | "window"> {
-  connection(configuration?: RTCConfiguration): RTCPeerConnection;
+export interface VoiceDeps extends TimerDeps, Pick<Deps, "now" | "uuid" | "window"> {
+  connection(rtc?: RTCConfiguration): RTCPeerConnection;
   media?: MediaDevices;
   audio(): AudioLike;
   context(): AudioContext;

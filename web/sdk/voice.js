@@ -10,18 +10,15 @@ import { Store } from "./state.js";
 /** @import { AudioLike, Pair, Signal, VoiceDeps, VoiceFacts, VoiceRoom, VoiceState } from "./voice-types.js" */
 
 const TICK_MS = 100;
-const GREET_AGAIN_MS = [3_000, 9_000];
-const REASONS = new Map([
-  ["NotFoundError", "missing"],
-  ["OverconstrainedError", "missing"],
-  ["NotReadableError", "busy"],
-  ["AbortError", "busy"],
-]);
+const GREET_AGAIN_MS = 4_000;
+const PAGES_OF_A_USER = 5;
+const MISSING = /NotFound|Overconstrained/;
+const BUSY = /NotReadable|Abort/;
 
 /** @type {VoiceDeps} */
 const browser = {
   ...surroundings,
-  connection: (configuration) => new RTCPeerConnection(configuration),
+  connection: (rtc) => new RTCPeerConnection(rtc),
   media: globalThis.navigator?.mediaDevices,
   audio: () => new Audio(),
   context: () => new AudioContext(),
@@ -34,7 +31,8 @@ export class MicrophoneError extends CoworkingError {
 
   /** @param {any} cause */
   constructor(cause) {
-    super({ code: REASONS.get(cause.name) ?? "denied", detail: cause.message }, { cause });
+    const code = MISSING.test(cause.name) ? "missing" : BUSY.test(cause.name) ? "busy" : "denied";
+    super({ code, detail: cause.message }, { cause });
   }
 }
 
@@ -43,7 +41,7 @@ export class Voice {
   #connection = "";
   #pairs = /** @type {Map<string, Pair>} */ (new Map());
   #volumes = /** @type {Map<string, number>} */ (new Map());
-  #undo = /** @type {(() => void)[]} */ ([]);
+  #over = new AbortController();
   #track = /** @type {MediaStreamTrack | null} */ (null);
   #context = /** @type {AudioContext | undefined} */ (undefined);
   #source = /** @type {AudioNode | undefined} */ (undefined);
@@ -51,30 +49,27 @@ export class Voice {
   #samples = new Float32Array(2048);
   #speech = new SpeechDetector();
   #level = 0;
-  #text = "";
   /** Muted here, and as the room has it: whoever is shown as muted isn't heard. */
   #muted = true;
   #shown = true;
   #asked = 0;
   /** @type {VoiceFacts} */
   #facts = { blocked: false, error: null, input: "", output: "", inputs: [], outputs: [] };
+  #text = "";
   #room;
-  #rtc;
-  #media;
+  #options;
   #deps;
   #timers;
   #store;
 
   /**
    * @param {VoiceRoom} room that was entered
-   * @param {{rtc?: RTCConfiguration, media?: MediaTrackConstraints}} [options] STUN and TURN servers; what the microphone
-   *     should be like
+   * @param {{rtc?: RTCConfiguration, media?: MediaTrackConstraints}} [options] STUN and TURN; wishes for the microphone
    * @param {Partial<VoiceDeps>} [deps]
    */
-  constructor(room, { rtc, media } = {}, deps) {
+  constructor(room, options = {}, deps) {
     this.#room = room;
-    this.#rtc = rtc;
-    this.#media = media;
+    this.#options = options;
     this.#deps = { ...browser, ...deps };
     this.#timers = new Timers(this.#deps);
     this.#store = new Store(this.#look());
@@ -84,13 +79,9 @@ export class Voice {
     return this.#store.value;
   }
 
-  /**
-   * Be told of the state, now and whenever it has changed.
-   * @param {(state: VoiceState) => void} watch
-   * @returns {() => void} ends it
-   */
-  subscribe(watch) {
-    return this.#store.subscribe(watch);
+  /** Tells the state, now and when it changes, until you call what is returned. @param {(state: VoiceState) => void} tell */
+  subscribe(tell) {
+    return this.#store.subscribe(tell);
   }
 
   /** Hear the others, without a microphone. */
@@ -99,15 +90,18 @@ export class Voice {
     if (this.#page || connection === "ended" || !you) return;
     this.#page = `${you.connection_id}/${this.#deps.uuid()}`;
     const { media, window } = this.#deps;
-    this.#on(media, "devicechange", () => this.devices());
-    this.#on(window, "pagehide", () => this.stop());
-    for (const gesture of ["pointerdown", "keydown"])
-      this.#on(window, gesture, () => (this.#facts.blocked || this.#context?.state === "suspended") && this.resume());
-    this.#undo.push(
+    const { signal } = (this.#over = new AbortController());
+    const wake = () => (this.#facts.blocked || this.#context?.state === "suspended") && this.resume();
+    window?.addEventListener("pointerdown", wake, { signal });
+    window?.addEventListener("keydown", wake, { signal });
+    window?.addEventListener("pagehide", () => this.stop(), { signal });
+    media?.addEventListener("devicechange", () => this.devices(), { signal });
+    const offs = [
       this.#room.on("signal", (frame) => this.#hear(frame)),
       this.#room.on("frame", (frame) => frame.type === "voice" && this.#hear(frame)),
       this.#room.subscribe((state) => this.#follow(state)),
-    );
+    ];
+    signal.addEventListener("abort", () => offs.forEach((off) => off()));
     this.#tick();
   }
 
@@ -124,25 +118,22 @@ export class Voice {
   /** Hang up. */
   stop() {
     if (!this.#page) return;
-    const isOver = this.#room.state.connection === "ended";
+    this.#over.abort();
     this.#room.send("voice", { page: this.#page, n: next(), bye: true });
-    if (!this.#silent && !isOver) this.#room.setMuted(true).catch((error) => this.#fail(error));
-    for (const undo of this.#undo.splice(0)) undo();
+    const isHeard = !this.#silent && this.#room.state.connection !== "ended";
+    if (isHeard) this.#room.setMuted(true).catch((error) => this.#fail(error));
     for (const key of this.#pairs.keys()) this.#drop(key);
     this.#timers.clear();
     this.#track?.stop();
-    this.#context?.close();
     this.#track = null;
+    this.#context?.close();
     this.#context = this.#source = undefined;
     this.#page = this.#connection = "";
     this.#asked++;
     this.#publish();
   }
 
-  /**
-   * Be heard, or not. Without a microphone, unmuting asks for one.
-   * @param {boolean} muted
-   */
+  /** Be heard, or not. Without a microphone, unmuting asks for one. @param {boolean} muted */
   async setMuted(muted) {
     if (!muted && !this.#track) return this.start();
     this.#muted = muted;
@@ -158,20 +149,18 @@ export class Voice {
   async useInput(id) {
     this.listen();
     const asked = ++this.#asked;
-    const audio = { ...this.#media, ...(id && { deviceId: { exact: id } }) };
-    const stream = await this.#ask(audio);
+    const stream = await this.#ask({ ...this.#options.media, ...(id && { deviceId: { exact: id } }) });
     const [track] = stream.getAudioTracks();
     if (asked !== this.#asked) return track.stop();
     this.#track?.stop();
-    this.#speakInto(track);
+    track.onended = () => this.#lose();
     this.#context ??= this.#deps.context();
     this.#analyser = this.#context.createAnalyser();
     this.#source?.disconnect();
     this.#source = this.#context.createMediaStreamSource(stream);
     this.#source.connect(this.#analyser);
-    track.onended = () => this.#lose();
-    this.#facts.input = track.getSettings().deviceId ?? "";
-    this.#facts.error = null;
+    Object.assign(this.#facts, { input: track.getSettings().deviceId ?? "", error: null });
+    this.#speakInto(track);
     await this.devices();
   }
 
@@ -182,7 +171,7 @@ export class Voice {
     this.#publish();
   }
 
-  /** What there is to speak into and to listen to. Before there was a microphone, browsers don't tell their names. */
+  /** What there is to speak into and to listen to. Browsers tell the names once a microphone was allowed. */
   async devices() {
     const all = (await this.#deps.media?.enumerateDevices()) ?? [];
     const list = (/** @type {string} */ wanted) =>
@@ -196,7 +185,7 @@ export class Voice {
   /** @param {string} userId @param {number} volume 0 to 1 */
   setVolume(userId, volume) {
     this.#volumes.set(userId, volume);
-    for (const pair of this.#pairs.values()) if (pair.userId === userId) pair.audio.volume = volume;
+    for (const pair of this.#of(userId)) pair.audio.volume = volume;
   }
 
   /** Play what the browser has blocked: to be called on a click. */
@@ -208,14 +197,17 @@ export class Voice {
 
   // The others
 
-  /** Whoever is there and doesn't know this page will call it. A greeting can be lost, so it is said up to three times. */
-  #greet([delay, ...rest] = GREET_AGAIN_MS) {
+  /** @param {string} userId */
+  #of(userId) {
+    return [...this.#pairs.values()].filter((pair) => pair.userId === userId);
+  }
+
+  /** Whoever doesn't know this page calls it. A greeting may have missed somebody: it is repeated, twice at most. */
+  #greet(times = 3) {
     this.#room.send("voice", { page: this.#page, n: next() });
-    const isMissed = () => {
-      const met = new Set([...this.#pairs.values()].map(({ userId }) => userId));
-      return this.#room.state.participants.some((one) => one.is_online && !one.is_you && !met.has(one.id));
-    };
-    if (delay) this.#timers.set("greet", delay, () => isMissed() && this.#greet(rest));
+    const { participants } = this.#room.state;
+    const misses = () => participants.some((one) => one.is_online && !one.is_you && !this.#of(one.id).length);
+    if (times > 1) this.#timers.set("greet", GREET_AGAIN_MS, () => misses() && this.#greet(times - 1));
   }
 
   /** @param {Pick<RoomState, "connection" | "you" | "participants">} state */
@@ -244,7 +236,7 @@ export class Voice {
     const key = `${from} ${page}`;
     if (bye) return this.#drop(key);
     const old = this.#pairs.get(key);
-    if (old && session && session < old.other) return; // from a connection that it has given up
+    if (old && session && session < old.other) return; // from an attempt that it has given up
     if (old?.peer.begun && session > old.other) this.#drop(key);
     const pair = this.#pairs.get(key) ?? this.#meet(key, from, page);
     if (n > pair.n) {
@@ -252,23 +244,20 @@ export class Voice {
       pair.peer.absent = false;
     }
     pair.other = session || pair.other;
-    if (!session) this.#welcome(pair);
-    else if (peer && peer !== pair.session) pair.peer.nudge();
-    else pair.peer.receive(signal);
-  }
-
-  /** They greet: perhaps from a new connection, and perhaps without knowing ours. @param {Pair} pair */
-  #welcome(pair) {
+    if (session && (!peer || peer === pair.session)) return pair.peer.receive(signal);
+    if (session) return pair.peer.nudge();
     pair.peer.call();
-    if (pair.peer.begun) this.#say(pair, { candidates: [] });
+    if (pair.peer.begun) this.#say(pair, { candidates: [] }); // so that it knows this connection
   }
 
   /** @param {string} key @param {string} userId @param {string} page */
   #meet(key, userId, page) {
-    for (const pair of this.#pairs.values()) if (pair.userId === userId) this.#say(pair, { candidates: [] }); // still there?
+    const others = this.#of(userId);
+    for (const pair of others) this.#say(pair, { candidates: [] }); // are they still there?
+    if (others.length >= PAGES_OF_A_USER) this.#drop(others[0].key);
     const audio = this.#deps.audio();
     audio.volume = this.#volumes.get(userId) ?? 1;
-    const peer = new Peer(this.#deps.connection(this.#rtc), {
+    const peer = new Peer(this.#deps.connection(this.#options.rtc), {
       polite: this.#page < page,
       track: this.#track,
       deps: this.#deps,
@@ -280,47 +269,46 @@ export class Voice {
         },
         change: () => this.#publish(),
         end: (error) => {
-          this.#drop(key, error);
-          if (!error) this.#greet();
+          this.#drop(key);
+          if (error) this.#fail(error);
+          else this.#greet();
         },
       },
     });
-    const session = next();
     const seated = this.#room.state.participants.some(({ id }) => id === userId);
-    const pair = { userId, connection: "", n: 0, session, other: 0, seated, peer, audio, speech: new SpeechDetector() };
+    const speech = new SpeechDetector();
+    const pair = { key, userId, connection: "", n: 0, session: next(), other: 0, seated, peer, audio, speech };
     this.#pairs.set(key, pair);
     return pair;
   }
 
   /** What gets lost is said again: by the peer, and by whoever greets. @param {Pair} pair @param {Signal} signal */
-  async #say(pair, signal) {
-    const { connection, session, other } = pair;
+  async #say({ userId, connection, session, other }, signal) {
     const data = { page: this.#page, n: next(), session, peer: other, ...signal };
     try {
       await this.#room.request(signal.description?.type ?? "ice-candidate", data, { to: connection });
     } catch (error) {
       if (!(error instanceof CoworkingError)) throw error;
-      if (error.code === "peer_unavailable") this.#miss(pair.userId, connection);
+      if (error.code === "peer_unavailable") this.#miss(userId, connection);
     }
   }
 
   /** A connection is gone. Whom we still hear, we keep. @param {string} userId @param {string} connection */
   #miss(userId, connection) {
-    for (const [key, pair] of this.#pairs) {
-      if (pair.userId !== userId || pair.connection !== connection) continue;
+    for (const pair of this.#of(userId)) {
+      if (pair.connection !== connection) continue;
       pair.peer.absent = true;
-      if (pair.peer.state !== "connected") this.#drop(key);
+      if (pair.peer.state !== "connected") this.#drop(pair.key);
     }
   }
 
-  /** @param {string} key @param {unknown} [error] */
-  #drop(key, error) {
+  /** @param {string} key */
+  #drop(key) {
     const pair = this.#pairs.get(key);
     if (!pair) return;
     this.#pairs.delete(key);
     pair.peer.close();
     pair.audio.srcObject = null;
-    if (error) this.#fail(error);
     this.#publish();
   }
 
@@ -332,7 +320,7 @@ export class Voice {
     } catch (error) {
       const { name } = /** @type {Error} */ (error);
       if (name === "NotAllowedError") this.#facts.blocked = true;
-      else if (name !== "AbortError") this.#fail(error); // that one is gone already
+      else if (name !== "AbortError") this.#fail(error); // that one hung up meanwhile
       this.#publish();
     }
   }
@@ -369,13 +357,11 @@ export class Voice {
 
   #tick() {
     const now = this.#deps.now();
-    if (this.#silent) this.#level = +(this.#speech.speaking = false);
-    else {
-      this.#analyser?.getFloatTimeDomainData(this.#samples);
-      this.#level = measure(this.#samples);
-      const before = this.#speech.speaking;
-      if (this.#speech.update(this.#level, now) !== before) this.#room.setSpeaking(!before);
-    }
+    const { speaking } = this.#speech;
+    if (this.#silent) this.#speech.speaking = false;
+    else this.#analyser?.getFloatTimeDomainData(this.#samples);
+    this.#level = this.#silent ? 0 : measure(this.#samples);
+    if (!this.#silent && this.#speech.update(this.#level, now) !== speaking) this.#room.setSpeaking(!speaking);
     for (const { peer, speech } of this.#pairs.values()) speech.update(peer.level, now);
     this.#publish();
     this.#timers.set("tick", TICK_MS, () => this.#tick());
@@ -390,13 +376,9 @@ export class Voice {
       speaking: this.#speech.speaking,
       level: step(this.#level),
       ...this.#facts,
-      peers: [...this.#pairs.values()].map(({ userId, connection, peer, speech }) => ({
-        userId,
-        connectionId: connection,
-        state: peer.state,
-        speaking: speech.speaking,
-        level: step(peer.level),
-      })),
+      peers: [...this.#pairs.values()].map(({ userId, connection: connectionId, peer, speech: { speaking } }) => {
+        return { userId, connectionId, state: peer.state, speaking, level: step(peer.level) };
+      }),
     };
   }
 
@@ -413,11 +395,5 @@ export class Voice {
     this.#facts.error = /** @type {Error} */ (error);
     this.#publish();
     return error;
-  }
-
-  /** @param {Pick<EventTarget, "addEventListener" | "removeEventListener"> | undefined} target @param {string} type @param {() => unknown} act */
-  #on(target, type, act) {
-    target?.addEventListener(type, act);
-    this.#undo.push(() => target?.removeEventListener(type, act));
   }
 }
