@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
-from chalicelib import presence, seats
+from chalicelib import presence, seats, telemetry
 from chalicelib.backend import Backend
 from chalicelib.errors import RateLimitedError
 from chalicelib.presence import Parcel
@@ -60,6 +60,7 @@ def say(
             presence.send(backend, reply(stored), roster, now)
             return stored
         raise
+    telemetry.current().note_message(message)
     answer = RoomMessage.of(message)
     frame = MessageSent if kind == "text" else EmojiReaction
     pushed = frame(room_id=room_id, ts=iso(now), sender=user_id, seq=seq, data=answer).encode()

@@ -40,12 +40,13 @@ class Close:
 
 @dataclass(frozen=True)
 class DeliveryReport:
-    """How many were sent, and the connection ids of the others: the caller deletes those that are gone."""
+    """How many were sent, the connection ids of the others (the caller deletes those that are gone), what it took."""
 
     sent: int = 0
     gone: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     seconds: float = 0.0
+    retries: int = 0
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class _Delivery:
         self._heap = [(0.0, index, 0) for index in range(len(posts))]
         self._results: dict[int, PostResult] = {}
         self._unsettled = len(posts)
+        self._retries = 0
         self._lock = Lock()
         self._finished = Event()
         self._error: Exception | None = None
@@ -143,7 +145,7 @@ class _Delivery:
             else:
                 failed.append(post.connection_id)
                 _log.warning("not delivered to connection %s: %s", post.connection_id, result.reason)
-        return DeliveryReport(sent, tuple(dict.fromkeys(gone)), tuple(dict.fromkeys(failed)), seconds)
+        return DeliveryReport(sent, tuple(dict.fromkeys(gone)), tuple(dict.fromkeys(failed)), seconds, self._retries)
 
     def _take(self) -> tuple[int, int] | None:
         with self._lock:
@@ -169,6 +171,7 @@ class _Delivery:
         if due >= self._deadline:
             return False
         with self._lock:
+            self._retries += 1
             heappush(self._heap, (due, index, tries + 1))
         return True
 

@@ -62,7 +62,7 @@ def send(backend: Backend, parcels: Sequence[Parcel], roster: Sequence[Connectio
     except Exception:  # noqa: BLE001  # logged; what it tells of is stored already
         _log.exception("nothing could be delivered")
         return
-    telemetry.current().count_delivery(report.sent, len(report.gone), len(report.failed), report.seconds)
+    telemetry.current().note_delivery([connection.connection_id for connection, _ in parcels], report)
     gone = set(report.gone)
     lost = [member for member, _ in parcels if member.connection_id in gone and now - member.connected_at >= NEWBORN_MS]
     for connection in lost:
@@ -117,7 +117,8 @@ def dismiss(backend: Backend, leaving: Sequence[Connection], farewell: ByeData, 
         Post(c.endpoint, c.connection_id, Bye(room_id=c.room_id, ts=iso(now), data=farewell).encode()) for c in leaving
     ]
     try:
-        backend.fanout.deliver(texts)
+        report = backend.fanout.deliver(texts)
+        telemetry.current().note_delivery([connection.connection_id for connection in leaving], report)
         backend.fanout.deliver([Close(c.endpoint, c.connection_id) for c in leaving])
     except Exception:  # noqa: BLE001  # logged; what it tells of is stored already
         _log.exception("connections could not be closed")

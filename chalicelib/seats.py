@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from chalicelib import presence, tickets
+from chalicelib import presence, telemetry, tickets
 from chalicelib.auth import User
 from chalicelib.backend import Backend
 from chalicelib.errors import (
@@ -60,6 +60,7 @@ def join(backend: Backend, user: User, room_id: str, now: Moment) -> JoinRoomRes
             raise RoomFullError
         message = system_message(room_id, messages.allocate(room_id, now), f"{newcomer.name} joined the room", now)
         if membership.take_seat(newcomer, message, backend.settings.message_retention_days):
+            telemetry.current().note_message(message)
             return _welcome(backend, open_room, newcomer, message, now)
         room, members = together(partial(rooms.get, room_id), partial(participants.members, room_id))
     raise UnavailableError("The room is too busy to find you a seat; try again")
@@ -159,6 +160,7 @@ def end(
     if not membership.give_up_seat(member, leaving, message, backend.settings.message_retention_days):
         return False
     if message:
+        telemetry.current().note_message(message)
         data = UserLeftData(user_id=member.user_id, reason=reason, message=RoomMessage.of(message))
         texts = [UserLeft(room_id=room_id, ts=iso(now), seq=message.seq, data=data).encode()]
         if leaving:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 
-from chalicelib import presence, seats
+from chalicelib import presence, seats, telemetry
 from chalicelib.backend import Backend
 from chalicelib.errors import NotInRoomError, UnauthorizedError
 from chalicelib.protocol import ByeData, PresenceChanged, PresenceChangedData
@@ -85,9 +85,11 @@ def disconnect(backend: Backend, connection_id: str, now: Moment) -> None:
     room_id = known.room_id if known else connections.find_room(connection_id)
     if room_id is None:
         return
+    telemetry.current().note(room_id=room_id)
     roster = connections.roster(room_id)
     for connection in roster:
         if connection.connection_id == connection_id:
+            telemetry.current().note_user(connection.user_id)
             presence.lose(backend, connection, [other for other in roster if other is not connection], now)
 
 

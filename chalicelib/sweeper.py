@@ -4,7 +4,7 @@ import logging
 from functools import partial
 
 from chalicelib import rooms as open_rooms
-from chalicelib import seats
+from chalicelib import seats, telemetry
 from chalicelib.backend import Backend
 from chalicelib.store import participants, rooms
 from chalicelib.store.client import together
@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 def sweep(backend: Backend, now: Moment) -> None:
     """Look after every room that somebody is, or lately was, in. One that fails doesn't keep the others waiting."""
     failed = 0
+    telemetry.current().count("rooms", 0)
+    telemetry.current().count("members", 0)
     for room_id in rooms.occupied():
         try:
             _tend(backend, room_id, now)
@@ -36,4 +38,6 @@ def _tend(backend: Backend, room_id: str, now: Moment) -> None:
     elif not members:
         rooms.vacate(room_id)
     else:
-        seats.end_expired(backend, room_id, members, now)
+        present = seats.end_expired(backend, room_id, members, now)
+        telemetry.current().count("rooms", bool(present))
+        telemetry.current().count("members", len(present))

@@ -5,12 +5,16 @@ from collections.abc import Iterator
 import pytest
 from botocore.handlers import BUILTIN_HANDLERS
 
+from chalicelib import telemetry
 from infra.local.engine import Engine
 from infra.local.stack import LocalStack
 from tests.fakes.backend import World, on_engine, on_moto
 from tests.fakes.clients import Api
 from tests.fakes.counting import refuse_scan
 from tests.fakes.socket_client import Scene
+
+# The functions' own logger stands from the start, so that pytest hears what is logged.
+telemetry.prepare()
 
 # Nothing scans a table: in no test of this whole run, whatever it is about.
 BUILTIN_HANDLERS.append(("before-call.dynamodb.Scan", refuse_scan))

@@ -22,7 +22,7 @@ from chalicelib.errors import (
     PayloadTooLargeError,
     UnsupportedMediaTypeError,
 )
-from chalicelib.schemas import field_errors
+from chalicelib.schemas import field_errors, is_uuid
 from chalicelib.strict_json import MAX_DEPTH, TooDeepError
 from chalicelib.times import now_ms
 
@@ -35,8 +35,10 @@ _JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 def answer(route: Route, request: Request, path_parameters: Mapping[str, str]) -> Response:
     """What a route answers to a request; every error comes out as a problem, none as an exception."""
-    with telemetry.observe("http", route=f"{route.method} {route.path}", **path_parameters) as observation:
+    with telemetry.observe("http", route=f"{route.method} {route.path}") as observation:
         observation.note(request_id=request.context.get("requestId"))
+        if is_uuid(room_id := path_parameters.get("room_id")):
+            observation.note(room_id=room_id)
         response = _answer(route, request, path_parameters)
         observation.note(status=response.status_code)
         return response
@@ -46,10 +48,15 @@ def _answer(route: Route, request: Request, path_parameters: Mapping[str, str]) 
     try:
         return _run(route, request, path_parameters)
     except CoworkingError as error:
-        return problem(error)
+        return _refuse(error)
     except Exception:  # noqa: BLE001  # logged with its trace, which is none of the client's business
         _log.exception("%s %s failed", route.method, route.path)
-        return problem(InternalError())
+        return _refuse(InternalError())
+
+
+def _refuse(error: CoworkingError) -> Response:
+    telemetry.current().note(error=error.code)
+    return problem(error)
 
 
 def find_operation(route: Route) -> Operation:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 from pydantic import BaseModel
 
+from chalicelib import telemetry
 from chalicelib.auth import User, authenticate
 from chalicelib.backend import Backend
 from chalicelib.errors import CoworkingError, ForbiddenError, InvalidRequestError, RoomNotFoundError
@@ -71,6 +72,7 @@ class Call:
         if key is not None and not 1 <= len(key) <= MAX_CLIENT_KEY:
             msg = f"must have 1 to {MAX_CLIENT_KEY} characters"
             raise InvalidRequestError([{"loc": ["Idempotency-Key"], "msg": msg, "type": "string_length"}])
+        telemetry.current().note(ref=key)
         return key
 
     def require_admin(self) -> None:

@@ -13,7 +13,7 @@ from chalicelib.backend import Backend, backend
 from chalicelib.errors import CoworkingError, RoomNotFoundError, UnauthorizedError
 from chalicelib.schemas import is_uuid
 from chalicelib.sockets import Admission
-from chalicelib.telemetry import Observation
+from chalicelib.telemetry import Kind, Observation
 from chalicelib.times import Moment, now_ms
 
 SUBPROTOCOL = "coworking.v1"
@@ -29,7 +29,9 @@ def connect(event: Event) -> Response:
         with _observe("connect", context) as observation:
             admission = admit(composed, event.get("queryStringParameters") or {}, offered, now)
             observation.note_user(admission.user_id)
+            observation.note(room_id=admission.room_id)
             sockets.connect(composed, admission, context["connectionId"], _endpoint(composed, context), now)
+            observation.count("opened")
     except CoworkingError as error:
         headers = {"Content-Type": "application/problem+json", **error.headers()}
         return Response(json.dumps(error.problem(), ensure_ascii=False), {**headers}, error.status)
@@ -47,7 +49,8 @@ def receive(event: Event) -> None:
 def disconnect(event: Event) -> None:
     """`$disconnect`."""
     context = event["requestContext"]
-    with _observe("disconnect", context):
+    with _observe("disconnect", context) as observation:
+        observation.count("closed")
         sockets.disconnect(backend(), context["connectionId"], now_ms())
 
 
@@ -74,7 +77,7 @@ def admit(composed: Backend, query: Mapping[str, str], offered: list[str], now: 
     return Admission(user.id, room_id)
 
 
-def _observe(kind: str, context: Mapping[str, Any]) -> AbstractContextManager[Observation]:
+def _observe(kind: Kind, context: Mapping[str, Any]) -> AbstractContextManager[Observation]:
     return telemetry.observe(kind, connection_id=context["connectionId"], request_id=context.get("requestId"))
 
 

@@ -96,6 +96,7 @@ class RetryingConnection(Connection):
             except (ClientError, BotoCoreError) as error:
                 if not is_transient(error):
                     raise
+                telemetry.current().count_retry(_cause_of(error))
                 pause = random.uniform(0, longest)  # noqa: S311  # nosec B311  # jitter, not a secret
                 if self.monotonic() + pause >= give_up_at:
                     raise UnavailableError from error
@@ -117,8 +118,19 @@ def is_transient(error: ClientError | BotoCoreError) -> bool:
     code = error.response["Error"]["Code"]
     if code != "TransactionCanceledException" or not isinstance(error, VerboseClientError):
         return code in _TRANSIENT
-    codes = {reason.code for reason in error.cancellation_reasons if reason}
+    codes = _cancelled_by(error)
     return bool(codes) and codes <= _TRANSIENT
+
+
+def _cause_of(error: ClientError | BotoCoreError) -> str:
+    if not isinstance(error, ClientError):
+        return type(error).__name__
+    reasons = _cancelled_by(error) if isinstance(error, VerboseClientError) else set()
+    return str(min(reasons, default=error.response["Error"]["Code"]))
+
+
+def _cancelled_by(error: VerboseClientError) -> set[str]:
+    return {reason.code for reason in error.cancellation_reasons if reason}
 
 
 def is_refused(error: PynamoDBException) -> bool:

@@ -51,7 +51,6 @@ def test_a_bug_of_ours_is_a_problem_without_a_trace(
         raise RuntimeError("the engine room is on fire")
 
     monkeypatch.setattr(rooms, "detail", fail)
-    monkeypatch.setattr(logging.getLogger("chalicelib"), "propagate", True)
     result = call("rooms.show", room_id=MISSING)
     assert result["statusCode"] == 500
     assert result["headers"]["Content-Type"] == "application/problem+json"

@@ -234,7 +234,7 @@ CALLS: dict[str, tuple[str, Callable[[], Any]]] = {
         "TransactWriteItems",
         partial(membership.give_up_seat, make_participant("room"), [], make_message("room"), 90),
     ),
-    "announcing a connection": ("UpdateItem", partial(connections.announce, "room", "c")),
+    "announcing a connection": ("UpdateItem", partial(connections.note_announced, "room", "c")),
     "removing a connection": ("DeleteItem", partial(connections.remove, "room", "c")),
     "reading the roster": ("Query", partial(connections.roster, "room")),
     "numbering a message": ("UpdateItem", partial(messages.allocate, "room", NOW)),

@@ -1,0 +1,56 @@
+"""What the functions of this process write down, as Lambda would keep it.
+
+with keep_log() as log:
+    functions.frame(ada, "wave")
+assert log.lines[-1]["frame"] == "relayed"
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from chalicelib import telemetry
+
+Line = dict[str, Any]
+
+
+class Log(StringIO):
+    """Everything that was written, whoever wrote it."""
+
+    @property
+    def text(self) -> str:
+        return self.getvalue()
+
+    @property
+    def lines(self) -> list[Line]:
+        """What was done, and what was said meanwhile."""
+        return [line for line in self._read() if "_aws" not in line]
+
+    @property
+    def metrics(self) -> list[Line]:
+        """In CloudWatch's embedded format."""
+        return [line for line in self._read() if "_aws" in line]
+
+    def _read(self) -> Iterator[Line]:
+        return (json.loads(line) for line in self.text.splitlines())
+
+
+@contextmanager
+def keep_log() -> Iterator[Log]:
+    """Keep what is written from here on."""
+    telemetry.prepare()
+    (handler,) = logging.getLogger(telemetry.SERVICE).handlers
+    assert isinstance(handler, logging.StreamHandler)
+    log = Log()
+    before = handler.setStream(log)
+    try:
+        # Not the real one: pytest puts its own there before each test.
+        with patch.object(telemetry, "sys", SimpleNamespace(stdout=log)):
+            yield log
+    finally:
+        handler.setStream(before)
