@@ -253,7 +253,13 @@ def liveblocks(prices: Mapping[str, Any], traffic: Traffic) -> float:
 def tabulate_prices(costs: Costs) -> str:
     entries = costs.prices["aws"].values()
     rows = [
-        [one["what"], f"${one['dollars']:g}", f"{one['per']:,}", f"{one.get('free', 0):,}", one["seen"]]
+        [
+            f"[{one['what']}]({one['source']})",
+            f"${one['dollars']:g}",
+            f"{one['per']:,}",
+            f"{one.get('free', 0):,}",
+            one["seen"],
+        ]
         for one in entries
     ]
     return markdown_table(("what", "dollars", "for", "free each month", "seen in"), rows)
@@ -345,11 +351,11 @@ def tabulate_sensitivity(costs: Costs) -> str:
     rows = []
     for name, changes in ways.items():
         changed = costs.assuming(**changes)
-        message = changed.dollars(scaled(changed.usage(changed.operations(10)["message with id"]), 1000))
+        message = changed.dollars(scaled(changed.usage(changed.operations(10)["message with id"]), 100_000))
         months = [dollars(changed.dollars(changed.month(example))) for example in EXAMPLES]
-        rows.append([name, dollars(message), dollars(changed.dollars(changed.idle_hour(10))), *months])
+        rows.append([name, dollars(message), dollars(1000 * changed.dollars(changed.idle_hour(10))), *months])
     names = [f"{example[0].name}, a month" for example in EXAMPLES]
-    return markdown_table(("", "1,000 messages, room of 10", "an idle hour", *names), rows)
+    return markdown_table(("", "100,000 messages, room of 10", "1,000 idle hours", *names), rows)
 
 
 def month_bills(costs: Costs) -> dict[str, dict[str, float]]:

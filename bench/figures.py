@@ -12,6 +12,8 @@ from pathlib import Path
 IMAGES = Path(__file__).parent.parent / "docs" / "img"
 _BLOCK = re.compile(r"(<!-- figures: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
+_FIGURE = re.compile(r"[$\d]")
+
 WIDTH, LEFT, RIGHT, TOP, PLOT, BOTTOM = 760, 70, 20, 76, 250, 48
 COLORS = ("#3b82c4", "#e08a2e", "#4c9f70", "#a269b8", "#c9544f", "#8a8f98")
 STYLE = """
@@ -38,8 +40,9 @@ def fill_page(text: str, blocks: Mapping[str, str]) -> str:
 
 
 def markdown_table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
-    """A table; all columns but the first are figures."""
-    rule = ["---", *["--:"] * (len(head) - 1)]
+    """A table; columns of figures stand to the right."""
+    columns = zip(*rows, strict=True)
+    rule = ["--:" if all(_FIGURE.match(str(cell)) for cell in column) else "---" for column in columns]
     return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in (head, rule, *rows))
 
 
