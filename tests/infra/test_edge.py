@@ -1,6 +1,7 @@
 """What the edge makes of requests: the function in the template runs as it stands, in node."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.local.pages import HEADERS
 from infra.local.tables import TemplateLoader
 
-TEMPLATE = Path(__file__).parents[2] / "infra" / "edge.yaml"
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "infra" / "edge.yaml"
 NODE = shutil.which("node", path=f"{Path(sys.executable).parent}") or "node"
 ROOM = "0190b6f2-6d2c-7c3e-a3a5-0c4d51a6a7b1"
 CALL = "process.stdout.write(JSON.stringify(handler(JSON.parse(require('fs').readFileSync(0, 'utf8')))))"
@@ -85,3 +88,28 @@ def test_headers_pass() -> None:
 )
 def test_what_leads_to_no_room_is_answered_at_once(path: str) -> None:
     assert rewrite(path) == {"statusCode": 404, "statusDescription": "Not Found"}
+
+
+def page_headers() -> dict[str, str]:
+    """The headers that the template gives the page's files, bar what only makes sense with TLS."""
+    config = read_resources()["PageHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]
+    security = config["SecurityHeadersConfig"]
+    assert all(header["Override"] for header in [*security.values(), *config["CustomHeadersConfig"]["Items"]])
+    return {header["Header"]: header["Value"] for header in config["CustomHeadersConfig"]["Items"]} | {
+        "Content-Security-Policy": security["ContentSecurityPolicy"]["ContentSecurityPolicy"],
+        "Referrer-Policy": security["ReferrerPolicy"]["ReferrerPolicy"],
+        "X-Content-Type-Options": "nosniff" if security["ContentTypeOptions"] else "",
+    }
+
+
+def test_the_page_has_the_headers_that_it_has_locally() -> None:
+    headers, locally = page_headers(), dict(HEADERS)
+    assert headers.pop("Content-Security-Policy").endswith(locally.pop("Content-Security-Policy"))
+    assert headers == locally
+
+
+def test_the_policy_in_the_header_is_that_of_the_page_itself() -> None:
+    page = (ROOT / "web" / "index.html").read_text("utf-8")
+    (own,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    without_this_machine = re.sub(r" ws://(localhost|127\.0\.0\.1):\*", "", own)
+    assert page_headers()["Content-Security-Policy"] == f"{without_this_machine}; frame-ancestors 'none'"

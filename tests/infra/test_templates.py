@@ -1,0 +1,267 @@
+"""What the templates come to: deployed to an emulator of AWS, and read back from it."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import botocore.session
+import pytest
+
+from chalicelib.telemetry import DIMENSIONS, METRICS, SERVICE, Kind
+from infra.local.engine import CREDENTIALS, REGION
+from infra.local.tables import TEMPLATE, Template
+from infra.rehearse.emulator import Emulator
+
+ROOT = Path(__file__).parents[2]
+CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text("utf-8"))
+STAGES = ("dev", "prod")
+SUFFIXES = {"api_handler": ""}
+"""Chalice puts a function's name behind the app's and the stage's, bar this one's."""
+FUNCTIONS = {name: SUFFIXES.get(name, f"-{name}") for name in CONFIG["lambda_functions"]}
+
+Metric = tuple[str, str, frozenset[tuple[str, str]]]
+"""Namespace, name and dimensions."""
+
+
+class Account:
+    """An AWS account in which all three stacks of both stages are deployed."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._session = botocore.session.Session()
+        self._session.set_credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
+        self._url = emulator.url
+        for stage in STAGES:
+            self._deploy(f"{stage}-tables", "tables", {"Prefix": prefix(stage), "Stage": stage})
+            apis = {"Stage": stage, "WebSocketApiId": "sockets"}
+            self._deploy(f"{stage}-alarms", "observability", {**apis, "Prefix": prefix(stage), "AlarmEmail": "a@b.org"})
+            self._deploy(f"{stage}-edge", "edge", {**apis, "RestApiId": "rest"})
+
+    def client(self, service: str) -> Any:
+        return self._session.create_client(service, region_name=REGION, endpoint_url=self._url)
+
+    def _deploy(self, name: str, template: str, parameters: Mapping[str, str]) -> None:
+        client = self.client("cloudformation")
+        client.create_stack(
+            StackName=name,
+            TemplateBody=(ROOT / "infra" / f"{template}.yaml").read_text("utf-8"),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Capabilities=["CAPABILITY_AUTO_EXPAND"],
+        )
+        client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+
+    def outputs(self, name: str) -> dict[str, str]:
+        (stack,) = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def alarms(self, stage: str) -> list[dict[str, Any]]:
+        pages = self.client("cloudwatch").get_paginator("describe_alarms").paginate()
+        alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
+        return [alarm for alarm in alarms if alarm["AlarmName"].startswith(f"coworking-rooms-{stage}-")]
+
+    def widgets(self, stage: str) -> list[dict[str, Any]]:
+        body = self.client("cloudwatch").get_dashboard(DashboardName=f"coworking-rooms-{stage}")["DashboardBody"]
+        widgets: list[dict[str, Any]] = json.loads(body)["widgets"]
+        return widgets
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    with Emulator(tmp_path_factory.mktemp("account")) as emulator:
+        yield Account(emulator)
+
+
+def prefix(stage: str) -> str:
+    value: str = CONFIG["stages"][stage]["environment_variables"]["TABLE_PREFIX"]
+    return value
+
+
+def function_names(stage: str) -> set[str]:
+    return {f"{CONFIG['app_name']}-{stage}{suffix}" for suffix in FUNCTIONS.values()}
+
+
+def metric_of(alarm: Mapping[str, Any]) -> Metric:
+    dimensions = frozenset((one["Name"], one["Value"]) for one in alarm["Dimensions"])
+    return alarm["Namespace"], alarm["MetricName"], dimensions
+
+
+def shown(widgets: list[dict[str, Any]]) -> Iterator[Metric]:
+    """What a dashboard shows; `.` stands for what stands there in the line before."""
+    for widget in widgets:
+        line: list[str] = []
+        for entry in widget["properties"]["metrics"]:
+            if isinstance(entry[0], dict):
+                yield searched(entry[0]["expression"])
+                continue
+            words = [word for word in entry if isinstance(word, str)]
+            line = [line[at] if word == "." else word for at, word in enumerate(words)]
+            yield line[0], line[1], frozenset(zip(line[2::2], line[3::2], strict=True))
+
+
+def searched(expression: str) -> Metric:
+    """What a search looks for; its dimensions have any value."""
+    match = re.fullmatch(r"SUM\(SEARCH\('\{([\w/]+),([\w,]+)\} MetricName=\"(\w+)\"', 'Sum', 60\)\)", expression)
+    assert match, expression
+    return match[1], match[3], frozenset((name, "*") for name in match[2].split(","))
+
+
+def list_tables(account: Account, stage: str) -> dict[str, list[str]]:
+    """The tables of a stage, and their indexes."""
+    client = account.client("dynamodb")
+    names = [name for name in client.list_tables()["TableNames"] if name.startswith(prefix(stage))]
+    tables = [client.describe_table(TableName=name)["Table"] for name in names]
+    return {
+        table["TableName"]: [index["IndexName"] for index in table.get("GlobalSecondaryIndexes", ())]
+        for table in tables
+    }
+
+
+def unknown(account: Account, stage: str, metric: Metric) -> str:
+    """What of a metric there isn't; nothing where it will have figures."""
+    namespace, name, pairs = metric
+    dimensions = dict(pairs)
+    match namespace:
+        case "AWS/Lambda":
+            return "" if dimensions.get("FunctionName") in function_names(stage) else "function"
+        case "AWS/DynamoDB":
+            indexes = list_tables(account, stage).get(dimensions["TableName"])
+            index = dimensions.get("GlobalSecondaryIndexName")
+            return "" if indexes is not None and (index is None or index in indexes) else "table"
+        case "AWS/ApiGateway":
+            return "" if dimensions == {"ApiId": "sockets", "Stage": CONFIG["api_gateway_stage"]} else "API"
+        case _:
+            ours = CONFIG["stages"][stage]["environment_variables"]["POWERTOOLS_METRICS_NAMESPACE"]
+            kinds = {"*", *get_args(Kind)}
+            fits = dimensions.keys() == set(DIMENSIONS) and dimensions["service"] in {"*", SERVICE}
+            return "" if namespace == ours and name in METRICS and fits and dimensions["kind"] in kinds else "metric"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_alarms_watch_is_there(account: Account, stage: str) -> None:
+    alarms = account.alarms(stage)
+    assert {alarm["AlarmName"]: unknown(account, stage, metric_of(alarm)) for alarm in alarms} == {
+        alarm["AlarmName"]: "" for alarm in alarms
+    }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_the_dashboard_shows_is_there(account: Account, stage: str) -> None:
+    metrics = list(shown(account.widgets(stage)))
+    assert len(metrics) > 50
+    assert [(metric, wrong) for metric in metrics if (wrong := unknown(account, stage, metric))] == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_function_is_watched_for_errors_throttles_and_slowness(account: Account, stage: str) -> None:
+    watched = {
+        (dict(metric_of(alarm)[2])["FunctionName"], alarm["MetricName"], alarm.get("ExtendedStatistic", "Sum"))
+        for alarm in account.alarms(stage)
+        if alarm["Namespace"] == "AWS/Lambda" and alarm["TreatMissingData"] == "notBreaching"
+    }
+    kinds = {("Errors", "Sum"), ("Throttles", "Sum"), ("Duration", "p99")}
+    assert watched == {(name, *kind) for name in function_names(stage) for kind in kinds}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_function_is_slow_before_it_is_cut_off(account: Account, stage: str) -> None:
+    limits = {
+        f"{CONFIG['app_name']}-{stage}{suffix}": CONFIG["lambda_functions"][name]["lambda_timeout"] * 1000
+        for name, suffix in FUNCTIONS.items()
+    }
+    slow = [alarm for alarm in account.alarms(stage) if alarm["MetricName"] == "Duration"]
+    assert all(0 < alarm["Threshold"] < limits[dict(metric_of(alarm)[2])["FunctionName"]] for alarm in slow)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_table_and_index_is_watched_for_throttling(account: Account, stage: str) -> None:
+    watched = {metric_of(alarm) for alarm in account.alarms(stage) if alarm["Namespace"] == "AWS/DynamoDB"}
+    places: list[dict[str, str]] = []
+    for table, indexes in list_tables(account, stage).items():
+        places += [{"TableName": table}]
+        places += [{"TableName": table, "GlobalSecondaryIndexName": index} for index in indexes]
+    names = ("ReadThrottleEvents", "WriteThrottleEvents")
+    assert watched == {("AWS/DynamoDB", name, frozenset(place.items())) for place in places for name in names}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_undelivered_posts_are_noticed_whatever_they_were_for(account: Account, stage: str) -> None:
+    failed = [metric_of(alarm)[2] for alarm in account.alarms(stage) if alarm["MetricName"] == "Failed"]
+    assert {dict(dimensions)["kind"] for dimensions in failed} == set(get_args(Kind))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_sweep_that_does_not_come_is_noticed(account: Account, stage: str) -> None:
+    (alarm,) = [alarm for alarm in account.alarms(stage) if alarm["TreatMissingData"] == "breaching"]
+    _, name, dimensions = metric_of(alarm)
+    assert (name, dict(dimensions)) == ("Invocations", {"FunctionName": f"coworking-rooms-{stage}-sweep"})
+    assert (alarm["ComparisonOperator"], alarm["Statistic"]) == ("LessThanThreshold", "Sum")
+    assert 0 < alarm["Threshold"] < alarm["Period"] / 60
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_all_alarms_go_to_one_topic_that_somebody_reads(account: Account, stage: str) -> None:
+    topic = account.outputs(f"{stage}-alarms")["Topic"]
+    alarms = account.alarms(stage)
+    assert {(*alarm["AlarmActions"], *alarm["OKActions"]) for alarm in alarms} == {(topic, topic)}
+    readers = account.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert [reader["Endpoint"] for reader in readers] == ["a@b.org"]
+
+
+@pytest.mark.parametrize(("stage", "kept"), [("dev", False), ("prod", True)])
+def test_tables_of_prod_are_backed_up_and_protected(account: Account, stage: str, kept: bool) -> None:
+    client = account.client("dynamodb")
+    declared = Template(TEMPLATE.read_text("utf-8"), {"Prefix": prefix(stage), "Stage": stage}).tables()
+    assert len(declared) == 6
+    for table in declared:
+        description = client.describe_table(TableName=table["TableName"])["Table"]
+        assert description["DeletionProtectionEnabled"] is kept
+        assert description["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+        # The emulator makes no backups.
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": kept}
+        assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+def find_distribution(account: Account, stage: str) -> dict[str, Any]:
+    client = account.client("cloudfront")
+    identity = account.outputs(f"{stage}-edge")["DistributionId"]
+    distribution: dict[str, Any] = client.get_distribution_config(Id=identity)["DistributionConfig"]
+    return distribution
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_one_hostname_leads_to_page_api_and_sockets(account: Account, stage: str) -> None:
+    distribution = find_distribution(account, stage)
+    origins = {origin["Id"]: origin["DomainName"] for origin in distribution["Origins"]["Items"]}
+    rules = [(rule["PathPattern"], rule["TargetOriginId"]) for rule in distribution["CacheBehaviors"]["Items"]]
+    assert origins["api"] == f"rest.execute-api.{REGION}.amazonaws.com"
+    assert origins["sockets"] == f"sockets.execute-api.{REGION}.amazonaws.com"
+    assert rules == [("/ws*", "sockets"), ("/api/ws/*", "sockets"), ("/api/*", "api")]
+    assert distribution["DefaultCacheBehavior"]["TargetOriginId"] == "page"
+    outputs = account.outputs(f"{stage}-edge")
+    assert outputs["PublicUrl"] == f"{outputs['Url']}/api"
+    assert outputs["WebSocketUrl"] == f"{outputs['Url']}/ws".replace("https:", "wss:")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_only_sockets_are_rewritten_and_nothing_of_the_api_is_cached(account: Account, stage: str) -> None:
+    caching_disabled, all_but_host = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad", "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+    for rule in find_distribution(account, stage)["CacheBehaviors"]["Items"]:
+        assert (rule["CachePolicyId"], rule["OriginRequestPolicyId"]) == (caching_disabled, all_but_host)
+        associated = rule.get("FunctionAssociations", {}).get("Items", [])
+        functions = [one["FunctionARN"].rpartition("/")[2] for one in associated]
+        sockets = [f"coworking-rooms-{stage}-sockets"] if rule["TargetOriginId"] == "sockets" else []
+        assert functions == sockets
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_nobody_but_the_distribution_reads_the_bucket(account: Account, stage: str) -> None:
+    outputs = account.outputs(f"{stage}-edge")
+    client = account.client("s3")
+    block = client.get_public_access_block(Bucket=outputs["PageBucket"])["PublicAccessBlockConfiguration"]
+    policy = json.loads(client.get_bucket_policy(Bucket=outputs["PageBucket"])["Policy"])
+    (allowed,) = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
+    assert all(block.values())
+    assert allowed["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+    source = allowed["Condition"]["StringEquals"]["AWS:SourceArn"]
+    assert source.endswith(f":distribution/{outputs['DistributionId']}")
