@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
@@ -19,10 +21,10 @@ from infra.local.engine import CREDENTIALS, REGION, Engine
 from tests.fakes.backend import MINUTE, NOW, SECOND, World
 from tests.fakes.commands import aws_commands
 from tests.fakes.counting import refuse_scan
-from tests.fakes.documents import Document
+from tests.fakes.documents import ROOT, Document
 
 RUNBOOK = Document("docs/runbook.md")
-ROOM = "11111111-2222-3333-4444-555555555555"
+A_ROOM = "11111111-2222-3333-4444-555555555555"
 LATER = NOW + 100 * SECOND
 
 
@@ -70,7 +72,7 @@ def test_a_room_is_shown_with_seats_leases_and_connections(engine_world: World, 
 def test_a_room_that_there_is_not_is_said_to_be_none(engine_world: World) -> None:
     for command in ("room", "empty"):
         with pytest.raises(SystemExit, match="There is no room"):
-            run(engine_world, command, ROOM)
+            run(engine_world, command, A_ROOM)
 
 
 def test_a_lease_that_nobody_ended_is_odd(engine_world: World, room_id: str) -> None:
@@ -122,7 +124,7 @@ def test_a_wrong_count_is_set_right_if_it_still_is_what_was_seen(engine_world: W
     def correct() -> None:
         bound_connection().client.update_item(
             TableName=RoomRow.Meta.table_name,
-            Key=json.loads(options["--key"].replace(ROOM, room_id)),
+            Key=json.loads(options["--key"].replace(A_ROOM, room_id)),
             UpdateExpression=options["--update-expression"],
             ConditionExpression=options["--condition-expression"],
             ExpressionAttributeValues=json.loads(options["--expression-attribute-values"]),
@@ -268,3 +270,20 @@ def test_the_tool_has_the_environment_of_the_stages_functions() -> None:
 def test_a_stage_that_there_is_not_is_refused() -> None:
     with pytest.raises(SystemExit, match="no stage 'staging', but dev and prod"):
         ops.become("staging")
+
+
+def test_from_the_command_line_it_works_on_the_tables_of_the_environment(
+    engine_world: World, engine: Engine, room_id: str
+) -> None:
+    environment = {
+        **CREDENTIALS,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL_DYNAMODB": engine.url,
+        "TABLE_PREFIX": RoomRow.Meta.table_name.removesuffix("rooms"),
+    }
+    command = [sys.executable, "-m", "infra.ops", "prod", "room", room_id]
+
+    shown = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert shown.stdout.startswith("Study Hall, active, 2 of 15 seats\n")
+    assert shown.stderr == ""
