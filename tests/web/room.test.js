@@ -206,6 +206,39 @@ test("people come and go", async () => {
   assert.deepEqual(told, ["+grace", "-grace left"]);
 });
 
+test("one's own emoji flies, too, whichever comes first", async () => {
+  for (const delays of [[5, 50], [50, 5]]) {
+    const service = new Service();
+    const { room } = await service.enter("ada");
+    const flown = [];
+    room.on("reaction", ({ text }) => flown.push(text));
+    service.network = (_, direction) => [direction === "up" ? 5 : delays.shift()];
+    room.react("🍵");
+    await service.clock.pass(1000);
+    assert.deepEqual(flown, ["🍵"]);
+  }
+});
+
+test("a coming that is newer than the snapshot which gives it its turn counts", async () => {
+  const service = new Service();
+  const { room } = await service.enter("ada");
+  service.network = () => [];
+  service.say("grace", "lost");
+  service.network = () => [5];
+  service.say("grace", "later");
+  service.hook = (line, frame) => {
+    service.hook = () => false;
+    service.network = () => [100];
+    service.receive(line, frame);
+    service.network = () => [5];
+    service.seat("linus"); // overtakes the snapshot, and waits for it
+    return true;
+  };
+  await service.clock.pass(1000);
+  assert.deepEqual(numbers(room), [1, 2, 3, 4]);
+  assert.deepEqual(room.state.participants.map(({ id }) => id), ["ada", "linus"]);
+});
+
 test("a coming that is told after the snapshot that lacks it is asked about", async () => {
   const service = new Service();
   const { room } = await service.enter("ada");
@@ -339,6 +372,20 @@ test("who leaves is out, and what was on its way is not", async () => {
   assert.deepEqual(room.state.pending.map(({ text, status }) => [text, status]), [["never", "failed"]]);
   assert.deepEqual([...service.seats], []);
   assert.deepEqual(service.lines, []);
+});
+
+test("who leaves while coming back keeps no new seat", async () => {
+  const service = new Service();
+  const { room } = await service.enter("ada");
+  service.seats.delete("ada");
+  service.dropAll();
+  await service.clock.until(() => service.calls.length === 3);
+  const left = room.leave();
+  assert.equal(room.state.connection, "ended");
+  await service.clock.pass(1000);
+  await left;
+  assert.deepEqual(service.calls.map(({ path }) => path), ["/join", "/ticket", "/join", "/leave"]);
+  assert.deepEqual([...service.seats], []);
 });
 
 test("who closes keeps the seat", async () => {

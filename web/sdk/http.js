@@ -5,7 +5,7 @@ import { CoworkingError, NetworkError } from "./errors.js";
 
 const ATTEMPTS = 3;
 const TIMEOUT_MS = 30_000;
-const PAUSE_MS = 1_000;
+const PAUSE_MS = 500;
 
 /** @returns {Api} */
 export function createApi(/** @type {Service} */ { api, token }, /** @type {Deps} */ deps = surroundings) {

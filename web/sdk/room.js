@@ -26,6 +26,7 @@ export async function enter(/** @type {Api} */ api, /** @type {string} */ id, /*
     else if (connection === "live") resolve(room);
   });
   try {
+    signal?.throwIfAborted();
     socket.start(websocket.url);
     await promise;
     return room;
@@ -66,11 +67,7 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
         set(entries.reduce((state, { frame }) => (frame ? refine(state, frame) : state), store.value));
         tell(entries);
       },
-      late: ({ type, data }) => {
-        // A coming or going out of turn that isn't as we have it is a reason to ask.
-        const user = data.participant?.id ?? (type === "user_left" && data.user_id);
-        if (user && store.value.participants.some((one) => one.id === user) !== (type === "user_joined")) socket.sync();
-      },
+      late: compare,
       frame: take,
       ended: (ended) => {
         timers.clear();
@@ -99,13 +96,23 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
   function snapshot(/** @type {SnapshotData} */ data, /** @type {Entry[]} */ shown, /** @type {boolean} */ complete) {
     const { you, hasEarlier } = store.value;
     recognize(shown);
-    set({ ...replace(store.value, data), hasEarlier: complete ? hasEarlier : log.messages[0]?.seq > 1 });
+    const newest = Math.max(data.last_seq, ...data.messages.map(({ seq }) => seq));
+    const frames = shown.flatMap(({ frame, message }) => (frame ? [{ frame, isNew: message.seq > newest }] : []));
+    const replaced = { ...replace(store.value, data), hasEarlier: complete ? hasEarlier : log.messages[0]?.seq > 1 };
+    set(frames.reduce((state, { frame, isNew }) => (isNew ? refine(state, frame) : state), replaced));
+    for (const { frame, isNew } of frames) if (!isNew) compare(frame);
     if (!you) return;
     tell(shown);
     if (you.connection_id !== data.you.connection_id) emit("reconnected", data.you);
     if (shown.length || !complete) emit("recovered", { complete, messages: shown.map(({ message }) => message) });
     if (hasNewSeat && muted === false) room.setMuted(false).catch((error) => emit("error", error)); // it began muted
     hasNewSeat = false;
+  }
+
+  /** A coming or going out of turn that isn't as we have it is a reason to ask. */
+  function compare(/** @type {Frame} */ { type, data }) {
+    const user = data.participant?.id ?? (type === "user_left" && data.user_id);
+    if (user && store.value.participants.some(({ id }) => id === user) !== (type === "user_joined")) socket.sync();
   }
 
   /** What was said comes back before it is acknowledged. */
@@ -120,7 +127,7 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
   function tell(/** @type {Entry[]} */ entries) {
     for (const { message, frame } of entries) {
       emit("message", message);
-      if (frame?.type === "emoji_reaction") emit("reaction", message);
+      if (frame && message.type === "emoji") emit("reaction", message);
       if (frame?.type === "user_joined") emit("joined", frame.data.participant);
       if (frame?.type === "user_left") emit("left", frame.data);
     }
@@ -210,14 +217,12 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
     request: (type, data, { to } = {}) => socket.request({ type, to, data }),
     loadEarlier: () => (earlier ??= loadEarlier().finally(() => (earlier = undefined))),
     leave: async () => {
-      try {
-        await api.leave(id);
-      } catch (error) {
-        if (!(error instanceof CoworkingError && error.status === 404)) throw error; // no seat, no room: it is done
-      }
-      socket.end({ code: "left", reason: "You left the room", action: "stop" });
+      await socket.end({ code: "left", reason: "You left the room", action: "stop" });
+      await api.leave(id).catch((error) => {
+        if (error.status !== 404) throw error; // no seat, no room: it is done
+      });
     },
-    close: () => socket.end({ code: "closed", reason: "You closed the connection", action: "stop" }),
+    close: () => void socket.end({ code: "closed", reason: "You closed the connection", action: "stop" }),
   };
   return { room, socket };
 }

@@ -34,7 +34,8 @@ export class RoomSocket {
   #attempts = 0;
   #wasLive = false;
   #isOffline = false;
-  #isEntering = false;
+  /** Getting in. */
+  #entering = /** @type {Promise<unknown> | null} */ (null);
   #mustJoin = false;
   #isOver = false;
 
@@ -83,9 +84,9 @@ export class RoomSocket {
     line.socket.send(JSON.stringify({ type: "sync", id: line.sync.id, data: { last_seq: line.sync.asked } }));
   }
 
-  /** It is over, from here or from there. */
-  end(/** @type {Ended} */ ended) {
-    if (this.#isOver) return;
+  /** It is over, from here or from there; answers when it can't even take a new seat any more. */
+  async end(/** @type {Ended} */ ended) {
+    if (this.#isOver) return this.#entering;
     this.#isOver = true;
     this.#listen("removeEventListener");
     this.#timers.clear();
@@ -95,6 +96,7 @@ export class RoomSocket {
       this.#settle(pledge).reject(new CoworkingError({ code: ended.code, detail: ended.reason }));
     }
     this.#hooks.ended(ended);
+    return this.#entering;
   }
 
   // Lines
@@ -118,6 +120,7 @@ export class RoomSocket {
     this.#line = line;
     this.#next = null;
     this.#wasLive = true;
+    this.#isOffline = false;
     line.pinged = this.#deps.now();
     line.timers.set("beat", PING_MS, () => this.#beat(line));
     line.timers.set("stable", STABLE_MS, () => (this.#attempts = 0));
@@ -148,7 +151,7 @@ export class RoomSocket {
       if (!pledge.again) this.#settle(pledge).reject(gone());
     }
     if (this.#line) this.#flush();
-    else if (!this.#next && !this.#isEntering) this.#retry();
+    else if (!this.#next && !this.#entering) this.#retry();
     else this.#tell(null);
   }
 
@@ -164,28 +167,23 @@ export class RoomSocket {
     this.#hooks.status(this.#wasLive ? "reconnecting" : "connecting", retryAt);
   }
 
-  /** Get a ticket, and open another line. */
-  async #enter() {
-    if (this.#isEntering || this.#next) return;
+  /** Get in, and open another line. */
+  #enter() {
+    if (this.#entering || this.#next) return;
     this.#timers.clear("retry");
-    this.#isEntering = true;
     if (!this.#line) this.#tell(null);
-    try {
-      const url = await this.#ticket();
-      if (!this.#isOver) this.#open(url);
-    } catch (error) {
-      if (!this.#line && !this.#isOver) this.#fail(error);
-    } finally {
-      this.#isEntering = false;
-    }
+    this.#entering = this.#admit()
+      .finally(() => (this.#entering = null))
+      .then((url) => this.#isOver || this.#open(url))
+      .catch((error) => this.#line || this.#isOver || this.#fail(error));
   }
 
   /** Where to connect; where the seat is gone, with a new seat. */
-  async #ticket() {
+  async #admit() {
     try {
       if (!this.#mustJoin) return (await this.#hooks.ticket()).url;
     } catch (error) {
-      if (!(error instanceof CoworkingError && error.code === "not_in_room")) throw error;
+      if (this.#isOver || !(error instanceof CoworkingError && error.code === "not_in_room")) throw error;
     }
     this.#mustJoin = true;
     const { websocket } = await this.#hooks.join();
@@ -275,8 +273,8 @@ export class RoomSocket {
       const { shown, complete } = this.log.settle(data, line.sync.asked);
       line.sync = null;
       line.timers.clear("sync");
-      this.#hooks.snapshot(data, shown, complete);
       if (line === this.#next) this.#adopt(line);
+      this.#hooks.snapshot(data, shown, complete);
       this.#mind();
     },
 
@@ -289,10 +287,11 @@ export class RoomSocket {
       if (data.rotate) this.#enter();
     },
 
-    ack: (_, { ref = "", data }) => {
+    ack: (_, frame) => {
+      const { ref = "", data } = frame;
       const pledge = this.#pledges.get(ref);
       if (!pledge) return;
-      if (data && !this.log.has(data.seq)) this.#show(this.log.add(data));
+      if (data && !this.log.has(data.seq)) this.#show(this.log.add(data, frame));
       this.#settle(pledge).resolve(data);
       this.#flush();
       this.#drain();
