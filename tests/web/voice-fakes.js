@@ -120,13 +120,13 @@ export class FakeConnection {
     this.#restart = false;
     const { generation } = this;
     for (const number of [1, 2])
-      queueMicrotask(() => {
-        if (this.generation !== generation || !this.#local) return;
+      this.clock.set(() => {
+        if (this.generation !== generation || !this.#local || this.signalingState === "closed") return;
         this.#local.candidates = number;
         const candidate = { candidate: `${this.id}/${generation}`, toJSON: () => ({ candidate: `${this.id}/${generation}` }) };
         this.onicecandidate?.({ candidate });
         this.#check();
-      });
+      }, 10 * number);
   }
 
   get generation() {
@@ -149,6 +149,7 @@ export class FakeConnection {
     }
     if (!this.#remote) this.ontrack?.({ track: new Track(`heard ${parsed.pc}`) });
     if (this.#remote && this.#remote.pc !== parsed.pc) throw this.#wrong("another connection took over");
+    if (this.#remote && this.#remote.generation > parsed.generation) throw this.#wrong("an old description came back");
     this.#remote = parsed;
     this.#theirs = parsed.candidates;
     if (type === "answer") this.#agree();

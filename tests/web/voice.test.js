@@ -60,6 +60,7 @@ test("both send what their microphone says, and hear the other", async () => {
   const rooms = await meet("ada", "grace");
   for (const { connection, media, audios } of rooms) {
     assert.equal(connection.sending, media.tracks[0]);
+    assert.deepEqual(connection.getTransceivers().map(({ direction }) => direction), ["sendrecv"]);
     assert(audios.some(({ srcObject, played }) => srcObject && played));
   }
 });
@@ -89,6 +90,45 @@ test("candidates of a description that was given up are dropped", async () => {
   await relay.clock.pass(20_000);
   assert(relay.isMesh());
   assert.deepEqual(wrongs(), []);
+});
+
+test("old descriptions that turn up late are left alone", async () => {
+  const rooms = await meet("ada", "grace");
+  relay.fate = ({ type }) => (type === "ice-candidate" ? [20] : [20, 1_010, 2_510]);
+  for (let time = 0; time < 5; time++) {
+    rooms[time % 2].connection.restartIce();
+    await relay.clock.pass(1_000);
+  }
+  await relay.clock.pass(5_000);
+  assert(relay.isMesh());
+  assert.deepEqual(wrongs(), []);
+});
+
+test("an answer to an offer that was given up is left alone", async () => {
+  const [ada, grace] = await meet("ada", "grace");
+  ada.connection.restartIce();
+  await relay.clock.pass(1_000);
+  const { data } = /** @type {any} */ (relay.frames.findLast(({ type, from }) => type === "answer" && from === "grace"));
+  relay.fate = () => [500];
+  ada.connection.restartIce();
+  await relay.clock.pass(100);
+  ada.receive({ type: "answer", from: "grace", connection: grace.connectionId, data });
+  await relay.clock.pass(5_000);
+  assert(relay.isMesh());
+  assert.deepEqual(wrongs(), []);
+});
+
+test("whoever says nothing is told the offer again at once", async () => {
+  const ada = await talk("ada");
+  relay.fate = ({ type }) => (type === "offer" ? [] : [20]);
+  const grace = await talk("grace");
+  await relay.clock.pass(10_000);
+  const [caller, called] = sent("offer") && relay.frames.find(({ type }) => type === "offer")?.from === "ada" ? [ada, grace] : [grace, ada];
+  const { data } = /** @type {any} */ (relay.frames.find(({ type, from }) => type === "ice-candidate" && from === called.userId));
+  const before = sent("offer");
+  caller.receive({ type: "ice-candidate", from: called.userId, connection: called.connectionId, data });
+  await relay.clock.pass(10);
+  assert.equal(sent("offer"), before + 1);
 });
 
 for (const lost of ["voice", "offer", "answer", "ice-candidate"])
@@ -177,6 +217,20 @@ test("where nothing helps, attempts become rare", async () => {
   assert(relay.isMesh());
 });
 
+test("whoever comes back finds what failed mended at once", async () => {
+  const [ada, grace] = await meet("ada", "grace");
+  ada.connection.network = false;
+  both([ada, grace], "failed");
+  for (let minute = 0; minute < 5; minute++) {
+    await relay.clock.pass(60_000);
+    both([ada, grace], "failed");
+  }
+  ada.connection.network = true;
+  grace.reconnect();
+  await relay.clock.pass(1_000);
+  assert(relay.isMesh());
+});
+
 test("a page that has another socket keeps its connections, and is called where it is now", async () => {
   const [ada, grace] = await meet("ada", "grace");
   const offers = sent("offer");
@@ -241,7 +295,7 @@ test("whoever lost the socket is heard as long as the media live", async () => {
   assert.equal(ada.voice.state.peers.length, 1);
   grace.reconnect();
   await relay.clock.pass(1_000);
-  both([ada, grace], "disconnected");
+  ada.connection.become("disconnected");
   await relay.clock.pass(10_000);
   assert(relay.isMesh());
   assert.equal(FakeConnection.all.length, 2);
@@ -269,6 +323,13 @@ for (const order of [["ada", "grace"], ["grace", "ada"]])
     assert.deepEqual(users(ada), []);
     relay.announce();
     relay.rooms.forEach((room) => room !== ada && room.connection.become("disconnected"));
+    await relay.clock.pass(10_000);
+    assert(relay.isMesh());
+    for (const { type, from, data } of relay.frames.slice()) {
+      const [sender] = relay.rooms.filter(({ userId }) => userId === from);
+      const receiver = relay.rooms.find(({ userId }) => userId !== from);
+      receiver?.receive({ type, from, connection: sender.connectionId, data });
+    }
     await relay.clock.pass(10_000);
     assert(relay.isMesh());
     assert.deepEqual(wrongs(), []);
@@ -301,6 +362,16 @@ test("whoever gives up the seat is gone", async () => {
   grace.isGone = true;
   relay.announce();
   assert.deepEqual([users(ada), users(linus)], [["linus"], ["ada"]]);
+});
+
+test("whoever calls before the room has told of the seat is heard", async () => {
+  const [ada] = await meet("ada", "grace");
+  ada.seat(["ada"]);
+  const linus = relay.enter("linus");
+  ada.seat(["ada"]);
+  await Promise.all([linus.voice.start(), relay.clock.pass(2_000)]);
+  ada.show(true);
+  assert.deepEqual(users(ada), ["linus"]);
 });
 
 test("one doesn't hear oneself in another tab", async () => {
@@ -384,10 +455,18 @@ test("muting ends speaking without a frame of its own", async () => {
   const [ada] = await meet("ada", "grace");
   ada.samples = 0.2;
   await relay.clock.pass(1_000);
-  assert.equal(ada.voice.state.speaking, true);
+  assert.deepEqual([ada.voice.state.speaking, ada.voice.state.level], [true, 0.2]);
   await Promise.all([ada.voice.setMuted(true), relay.clock.pass(200)]);
-  assert.equal(ada.voice.state.speaking, false);
+  assert.deepEqual([ada.voice.state.speaking, ada.voice.state.level], [false, 0]);
   assert.deepEqual(ada.told.slice(-2), [{ name: "speaking", value: true }, { name: "muted", value: true }]);
+});
+
+test("whoever speaks while the socket changes is seen speaking", async () => {
+  const [ada] = await meet("ada", "grace");
+  ada.samples = 0.2;
+  await relay.clock.pass(1_000);
+  ada.reconnect();
+  assert.deepEqual(ada.told.slice(1).map(({ value }) => value), [true, true]);
 });
 
 test("who of the others speaks is heard from what comes in", async () => {

@@ -115,7 +115,6 @@ export class Peer {
   }
 
   async #offer() {
-    if (this.#pc.signalingState !== "stable") return;
     await this.#describe();
     this.nudge();
   }

@@ -253,7 +253,6 @@ export class Voice {
   /** @param {string} key @param {string} userId @param {string} page */
   #meet(key, userId, page) {
     const others = this.#of(userId);
-    for (const pair of others) this.#say(pair, { candidates: [] }); // are they still there?
     if (others.length >= PAGES_OF_A_USER) this.#drop(others[0].key);
     const audio = this.#deps.audio();
     audio.volume = this.#volumes.get(userId) ?? 1;
