@@ -23,7 +23,7 @@ QUERIES = [query for script in SCRIPTS for query in re.findall(r"^insights '([^'
 QUERIES += re.findall(r"`insights '([^']+)'", RUNBOOK.text)
 WORDS = {
     *("filter", "stats", "sort", "limit", "fields", "by", "as", "desc", "asc", "and", "or", "not", "like", "in"),
-    *("count", "sum", "max", "bin", "ispresent", "1m"),
+    *("count", "sum", "max", "min", "bin", "ispresent", "1m"),
 }
 
 
@@ -33,7 +33,7 @@ def test_aws_knows_the_command(command: list[str]) -> None:
 
 
 def test_no_command_is_overlooked() -> None:
-    written = sum(len(re.findall(r"(?m)(?:^|\$\(|until )\s*aws [a-z]", "\n".join(shell_lines(one)))) for one in SCRIPTS)
+    written = sum(len(re.findall(r"(?m)(?:^|\$\(|while )\s*aws [a-z]", "\n".join(shell_lines(one)))) for one in SCRIPTS)
 
     assert len(COMMANDS) == written > 25
 
@@ -124,6 +124,13 @@ def test_queries_ask_for_what_is_logged(query: str) -> None:
     names = {name for name in re.findall(r"(?<![@\w.])([a-z_]\w*)(?:\.\w+)*", plain) if name not in WORDS | own}
 
     assert names <= logged_fields()
+
+
+@pytest.mark.parametrize("query", [query for query in QUERIES if "| stats" in query and "| sort" in query])
+def test_what_is_summed_up_is_sorted_by_what_is_left_of_it(query: str) -> None:
+    (field,) = re.findall(r"\| sort (@?\w+)", query)
+
+    assert field in re.findall(r" as (\w+)", query)
 
 
 def test_there_are_queries() -> None:
