@@ -4,16 +4,31 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from infra.bytecode import compile_imports
-from infra.deploy.target import DeployError, Target
+from infra.deploy import record
+from infra.deploy.target import ROOT, DeployError, Target
 
 Tell = Callable[[str], None]
 
-CHALICE = (sys.executable, "-c", "import sys; from chalice.cli import main; sys.exit(main())")
+IN_WORDS = {
+    "create_function": "add function",
+    "update_function": "update function",
+    "delete_function": "delete function",
+    "create_role": "add role",
+    "put_role_policy": "set the permissions of role",
+    "delete_role": "delete role",
+    "import_rest_api": "add the HTTP API",
+    "update_api_from_swagger": "update the HTTP API",
+    "delete_rest_api": "delete the HTTP API",
+    "create_websocket_api": "add the WebSocket API",
+    "delete_websocket_routes": "update the WebSocket API",
+    "delete_websocket_api": "delete the WebSocket API",
+}
+"""Calls that Chalice makes, as its plan names them."""
+CHALICE = (sys.executable, "-m", "infra.deploy.chalice_command")
 INCOMPLETE = "Could not install dependencies"
 """Chalice says so, and would deploy functions that can't start."""
 
@@ -24,26 +39,44 @@ def deploy(target: Target, tell: Tell) -> None:
     Raises:
         DeployError: it failed, or would have deployed what can't work.
     """
+    record.fetch(target)
     tell("compiling")
     compile_imports(target.root)
     run_chalice(target, tell, "deploy")
+    record.keep(target)
+    keep_logs(target)
+
+
+def plan(target: Target) -> list[str]:
+    """What Chalice would do."""
+    record.fetch(target)
+    compile_imports(target.root)
+    return list(read_plan(run_chalice(target, lambda _: None, "dev", "plan")))
 
 
 def delete(target: Target, tell: Tell) -> None:
-    """Have Chalice delete what it deployed."""
+    """Have Chalice delete what it deployed, and delete what that logged."""
+    record.fetch(target)
+    logs = list_logs(target)
     run_chalice(target, tell, "delete")
+    record.forget(target)
+    client = target.client("logs")
+    for name in logs:
+        tell(name)
+        with suppress(client.exceptions.ResourceNotFoundException):
+            client.delete_log_group(logGroupName=name)
 
 
-def run_chalice(target: Target, tell: Tell, command: str) -> list[str]:
-    """Run a command of Chalice on the stage, and tell each line that it writes.
+def run_chalice(target: Target, tell: Tell, *command: str) -> list[str]:
+    """Run a command of Chalice on the stage, tell each line that it writes, and return them.
 
     Raises:
         DeployError: it failed, and the reason that it gave.
     """
     process = subprocess.Popen(
-        [*CHALICE, "--project-dir", str(target.root), *command.split(), "--stage", target.stage],
-        cwd=target.root,
-        env={**os.environ, "AWS_DEFAULT_REGION": target.region},
+        [*CHALICE, "--project-dir", str(target.root), *command, "--stage", target.stage],
+        cwd=ROOT,
+        env={**os.environ, "AWS_DEFAULT_REGION": target.region, "STAGE_VARIABLES": json.dumps(target.variables)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -53,18 +86,33 @@ def run_chalice(target: Target, tell: Tell, command: str) -> list[str]:
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line.rstrip())
-            if line.strip():
-                tell(line.strip())
+            tell(line.strip())
             if INCOMPLETE in line:
                 process.terminate()
     if any(INCOMPLETE in line for line in lines):
         raise DeployError(
-            f"Chalice found no wheel for: {', '.join(filter(None, lines[-8:]))}",
-            "Pin a version in requirements.txt that has one for this Python and the stage's lambda_architecture",
+            f"Chalice found no wheel for all that requirements.txt has: {' '.join(lines[-8:])}",
+            "Pin versions that have one for this Python and the stage's lambda_architecture",
         )
     if process.returncode:
-        raise DeployError(f"chalice {command} failed: {find_reason(lines)}", "Mend that, and run the same again")
+        reason = f"chalice {' '.join(command)} failed: {find_reason(lines)}"
+        raise DeployError(reason, "Mend that, and run the same again")
     return lines
+
+
+def read_plan(lines: Iterable[str]) -> Iterator[str]:
+    """The calls in what `chalice dev plan` writes that make, change or delete something, in words."""
+    doing = ""
+    for line in lines:
+        key, _, value = line.partition("│")[2].lstrip(" │").partition(": ")
+        if key.strip() == "method_name":
+            doing = IN_WORDS.get(value, "")
+            if doing.endswith("API"):
+                yield doing
+                doing = ""
+        elif doing and key.strip() in ("function_name", "name", "role_name"):
+            yield f"{doing} {value}"
+            doing = ""
 
 
 def find_reason(lines: list[str]) -> str:
@@ -74,41 +122,50 @@ def find_reason(lines: list[str]) -> str:
     return " ".join(said[start:]) or "it said nothing"
 
 
-def record_file(target: Target) -> Path:
-    """Where Chalice keeps what it has deployed."""
-    return target.root / ".chalice" / "deployed" / f"{target.stage}.json"
+def find_variables(target: Target) -> None:
+    """Note a secret that is in the environment or, from an earlier deployment, with the function only."""
+    if target.variables.get("AUTH_JWKS_URL") or target.variables.get("AUTH_SECRET"):
+        return
+    if secret := os.environ.get("AUTH_SECRET"):
+        target.found["AUTH_SECRET"] = secret
+        return
+    client = target.client("lambda")
+    with suppress(client.exceptions.ResourceNotFoundException):
+        function = client.get_function_configuration(FunctionName=f"{target.app_name}-{target.stage}")
+        if secret := function.get("Environment", {}).get("Variables", {}).get("AUTH_SECRET"):
+            target.found["AUTH_SECRET"] = secret
 
 
-def list_deployed(target: Target) -> list[dict[str, Any]]:
-    """What Chalice has deployed, as it keeps it."""
-    file = record_file(target)
-    if not file.exists():
-        return []
-    resources: list[dict[str, Any]] = json.loads(file.read_text("utf-8"))["resources"]
-    return resources
+def list_logs(target: Target) -> list[str]:
+    """The log groups of the stage's functions, and those that Chalice makes besides."""
+    deployed = record.resources(target)
+    named = {resource["log_group_name"] for resource in deployed if "log_group_name" in resource}
+    written = {
+        f"/aws/lambda/{resource['lambda_arn'].split(':')[6]}" for resource in deployed if "lambda_arn" in resource
+    }
+    return sorted(named | written)
 
 
-def find_deployed(target: Target, kind: str, key: str) -> str:
-    """A property of the one resource of a type.
-
-    Raises:
-        DeployError: there is none.
-    """
-    for resource in list_deployed(target):
-        if resource["resource_type"] == kind:
-            found: str = resource[key]
-            return found
-    raise DeployError(f"Chalice has deployed no {kind} for {target.stage}", f"Run make deploy STAGE={target.stage}")
+def keep_logs(target: Target) -> None:
+    """Keep what the HTTP function logs as long as the others: Chalice sets that for a log group of another name."""
+    days = target.config.log_retention_in_days
+    if not days:
+        return
+    client = target.client("logs")
+    name = f"/aws/lambda/{target.app_name}-{target.stage}"
+    with suppress(client.exceptions.ResourceAlreadyExistsException):
+        client.create_log_group(logGroupName=name)
+    client.put_retention_policy(logGroupName=name, retentionInDays=days)
 
 
 def api_url(target: Target) -> str:
     """The base of the HTTP API."""
     if target.endpoint:
-        api_id = find_deployed(target, "rest_api", "rest_api_id")
+        api_id = record.find(target, "rest_api", "rest_api_id")
         return f"{target.endpoint}/_aws/execute-api/{api_id}/{target.config.api_gateway_stage}"
-    return find_deployed(target, "rest_api", "rest_api_url").rstrip("/")
+    return record.find(target, "rest_api", "rest_api_url").rstrip("/")
 
 
 def socket_url(target: Target) -> str:
     """The WebSocket API."""
-    return find_deployed(target, "websocket_api", "websocket_api_url").rstrip("/")
+    return record.find(target, "websocket_api", "websocket_api_url").rstrip("/")

@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import yaml
 from botocore.exceptions import ClientError, WaiterError
 
 from infra.deploy.target import DeployError
-from infra.local.tables import TemplateLoader
+from infra.local.tables import Template, TemplateLoader
 
 Tell = Callable[[str], None]
 
@@ -25,7 +25,8 @@ UNFINISHED = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CRE
 class Stack:
     """A stack of this name, as a template and parameters have it."""
 
-    def __init__(self, client: Any, name: str, template: Path, parameters: Mapping[str, str]) -> None:
+    def __init__(self, client: Any, name: str, template: Path, parameters: Mapping[str, str | None]) -> None:
+        """A parameter without a value stays as it is."""
         self.name = name
         self._client = client
         self._template = template
@@ -47,13 +48,18 @@ class Stack:
         described = self.describe() or {}
         return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
+    def table_names(self) -> list[str]:
+        """The tables that the template declares."""
+        parameters = {key: value for key, value in self._parameters.items() if value is not None}
+        declared = Template(self._template.read_text("utf-8"), parameters).tables()
+        return [table["TableName"] for table in declared]
+
     def plan(self) -> list[str]:
         """What `deploy` would change. CloudFormation works it out; nothing is changed."""
         described = self.describe()
         if described is None or described["StackStatus"] in UNFINISHED:
-            document = yaml.load(self._template.read_text("utf-8"), Loader=TemplateLoader)
-            return [f"add {name} ({resource['Type']})" for name, resource in document["Resources"].items()]
-        change_set = self._propose("UPDATE")
+            return [f"add {name}" for name in self._declared()["Resources"]]
+        change_set = self._propose(described)
         if change_set is None:
             return []
         self._client.delete_change_set(ChangeSetName=change_set["ChangeSetId"])
@@ -71,7 +77,7 @@ class Stack:
         if described is not None and described["StackStatus"] in UNFINISHED:
             self.delete(tell)
             described = None
-        change_set = self._propose("UPDATE" if described else "CREATE")
+        change_set = self._propose(described)
         if change_set is None:
             return []
         begin = partial(self._client.execute_change_set, ChangeSetName=change_set["ChangeSetId"])
@@ -98,6 +104,10 @@ class Stack:
                 f"CloudFormation could not delete {self.name} ({status}): {reason}", "Mend that, and run again"
             )
 
+    def _declared(self) -> dict[str, Any]:
+        declared: dict[str, Any] = yaml.load(self._template.read_text("utf-8"), Loader=TemplateLoader)
+        return declared
+
     def _refuse_busy(self, status: str) -> None:
         if status == "UPDATE_ROLLBACK_FAILED":
             advice = "Have it continue the rollback in the CloudFormation console, then run again"
@@ -105,14 +115,14 @@ class Stack:
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             raise DeployError(f"The stack {self.name} is being changed just now ({status})", "Wait, and run again")
 
-    def _propose(self, kind: str) -> dict[str, Any] | None:
+    def _propose(self, described: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """A change set, or nothing where there is nothing to change."""
         identity = self._client.create_change_set(
             StackName=self.name,
             ChangeSetName=f"deploy-{uuid.uuid4().hex}",
-            ChangeSetType=kind,
+            ChangeSetType="UPDATE" if described else "CREATE",
             TemplateBody=self._template.read_text("utf-8"),
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in self._parameters.items()],
+            Parameters=list(self._fill_parameters(described or {})),
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )["Id"]
         try:
@@ -128,8 +138,16 @@ class Stack:
                 f"CloudFormation refuses {self._template.name}: {reason}", "Mend that, and run again"
             ) from error
         pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=identity)
-        described: list[dict[str, Any]] = list(pages)
-        return described[0] | {"Changes": [change for page in described for change in page["Changes"]]}
+        found: list[dict[str, Any]] = list(pages)
+        return found[0] | {"Changes": [change for page in found for change in page["Changes"]]}
+
+    def _fill_parameters(self, described: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        present = {parameter["ParameterKey"] for parameter in described.get("Parameters", [])}
+        for key, value in self._parameters.items():
+            if value is not None:
+                yield {"ParameterKey": key, "ParameterValue": value}
+            elif key in present:
+                yield {"ParameterKey": key, "UsePreviousValue": True}
 
     def _watch(self, stack_id: str, begin: Callable[[], object], tell: Tell) -> tuple[str, str]:
         """Begin something, tell what happens until it is over; the stack's status then, and what went wrong first."""

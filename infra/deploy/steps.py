@@ -1,57 +1,140 @@
-"""What bringing up a stage consists of, and what taking it away does."""
+"""What bringing up a stage consists of."""
 
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-from infra.deploy import functions, smoke
+from infra.deploy import functions, page, record, smoke
 from infra.deploy.progress import Step, Tell
 from infra.deploy.stacks import Stack
-from infra.deploy.target import PROD, DeployError, Target
+from infra.deploy.target import DeployError, Target
+from infra.gateway_responses import allow_origin
 
-INFRA = Path("infra")
+NO_TOKEN = "no room was tried, for want of a token (give one, or two: SMOKE_TOKENS=TOKEN,TOKEN)"
+EDGE_VARIABLES = {"PUBLIC_URL": "PublicUrl", "WEBSOCKET_URL": "WebSocketUrl"}
+"""What the functions need of a CDN, and what its stack calls it."""
+
+
+def make_stack(target: Target, name: str, parameters: dict[str, str | None]) -> Stack:
+    """The stack from one of the templates."""
+    template = target.root / "infra" / f"{name}.yaml"
+    return Stack(target.client("cloudformation"), f"{target.prefix}{name}", template, parameters)
 
 
 def tables(target: Target) -> Stack:
-    """The stack of the tables."""
-    parameters = {"Prefix": target.prefix, "Stage": target.stage}
-    return Stack(
-        target.client("cloudformation"), f"{target.prefix}tables", target.root / INFRA / "tables.yaml", parameters
-    )
+    return make_stack(target, "tables", {"Prefix": target.prefix, "Stage": target.stage})
 
 
-def check_account(target: Target, _: Tell) -> str:
-    """Who deploys, and to where."""
-    return plan_account(target)
+def observability(target: Target) -> Stack:
+    """Alarms and dashboard; whom they write to is asked once, or whenever it changes."""
+    parameters = {
+        "Stage": target.stage,
+        "Prefix": target.prefix,
+        "WebSocketApiId": record.find(target, "websocket_api", "websocket_api_id"),
+        "AlarmEmail": os.environ.get("ALARM_EMAIL"),
+    }
+    return make_stack(target, "observability", parameters)
 
 
-def plan_account(target: Target) -> str:
+def edge(target: Target) -> Stack:
+    """The CDN; what is optional is asked once, or whenever it changes."""
+    parameters = {
+        "Stage": target.stage,
+        "RestApiId": record.find(target, "rest_api", "rest_api_id"),
+        "WebSocketApiId": record.find(target, "websocket_api", "websocket_api_id"),
+        "DomainName": os.environ.get("DOMAIN_NAME"),
+        "CertificateArn": os.environ.get("CERTIFICATE_ARN"),
+        "WebAclArn": os.environ.get("WEB_ACL_ARN"),
+        "LogBucket": os.environ.get("LOG_BUCKET"),
+    }
+    return make_stack(target, "edge", parameters)
+
+
+def find_edge(target: Target) -> dict[str, str]:
+    """What the CDN's stack tells; nothing where there is none."""
+    return make_stack(target, "edge", {}).outputs()
+
+
+def check_account(target: Target) -> str:
+    """Who deploys, and to where; and what of the stage's variables is to be found there."""
+    identity = identify(target)
+    functions.find_variables(target)
+    outputs = find_edge(target)
+    target.found |= {name: outputs[key] for name, key in EDGE_VARIABLES.items() if key in outputs}
+    place = f"stage {target.stage} in account {identity['Account']}, {target.region}, as {identity['Arn']}"
+    if target.variables.get("AUTH_JWKS_URL") or target.variables.get("AUTH_SECRET"):
+        return place
+    return f"{place}; nobody can sign in yet: it has neither AUTH_JWKS_URL nor AUTH_SECRET (docs/auth.md)"
+
+
+def identify(target: Target) -> dict[str, str]:
+    """Who deploys.
+
+    Raises:
+        DeployError: nobody.
+    """
+    _ = target.config  # a stage that isn't there is the first thing to say
     if target.session.get_credentials() is None:
         raise DeployError("There are no AWS credentials", "Sign in (aws sso login), or set AWS_PROFILE")
-    identity = target.client("sts").get_caller_identity()
-    place = f"stage {target.stage} in account {identity['Account']}, {target.region}, as {identity['Arn']}"
-    if not (target.variables.get("AUTH_JWKS_URL") or target.variables.get("AUTH_SECRET")):
-        place += "; nobody can sign in yet: it has neither AUTH_JWKS_URL nor AUTH_SECRET (docs/auth.md)"
-    return place
+    identity: dict[str, str] = target.client("sts").get_caller_identity()
+    return identity
 
 
-def deploy_tables(target: Target, tell: Tell) -> str:
-    return count_changes(tables(target).deploy(tell))
+def deploy_stack(stack: Stack, tell: Tell) -> str:
+    changes = stack.deploy(tell)
+    return f"{len(changes)} resources changed" if changes else "nothing to change"
 
 
-def plan_tables(target: Target) -> str:
-    return list_changes(tables(target).plan())
+def plan_stack(stack: Stack) -> str:
+    return "\n".join(stack.plan()) or "nothing to change"
 
 
 def deploy_functions(target: Target, tell: Tell) -> str:
     functions.deploy(target, tell)
-    return f"{len(functions.list_deployed(target))} resources"
+    kinds = [resource["resource_type"] for resource in record.resources(target)]
+    return f"{kinds.count('lambda_function')} functions, an HTTP and a WebSocket API"
 
 
-def plan_functions(target: Target) -> str:
-    lines = functions.run_chalice(target, lambda _: None, "dev plan")
-    return f"{len(lines)} calls"
+def allow_origins(target: Target, _: Tell) -> str:
+    """Let pages read what API Gateway itself answers."""
+    origin = target.variables.get("CORS_ALLOW_ORIGIN") or "*"
+    allow_origin(target.client("apigateway"), record.find(target, "rest_api", "rest_api_id"), origin)
+    return f"pages of {origin} may read what API Gateway itself answers"
+
+
+def plan_after_functions(stack_of: str, target: Target) -> str:
+    """A stack that is about the APIs: before there are any, all of it is to be made."""
+    if not record.resources(target):
+        return "\n".join(make_stack(target, stack_of, {}).plan())
+    return plan_stack({"observability": observability, "edge": edge}[stack_of](target))
+
+
+def deploy_edge(target: Target, tell: Tell) -> str:
+    """Make the CDN, and have the functions hand out its addresses."""
+    outcome = deploy_stack(edge(target), tell)
+    outputs = find_edge(target)
+    before = dict(target.variables)
+    target.found |= {name: outputs[key] for name, key in EDGE_VARIABLES.items()}
+    if target.variables != before:
+        functions.deploy(target, tell)
+        outcome += "; the functions hand out its addresses"
+    return outcome
+
+
+def upload_page(target: Target, tell: Tell) -> str:
+    if "page" not in target.settings:
+        return NO_PAGE
+    outputs = find_edge(target)
+    count = page.upload(target, outputs["PageBucket"], tell)
+    page.invalidate(target, outputs["DistributionId"])
+    return f"{count} files"
+
+
+NO_PAGE = 'none: the stage has no "page" in .chalice/config.json (docs/operations.md)'
+
+
+def plan_page(target: Target) -> str:
+    return f"{len(page.list_files(target.root / 'web')) + 1} files" if "page" in target.settings else NO_PAGE
 
 
 def seed(target: Target, _: Tell) -> str:
@@ -66,10 +149,6 @@ def seed(target: Target, _: Tell) -> str:
     return done.stdout.strip()
 
 
-def plan_seed(_: Target) -> str:
-    return "make those of the default rooms that are missing"
-
-
 def smoke_tokens(target: Target) -> tuple[str, ...]:
     """Tokens to try the stage with: given ones, or new ones where we have the secret."""
     given = os.environ.get("SMOKE_TOKENS") or os.environ.get("SMOKE_TOKEN") or ""
@@ -80,85 +159,44 @@ def smoke_tokens(target: Target) -> tuple[str, ...]:
     return ()
 
 
-WITHOUT_TOKENS = "no room was tried, for want of a token (give one or two: SMOKE_TOKENS=TOKEN,TOKEN)"
-
-
 def try_rooms(target: Target, tell: Tell) -> str:
     """Join, connect, relay and leave."""
     tell("asking how it is")
-    version = smoke.check_health(functions.api_url(target))
-    tokens = smoke_tokens(target)
+    api = functions.api_url(target)
+    version, tokens = smoke.check_health(api), smoke_tokens(target)
     if not tokens:
-        return f"version {version} answers; {WITHOUT_TOKENS}"
-    smoke.play(functions.api_url(target), tokens, tell)
+        return f"version {version} answers; {NO_TOKEN}"
+    smoke.play(api, tokens, tell)
     return f"version {version} answers; joined, connected, relayed, left"
 
 
 def plan_try(target: Target) -> str:
-    return "join, connect, relay, leave" if smoke_tokens(target) else f"ask how it is; {WITHOUT_TOKENS}"
+    return "join, connect, relay, leave" if smoke_tokens(target) else f"ask how it is; {NO_TOKEN}"
 
 
-def count_changes(changes: list[str]) -> str:
-    return f"{len(changes)} resources changed" if changes else "nothing to change"
-
-
-def list_changes(changes: list[str]) -> str:
-    return "\n".join(changes) or "nothing to change"
-
-
+ACCOUNT = Step("Account", lambda target, _: check_account(target), check_account)
 DEPLOY = (
-    Step("Account", check_account, plan_account),
-    Step("Tables", deploy_tables, plan_tables),
-    Step("Functions", deploy_functions, plan_functions),
-    Step("Rooms", seed, plan_seed),
+    ACCOUNT,
+    Step("Tables", lambda target, tell: deploy_stack(tables(target), tell), lambda target: plan_stack(tables(target))),
+    Step("Functions", deploy_functions, lambda target: "\n".join(functions.plan(target))),
+    Step("CORS", allow_origins, lambda _: "let pages read what API Gateway itself answers"),
+    Step(
+        "Alarms",
+        lambda target, tell: deploy_stack(observability(target), tell),
+        lambda target: plan_after_functions("observability", target),
+    ),
+)
+EDGE = (
+    Step("CDN", deploy_edge, lambda target: plan_after_functions("edge", target)),
+    Step("Page", upload_page, plan_page),
+)
+TRY = (
+    Step("Rooms", seed, lambda _: "make those of the default rooms that are missing"),
     Step("Trial", try_rooms, plan_try),
 )
 
 
-def delete_functions(target: Target, tell: Tell) -> str:
-    if not functions.list_deployed(target):
-        return "there are none"
-    functions.delete(target, tell)
-    return "deleted, with both APIs"
-
-
-def plan_delete_functions(target: Target) -> str:
-    return f"delete {len(functions.list_deployed(target))} resources"
-
-
-def delete_tables(target: Target, tell: Tell) -> str:
-    """Delete the stack, which leaves its tables, and then those of them that aren't protected."""
-    stack = tables(target)
-    names = list_tables(target)
-    stack.delete(tell)
-    client = target.client("dynamodb")
-    kept = []
-    for name in names:
-        if client.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled"):
-            kept.append(name)
-            continue
-        tell(name)
-        client.delete_table(TableName=name)
-    return f"deleted, but for the protected: {', '.join(kept)}" if kept else "deleted, with all they held"
-
-
-def list_tables(target: Target) -> list[str]:
-    """The stage's tables that exist."""
-    pages = target.client("dynamodb").get_paginator("list_tables").paginate()
-    found = [name for page in pages for name in page["TableNames"]]
-    return [name for name in found if name.startswith(target.prefix)]
-
-
-def plan_delete_tables(target: Target) -> str:
-    return f"delete {', '.join(list_tables(target)) or 'nothing'}"
-
-
-DESTROY = (
-    Step("Account", check_account, plan_account),
-    Step("Functions", delete_functions, plan_delete_functions),
-    Step("Tables", delete_tables, plan_delete_tables),
-)
-
-
-def is_prod(target: Target) -> bool:
-    return target.stage == PROD
+def list_steps(target: Target, *, with_edge: bool) -> tuple[Step, ...]:
+    """The steps for a stage; with a CDN if that is asked for, in the configuration, or there already."""
+    wanted = with_edge or "page" in target.settings or bool(find_edge(target))
+    return (*DEPLOY, *(EDGE if wanted else ()), *TRY)

@@ -29,6 +29,8 @@ class Target:
     def __init__(self, stage: str, root: Path = ROOT) -> None:
         self.stage = stage
         self.root = root
+        self.found: dict[str, str] = {}
+        """Variables that `.chalice/config.json` need not have: a secret that is kept elsewhere, addresses of a CDN."""
         self._clients: dict[str, Any] = {}
 
     @cached_property
@@ -48,10 +50,15 @@ class Target:
         return factory.create_config_obj(chalice_stage_name=self.stage)
 
     @property
+    def settings(self) -> Mapping[str, Any]:
+        """The stage in `.chalice/config.json`, with what is ours in it besides Chalice's."""
+        settings: Mapping[str, Any] = CLIFactory(str(self.root)).load_project_config()["stages"][self.stage]
+        return settings
+
+    @property
     def variables(self) -> Mapping[str, str]:
-        """What the functions find in their environment."""
-        variables: Mapping[str, str] = self.config.environment_variables
-        return variables
+        """What the functions find in their environment: from `.chalice/config.json`, else as it was found out."""
+        return {**self.found, **self.config.environment_variables}
 
     @property
     def app_name(self) -> str:

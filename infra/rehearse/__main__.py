@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import sys
 import tempfile
 import urllib.error
@@ -12,8 +13,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from infra.deploy import functions, smoke, steps
-from infra.deploy.progress import Step, StepError, Tell, report_failure, run_steps, say
+from infra.deploy import functions, smoke
+from infra.deploy.destroy import DESTROY
+from infra.deploy.progress import Step, StepError, Tell, plan_steps, report_failure, run_steps, say
+from infra.deploy.steps import DEPLOY, TRY
 from infra.deploy.target import DeployError, Target
 from infra.local.events import scheduled_event
 from infra.local.process import StackError
@@ -24,7 +27,7 @@ from infra.rehearse.project import PREFIX, STAGE, change_version, copy_project, 
 CHANGED = "0.0.0+rehearsal"
 NOT_REHEARSED = (
     "What the emulator can't show: whether the account's quotas and permissions suffice, TLS and domain names, "
-    "how fast it is, and CloudFront in front of it."
+    "how fast it is, and the CDN in front of it."
 )
 """Said at the end of each rehearsal."""
 
@@ -32,8 +35,9 @@ NOT_REHEARSED = (
 class Rehearsal:
     """A stage in an emulator, and two people who use it."""
 
-    def __init__(self, directory: Path, secret: str) -> None:
+    def __init__(self, directory: Path, secret: str, console: Console) -> None:
         self.target = Target(STAGE, directory)
+        self._console = console
         self._secret = secret
         self._party: Party
 
@@ -44,7 +48,8 @@ class Rehearsal:
     def acts(self) -> list[tuple[str, list[Step]]]:
         """What is done, in order."""
         return [
-            ("Deploy", list(steps.DEPLOY)),
+            ("Plan", [step("Plan", self.plan), step("Nothing is there", self.find_nothing)]),
+            ("Deploy", [*DEPLOY, *TRY]),
             (
                 "Use what was deployed",
                 [
@@ -54,7 +59,7 @@ class Rehearsal:
                     step("Signalling", self.signal),
                 ],
             ),
-            ("Deploy a change, with both connected", [step("A change", self.change), *steps.DEPLOY]),
+            ("Deploy a change, with both connected", [step("A change", self.change), *DEPLOY, *TRY]),
             (
                 "Use that, over the connections from before",
                 [
@@ -64,8 +69,14 @@ class Rehearsal:
                     step("Leave", self.leave),
                 ],
             ),
-            ("Destroy", [*steps.DESTROY, step("Nothing is left", self.find_nothing)]),
+            ("Destroy", [*DESTROY, step("Nothing is left", self.find_nothing)]),
         ]
+
+    def plan(self, _: Tell) -> str:
+        """Ask what a deployment would do, as `--plan` does."""
+        with self._console.capture() as said:
+            plan_steps([*DEPLOY, *TRY], self.target, self._console)
+        return f"{len(said.get().splitlines())} lines of what would be done"
 
     def call_rest(self, _: Tell) -> str:
         """What API Gateway answers itself, and what the function does."""
@@ -91,7 +102,8 @@ class Rehearsal:
 
     def change(self, _: Tell) -> str:
         change_version(self.target.root, CHANGED)
-        return f"this is version {CHANGED} now"
+        del os.environ["AUTH_SECRET"]
+        return f"version {CHANGED}, in a checkout that nothing was deployed from, by somebody who has no secret"
 
     def sweep(self, _: Tell) -> str:
         """Have Grace's lease run out, and EventBridge's target do what it does each minute."""
@@ -138,10 +150,13 @@ class Rehearsal:
             *client("cloudformation").list_stacks(StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"])[
                 "StackSummaries"
             ],
+            *client("logs").describe_log_groups()["logGroups"],
+            *client("ssm").describe_parameters()["Parameters"],
+            *client("cloudwatch").describe_alarms()["MetricAlarms"],
         ]
         if left:
-            raise DeployError(f"Some is left: {left}", "Look at what make destroy said")
-        return "no function, API, rule, table, role or stack"
+            raise DeployError(f"Something is there: {left}", "Look at what was said before")
+        return "no function, API, rule, table, role, stack, alarm or log"
 
 
 def step(title: str, run: Callable[[Tell], str]) -> Step:
@@ -177,12 +192,14 @@ def rehearse(directory: Path, console: Console) -> None:
         os.environ.update(emulator.account)
         os.environ.update(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(gather_wheels()))
         os.environ.pop("AWS_PROFILE", None)
-        secret = copy_project(project, emulator.connections)
-        rehearsal = Rehearsal(project, secret)
-        opened.callback(rehearsal.target.close)
+        os.environ["AUTH_SECRET"] = secrets.token_urlsafe(48)
+        copy_project(project, emulator.connections)
+        rehearsal = Rehearsal(project, os.environ["AUTH_SECRET"], console)
         for title, act in rehearsal.acts():
             say(console, f"\n[bold]{title}[/]")
+            rehearsal.target = Target(STAGE, project)  # each act is a command of its own
             run_steps(act, rehearsal.target, console)
+            rehearsal.target.close()
 
 
 def main() -> int:

@@ -168,7 +168,12 @@ async def reply(send: Send, status: int, body: Json) -> None:
     await send({"type": "http.response.body", "body": data})
 
 
+def finish_at_once(name: str, _: float) -> None:
+    """A function that was made or changed is ready: Chalice looks every five seconds, ten times in a deployment."""
+    config = lambda_svc._functions[name]["config"]
+    config |= {"State": "Active", "StateReason": "", "LastUpdateStatus": "Successful", "LastUpdateStatusReason": ""}
+
+
 if __name__ == "__main__":
-    # A function is ready at once: Chalice looks every five seconds, and there are five of them.
-    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 0
+    lambda_svc._schedule_state_transition = finish_at_once
     sys.exit(main(Emulator()))

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import platform
-import secrets
 import shutil
 import subprocess
 import sys
@@ -23,27 +22,26 @@ COPIED = ("app.py", "seed.py", "requirements.txt", "chalicelib", "infra", ".chal
 MACHINES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "AMD64": "x86_64"}
 
 
-def copy_project(to: Path, connections: str) -> str:
-    """Copy what is deployed, and give it the stage; returns the secret that its tokens are signed with."""
+def copy_project(to: Path, connections: str) -> None:
+    """Copy what is deployed, and give it the stage."""
     ignored = shutil.ignore_patterns("__pycache__", "deployed", "deployments")
     for name in COPIED:
         if (source := ROOT / name).is_dir():
             shutil.copytree(source, to / name, ignore=ignored)
         else:
             shutil.copy2(source, to / name)
-    secret = secrets.token_urlsafe(48)
     file = to / ".chalice" / "config.json"
     config = json.loads(file.read_text("utf-8"))
     stage = json.loads(json.dumps(config["stages"][MODEL]).replace(MODEL, STAGE))
-    stage["environment_variables"] |= {"AUTH_SECRET": secret, "CONNECTIONS_ENDPOINT": connections}
+    stage["environment_variables"] |= {"CONNECTIONS_ENDPOINT": connections}
     stage["lambda_architecture"] = MACHINES[platform.machine()]
     file.write_text(json.dumps(config | {"stages": {STAGE: stage}}, indent=2), "utf-8")
     policies.write(to / ".chalice")
-    return secret
 
 
 def change_version(project: Path, version: str) -> None:
-    """What an upgrade upgrades: the version that `healthz` tells."""
+    """Make it another checkout: with another version for `healthz` to tell, and never deployed from."""
+    shutil.rmtree(project / ".chalice" / "deployed")
     file = project / "chalicelib" / "__init__.py"
     lines = file.read_text("utf-8").splitlines()
     changed = [f'__version__ = "{version}"' if line.startswith("__version__") else line for line in lines]

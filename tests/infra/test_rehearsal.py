@@ -8,15 +8,14 @@ import pytest
 
 from infra.local.stack import ROOT
 
+DEPLOY = ["Account", "Tables", "Functions", "CORS", "Alarms", "Rooms", "Trial"]
 ACTS = (
-    ("Deploy", ["Account", "Tables", "Functions", "Rooms", "Trial"]),
+    ("Plan", ["Plan", "Nothing is there"]),
+    ("Deploy", DEPLOY),
     ("Use what was deployed", ["REST", "Two people", "Chat", "Signalling"]),
-    (
-        "Deploy a change, with both connected",
-        ["A change", "Account", "Tables", "Functions", "Rooms", "Trial"],
-    ),
+    ("Deploy a change, with both connected", ["A change", *DEPLOY]),
     ("Use that, over the connections from before", ["Chat", "Signalling", "Sweep", "Leave"]),
-    ("Destroy", ["Account", "Functions", "Tables", "Nothing is left"]),
+    ("Destroy", ["Account", "CDN", "Alarms", "Functions", "Tables", "Nothing is left"]),
 )
 
 

@@ -1,0 +1,134 @@
+"""`python -m infra.deploy.destroy STAGE`: take a stage away, with all that it holds; asks first."""
+
+import argparse
+import sys
+
+from rich.console import Console
+from rich.prompt import Prompt
+
+from infra.deploy import functions, page, record
+from infra.deploy.progress import Step, StepError, Tell, plan_steps, report_failure, run_steps, say
+from infra.deploy.steps import ACCOUNT, find_edge, make_stack, tables
+from infra.deploy.target import PROD, Target
+
+NOTHING = "there is none"
+
+
+def delete_stack(name: str, target: Target, tell: Tell) -> str:
+    stack = make_stack(target, name, {})
+    if stack.describe() is None:
+        return NOTHING
+    stack.delete(tell)
+    return "deleted"
+
+
+def plan_delete_stack(name: str, target: Target) -> str:
+    return f"delete the stack {target.prefix}{name}" if make_stack(target, name, {}).describe() else NOTHING
+
+
+def delete_edge(target: Target, tell: Tell) -> str:
+    """Its bucket has to be empty first."""
+    if bucket := find_edge(target).get("PageBucket"):
+        page.empty(target, bucket)
+    return delete_stack("edge", target, tell)
+
+
+def delete_functions(target: Target, tell: Tell) -> str:
+    record.fetch(target)
+    if not record.resources(target):
+        return NOTHING
+    functions.delete(target, tell)
+    return "deleted, with both APIs and all logs"
+
+
+def plan_delete_functions(target: Target) -> str:
+    record.fetch(target)
+    kinds = ("lambda_arn", "rest_api_url", "websocket_api_url", "role_name", "rule_name")
+    found = [str(resource[kind]) for resource in record.resources(target) for kind in kinds if kind in resource]
+    return "\n".join(f"delete {name}" for name in (*found, *functions.list_logs(target))) or NOTHING
+
+
+def list_tables(target: Target) -> list[str]:
+    """The stage's tables that exist, of its stack or left by one."""
+    client, found = target.client("dynamodb"), []
+    for page_of_names in client.get_paginator("list_tables").paginate():
+        found += [name for name in page_of_names["TableNames"] if name in tables(target).table_names()]
+    return found
+
+
+def is_protected(target: Target, table: str) -> bool:
+    described = target.client("dynamodb").describe_table(TableName=table)["Table"]
+    return bool(described.get("DeletionProtectionEnabled"))
+
+
+def delete_tables(target: Target, tell: Tell) -> str:
+    """Delete the stack, which leaves its tables, and then those of them that aren't protected."""
+    names = list_tables(target)
+    kept = [name for name in names if is_protected(target, name)]
+    tables(target).delete(tell)
+    client = target.client("dynamodb")
+    for name in set(names) - set(kept):
+        tell(name)
+        client.delete_table(TableName=name)
+        client.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 2})
+    if kept:
+        return f"kept, since they are protected from deletion: {', '.join(kept)}"
+    return f"{len(names)} deleted, with all that they held"
+
+
+def plan_delete_tables(target: Target) -> str:
+    lines = [f"{'keep' if is_protected(target, name) else 'delete'} {name}" for name in list_tables(target)]
+    return "\n".join(lines) or NOTHING
+
+
+DESTROY = (
+    ACCOUNT,
+    Step("CDN", delete_edge, lambda target: plan_delete_stack("edge", target)),
+    Step(
+        "Alarms",
+        lambda target, tell: delete_stack("observability", target, tell),
+        lambda target: plan_delete_stack("observability", target),
+    ),
+    Step("Functions", delete_functions, plan_delete_functions),
+    Step("Tables", delete_tables, plan_delete_tables),
+)
+
+
+def main() -> int:
+    """Ask, do it, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="make destroy", description=__doc__)
+    parser.add_argument("stage", help="a stage of .chalice/config.json")
+    parser.add_argument("--plan", action="store_true", help="say what would be deleted, and delete nothing")
+    parser.add_argument("--yes", action="store_true", help="don't ask")
+    parser.add_argument("--yes-destroy-prod", action="store_true", help=f"even if it is {PROD}")
+    options = parser.parse_args()
+    console, target = Console(), Target(options.stage)
+    if options.stage == PROD and not options.yes_destroy_prod and not options.plan:
+        say(console, f"{PROD} is not destroyed without --yes-destroy-prod (make destroy STAGE={PROD} ARGS=...)")
+        return 1
+    try:
+        plan_steps(DESTROY, target, console)
+        if options.plan:
+            return 0
+        if not options.yes and not confirm(options.stage, console):
+            say(console, "Nothing was deleted")
+            return 1
+        run_steps(DESTROY, target, console)
+    except StepError as failure:
+        report_failure(failure, console)
+        return 1
+    finally:
+        target.close()
+    return 0
+
+
+def confirm(stage: str, console: Console) -> bool:
+    """Whether the user means it."""
+    try:
+        return Prompt.ask(f"\nAll of this goes. Type {stage} to delete it", console=console) == stage
+    except EOFError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""What Chalice has deployed, as it keeps it in `.chalice/deployed/STAGE.json`, and a copy of that in the account.
+
+The file is in no repository, and without it Chalice makes a second pair of APIs. The copy, a parameter of Systems
+Manager, is for whoever deploys from somewhere else.
+"""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from infra.deploy.target import DeployError, Target
+
+
+def file_of(target: Target) -> Path:
+    return target.root / ".chalice" / "deployed" / f"{target.stage}.json"
+
+
+def name_of(target: Target) -> str:
+    return f"/{target.app_name}/{target.stage}/deployed"
+
+
+def resources(target: Target) -> list[dict[str, Any]]:
+    """All that Chalice has deployed; nothing where it has not."""
+    file = file_of(target)
+    if not file.exists():
+        return []
+    found: list[dict[str, Any]] = json.loads(file.read_text("utf-8"))["resources"]
+    return found
+
+
+def find(target: Target, kind: str, key: str) -> str:
+    """A property of the first resource of a type.
+
+    Raises:
+        DeployError: there is none.
+    """
+    for resource in resources(target):
+        if resource["resource_type"] == kind:
+            found: str = resource[key]
+            return found
+    raise DeployError(f"Chalice has deployed no {kind} for {target.stage}", f"Run make deploy STAGE={target.stage}")
+
+
+def fetch(target: Target) -> None:
+    """See to it that the file is here, if there is anything to say in it.
+
+    Raises:
+        DeployError: it is about another account, or what is deployed was so without a copy.
+    """
+    file = file_of(target)
+    if file.exists():
+        _check_place(target)
+        return
+    client = target.client("ssm")
+    try:
+        kept = client.get_parameter(Name=name_of(target))["Parameter"]["Value"]
+    except client.exceptions.ParameterNotFound:
+        _check_unknown(target)
+        return
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(kept, "utf-8")
+
+
+def keep(target: Target) -> None:
+    """Write the copy."""
+    text = json.dumps(json.loads(file_of(target).read_text("utf-8")), separators=(",", ":"))
+    target.client("ssm").put_parameter(
+        Name=name_of(target), Value=text, Type="String", Overwrite=True, Tier="Intelligent-Tiering"
+    )
+
+
+def forget(target: Target) -> None:
+    """Delete both."""
+    client = target.client("ssm")
+    with suppress(client.exceptions.ParameterNotFound):
+        client.delete_parameter(Name=name_of(target))
+    file_of(target).unlink(missing_ok=True)
+
+
+def _check_place(target: Target) -> None:
+    functions = [resource["lambda_arn"] for resource in resources(target) if "lambda_arn" in resource]
+    here = f"{target.region}:{target.client('sts').get_caller_identity()['Account']}"
+    for there in {":".join(function.split(":")[3:5]) for function in functions} - {here}:
+        raise DeployError(
+            f"{target.stage} was deployed from here to {there} (region and account), and not to {here}",
+            f"Choose that account and region, or move .chalice/deployed/{target.stage}.json out of the way",
+        )
+
+
+def _check_unknown(target: Target) -> None:
+    client = target.client("lambda")
+    name = f"{target.app_name}-{target.stage}"
+    with suppress(client.exceptions.ResourceNotFoundException):
+        client.get_function(FunctionName=name)
+        raise DeployError(
+            f"There is a function {name}, deployed from elsewhere: Chalice would make a second pair of APIs for it",
+            f"Bring .chalice/deployed/{target.stage}.json from there, and run the same again",
+        )
