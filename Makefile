@@ -17,10 +17,10 @@ INSTALL := install -qq --disable-pip-version-check --no-compile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup setup-dev test check artefacts lock setup-checks soak format deploy destroy rehearse bytecode web-types bench setup-bench clean
+.PHONY: help run setup setup-dev test check artefacts lock setup-checks soak format deploy destroy rehearse bytecode web-types bench setup-bench screenshots clean
 
 help: ## list what there is
-	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 run: setup ## start everything on this machine (PORT=8000, DATA_DIR=.local); Ctrl-C stops it
 	@exec $(BIN)/python -m infra.local
@@ -64,10 +64,13 @@ bytecode: setup ## compile what the functions import, so that what is deployed n
 web-types: setup-dev ## write the declarations of the client library's types
 	@$(NPM) run --silent types
 
-bench: setup-bench ## measure start, operations, package, posts and a frame end to end (some minutes)
-	@for name in startup operations package posting end_to_end usage "cost --write" "scaling --simulate --write"; do \
+bench: setup-bench ## measure start, operations, package, posts, a frame end to end and the page (some minutes)
+	@for name in startup operations package posting end_to_end page usage "cost --write" "scaling --simulate --write"; do \
 		echo; echo "== bench $$name"; echo; $(BIN)/python -m bench.$$name || exit; \
 	done
+
+screenshots: setup-dev ## take the pictures of the page in docs/img/ (needs Chromium)
+	$(BIN)/python -m docs.img.screenshots
 
 clean: ## forget the data, the virtual environments and the caches
 	rm -rf $(VENV) $(NODE) .local vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
