@@ -325,6 +325,7 @@ for (const order of [["ada", "grace"], ["grace", "ada"]])
     relay.rooms.forEach((room) => room !== ada && room.connection.become("disconnected"));
     await relay.clock.pass(10_000);
     assert(relay.isMesh());
+    assert.equal(FakeConnection.all.length, 4);
     for (const { type, from, data } of relay.frames.slice()) {
       const [sender] = relay.rooms.filter(({ userId }) => userId === from);
       const receiver = relay.rooms.find(({ userId }) => userId !== from);
@@ -332,6 +333,7 @@ for (const order of [["ada", "grace"], ["grace", "ada"]])
     }
     await relay.clock.pass(10_000);
     assert(relay.isMesh());
+    assert.equal(FakeConnection.all.length, 4);
     assert.deepEqual(wrongs(), []);
   });
 
