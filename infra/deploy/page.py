@@ -10,6 +10,7 @@ from typing import Any
 from urllib.error import URLError
 
 from infra.deploy.target import DeployError, Target
+from infra.minified import read
 
 Tell = Callable[[str], None]
 
@@ -41,8 +42,8 @@ def upload(target: Target, bucket: str, tell: Tell) -> int:
     client.put_object(Bucket=bucket, Key=CONFIG, Body=json.dumps(configure(target)), ContentType="application/json")
     for path in files:
         tell(str(path))
-        body = (web / path).read_bytes()
-        client.put_object(Bucket=bucket, Key=path.as_posix(), Body=body, ContentType=content_type(path))
+        key, kind = path.as_posix(), content_type(path)
+        client.put_object(Bucket=bucket, Key=key, Body=read(web / path), ContentType=kind)
     empty(target, bucket, keep={CONFIG, *(path.as_posix() for path in files)})
     return len(files) + 1
 

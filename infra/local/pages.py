@@ -3,10 +3,13 @@
 import mimetypes
 from pathlib import Path
 
+from anyio import to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
+
+from infra.minified import read
 
 HEADERS = {
     "Cache-Control": "no-cache",
@@ -49,7 +52,15 @@ class Pages:
             return PlainTextResponse(f"Coworking Rooms\n\n{list_addresses(self._port)}")
         try:
             response = await self._files.get_response(self._files.get_path(request.scope), request.scope)
+            if isinstance(response, FileResponse):
+                response = await to_thread.run_sync(shrink, response)
         except HTTPException as error:
             response = PlainTextResponse(error.detail, error.status_code)
         response.headers.update(HEADERS)
         return response
+
+
+def shrink(found: FileResponse) -> Response:
+    """A file as it is deployed, with the tag that changes when the file does."""
+    tags = {name: found.headers[name] for name in ("etag", "last-modified")}
+    return Response(read(Path(found.path)), found.status_code, tags, found.media_type)

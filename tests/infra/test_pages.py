@@ -24,8 +24,9 @@ def get(tmp_path: Path) -> Get:
     web = tmp_path / "web"
     (web / "css").mkdir(parents=True)
     (web / "index.html").write_text("<h1>Rooms</h1>")
-    (web / "css" / "style.css").write_text("h1 {}")
-    (web / "page.js").write_text("1")
+    (web / "css" / "style.css").write_text("h1 { color: red }")
+    (web / "page.js").write_text("/** Why. */\nexport const answer = 1;\n")
+    (web / "config.json").write_text('{ "a": 1 }')
     app = Starlette(routes=[Route("/{path:path}", Pages(web, 8123).serve)])
 
     async def ask(path: str, headers: dict[str, str]) -> httpx.Response:
@@ -39,11 +40,12 @@ def get(tmp_path: Path) -> Get:
     ("path", "kind", "text"),
     [
         ("/", "text/html", "<h1>Rooms</h1>"),
-        ("/css/style.css", "text/css", "h1 {}"),
-        ("/page.js", "text/javascript", "1"),
+        ("/css/style.css", "text/css", "h1{color:red}"),
+        ("/page.js", "text/javascript", "export const answer=1"),
+        ("/config.json", "application/json", '{ "a": 1 }'),
     ],
 )
-def test_files_are_served(get: Get, path: str, kind: str, text: str) -> None:
+def test_files_are_served_without_what_is_there_for_readers(get: Get, path: str, kind: str, text: str) -> None:
     answer = get(path)
     assert (answer.status_code, answer.text) == (200, text)
     assert answer.headers["content-type"].startswith(kind)

@@ -53,7 +53,7 @@ def test_everything_is_pinned_with_its_hashes_and_nothing_says_where_from(name: 
 @pytest.mark.parametrize("name", NAMES)
 def test_everything_that_was_asked_for_is_pinned(name: str) -> None:
     asked = (ROOT / f"{name}.in").read_text("utf-8").splitlines()
-    names = {normalize(re.split(r"[\[~=<>]", line)[0]) for line in asked if line and line[0] not in "#-"}
+    names = {normalize(re.split(r"[\[~=<>; ]", line)[0]) for line in asked if line and line[0] not in "#-"}
     assert names
     assert names <= read_pins(read(name)).keys()
 
