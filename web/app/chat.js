@@ -1,8 +1,5 @@
 /** The chat of a room. */
-import { face, fill, h, icon, linked, list, say, write } from "./dom.js";
-
-/** @import { Room } from "../sdk/index.js" */
-/** @import { Pending, RoomMessage, RoomState } from "../sdk/wire.js" */
+import { face, fill, h, icon, list, say, write } from "./dom.js";
 
 const TOGETHER_MS = 5 * 60_000;
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
@@ -29,8 +26,7 @@ export class Chat extends HTMLElement {
   #mark;
   #news = 0;
 
-  /** @param {Room} room */
-  constructor(room) {
+  constructor(/** @type {Room} */ room) {
     super();
     this.room = room;
     this.#seen = this.#mark = Number(localStorage.getItem(`seen ${room.id}`));
@@ -48,8 +44,7 @@ export class Chat extends HTMLElement {
     document.removeEventListener("visibilitychange", this.#see);
   }
 
-  /** @param {RoomState} state */
-  update(state) {
+  update(/** @type {RoomState} */ state) {
     const before = this.#shown;
     const { messages, pending, participants, hasEarlier } = state;
     const names = participants.filter((one) => one.is_typing && !one.is_you).map((one) => one.name);
@@ -65,8 +60,7 @@ export class Chat extends HTMLElement {
     this.#see();
   }
 
-  /** @param {RoomMessage[]} news from others @param {boolean} isFirst */
-  #count(news, isFirst) {
+  #count(/** @type {Message[]} */ news, /** @type {boolean} */ isFirst) {
     if (!isFirst) for (const { type, user, text } of news) say(type === "system" ? text : `${user}: ${text}`);
     if (!this.#news && !this.#isSeen) this.#mark = this.#seen;
     if (this.#seen) this.#news += news.filter(({ type }) => type !== "system").length;
@@ -87,12 +81,12 @@ export class Chat extends HTMLElement {
     write(this.#down, this.#news ? `${this.#news} new` : "Newest");
   };
 
-  /** Days, the mark above what is new, messages, and what isn't sent yet. @param {RoomState} state */
-  #layOut({ messages, pending, participants, you }) {
+  /** Days, the mark above what is new, messages, and what isn't sent yet. */
+  #layOut(/** @type {RoomState} */ { messages, pending, participants, you }) {
     /** @type {[key: string, make: () => Element][]} */
     const rows = [];
     const rule = (/** @type {string} */ text, look = "rule") => rows.push([text, () => h("li", { class: look }, text)]);
-    /** @type {RoomMessage | undefined} */
+    /** @type {Message | undefined} */
     let last;
     let mark = this.#mark;
     for (const message of messages) {
@@ -110,8 +104,7 @@ export class Chat extends HTMLElement {
     return [...rows, ...pending.map((one) => /** @type {typeof rows[0]} */ ([one.key + one.status, () => this.#draft(one, self)]))];
   }
 
-  /** @param {Pending} draft @param {{name: string}} self */
-  #draft({ key, text, status }, self) {
+  #draft(/** @type {Pending} */ { key, text, status }, /** @type {{name: string}} */ self) {
     const act = (/** @type {string} */ label, /** @type {() => any} */ go) => h("button", { class: "link", onclick: go }, label);
     const note = status === "sending" ? h("p", { class: "soft" }, "Sending…")
       : h("p", { class: "trouble" }, "Not sent. ", act("Try again", () => this.room.retry(key).catch(unsent)), " ", act("Discard", () => this.room.discard(key)));
@@ -133,8 +126,7 @@ export class Chat extends HTMLElement {
     this.room.loadEarlier().catch(() => say("Earlier messages can't be had just now"));
   }
 
-  /** @param {Event} event */
-  #say(event) {
+  #say(/** @type {Event} */ event) {
     event.preventDefault();
     const text = this.#text.value.trim();
     if (!text) return;
@@ -148,8 +140,14 @@ customElements.define("cr-chat", Chat);
 
 const unsent = () => say("A message was not sent");
 
-/** @param {RoomMessage} message @param {boolean} follows whether the one before is of the same person */
-function line({ type, user, user_id: id, avatar, text, created_at: at }, follows) {
+/** Text with its http and https addresses made links. */
+function linked(/** @type {string} */ text) {
+  return text.split(/(\bhttps?:\/\/(?:\([^\s()]*\)|[^\s<>"()\p{Cf}])+(?<![.,;:!?'’…\]}]))/giu).map((part, place) =>
+    place % 2 && URL.canParse(part) ? h("a", { href: new URL(part).href, target: "_blank", rel: "noopener noreferrer" }, part) : part);
+}
+
+/** A message; one that `follows` another of the same person doesn't say again who that is. */
+function line(/** @type {Message} */ { type, user, user_id: id, avatar, text, created_at: at }, /** @type {boolean} */ follows) {
   const time = h("time", { datetime: at }, clock.format(new Date(at)));
   if (type === "system") return h("li", { class: "event soft" }, h("bdi", {}, text), " ", time);
   if (type === "emoji") return h("li", { class: "event soft" }, h("bdi", {}, user), " ", h("span", { class: "big" }, text), " ", time);

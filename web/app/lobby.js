@@ -1,9 +1,6 @@
 /** The lobby: all rooms, and the seats taken in them as they change. */
 import { dialog, face, field, fill, form, h, list, paint, write } from "./dom.js";
 
-/** @import { RoomSummary } from "../sdk/wire.js" */
-/** @import { App } from "./main.js" */
-
 const LOOK_MS = 10_000;
 const COLORS = { "bg-grayBlue": "Slate", "bg-purple": "Purple", "bg-green": "Green", "bg-orange": "Orange", "bg-red": "Red" };
 
@@ -14,8 +11,7 @@ export class Lobby extends HTMLElement {
   #people = h("p", { class: "soft", role: "status" }, "Looking who is there…");
   #cards = h("ul", { class: "cards" });
 
-  /** @param {App} app */
-  constructor(app) {
+  constructor(/** @type {App} */ app) {
     super();
     this.app = app;
   }
@@ -33,7 +29,7 @@ export class Lobby extends HTMLElement {
     addEventListener("focus", look, { signal });
     const timer = setInterval(look, LOOK_MS);
     signal.onabort = () => clearInterval(timer);
-    this.#look();
+    look();
   }
 
   disconnectedCallback() {
@@ -42,24 +38,23 @@ export class Lobby extends HTMLElement {
 
   /** Show the rooms as they are; where they can't be had, as they were. */
   async #look() {
+    const { app, app: { coworking: { api } } } = this;
     const { signal } = this.#stop;
-    const { api } = this.app.coworking;
     try {
-      const [rooms, me] = await Promise.all([api.allRooms({ signal }), this.app.me ?? api.me({ signal })]);
-      if (me !== this.app.me || !this.#me.firstChild) this.#greet((this.app.me = me));
+      const [rooms, me] = await Promise.all([api.allRooms({ signal }), app.me ?? api.me({ signal })]);
+      if (me !== app.me || !this.#me.firstChild) this.#greet(me);
       const people = rooms.reduce((sum, room) => sum + room.participant_count, 0);
-      write(this.#people, people ? `${people === 1 ? "1 person is" : `${people} people are`} at work. Microphones start muted.`
-        : rooms.length ? "Nobody is here yet. Somebody has to be first." : "There are no rooms yet. Make the first one.");
+      const quiet = rooms.length ? "Nobody is here yet. Somebody has to be first." : "There are no rooms yet. Make the first one.";
+      write(this.#people, people ? `${people === 1 ? "1 person is" : `${people} people are`} at work. Microphones start muted.` : quiet);
       list(this.#cards, rooms, ({ id }) => id, card);
     } catch (/** @type {any} */ error) {
-      if (signal.aborted) return;
-      if (error.code === "unauthorized") this.app.fail(error);
-      else write(this.#people, "The rooms can't be reached just now. Still trying.");
+      if (error.code === "unauthorized") app.fail(error);
+      else if (!signal.aborted) write(this.#people, "The rooms can't be reached just now. Still trying.");
     }
   }
 
-  /** @param {NonNullable<App["me"]>} me */
-  #greet(me) {
+  #greet(/** @type {Profile} */ me) {
+    this.app.me = me;
     fill(this.#hello, "Hello, ", h("bdi", {}, me.name));
     fill(this.#me, face(me), h("bdi", {}, me.name), h("span", { class: "unseen" }, ": name and looks"));
   }
@@ -67,8 +62,8 @@ export class Lobby extends HTMLElement {
   #makeRoom() {
     const colors = Object.entries(COLORS).map(([value, label], place) =>
       paint(h("label", { class: "swatch" }, h("input", { type: "radio", name: "color", value, checked: !place }), label), value));
-    ask("New room", "Make room", async ({ seats, ...room }) => {
-      const { id } = await this.app.coworking.api.createRoom({ .../** @type {any} */ (room), max_participants: Number(seats) });
+    ask("New room", "Make room", async ({ name, seats, ...room }) => {
+      const { id } = await this.app.coworking.api.createRoom({ name, max_participants: Number(seats), ...room });
       location.hash = `#/rooms/${id}`;
     },
     field("Name", "input", { name: "name", required: true, maxlength: 255 }),
@@ -79,39 +74,39 @@ export class Lobby extends HTMLElement {
 
   #editMe() {
     const { app } = this;
-    const theme = localStorage.getItem("theme") ?? "";
-    ask("Name and looks", "Save", async (values) => {
-      app.dress(values.theme);
-      this.#greet((app.me = await app.coworking.api.updateMe({ name: values.name, avatar: values.avatar || null })));
+    const theme = localStorage.getItem("theme");
+    const themes = ["", "light", "dark"].map((value) => h("option", { value, selected: value === theme }, value || "as the system"));
+    ask("Name and looks", "Save", async ({ name, avatar, theme }) => {
+      app.dress(theme);
+      this.#greet(await app.coworking.api.updateMe({ name, avatar: avatar || null }));
     },
     field("Name", "input", { name: "name", required: true, maxlength: 80, value: app.me?.name }),
     field("Picture (an https address, optional)", "input", { name: "avatar", type: "url", pattern: "https://.*", value: app.me?.avatar }),
-    field("Theme", "select", { name: "theme" }, ...["", "light", "dark"].map((value) =>
-      h("option", { value, selected: value === theme }, value || "as the system"))));
+    field("Theme", "select", { name: "theme" }, ...themes));
   }
 }
 customElements.define("cr-lobby", Lobby);
 
-/** @param {RoomSummary} room */
-function card({ id }) {
-  const seats = h("div", { class: "pane", "aria-hidden": "true" });
+function card(/** @type {RoomSummary} */ { id }) {
+  const pane = h("div", { class: "pane", "aria-hidden": "true" });
   const link = h("a", { href: `#/rooms/${id}`, dir: "auto" });
   const about = h("p", { class: "soft", dir: "auto" });
   const taken = h("p", { class: "taken" });
+  const node = h("li", { class: "card" }, pane, h("div", {}, h("h2", {}, link), about, taken));
   const update = (/** @type {RoomSummary} */ { name, description, color, participant_count: people, max_participants: most }) => {
     paint(node, color);
     write(link, name);
     write(about, description);
-    write(taken, `${people >= most ? "Full: " : ""}${people} of ${most} seats taken`);
-    seats.classList.toggle("lit", people > 0);
-    fill(seats, ...Array.from({ length: most }, (_, place) => h("i", { class: place < people ? "on" : null })));
+    write(taken, `${people < most ? "" : "Full: "}${people} of ${most} seats taken`);
+    pane.classList.toggle("lit", people > 0);
+    fill(pane, ...Array.from({ length: most }, (_, place) => h("i", { class: place < people && "on" })));
   };
-  const node = Object.assign(h("li", { class: "card" }, seats, h("div", {}, h("h2", {}, link), about, taken)), { update });
-  return node;
+  return Object.assign(node, { update });
 }
 
-/** @param {string} title @param {string} label @param {(values: Record<string, string>) => Promise<any>} act @param {...Node} fields */
-function ask(title, label, act, ...fields) {
-  const box = dialog(title, form(label, (values) => act(values).then(() => box.close()), ...fields),
-    h("button", { class: "shut", "aria-label": "Close", onclick: () => box.close() }, "×"));
-}
+/** A dialog with a form, which is closed when that has worked. @type {(title: string, ...form: Parameters<MakeForm>) => void} */
+const ask = (title, label, act, ...fields) => {
+  const close = () => box.close();
+  const box = dialog(title, form(label, (values) => act(values).then(close), ...fields),
+    h("button", { class: "shut", "aria-label": "Close", onclick: close }, "×"));
+};

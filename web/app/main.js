@@ -6,24 +6,28 @@ import { RoomView } from "./room.js";
 import { notice, trouble, welcome } from "./screens.js";
 import { signIn } from "./signin.js";
 
+const { style } = document.documentElement;
+const view = /** @type {HTMLElement} */ (document.getElementById("view"));
+
 export class App {
-  /** @type {import("../sdk/wire.js").Profile | undefined} */
+  /** @type {Profile | undefined} */
   me;
   known = false;
 
-  /** @param {{api: string, signIn: import("./signin.js").Settings}} config */
-  constructor(config) {
-    this.signIn = signIn(config.signIn);
-    this.coworking = new Coworking({ api: config.api, token: (wanted) => this.signIn.token(wanted) });
+  constructor(/** @type {Settings} */ { api, signIn: settings }) {
+    this.signIn = signIn(settings);
+    this.coworking = new Coworking({ api, token: (wanted) => this.signIn.token(wanted) });
   }
 
   async start() {
     this.dress(localStorage.getItem("theme") ?? "");
     addEventListener("hashchange", () => this.route());
-    await this.signIn.ready().then((known) => {
-      this.known = known;
+    try {
+      this.known = await this.signIn.ready();
       this.route();
-    }, ({ message }) => this.ask(message));
+    } catch (/** @type {any} */ { message }) {
+      this.ask(message);
+    }
   }
 
   /** Show what the address says. */
@@ -33,40 +37,37 @@ export class App {
     else this.show(id ? new RoomView(this, id) : new Lobby(this));
   }
 
-  /** @param {HTMLElement} view */
-  show(view) {
+  show(/** @type {HTMLElement} */ shown) {
     document.title = "Coworking Rooms";
-    for (const name of ["--h", "--v"]) document.documentElement.style.removeProperty(name);
-    document.getElementById("view")?.replaceChildren(view);
-    view.querySelector("h1")?.focus();
+    for (const name of ["--h", "--v"]) style.removeProperty(name);
+    view.replaceChildren(shown);
+    shown.querySelector("h1")?.focus();
   }
 
-  /** @param {string} [text] */
-  ask(text) {
+  ask(/** @type {string | undefined} */ text = undefined) {
     this.show(welcome(this.signIn.local, (who) => this.enter(who), text));
   }
 
-  /** @param {{name?: string}} [who] */
   async enter(who = {}) {
     await this.signIn.start(who);
     this.known = this.signIn.local;
     if (this.known) this.route();
   }
 
-  /** Show what went wrong, as a whole screen. @param {any} error */
-  fail(error) {
+  /** Show what went wrong, as a whole screen. */
+  fail(/** @type {any} */ error) {
     if (!error.code) reportError(error);
     const again = error.code === "unauthorized" ? () => this.enter().catch(() => say("That did not work")) : () => this.route();
     this.show(trouble(error, again));
   }
 
-  /** @param {string} theme `light`, `dark`, or whichever the system has */
-  dress(theme) {
+  /** Choose a theme: `light`, `dark`, or with "" whichever the system has. */
+  dress(/** @type {string} */ theme) {
     localStorage.setItem("theme", theme);
-    document.documentElement.style.colorScheme = theme;
+    style.colorScheme = theme;
   }
 }
 
-const config = await fetch("config.json", { cache: "no-cache" }).then((answer) => answer.json()).catch(() => null);
-if (config) await new App(config).start();
-else document.getElementById("view")?.append(notice("The page can't start", "Its config.json can't be read. Try again later."));
+const settings = await fetch("config.json", { cache: "no-cache" }).then((answer) => answer.json()).catch(() => null);
+if (settings) await new App(settings).start();
+else view.append(notice("The page can't start", "Its config.json can't be read.", null));

@@ -1,18 +1,14 @@
 /** Who is in a room. */
-import { dialog, face, field, fill, h, icon, list, write } from "./dom.js";
-
-/** @import { Participant, RoomState } from "../sdk/wire.js" */
+import { dialog, done, face, field, fill, h, icon, list, write } from "./dom.js";
 
 const FREE_SEATS_SHOWN = 12;
 
 export class People extends HTMLElement {
   #taken = h("h2", { class: "soft" });
-  #list = h("ul", {});
-  /** @type {Map<string, number>} */
-  #volumes = new Map();
+  #list = h("ul");
+  #volumes = /** @type {Record<string, number>} */ ({});
 
-  /** @param {(user: string, volume: number) => void} setVolume */
-  constructor(setVolume) {
+  constructor(/** @type {(user: string, volume: number) => void} */ setVolume) {
     super();
     this.setVolume = setVolume;
   }
@@ -21,43 +17,40 @@ export class People extends HTMLElement {
     fill(this, this.#taken, this.#list);
   }
 
-  /** @param {RoomState} state @param {Set<string>} heard who is heard speaking, before the room says so */
-  update({ room, participants }, heard) {
+  /** `heard` are those who speak, which we know before the room says so. */
+  update(/** @type {RoomState} */ { room, participants }, /** @type {Set<string>} */ heard) {
     const most = room?.max_participants ?? 0;
     write(this.#taken, `${participants.length} of ${most} seats taken`);
-    const free = Array.from({ length: Math.min(FREE_SEATS_SHOWN, Math.max(0, most - participants.length)) }, (_, place) => `${place}`);
-    list(this.#list, [...participants.map((one) => ({ ...one, is_speaking: one.is_speaking || heard.has(one.id) })).sort((one, other) => +other.is_you - +one.is_you), ...free],
-      (seat) => (typeof seat === "string" ? seat : `@${seat.id}`),
-      (seat) => (typeof seat === "string" ? h("li", { class: "free", "aria-hidden": "true" }, h("span", { class: "face" })) : this.#person(seat)));
+    const people = participants.map((one) => ({ ...one, is_speaking: one.is_speaking || heard.has(one.id) }));
+    const free = Array.from({ length: Math.min(FREE_SEATS_SHOWN, Math.max(0, most - people.length)) }, (_, place) => place);
+    const you = people.filter((one) => one.is_you);
+    list(this.#list, [...you, ...people.filter((one) => !one.is_you), ...free], (seat) => (typeof seat === "number" ? `${seat}` : `@${seat.id}`),
+      (seat) => typeof seat === "number" ? h("li", { class: "free", "aria-hidden": "true" }, h("span", { class: "face" })) : this.#person(seat));
   }
 
-  /** @param {Participant} person */
-  #person({ id, is_you: isYou }) {
+  #person(/** @type {Person} */ { id, is_you: isYou }) {
     const [ring, name, note, unseen] = ["ring", "name", "soft note", "unseen"].map((look) => h("span", { class: look, dir: "auto" }));
     const volume = h("button", { class: "over", onclick: () => this.#askVolume(id, name.textContent ?? "") });
-    const update = (/** @type {Participant} */ person) => {
-      const speaks = person.is_speaking && !person.is_muted && person.is_online;
-      const key = `${person.name} ${person.avatar} ${person.is_muted}`;
-      if (ring.dataset.key !== key) fill(ring, face(person), person.is_muted && h("span", { class: "badge" }, icon("muted")));
-      ring.dataset.key = key;
-      node.className = `person${speaks ? " speaking" : ""}${person.is_online ? "" : " away"}`;
+    const node = h("li", {}, ring, name, note, unseen, !isYou && volume);
+    const update = (/** @type {Person} */ person) => {
+      const { is_muted: isMuted, is_online: isOnline } = person;
+      const speaks = person.is_speaking && !isMuted && isOnline;
+      const looks = `${person.name} ${person.avatar} ${isMuted}`;
+      if (ring.dataset.looks !== looks) fill(ring, face(person), isMuted && h("span", { class: "badge" }, icon("muted")));
+      ring.dataset.looks = looks;
+      node.className = `${speaks ? "speaking" : ""} ${isOnline ? "" : "away"}`;
       node.title = person.name;
       volume.ariaLabel = `Volume of ${person.name}`;
       write(name, person.name);
-      write(note, isYou ? "you" : !person.is_online ? "away" : person.is_typing ? "typing…" : "");
-      write(unseen, person.is_muted ? ", muted" : speaks ? ", speaking" : ", microphone on");
+      write(note, isYou ? "you" : !isOnline ? "away" : person.is_typing ? "typing…" : "");
+      write(unseen, isMuted ? ", muted" : speaks ? ", speaking" : ", microphone on");
     };
-    const node = Object.assign(h("li", {}, ring, name, note, unseen, !isYou && volume), { update });
-    return node;
+    return Object.assign(node, { update });
   }
 
-  /** @param {string} id @param {string} name */
-  #askVolume(id, name) {
-    const set = (/** @type {number} */ volume) => this.setVolume(id, volume);
-    dialog(name, field("Volume, for you only", "input", {
-      type: "range", min: 0, max: 1, step: 0.05, value: this.#volumes.get(id) ?? 1,
-      oninput: ({ target }) => set(this.#volumes.set(id, target.valueAsNumber).get(id) ?? 1),
-    }), h("form", { method: "dialog" }, h("button", { class: "main" }, "Done")));
+  #askVolume(/** @type {string} */ id, /** @type {string} */ name) {
+    const oninput = (/** @type {any} */ { target }) => this.setVolume(id, (this.#volumes[id] = target.valueAsNumber));
+    dialog(name, field("Volume, for you only", "input", { type: "range", min: 0, max: 1, step: 0.05, value: this.#volumes[id] ?? 1, oninput }), done());
   }
 }
 customElements.define("cr-people", People);

@@ -1,13 +1,9 @@
 /** A room from inside. */
 import { Voice } from "../sdk/voice.js";
 import { Chat } from "./chat.js";
-import { dialog, field, fill, h, icon, paint, say, write } from "./dom.js";
+import { dialog, done, field, fill, h, icon, paint, say, write } from "./dom.js";
 import { People } from "./people.js";
 import { notice } from "./screens.js";
-
-/** @import { Room } from "../sdk/index.js" */
-/** @import { Device } from "../sdk/voice-types.js" */
-/** @import { App } from "./main.js" */
 
 const EMOJI = ["👏", "❤️", "😂", "🎉", "👍", "🍵", "🙋", "👋"];
 const LINE = { connecting: "Connecting…", live: "Connected", reconnecting: "Reconnecting…", offline: "Offline", ended: "" };
@@ -20,8 +16,7 @@ const NO_MICROPHONE = /** @type {Record<string, string>} */ ({
 export class RoomView extends HTMLElement {
   #stop = new AbortController();
 
-  /** @param {App} app @param {string} key the room's id */
-  constructor(app, key) {
+  constructor(/** @type {App} */ app, /** @type {string} */ key) {
     super();
     this.app = app;
     this.key = key;
@@ -29,7 +24,7 @@ export class RoomView extends HTMLElement {
 
   async connectedCallback() {
     const { signal } = this.#stop;
-    fill(this, notice("Taking a seat…", ""));
+    fill(this, notice("Taking a seat…", "", null));
     try {
       const room = await this.app.coworking.enter(this.key, { signal });
       this.#open(room, new Voice(room));
@@ -42,11 +37,12 @@ export class RoomView extends HTMLElement {
     this.#stop.abort();
   }
 
-  /** @param {Room} room @param {Voice} voice */
-  #open(room, voice) {
+  #open(/** @type {Room} */ room, /** @type {Voice} */ voice) {
     const people = new People((user, volume) => voice.setVolume(user, volume));
     const chat = new Chat(room);
-    const [name, about, line] = [h("h1", { tabindex: -1, dir: "auto" }), h("p", { class: "soft", dir: "auto" }), h("p", { role: "status" })];
+    const name = h("h1", { tabindex: -1, dir: "auto" });
+    const about = h("p", { class: "soft", dir: "auto" });
+    const line = h("p", { role: "status" });
     const mic = h("button", { class: "main mic", onclick: () => toggle(room, voice) });
     const reactions = EMOJI.map((emoji) => h("button", { onclick: () => room.react(emoji).catch(() => say("Not sent")) }, emoji));
     fill(this,
@@ -79,17 +75,17 @@ export class RoomView extends HTMLElement {
       room.on("ended", (ended) => this.app.fail(ended)),
     ];
     // Whoever goes elsewhere in the page gives up the seat; a reload keeps it.
-    this.#stop.signal.addEventListener("abort", () => {
+    this.#stop.signal.onabort = () => {
       for (const end of undo) end();
       voice.stop();
-      if (!room.state.ended) room.leave().catch(() => room.close());
-    });
+      // A connection that closes while the seat is given up costs a number of the log, for which others wait.
+      if (!room.state.ended) this.app.coworking.api.leave(this.key).catch(() => {}).finally(() => room.close());
+    };
     voice.listen();
     name.focus();
   }
 
-  /** Let an emoji rise. @param {string} user @param {string} emoji */
-  #float(user, emoji) {
+  #float(/** @type {string} */ user, /** @type {string} */ emoji) {
     const node = h("p", { class: "float", "aria-hidden": "true", onanimationend: () => node.remove() }, emoji, h("bdi", {}, user));
     node.style.left = `${20 + Math.random() * 40}%`;
     this.append(node);
@@ -97,11 +93,9 @@ export class RoomView extends HTMLElement {
 }
 customElements.define("cr-room", RoomView);
 
-/** @param {Room} room */
-const isMuted = (room) => room.state.participants.find((person) => person.is_you)?.is_muted !== false;
+const isMuted = (/** @type {Room} */ room) => room.state.participants.find((person) => person.is_you)?.is_muted !== false;
 
-/** @param {Room} room @param {Voice} voice */
-async function toggle(room, voice) {
+async function toggle(/** @type {Room} */ room, /** @type {Voice} */ voice) {
   const muted = !isMuted(room);
   try {
     await voice.setMuted(muted);
@@ -114,14 +108,13 @@ async function toggle(room, voice) {
   }
 }
 
-/** Ask which devices to use. @param {Voice} voice */
-async function choose(voice) {
+/** Ask which devices to use. */
+async function choose(/** @type {Voice} */ voice) {
   await voice.devices();
   const { inputs, outputs, input, output } = voice.state;
-  const pick = (/** @type {string} */ label, /** @type {readonly Device[]} */ devices, /** @type {string} */ used, /** @type {(id: string) => any} */ use) =>
-    field(label, "select", { disabled: !devices.length, onchange: ({ target }) => use(target.value) },
-      ...devices.map(({ id, label: name }, place) => h("option", { value: id, selected: id === used }, name || `${label} ${place + 1}`)));
-  dialog("Microphone and sound",
-    pick("Microphone", inputs, input, (id) => voice.useInput(id)), pick("Speaker", outputs, output, (id) => voice.useOutput(id)),
-    h("form", { method: "dialog" }, h("button", { class: "main" }, "Done")));
+  const pick = (/** @type {string} */ kind, /** @type {readonly Device[]} */ devices, /** @type {string} */ used, /** @type {(id: string) => any} */ use) =>
+    field(kind, "select", { disabled: !devices.length, onchange: ({ target }) => use(target.value) },
+      ...devices.map(({ id, label }, place) => h("option", { value: id, selected: id === used }, label || `${kind} ${place + 1}`)));
+  dialog("Microphone and sound", pick("Microphone", inputs, input, (id) => voice.useInput(id)),
+    pick("Speaker", outputs, output, (id) => voice.useOutput(id)), done());
 }

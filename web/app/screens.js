@@ -12,20 +12,17 @@ const TROUBLE = {
   left: ["You have left this room", "In another tab, or on another device.", "Come back"],
 };
 
-/** @param {string} title @param {string} text @param {...import("./dom.js").Child} below */
-export const notice = (title, text, ...below) =>
-  h("main", { class: "notice" }, h("div", { class: "pane lit" }), h("h1", { tabindex: -1 }, title), h("p", {}, text), ...below);
+export const notice = (/** @type {string} */ title, /** @type {string} */ text, /** @type {Child} */ below, look = "pane") =>
+  h("main", { class: "notice" }, h("div", { class: look }), h("h1", { tabindex: -1 }, title), h("p", {}, text), below);
 
-/** @param {{code?: string, detail?: string}} error @param {() => void} retry */
-export function trouble({ code = "", detail }, retry) {
+export function trouble(/** @type {{code?: string, detail?: string}} */ { code = "", detail }, /** @type {() => void} */ retry) {
   const [title, text, label] = TROUBLE[code] ?? ["That did not work", detail ?? "The rooms can't be reached just now.", "Try again"];
   return notice(title, text, h("p", { class: "row" },
     label && h("button", { class: "main", onclick: retry }, label),
     code !== "unauthorized" && h("a", { class: "button", href: "#/" }, "All rooms")));
 }
 
-/** @param {boolean} local @param {(who: any) => Promise<void>} start */
-export const welcome = (local, start, text = "Quiet rooms with a few seats each.") =>
-  notice("Work side by side", text, local
-    ? form("Come in", start, field("Your name", "input", { name: "name", required: true, maxlength: 80, autocomplete: "nickname" }))
-    : form("Sign in", start));
+export function welcome(/** @type {boolean} */ local, /** @type {(who: {}) => Promise<void>} */ start, text = "Quiet rooms with a few seats each.") {
+  const name = field("Your name", "input", { name: "name", required: true, maxlength: 80, autocomplete: "nickname" });
+  return notice("Work side by side", text, local ? form("Come in", start, name) : form("Sign in", start), "pane lit");
+}

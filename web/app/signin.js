@@ -1,13 +1,7 @@
 /** Tokens: locally for the asking, else by OpenID Connect's authorization code flow with PKCE. */
-import { CoworkingError } from "../sdk/errors.js";
-
-/** @typedef {{kind: "local" | "oidc", authorizationEndpoint: string, tokenEndpoint: string, clientId: string,
- *   scope?: string, token?: string, parameters?: Record<string, string>}} Settings */
-/** @typedef {{name: string, avatar: string | null}} Who */
 
 class SignIn {
-  /** @param {Settings} settings @param {Storage} storage */
-  constructor(settings, storage) {
+  constructor(/** @type {SignInSettings} */ settings, /** @type {Storage} */ storage) {
     this.settings = settings;
     this.storage = storage;
     this.local = settings.kind === "local";
@@ -15,13 +9,11 @@ class SignIn {
     this.kept = JSON.parse(storage.getItem("sign-in") ?? "{}");
   }
 
-  /** @param {Record<string, unknown>} change */
-  keep(change) {
+  keep(/** @type {object} */ change) {
     this.storage.setItem("sign-in", JSON.stringify(Object.assign(this.kept, change)));
   }
 
-  /** @param {{fresh?: boolean}} options @returns {Promise<string>} */
-  async token({ fresh }) {
+  async token({ fresh = false }) {
     const { token, until } = this.kept;
     return !fresh && Date.now() < until ? token : this.renew();
   }
@@ -29,7 +21,7 @@ class SignIn {
   /** @returns {Promise<string>} */
   async renew() {
     this.keep({ token: null });
-    throw new CoworkingError({ code: "unauthorized" });
+    throw Object.assign(new Error(), { code: "unauthorized" });
   }
 }
 
@@ -38,8 +30,7 @@ class LocalSignIn extends SignIn {
     return Boolean(this.kept.name);
   }
 
-  /** @param {Partial<Who>} who */
-  async start(who) {
+  async start(/** @type {{name?: string}} */ who) {
     this.keep({ sub: this.kept.sub ?? crypto.randomUUID(), ...who });
     await this.renew();
   }
@@ -57,39 +48,37 @@ class LocalSignIn extends SignIn {
 class OpenIdSignIn extends SignIn {
   here = location.origin + location.pathname;
 
-  /** Whether there is a token; with that the provider has just sent us back for. */
+  /** Whether there is a token; with the one that the provider has just sent us back for. */
   async ready() {
     const { state, code, error_description: trouble } = Object.fromEntries(new URLSearchParams(location.search));
     if (!state) return Boolean(this.kept.token);
-    history.replaceState(null, "", this.here + (this.kept.hash ?? ""));
+    const { settings, here: redirect_uri } = this;
+    history.replaceState(null, "", redirect_uri + (this.kept.hash ?? ""));
     if (state !== this.kept.state || !code) throw new Error(trouble ?? "Nobody was signed in.");
-    const { tokenEndpoint, clientId, token = "access_token" } = this.settings;
-    const body = new URLSearchParams({
-      grant_type: "authorization_code", code, code_verifier: this.kept.verifier, redirect_uri: this.here, client_id: clientId,
-    });
-    const answer = await fetch(tokenEndpoint, { method: "POST", body });
+    const form = { grant_type: "authorization_code", code, code_verifier: this.kept.verifier, redirect_uri, client_id: settings.clientId };
+    const answer = await fetch(settings.tokenEndpoint, { method: "POST", body: new URLSearchParams(form) });
     const issued = await answer.json();
-    this.keep({ state: null, verifier: null, token: issued[token], until: Date.now() + (issued.expires_in ?? 3600) * 1000 });
-    return answer.ok;
+    const token = issued[settings.token ?? "access_token"];
+    this.keep({ state: null, verifier: null, token, until: Date.now() + (issued.expires_in ?? 3600) * 1000 });
+    return Boolean(token);
   }
 
   async start() {
+    const { settings, here: redirect_uri } = this;
     const [state, verifier] = [random(), random()];
     this.keep({ state, verifier, hash: location.hash });
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
-    const { authorizationEndpoint, clientId, scope = "openid profile", parameters } = this.settings;
-    location.assign(`${authorizationEndpoint}?${new URLSearchParams({
-      response_type: "code", client_id: clientId, redirect_uri: this.here, scope, state,
-      code_challenge: base64url(digest), code_challenge_method: "S256", ...parameters,
-    })}`);
+    const query = {
+      response_type: "code", client_id: settings.clientId, redirect_uri, scope: settings.scope ?? "openid profile", state,
+      code_challenge: base64url(digest), code_challenge_method: "S256", ...settings.parameters,
+    };
+    location.assign(`${settings.authorizationEndpoint}?${new URLSearchParams(query)}`);
   }
 }
 
-/** @param {ArrayBuffer} bytes */
-const base64url = (bytes) =>
+const base64url = (/** @type {ArrayBuffer} */ bytes) =>
   btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)).buffer);
 
-/** @param {Settings} settings */
-export const signIn = (settings) =>
+export const signIn = (/** @type {SignInSettings} */ settings) =>
   settings.kind === "local" ? new LocalSignIn(settings, localStorage) : new OpenIdSignIn(settings, sessionStorage);
