@@ -52,8 +52,9 @@ def make_logger(service: str, context: Callable[[], Mapping[str, Any]]) -> Logge
     logger = Logger(service=service, logger_formatter=formatter)
     package = logging.getLogger(_PACKAGE)
     package.handlers = list(logger.handlers)
-    package.propagate = False
     package.setLevel(logger.log_level)
+    for own in (package, logging.getLogger(service)):
+        own.propagate = False  # whoever else may listen writes down all that an error says
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.INFO)
     return logger

@@ -16,14 +16,14 @@ _log = logging.getLogger(__name__)
 def sweep(backend: Backend, now: Moment) -> None:
     """Look after every room that somebody is, or lately was, in. One that fails doesn't keep the others waiting."""
     failed = 0
-    telemetry.current().count("rooms", 0)
-    telemetry.current().count("members", 0)
     for room_id in rooms.occupied():
         try:
             _tend(backend, room_id, now)
         except Exception:  # noqa: BLE001  # logged, counted, and raised at the end
             failed += 1
             _log.exception("room %s could not be swept", room_id)
+    telemetry.current().count("rooms", 0)
+    telemetry.current().count("members", 0)
     if failed:
         raise RuntimeError(f"{failed} rooms could not be swept")
 

@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 from chalicelib import telemetry
+from chalicelib.logs import Formatter
 
 Line = dict[str, Any]
 
@@ -44,7 +45,8 @@ class Log(StringIO):
 def keep_log() -> Iterator[Log]:
     """Keep what is written from here on."""
     telemetry.prepare()
-    (handler,) = logging.getLogger(telemetry.SERVICE).handlers
+    handlers = logging.getLogger(telemetry.SERVICE).handlers
+    (handler,) = (one for one in handlers if isinstance(one.formatter, Formatter))
     assert isinstance(handler, logging.StreamHandler)
     log = Log()
     before = handler.setStream(log)
