@@ -12,7 +12,7 @@ What they post goes nowhere: connections in `gone` answer 410. Time stands still
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -58,6 +58,10 @@ class DeadEnd(Gateway):
     def __init__(self) -> None:
         super().__init__()
         self.gone: set[str] = set()
+        self.first: Iterator[int] = iter(())
+        """The statuses that the next posts are answered with."""
+        self.status = 200
+        """That of those after them."""
         self.posted: dict[str, list[bytes]] = defaultdict(list)
         self.note: Callable[[str], None] = lambda _: None
 
@@ -72,8 +76,10 @@ class DeadEnd(Gateway):
         self.note(method)
         if connection_id in self.gone:
             return PostResult(410, "status 410")
-        self.posted[connection_id].append(body)
-        return PostResult(200, "status 200")
+        status = next(self.first, self.status)
+        if status == 200:
+            self.posted[connection_id].append(body)
+        return PostResult(status, f"status {status}")
 
 
 class Functions:

@@ -3,16 +3,23 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import botocore.session
 import pytest
 
-from chalicelib.telemetry import DIMENSIONS, METRICS, SERVICE, Kind
-from infra.local.engine import CREDENTIALS, REGION
+from chalicelib.presence import GRACE_MS
+from chalicelib.store.tables import bound_connection
+from chalicelib.telemetry import DIMENSIONS, METRICS, SERVICE, Kind, UnexpectedError
+from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.tables import TEMPLATE, Template
 from infra.rehearse.emulator import Emulator
+from tests.fakes.faults import Faults, Refused
+from tests.fakes.functions import Functions
+from tests.fakes.log import keep_log
 
 ROOT = Path(__file__).parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text("utf-8"))
@@ -150,6 +157,54 @@ def test_what_the_dashboard_shows_is_there(account: Account, stage: str) -> None
     metrics = list(shown(account.widgets(stage)))
     assert len(metrics) > 50
     assert [(metric, wrong) for metric in metrics if (wrong := unknown(account, stage, metric))] == []
+
+
+def live_through(functions: Functions) -> None:
+    """All that a service can have to tell: people come, talk and go, and little works as it should."""
+    room = functions.rest("rooms.create", "olga", {"name": "Room"})["id"]
+    for name in ("ada", "ben", "cyd"):
+        functions.rest("seat.join", name, room_id=room)
+    ada, ben = (functions.connect(name, room) for name in ("ada", "ben"))
+    for wire in (ada, ben):
+        functions.frame(wire, "sync")
+    say = partial(functions.call, "chat.send_message", "ada", {"message_text": "hello"}, room_id=room)
+    functions.gateway.first = iter([429])
+    say()
+    functions.gone.add(functions.connect("cyd", room).connection_id)
+    functions.now += 60_000
+    say()
+
+    functions.gateway.status = 403
+    say()
+    functions.frame(ada, "message", text="hello")
+    for _ in range(6):
+        functions.connect("ada", room)
+    functions.disconnect(ben)
+    functions.now += GRACE_MS
+    functions.sweep()
+
+    with Faults(bound_connection()) as faults:
+        faults.plan("Query", Refused("ThrottlingException"))
+        functions.frame(ada, "wave")
+        for operation in ("GetItem", "PutItem", "UpdateItem", "Query", "TransactWriteItems"):
+            faults.break_for_good(operation, Refused("ValidationException"))
+        say()
+        functions.frame(ada, "message", text="hello")
+        with suppress(UnexpectedError):
+            functions.connect("ada", room)
+
+
+def test_all_of_ours_that_is_watched_is_told(account: Account, engine: Engine) -> None:
+    with Functions(engine, websocket_url="wss://rooms.test") as functions, keep_log() as log:
+        live_through(functions)
+    told = {(name, line["kind"]) for line in log.metrics for name in METRICS.keys() & line.keys()}
+    told |= {(name, "*") for name, _ in told}
+    watched = [*map(metric_of, account.alarms("dev")), *shown(account.widgets("dev"))]
+    ours = {
+        (name, dict(pairs)["kind"]) for namespace, name, pairs in watched if namespace.startswith("CoworkingRooms/")
+    }
+    assert len(ours) > 20
+    assert ours - told == set()
 
 
 @pytest.mark.parametrize("stage", STAGES)
