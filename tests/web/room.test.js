@@ -186,6 +186,7 @@ test("what doesn't concern the state tells nobody", async () => {
   let count = 0;
   room.subscribe(() => count++);
   service.push({ type: "wave", from: "grace", data: {} });
+  service.push({ type: "mic_toggled", from: "ada", data: { user_id: "ada", is_muted: true } });
   await service.clock.pass(100);
   assert.equal(count, 1);
 });
@@ -237,6 +238,42 @@ test("a coming that is newer than the snapshot which gives it its turn counts", 
   await service.clock.pass(1000);
   assert.deepEqual(numbers(room), [1, 2, 3, 4]);
   assert.deepEqual(room.state.participants.map(({ id }) => id), ["ada", "linus"]);
+});
+
+test("a coming that is in the snapshot's log, but not among its people, is asked about", async () => {
+  const service = new Service();
+  const { room } = await service.enter("ada");
+  service.network = () => [];
+  service.say("grace", "lost");
+  service.network = () => [5];
+  service.say("grace", "later");
+  service.hook = (line, frame) => {
+    service.hook = () => false;
+    service.seat("linus");
+    service.seats.delete("linus");
+    service.receive(line, frame);
+    service.seats.add("linus");
+    return true;
+  };
+  await service.clock.pass(1000);
+  assert.deepEqual(room.state.participants.map(({ id }) => id), ["ada", "linus"]);
+});
+
+test("earlier messages of a log that begins anew meanwhile are dropped", async () => {
+  const service = new Service();
+  for (let count = 0; count < 120; count++) service.say("grace", `line ${count}`);
+  const { room } = await service.enter("ada");
+  const { fetch } = service;
+  service.fetch = async (user, url, init) => {
+    if (url.includes("/messages")) await new Promise((resolve) => service.clock.set(resolve, 20_000));
+    return fetch.call(service, user, url, init);
+  };
+  const loaded = room.loadEarlier();
+  service.dropAll();
+  for (let count = 0; count < 400; count++) service.say("grace", `more ${count}`);
+  await service.clock.pass(40_000);
+  assert.ok(await loaded);
+  assert.deepEqual(numbers(room), service.log.slice(-50).map(({ seq }) => seq));
 });
 
 test("a coming that is told after the snapshot that lacks it is asked about", async () => {
@@ -379,13 +416,32 @@ test("who leaves while coming back keeps no new seat", async () => {
   const { room } = await service.enter("ada");
   service.seats.delete("ada");
   service.dropAll();
-  await service.clock.until(() => service.calls.length === 3);
+  const { fetch } = service;
+  service.fetch = async (user, url, init) => {
+    if (url.endsWith("/join")) await new Promise((resolve) => service.clock.set(resolve, 500));
+    return fetch.call(service, user, url, init);
+  };
+  let isJoining = false;
+  service.intercept = ({ path }) => void (isJoining ||= path === "/ticket");
+  await service.clock.until(() => isJoining);
   const left = room.leave();
   assert.equal(room.state.connection, "ended");
   await service.clock.pass(1000);
   await left;
   assert.deepEqual(service.calls.map(({ path }) => path), ["/join", "/ticket", "/join", "/leave"]);
   assert.deepEqual([...service.seats], []);
+});
+
+test("who leaves before it is known that the seat is gone takes none", async () => {
+  const service = new Service();
+  const { room } = await service.enter("ada");
+  service.seats.delete("ada");
+  service.dropAll();
+  await service.clock.until(() => service.calls.length === 2);
+  const left = room.leave();
+  await service.clock.pass(1000);
+  await left;
+  assert.deepEqual(service.calls.map(({ path }) => path), ["/join", "/ticket", "/leave"]);
 });
 
 test("who closes keeps the seat", async () => {

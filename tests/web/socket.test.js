@@ -36,6 +36,17 @@ test("who has changed their mind doesn't come in", async () => {
   assert.equal(service.openings.length, length);
 });
 
+test("whose mind changes with the answer doesn't come in either", async () => {
+  const service = new Service();
+  const mind = new AbortController();
+  service.intercept = () => mind.abort();
+  const entered = service.client("ada").coworking.enter("room", { signal: mind.signal });
+  entered.catch(() => {});
+  await service.clock.pass(1000);
+  await assert.rejects(entered, { name: "AbortError" });
+  assert.deepEqual(service.openings, []);
+});
+
 test("a room that doesn't answer is not entered", async () => {
   const service = new Service();
   service.hook = () => true;
@@ -112,6 +123,48 @@ test("who slept asks once more before giving the connection up", async () => {
   assert.equal(service.openings.length, 1);
 });
 
+test("who slept with a dead connection asks no more than once", async () => {
+  const service = new Service();
+  const { room } = await service.enter("ada");
+  service.network = () => [];
+  await service.clock.pass(30_000);
+  for (let time = 0; time < 2; time++) {
+    service.clock.sleep(60_000);
+    await service.clock.pass(1);
+  }
+  assert.equal(room.state.connection, "reconnecting");
+});
+
+test("an answer to another sync is none", async () => {
+  const service = new Service();
+  const { room } = await service.enter("ada");
+  service.hook = (line, frame) => {
+    service.hook = () => false;
+    const data = { room: { participants: [] }, you: {}, messages: [], recovered: false, last_seq: 0 };
+    service.post(line, { type: "snapshot", ref: "another", data });
+    service.network = () => [50];
+    service.receive(line, frame);
+    return true;
+  };
+  service.allocate();
+  service.say("grace", "hi");
+  await service.clock.pass(240);
+  assert.deepEqual(room.state.participants.map(({ id }) => id), ["ada"]);
+});
+
+test("every gap is asked about soon, the fifth as well as the first", async () => {
+  const service = new Service();
+  const { room } = await service.enter("ada");
+  for (let gap = 0; gap < 5; gap++) {
+    service.network = () => [];
+    service.say("grace", "lost");
+    service.network = () => [5];
+    service.say("grace", `found ${gap}`);
+    await service.clock.pass(300);
+    assert.equal(texts(room).at(-1), `found ${gap}`);
+  }
+});
+
 // Coming back
 
 test("who is cut off comes back with a ticket, and keeps the seat", async () => {
@@ -142,6 +195,11 @@ test("it waits a random time that grows, up to a limit", async () => {
     await service.clock.until(() => !room.state.retryAt);
   }
   assert.deepEqual(waits, [2, 4, 8, 16, 30, 30, 30, 30]);
+  service.random = () => 0.1;
+  await service.clock.until(() => room.state.retryAt);
+  await service.clock.until(() => !room.state.retryAt);
+  await service.clock.until(() => room.state.retryAt);
+  assert.equal(Math.round(room.state.retryAt - service.clock.now), 3000);
 });
 
 test("a thousand who are cut off at once don't come back at once, and not too often", async () => {
@@ -332,7 +390,7 @@ test("a room that is over listens to nothing", async () => {
   window.dispatchEvent(new Event("online"));
   document.dispatchEvent(new Event("visibilitychange"));
   await service.clock.pass(60_000);
-  assert.equal(service.openings.length, 1);
+  assert.deepEqual([service.openings.length, service.calls.length], [1, 1]);
 });
 
 // bye
@@ -352,7 +410,10 @@ test("rejoin takes a new seat without asking for a ticket", async () => {
   service.unseat("ada", "timed_out");
   await service.clock.until(() => room.state.connection === "reconnecting");
   await service.clock.until(() => room.state.connection === "live");
-  assert.deepEqual(service.calls.map(({ path }) => path), ["/join", "/join"]);
+  service.dropAll();
+  await service.clock.until(() => room.state.connection === "reconnecting");
+  await service.clock.until(() => room.state.connection === "live");
+  assert.deepEqual(service.calls.map(({ path }) => path), ["/join", "/join", "/ticket"]);
 });
 
 test("in a new seat one is muted as before", async () => {
@@ -414,6 +475,7 @@ test("what nobody acknowledged is sent again under the same id", async () => {
   const sent = types(service, "message");
   assert.equal(sent.length, 2);
   assert.equal(sent[0].id, sent[1].id);
+  assert.equal(types(service, "ping").length, 1); // is anybody there?
   assert.deepEqual(texts(room), ["ada joined the room", "Tea?"]);
 });
 
@@ -437,8 +499,12 @@ test("what was on its way when the line broke is sent again, and stored once", a
   await service.clock.pass(100);
   service.dropAll();
   service.network = () => [5];
-  await service.clock.pass(10_000);
+  const shown = [];
+  room.subscribe(({ messages, pending }) => shown.push(messages.length + pending.length));
+  await service.clock.until(() => room.state.connection === "live");
+  await service.clock.pass(50);
   assert.equal((await said).seq, 2);
+  assert.deepEqual([...new Set(shown)], [2]);
   assert.deepEqual(texts(room), ["ada joined the room", "Tea?"]);
 });
 
@@ -540,6 +606,16 @@ test("of what one mutes and unmutes meanwhile only the last counts", async () =>
   assert.deepEqual(types(service, "mic").map(({ data }) => data.is_muted), [true, true]);
 });
 
+test("an acknowledgement is enough to show a message", async () => {
+  const service = new Service();
+  const { room } = await service.enter("ada");
+  let isFirst = true;
+  service.network = (_, direction) => (direction === "down" && isFirst ? ((isFirst = false), []) : [5]);
+  room.say("Tea?");
+  await service.clock.pass(50);
+  assert.deepEqual(texts(room).slice(1), ["Tea?"]);
+});
+
 // Rotation
 
 async function rotating(prepare = () => {}) {
@@ -595,6 +671,19 @@ test("what is on its way is awaited before the old connection is closed", async 
   assert.equal(types(service, "message").filter(({ id }) => id === waiting[1].id).length, 2);
   assert.equal(new Set(types(service, "message").map(({ line }) => line)).size, 1);
   assert.equal(service.lines.length, 1);
+});
+
+test("a third connection ends the first, whatever that still owes", async () => {
+  const { service, room } = await rotating();
+  service.hook = (_, { type }) => type === "message";
+  room.say("Tea?");
+  await service.clock.pass(1_000);
+  assert.equal(service.lines.length, 2);
+  service.random = () => 0;
+  service.drop(service.lines[1]);
+  await service.clock.pass(1_000);
+  assert.equal(service.lines.length, 1);
+  assert.equal(service.lines[0].id, room.state.you.connection_id);
 });
 
 test("what the old connection doesn't bring, the new one does", async () => {

@@ -35,7 +35,7 @@ export class Log {
       this.whole = Math.max(0, first - 1);
     }
     for (const message of messages) this.#hold(message);
-    const shown = this.#show(isBehind ? last_seq : Math.max(before, last_seq));
+    const shown = this.#show(last_seq);
     return { complete, shown: shown.filter(({ message }) => message.seq > before) };
   }
 

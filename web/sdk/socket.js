@@ -124,8 +124,6 @@ export class RoomSocket {
     line.pinged = this.#deps.now();
     line.timers.set("beat", PING_MS, () => this.#beat(line));
     line.timers.set("stable", STABLE_MS, () => (this.#attempts = 0));
-    const old = this.#old;
-    if (old) old.timers.set("drain", ANSWER_MS, () => this.#lose(old));
     this.#hooks.status("live", null);
     this.#flush();
     this.#drain();
