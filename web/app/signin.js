@@ -1,4 +1,5 @@
 /** Tokens: locally for the asking, else by OpenID Connect's authorization code flow with PKCE. */
+import { CoworkingError } from "../sdk/errors.js";
 
 class SignIn {
   constructor(/** @type {SignInSettings} */ settings, /** @type {Storage} */ storage) {
@@ -21,7 +22,7 @@ class SignIn {
   /** @returns {Promise<string>} */
   async renew() {
     this.keep({ token: null });
-    throw Object.assign(new Error(), { code: "unauthorized" });
+    throw new CoworkingError({ code: "unauthorized", status: 401 });
   }
 }
 
