@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from infra.local.stack import LocalStack
 from tests.fakes.clients import Api
+from tests.fakes.socket_client import Scene
 from tests.fakes.visitors import House, Visitor
 
 LISTEN = """
@@ -230,3 +232,20 @@ def test_who_speaks_is_seen_by_all_and_muting_ends_it(invite: Invite) -> None:
     ada.does("voice.setMuted(true)")
     grace.waits("!voice.state.peers[0].speaking")
     grace.waits(SPEAKS, [["ada", True, False]])
+
+
+def test_two_talk_on_the_page(house: House, scene: Scene) -> None:
+    ada, grace = house.visitor(), house.visitor()
+    for visitor, name in ((ada, "Ada"), (grace, "Grace")):
+        visitor.context.add_init_script(LISTEN)
+        visitor.open(scene.room_id)
+        visitor.introduce(name)
+        visitor.page.get_by_role("button", name="Unmute").click()
+    for visitor in (ada, grace):
+        expect(visitor.page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
+        visitor.page.wait_for_function(HEARS, arg=[1, []])
+    expect(ada.person("Grace")).to_contain_text("microphone on")
+    grace.page.get_by_role("button", name="Mute", exact=True).click()
+    expect(ada.person("Grace")).to_contain_text("muted")
+    ada.leave()
+    grace.page.wait_for_function("connections.every(({ connectionState }) => connectionState === 'closed')")
