@@ -8,246 +8,27 @@ Nothing is measured here, and nothing is typed by hand in the page but words.
 """
 
 import argparse
-import json
-import tomllib
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import fill
-from typing import Any
 
-from bench.figures import IMAGES, dollars, draw_bars, fill_page, markdown_table
-from bench.report import RESULTS
-
-HERE = Path(__file__).parent
-PRICES = HERE / "prices.toml"
-PAGE = HERE.parent / "docs" / "cost.md"
-CONFIG = HERE.parent / ".chalice" / "config.json"
-
-GB = 1e9
-MONTH_HOURS = 730
-FULL_CORE_MB = 1769
-PLATFORM_LOG_BYTES = 330
-"""START, END and REPORT, which Lambda writes for each call."""
-STORED_BYTES = 1000
-"""A message in its table, and its receipt: more than those of the measurement have."""
-RETENTION_MONTHS = 3
-PINGS_AN_HOUR = 120
-SYNCS_AN_HOUR = 12
-"""The client library makes every tenth ping a `sync`."""
-RECONNECTS_AN_HOUR = 0.5
-ACTIVE = {"message with id": 12, "speaking": 60, "mic": 4, "typing": 12}
-"""What somebody who takes part does in an hour."""
-VISITS_AN_HOUR = 0.5
-VISIT = ("list", "join", "connect", "sync", "leave", "disconnect")
-RECONNECT = ("ticket", "connect again", "sync again", "disconnect one of two")
-SIGNALS_A_PEER = 12
-"""An offer or answer and eleven candidates, to each of the others, by whoever comes in."""
-KINDS = ("relay", "message", "message with id", "speaking")
-SERVICES = ("API Gateway", "Lambda", "DynamoDB", "CloudWatch", "data transfer")
-
-Usage = Counter[str]
-Operations = Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Assumptions:
-    """What makes a duration on Lambda of what was measured elsewhere. Times are milliseconds."""
-
-    dynamodb: float = 5.0
-    post: float = 10.0
-    cpu_factor: float = 1.0
-    """CPU time on a core of Lambda's, to that on the machine of the measurement."""
-    cold_share: float = 0.01
-    duration_factor: float = 1.0
-
-
-@dataclass(frozen=True)
-class Place:
-    """A worked example: so many people, in rooms of one size, for so many hours of a month."""
-
-    name: str
-    people: int
-    room: int
-    hours: float
-    active_share: float
-    calls: bool = False
-
-    @property
-    def person_hours(self) -> float:
-        return self.people * self.hours
-
-
-TEAM = (Place("a team", people=10, room=10, hours=22 * 6, active_share=0.25, calls=True),)
-SCHOOL = (Place("a school", people=600, room=20, hours=20 * 5, active_share=0.25),)
-COMMUNITY = (
-    Place("a community", people=300, room=10, hours=MONTH_HOURS, active_share=0.15),
-    Place("a community", people=100, room=50, hours=MONTH_HOURS, active_share=0.15),
+from bench.bill import (
+    ACTIVE,
+    EXAMPLES,
+    PINGS_AN_HOUR,
+    PRICES,
+    SERVICES,
+    SYNCS_AN_HOUR,
+    Costs,
+    Traffic,
+    ably,
+    liveblocks,
+    scaled,
 )
-EXAMPLES = (TEAM, SCHOOL, COMMUNITY)
+from bench.figures import IMAGES, dollars, draw_bars, fill_page, markdown_table
 
-
-@dataclass(frozen=True)
-class Costs:
-    """Prices, counts and assumptions, and what follows from them."""
-
-    prices: Mapping[str, Any]
-    measured: Mapping[str, Any]
-    memory: Mapping[str, float]
-    start_ms: Mapping[str, float]
-    assumed: Assumptions = Assumptions()
-
-    @classmethod
-    def load(cls, prices: Path = PRICES) -> "Costs":
-        """From the files of this repository."""
-        functions = json.loads(CONFIG.read_text())["lambda_functions"]
-        started = json.loads((RESULTS / "startup.json").read_text())["functions"]
-        return cls(
-            tomllib.loads(prices.read_text()),
-            json.loads((RESULTS / "usage.json").read_text()),
-            {name: one["lambda_memory_size"] for name, one in functions.items()},
-            {name: started["app" if name == "api_handler" else name]["import_wall_ms"] for name in functions},
-        )
-
-    def assuming(self, **changes: float) -> "Costs":
-        return replace(self, assumed=replace(self.assumed, **changes))
-
-    def operations(self, room: int) -> Operations:
-        operations: Operations = self.measured["rooms"][str(room)]
-        return operations
-
-    def billed_ms(self, one: Mapping[str, Any]) -> float:
-        """How long a call lasts: its CPU time, on the share of a core that its memory brings, and all its waits,
-        as though none of that overlapped; and, once in a while, the start."""
-        share = min(1.0, self.memory[one["function"]] / FULL_CORE_MB)
-        waits = one["round_trips"] * self.assumed.dynamodb + one["waves"] * self.assumed.post
-        start = self.assumed.cold_share * self.start_ms[one["function"]]
-        cpu = (one["cpu_ms"] / share + start) * self.assumed.cpu_factor
-        return float(self.assumed.duration_factor * (cpu + waits))
-
-    def usage(self, one: Mapping[str, Any]) -> Usage:
-        """What one call of a function uses of everything that is billed."""
-        is_frame, is_rest = one["function"] == "websocket_message", one["function"] == "api_handler"
-        return Counter(
-            {
-                "websocket_messages": is_frame + one["billed_messages"],
-                "rest_requests": float(is_rest),
-                "lambda_requests": 1.0,
-                "gb_seconds": self.memory[one["function"]] / 1024 * self.billed_ms(one) / 1000,
-                "write_units": one["write_units"],
-                "read_units": one["read_units"],
-                "log_gb": (one["logged_bytes"] + PLATFORM_LOG_BYTES) / GB,
-                "transfer_gb": (one["posted_bytes"] + one["answered_bytes"]) / GB,
-            }
-        )
-
-    def total(self, room: int, calls: Mapping[str, float]) -> Usage:
-        """What these calls use in a room of this size."""
-        return add(scaled(self.usage(self.operations(room)[name]), count) for name, count in calls.items())
-
-    def idle_hour(self, room: int) -> Usage:
-        """An hour of somebody who is there and says nothing."""
-        sweeps = self.usage(self.operations(room)["sweep of the room"])
-        sweeps["lambda_requests"] = sweeps["log_gb"] = 0  # those are the sweep's own, whatever it finds
-        kept = Counter({"connection_minutes": 60.0})
-        return add([self.total(room, idle_calls()), scaled(sweeps, 60 / room), kept])
-
-    def active_hour(self, room: int, *, calls: bool = False) -> Usage:
-        """An hour of somebody who takes part."""
-        stored = Counter({"stored_gb_months": ACTIVE["message with id"] * STORED_BYTES / GB * RETENTION_MONTHS})
-        return add([self.idle_hour(room), self.total(room, active_calls(room, calls=calls)), stored])
-
-    def standing(self) -> Usage:
-        """What is due every month if nobody comes: the sweep, and being watched."""
-        watched = {name: float(self.measured[name]) for name in ("metrics", "alarms", "dashboards")}
-        return add([scaled(self.usage(self.measured["sweep"]), MONTH_HOURS * 60), Counter(watched)])
-
-    def month(self, example: Sequence[Place]) -> Usage:
-        """A month of a place, all included."""
-        used = [self.standing()]
-        for place in example:
-            active = place.person_hours * place.active_share
-            used.append(scaled(self.active_hour(place.room, calls=place.calls), active))
-            used.append(scaled(self.idle_hour(place.room), place.person_hours - active))
-        return add(used)
-
-    def price(self, used: Usage, *, free: bool = False) -> dict[str, float]:
-        """Dollars by service; `free`: less what each account gets for nothing."""
-        bill = dict.fromkeys(SERVICES, 0.0)
-        for name, amount in used.items():
-            entry = self.prices["aws"][name]
-            due = max(0.0, amount - entry.get("free", 0)) if free else amount
-            bill[entry["service"]] += due * entry["dollars"] / entry["per"]
-        return bill
-
-    def dollars(self, used: Usage, *, free: bool = False) -> float:
-        return sum(self.price(used, free=free).values())
-
-
-def idle_calls() -> dict[str, float]:
-    """What somebody who is only there brings about in an hour: a connection that pings, and is renewed every two hours.
-    Every ping is taken to be one that looks after the others, which is the dearer kind."""
-    return {
-        "ping that looks": PINGS_AN_HOUR,
-        "sync, up to date": SYNCS_AN_HOUR,
-        **dict.fromkeys(RECONNECT, RECONNECTS_AN_HOUR),
-    }
-
-
-def active_calls(room: int, *, calls: bool = False) -> dict[str, float]:
-    """What taking part adds to that."""
-    signals = {"signal": VISITS_AN_HOUR * SIGNALS_A_PEER * (room - 1)} if calls else {}
-    return {**ACTIVE, **dict.fromkeys(VISIT, VISITS_AN_HOUR), **signals}
-
-
-def add(parts: Any) -> Usage:
-    """All of them together."""
-    whole: Usage = Counter()
-    for part in parts:
-        whole.update(part)
-    return whole
-
-
-def scaled(used: Usage, factor: float) -> Usage:
-    return Counter({name: amount * factor for name, amount in used.items()})
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """A month of a place as a hosted service would count it."""
-
-    messages: float
-    connection_minutes: float
-    channel_minutes: float
-
-    @classmethod
-    def of(cls, example: Sequence[Place]) -> "Traffic":
-        """What people do, and what each of it brings to the others. Pings aren't counted there, nor snapshots here."""
-        messages = minutes = channels = 0.0
-        for place in example:
-            active = place.person_hours * place.active_share
-            done = sum(ACTIVE.values()) + 2 * VISITS_AN_HOUR
-            signals = 2 * SIGNALS_A_PEER * (place.room - 1) * VISITS_AN_HOUR if place.calls else 0
-            messages += active * (done * (1 + place.room) + ACTIVE["message with id"] + signals)
-            minutes += place.person_hours * 60
-            channels += place.person_hours * 60 / place.room
-        return cls(messages, minutes, channels)
-
-
-def ably(prices: Mapping[str, Any], traffic: Traffic) -> float:
-    """A month at Ably's: a base price, messages in and out, minutes of connections and of channels."""
-    return float(
-        prices["monthly"]
-        + traffic.messages / 1e6 * prices["per_million_messages"]
-        + traffic.connection_minutes / 1e6 * prices["per_million_connection_minutes"]
-        + traffic.channel_minutes / 1e6 * prices["per_million_channel_minutes"]
-    )
-
-
-def liveblocks(prices: Mapping[str, Any], traffic: Traffic) -> float:
-    """A month at Liveblocks': minutes of people who aren't alone in a room."""
-    return max(float(prices["monthly_at_least"]), traffic.connection_minutes * float(prices["per_person_minute"]))
+PAGE = Path(__file__).parent.parent / "docs" / "cost.md"
+KINDS = ("relay", "message", "message with id", "speaking")
 
 
 def tabulate_prices(costs: Costs) -> str:
@@ -415,6 +196,16 @@ def summarize(costs: Costs) -> str:
     return fill(text, 120, break_on_hyphens=False)
 
 
+def describe_standing(costs: Costs) -> str:
+    """What is paid for when nobody comes."""
+    measured = costs.measured
+    text = (
+        f"A month in which nobody comes is nearly all for watching: {measured['alarms']} alarms, {measured['metrics']} "
+        f"metrics, and {measured['dashboards']} dashboard."
+    )
+    return fill(text, 120)
+
+
 def blocks(costs: Costs) -> dict[str, str]:
     """Everything that goes into the page, by its name there."""
     return {
@@ -423,6 +214,7 @@ def blocks(costs: Costs) -> dict[str, str]:
         "split": tabulate_bills(message_bills(costs), "1,000 messages with an `id` in"),
         "hours": tabulate_hours(costs),
         "examples": tabulate_examples(costs),
+        "standing": describe_standing(costs),
         "months": tabulate_bills(month_bills(costs), "a month in which"),
         "hosted": tabulate_hosted(costs),
         "durations": tabulate_durations(costs),

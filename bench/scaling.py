@@ -4,7 +4,7 @@
     python -m bench.scaling --simulate      plays what can't be reckoned, into results/scaling.json (a minute)
     python -m bench.scaling --write         puts tables and charts into docs/scaling.md
 
-What an operation takes comes from `bench/usage.py`, what people do in an hour from `bench/cost.py`.
+What an operation takes comes from `bench/usage.py`, what people do in an hour from `bench/bill.py`.
 """
 
 import argparse
@@ -12,9 +12,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
-from bench.cost import Costs, active_calls, idle_calls
+from bench.bill import Costs, active_calls, idle_calls
 from bench.figures import IMAGES, Points, draw_lines, fill_page, markdown_table
 from bench.report import RESULTS, percentile, write_results
 from bench.simulation import Backoff, Bucket, Step, play_fanout, play_return, play_rush
@@ -121,21 +122,18 @@ def tabulate_messages(costs: Costs) -> str:
     return markdown_table(("a second, in rooms of", *rooms), rows)
 
 
-def tabulate_rooms(costs: Costs) -> str:
-    """How many rooms a sweep gets round to."""
-    rows = []
-    for room in costs.measured["rooms"]:
-        one = costs.operations(int(room))["sweep of the room"]
-        seconds = costs.assuming(cold_share=0).billed_ms(one) / 1000
-        rows.append(
-            [
-                f"rooms of {room}",
-                f"{seconds * 1000:.0f} ms",
-                round_down(SWEEP_ALARM_SECONDS / seconds),
-                round_down(SWEEP_SECONDS / seconds),
-            ]
-        )
-    return markdown_table(("", "each takes", "the alarm", "a sweep doesn't end"), rows)
+def describe_sweep(costs: Costs) -> str:
+    """How many rooms a sweep gets round to: by the slowest, since the runs differ by more than the sizes of rooms."""
+    warm = costs.assuming(cold_share=0)
+    rooms = [warm.operations(int(room))["sweep of the room"] for room in costs.measured["rooms"]]
+    taken = [warm.billed_ms(one) for one in rooms]
+    text = (
+        f"A room takes {min(taken):.0f} to {max(taken):.0f} ms, which depends more on how the measurement went than on how "
+        f"many sit there. Taking the longest, `slow-Sweep` goes off at about "
+        f"{round_down(1000 * SWEEP_ALARM_SECONDS / max(taken))} occupied rooms ({SWEEP_ALARM_SECONDS} seconds), and at "
+        f"about {round_down(1000 * SWEEP_SECONDS / max(taken))} a sweep runs out of time."
+    )
+    return fill(text, 120, break_on_hyphens=False)
 
 
 def round_down(count: float) -> str:
@@ -262,7 +260,7 @@ def blocks(costs: Costs, played: Mapping[str, Any]) -> dict[str, str]:
     return {
         "people": tabulate_people(costs),
         "messages": tabulate_messages(costs),
-        "sweep": tabulate_rooms(costs),
+        "sweep": describe_sweep(costs),
         "fanout": tabulate_fanout(played),
         "return": tabulate_return(played),
         "rush": tabulate_rush(played),

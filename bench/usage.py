@@ -19,6 +19,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -253,16 +254,25 @@ def measure_all(engine_url: str, connections_url: str, log: io.StringIO) -> dict
     for _ in range(LISTED):
         Room(app_module, 0)
     sweep = [Operation("sweep", "sweep", app_module.sweep, lambda _: events.sweep())]
-    base = MeteredBench(sweep, log, lambda: None).results()["sweep"]
-    results: dict[str, Any] = {"sweep": base, "rooms": {}}
-    for size in SIZES:
-        room = GuestRoom(app_module, size)
-        bench = MeteredBench(room.visit(), log, lambda room=room: renew(app_module, room))  # type: ignore[misc]
-        bench.warm_up()
-        with_room = MeteredBench(sweep, log, lambda: None).results()["sweep"]
-        results["rooms"][str(size)] = {**bench.results(), "sweep of the room": difference(with_room, base)}
-        close(app_module, room)
-    return results | {"metrics": count_metrics(log.getvalue())} | count_watchers()
+
+    def measure_sweep() -> dict[str, Any]:
+        return MeteredBench(sweep, log, lambda: None).results()["sweep"]
+
+    rooms = {str(size): measure_room(GuestRoom(app_module, size), app_module, measure_sweep, log) for size in SIZES}
+    return {"sweep": measure_sweep(), "rooms": rooms, "metrics": count_metrics(log.getvalue()), **count_watchers()}
+
+
+def measure_room(
+    room: GuestRoom, app_module: Any, measure_sweep: Callable[[], dict[str, Any]], log: io.StringIO
+) -> dict[str, Any]:
+    """A guest's visits to a room, and what the room adds to a sweep."""
+    bench = MeteredBench(room.visit(), log, partial(renew, app_module, room))
+    bench.warm_up()
+    results: dict[str, Any] = bench.results()
+    renew(app_module, room)
+    with_room = measure_sweep()
+    close(app_module, room)
+    return results | {"sweep of the room": difference(with_room, measure_sweep())}
 
 
 def renew(app_module: Any, room: GuestRoom) -> None:

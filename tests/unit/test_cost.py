@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench import cost, figures, usage
-from bench.cost import Assumptions, Costs, Place, Traffic
+from bench import bill, cost, figures, usage
+from bench.bill import PRICES, Assumptions, Costs, Place, Traffic
 from bench.figures import IMAGES
 from bench.report import RESULTS
 from tests.integration.test_budgets import BUDGETS
@@ -89,7 +89,7 @@ def test_the_page_says_what_the_counts_and_prices_amount_to(costs: Costs) -> Non
 
 def test_other_prices_make_other_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dearer = tmp_path / "prices.toml"
-    dearer.write_text(cost.PRICES.read_text().replace("dollars = 1.00", "dollars = 900.00"))
+    dearer.write_text(PRICES.read_text().replace("dollars = 1.00", "dollars = 900.00"))
 
     cost.main(["--prices", str(dearer)])
     others = capsys.readouterr().out
@@ -120,7 +120,7 @@ def test_both_benchmarks_count_alike(costs: Costs, operation: str) -> None:
 
 
 def test_every_price_says_where_and_when_it_was_seen() -> None:
-    prices = tomllib.loads(cost.PRICES.read_text())
+    prices = tomllib.loads(PRICES.read_text())
 
     for entry in [*prices["aws"].values(), *prices["hosted"].values()]:
         assert entry["source"].startswith("https://")
@@ -178,21 +178,21 @@ def test_a_month_is_what_stands_and_the_hours_of_those_who_come(costs: Costs) ->
 
 
 def test_hosted_services_are_paid_by_their_own_counts() -> None:
-    prices = tomllib.loads(cost.PRICES.read_text())["hosted"]
+    prices = tomllib.loads(PRICES.read_text())["hosted"]
     traffic = Traffic(messages=2e6, connection_minutes=3e6, channel_minutes=4e6)
 
-    assert cost.ably(prices["ably"], traffic) == pytest.approx(29 + 2 * 2.5 + 3 + 4)
-    assert cost.liveblocks(prices["liveblocks"], traffic) == pytest.approx(6000)
-    assert cost.liveblocks(prices["liveblocks"], Traffic(0, 10, 0)) == 30
+    assert bill.ably(prices["ably"], traffic) == pytest.approx(29 + 2 * 2.5 + 3 + 4)
+    assert bill.liveblocks(prices["liveblocks"], traffic) == pytest.approx(6000)
+    assert bill.liveblocks(prices["liveblocks"], Traffic(0, 10, 0)) == 30
 
 
 def test_a_message_is_counted_by_others_when_it_comes_when_it_goes_and_when_it_is_stored() -> None:
     one_hour = Place("an hour", people=1, room=10, hours=1, active_share=1)
-    done = sum(cost.ACTIVE.values()) + 2 * cost.VISITS_AN_HOUR
+    done = sum(bill.ACTIVE.values()) + 2 * bill.VISITS_AN_HOUR
 
     traffic = Traffic.of([one_hour])
 
-    assert traffic.messages == 11 * done + cost.ACTIVE["message with id"]
+    assert traffic.messages == 11 * done + bill.ACTIVE["message with id"]
     assert (traffic.connection_minutes, traffic.channel_minutes) == (60, 6)
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bench import figures, scaling
-from bench.cost import Costs, idle_calls
+from bench.bill import Costs, idle_calls
 from bench.figures import IMAGES
 from bench.report import RESULTS, rounded
 from bench.scaling import Demand
