@@ -53,6 +53,10 @@ METRICS = {
 }
 """The unit of each metric, and the field of the line that it is made of: without the field there is no such metric."""
 
+_MOST_LISTED = 500
+"""A sweep may end more memberships, and tell more connections, than Lambda writes in one line."""
+_MOST_VALUES = 100
+"""CloudWatch takes no more of a metric at a time."""
 _CONTEXT = ("request_id", "connection_id", "room_id")
 _FAULTS = {InternalError.code, UnavailableError.code, AuthUnavailableError.code}
 _starting = True
@@ -126,7 +130,7 @@ class Observation:
             "stored": self.stored,
             "fault": int(self.notes.get("error") in _FAULTS),
         } | self._deliveries()
-        found = {name: value for name, value in counted.items() if value}
+        found = {name: _shorten(value) for name, value in counted.items() if value}
         duration = {"duration_ms": _ms(time.perf_counter() - self.started)}
         return {"kind": self.kind} | self.notes | duration | found | self.counts
 
@@ -135,9 +139,10 @@ class Observation:
             return {}
         gone = [one for report in self.reports for one in report.gone]
         failed = [one for report in self.reports for one in report.failed]
+        lost = {*gone, *failed}
         return {
             "delivered": sum(report.sent for report in self.reports),
-            "delivered_to": list(dict.fromkeys(one for one in self.addressed if one not in {*gone, *failed})),
+            "delivered_to": [one for one in dict.fromkeys(self.addressed) if one not in lost],
             "gone": len(gone),
             "gone_connections": gone,
             "failed": len(failed),
@@ -212,7 +217,7 @@ def _emit(kind: Kind, line: dict[str, Any]) -> None:
     """CloudWatch's embedded metric format, written by hand: Powertools' own takes four times as long."""
     if os.environ.get("POWERTOOLS_METRICS_DISABLED", "").lower() in ("true", "1"):
         return
-    values = {name: line[source] for name, (_, source) in METRICS.items() if source in line}
+    values = {name: _shorten(line[source], _MOST_VALUES) for name, (_, source) in METRICS.items() if source in line}
     directive = {
         "Namespace": os.environ.get("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE),
         "Dimensions": [DIMENSIONS],
@@ -221,6 +226,10 @@ def _emit(kind: Kind, line: dict[str, Any]) -> None:
     about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
     document = {"_aws": about, "service": SERVICE, "kind": kind} | values
     sys.stdout.write(json.dumps(document, separators=(",", ":")) + "\n")
+
+
+def _shorten(value: Any, length: int = _MOST_LISTED) -> Any:
+    return value[:length] if isinstance(value, list) else value
 
 
 def _ms(seconds: float) -> float:

@@ -76,6 +76,19 @@ def test_it_is_told_what_came_of_each_connection(log: Log) -> None:
     assert metrics["FanoutTime"] == [250, 2], "each fan-out by itself, for percentiles"
 
 
+def test_a_sweep_of_many_rooms_fits_into_its_lines(log: Log) -> None:
+    with observe("sweep") as observation:
+        for number in range(2_000):
+            name = f"{number:016}="
+            observation.note_message(make_message(f"{number:036}", 2**31, type="system"))
+            observation.note_delivery([name], DeliveryReport(0, (name,), (name,), 0.1))
+    (line,), (metrics,) = log.lines, log.metrics
+    assert max(len(written.encode()) for written in log.text.splitlines()) < 256 * 1024
+    assert line["stored"][0]["room_id"] == f"{0:036}"
+    assert metrics["Gone"] == metrics["Failed"] == line["gone"] == 2_000
+    assert len(metrics["FanoutTime"]) == 100
+
+
 def test_requests_to_the_database_are_added_up(log: Log) -> None:
     with observe("http"):
         together(*[lambda: current().count_request(0.5, 1.0)] * 4)
