@@ -128,8 +128,8 @@ def describe_sweep(costs: Costs) -> str:
     rooms = [warm.operations(int(room))["sweep of the room"] for room in costs.measured["rooms"]]
     taken = [warm.billed_ms(one) for one in rooms]
     text = (
-        f"A room takes {min(taken):.0f} to {max(taken):.0f} ms, which depends more on how the measurement went than on how "
-        f"many sit there. Taking the longest, `slow-Sweep` goes off at about "
+        f"A room takes {min(taken):.0f} to {max(taken):.0f} ms, which depends more on how the measurement went than on "
+        f"how many sit there. Taking the longest, `slow-Sweep` goes off at about "
         f"{round_down(1000 * SWEEP_ALARM_SECONDS / max(taken))} occupied rooms ({SWEEP_ALARM_SECONDS} seconds), and at "
         f"about {round_down(1000 * SWEEP_SECONDS / max(taken))} a sweep runs out of time."
     )
