@@ -297,6 +297,8 @@ export class FakeRoom {
   window = new EventTarget();
   media = new FakeMedia();
   samples = 0;
+  /** @type {Error | null} */
+  sinkRefusal = null;
   #watchers = new Set();
   /** @type {Set<(frame: Frame) => void>} */
   #listeners = new Set();
@@ -324,7 +326,7 @@ export class FakeRoom {
       window: this.window,
       media: this.media,
       connection: () => this.connections[this.connections.push(new FakeConnection(this.relay.clock)) - 1],
-      audio: () => this.audios[this.audios.push(new FakeAudio()) - 1],
+      audio: () => this.audios[this.audios.push(new FakeAudio(this)) - 1],
       stream: (/** @type {Track} */ track) => ({ track }),
       context: () => ({
         state: "running",
@@ -431,6 +433,7 @@ export class FakeMedia extends EventTarget {
   /** @type {Track[]} */
   tracks = [];
   devices = ["mic", "headset"];
+  outputs = ["speaker"];
 
   /** @param {{audio: {deviceId?: {exact: string}}}} wanted */
   async getUserMedia({ audio }) {
@@ -443,7 +446,7 @@ export class FakeMedia extends EventTarget {
 
   async enumerateDevices() {
     const inputs = this.devices.map((deviceId) => ({ kind: "audioinput", deviceId, label: deviceId }));
-    return [...inputs, { kind: "audiooutput", deviceId: "speaker", label: "Speaker" }];
+    return [...inputs, ...this.outputs.map((deviceId) => ({ kind: "audiooutput", deviceId, label: "Speaker" }))];
   }
 }
 
@@ -456,6 +459,11 @@ export class FakeAudio {
   /** @type {Error | null} */
   refusal = null;
 
+  /** @param {FakeRoom} room */
+  constructor(room) {
+    this.room = room;
+  }
+
   async play() {
     if (this.refusal) throw this.refusal;
     this.played++;
@@ -463,6 +471,7 @@ export class FakeAudio {
 
   /** @param {string} id */
   async setSinkId(id) {
+    if (this.room.sinkRefusal) throw this.room.sinkRefusal;
     this.sink = id;
   }
 }

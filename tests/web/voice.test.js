@@ -277,6 +277,17 @@ test("a page that was reloaded takes the place of the one before", async () => {
   assert(relay.isMesh());
 });
 
+test("a page that the browser kept listens again when it is shown again", async () => {
+  const [ada, grace] = await meet("ada", "grace");
+  grace.window.dispatchEvent(new Event("pagehide"));
+  await relay.clock.pass(1_000);
+  assert.deepEqual([users(ada), grace.voice.state.status], [[], "off"]);
+  grace.window.dispatchEvent(new Event("pageshow"));
+  await relay.clock.pass(2_000);
+  assert(relay.isMesh());
+  assert.equal(grace.voice.state.status, "listening");
+});
+
 test("one that was reloaded without a word is dropped when its media end", async () => {
   const [ada, grace] = await meet("ada", "grace");
   const [old] = ada.connections;
@@ -569,6 +580,25 @@ test("everybody has a volume, and all the loudspeaker that was chosen", async ()
     inputs: [{ id: "mic", label: "mic" }, { id: "headset", label: "headset" }],
     outputs: [{ id: "speaker", label: "Speaker" }],
   });
+});
+
+test("when the loudspeaker that was chosen is pulled out, the browser's own takes over", async () => {
+  const [ada] = await meet("ada", "grace");
+  await ada.voice.useOutput("speaker");
+  ada.media.outputs = [];
+  ada.media.dispatchEvent(new Event("devicechange"));
+  await relay.clock.pass(0);
+  assert.equal(ada.voice.state.output, "");
+  assert.deepEqual(ada.audios.filter(({ srcObject }) => srcObject).map(({ sink }) => sink), [""]);
+});
+
+test("whom the loudspeaker that was chosen doesn't take is heard all the same", async () => {
+  const ada = await talk("ada");
+  await ada.voice.useOutput("speaker");
+  ada.sinkRefusal = new DOMException("Gone", "NotFoundError");
+  await talk("grace");
+  assert(ada.audios.some(({ srcObject, played }) => srcObject && played));
+  assert.equal(ada.voice.state.error, ada.sinkRefusal);
 });
 
 test("what the browser doesn't play before a click is played on one", async () => {

@@ -79,7 +79,7 @@ export class Voice {
     return this.#store.value;
   }
 
-  /** Tells the state, now and when it changes, until you call what is returned. @param {(state: VoiceState) => void} tell */
+  /** Tells the state, now and when it changes. What it returns ends that. @param {(state: VoiceState) => void} tell */
   subscribe(tell) {
     return this.#store.subscribe(tell);
   }
@@ -94,7 +94,7 @@ export class Voice {
     const wake = () => (this.#facts.blocked || this.#context?.state === "suspended") && this.resume();
     window?.addEventListener("pointerdown", wake, { signal });
     window?.addEventListener("keydown", wake, { signal });
-    window?.addEventListener("pagehide", () => this.stop(), { signal });
+    window?.addEventListener("pagehide", () => this.#leave(), { signal });
     media?.addEventListener("devicechange", () => this.devices(), { signal });
     const offs = [
       this.#room.on("signal", (frame) => this.#hear(frame)),
@@ -178,6 +178,7 @@ export class Voice {
       all.filter(({ kind, deviceId }) => kind === wanted && deviceId).map(({ deviceId: id, label }) => ({ id, label }));
     const devices = { inputs: list("audioinput"), outputs: this.#deps.audio().setSinkId ? list("audiooutput") : [] };
     Object.assign(this.#facts, devices);
+    if (this.#facts.output && !devices.outputs.some(({ id }) => id === this.#facts.output)) await this.useOutput("");
     this.#publish();
     return devices;
   }
@@ -193,6 +194,12 @@ export class Voice {
     this.#facts.blocked = false;
     await Promise.all([this.#context?.resume(), ...[...this.#pairs.values()].map(({ audio }) => this.#play(audio))]);
     this.#publish();
+  }
+
+  /** The page is left. A browser may keep it, and show it again as it was. */
+  #leave() {
+    this.stop();
+    this.#deps.window?.addEventListener("pageshow", () => this.listen(), { once: true });
   }
 
   // The others
@@ -264,6 +271,7 @@ export class Voice {
         signal: (signal) => this.#say(pair, signal),
         track: (track) => {
           audio.srcObject = this.#deps.stream(track);
+          if (this.#facts.output) audio.setSinkId?.(this.#facts.output).catch((error) => this.#fail(error));
           this.#play(audio);
         },
         change: () => this.#publish(),
@@ -314,7 +322,6 @@ export class Voice {
   /** @param {AudioLike} audio */
   async #play(audio) {
     try {
-      if (this.#facts.output) await audio.setSinkId?.(this.#facts.output);
       await audio.play();
     } catch (error) {
       const { name } = /** @type {Error} */ (error);

@@ -19,7 +19,7 @@ export declare class Voice {
         media?: MediaTrackConstraints;
     }, deps?: Partial<VoiceDeps>);
     get state(): Readonly<VoiceState>;
-    /** Tells the state, now and when it changes, until you call what is returned. @param {(state: VoiceState) => void} tell */
+    /** Tells the state, now and when it changes. What it returns ends that. @param {(state: VoiceState) => void} tell */
     subscribe(tell: (state: VoiceState) => void): () => undefined;
     /** Hear the others, without a microphone. */
     listen(): void;
