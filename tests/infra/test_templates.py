@@ -1,15 +1,21 @@
 """What the templates come to: deployed to an emulator of AWS, and read back from it."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any, get_args
+from unittest.mock import patch
 
 import botocore.session
 import pytest
+from chalice.cli.factory import CLIFactory
+from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
+from chalice.deploy.models import LambdaFunction
 
 from chalicelib.presence import GRACE_MS
 from chalicelib.store.tables import bound_connection
@@ -24,9 +30,6 @@ from tests.fakes.log import keep_log
 ROOT = Path(__file__).parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text("utf-8"))
 STAGES = ("dev", "prod")
-SUFFIXES = {"api_handler": ""}
-"""Chalice puts a function's name behind the app's and the stage's, bar this one's."""
-FUNCTIONS = {name: SUFFIXES.get(name, f"-{name}") for name in CONFIG["lambda_functions"]}
 
 Metric = tuple[str, str, frozenset[tuple[str, str]]]
 """Namespace, name and dimensions."""
@@ -39,24 +42,29 @@ class Account:
         self._session = botocore.session.Session()
         self._session.set_credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
         self._url = emulator.url
+        self._clients: dict[str, Any] = {}
         for stage in STAGES:
             self._deploy(f"{stage}-tables", "tables", {"Prefix": prefix(stage), "Stage": stage})
             apis = {"Stage": stage, "WebSocketApiId": "sockets"}
             self._deploy(f"{stage}-alarms", "observability", {**apis, "Prefix": prefix(stage), "AlarmEmail": "a@b.org"})
             self._deploy(f"{stage}-edge", "edge", {**apis, "RestApiId": "rest"})
+        made = self.client("cloudformation").get_waiter("stack_create_complete")
+        for stage, stack in product(STAGES, ("tables", "alarms", "edge")):
+            made.wait(StackName=f"{stage}-{stack}", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        self.tables = {stage: list_tables(self.client("dynamodb"), stage) for stage in STAGES}
 
     def client(self, service: str) -> Any:
-        return self._session.create_client(service, region_name=REGION, endpoint_url=self._url)
+        if service not in self._clients:
+            self._clients[service] = self._session.create_client(service, region_name=REGION, endpoint_url=self._url)
+        return self._clients[service]
 
     def _deploy(self, name: str, template: str, parameters: Mapping[str, str]) -> None:
-        client = self.client("cloudformation")
-        client.create_stack(
+        self.client("cloudformation").create_stack(
             StackName=name,
             TemplateBody=(ROOT / "infra" / f"{template}.yaml").read_text("utf-8"),
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=["CAPABILITY_AUTO_EXPAND"],
         )
-        client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
 
     def outputs(self, name: str) -> dict[str, str]:
         (stack,) = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
@@ -84,8 +92,14 @@ def prefix(stage: str) -> str:
     return value
 
 
-def function_names(stage: str) -> set[str]:
-    return {f"{CONFIG['app_name']}-{stage}{suffix}" for suffix in FUNCTIONS.values()}
+@cache
+def function_timeouts(stage: str) -> dict[str, int]:
+    """The functions as Chalice names them, and after how many seconds they are cut off."""
+    with patch.dict(os.environ):  # it sets the stage's variables
+        config = CLIFactory(str(ROOT)).create_config_obj(stage)
+    resources = DependencyBuilder().build_dependencies(ApplicationGraphBuilder().build(config, stage))
+    functions = [resource for resource in resources if isinstance(resource, LambdaFunction)]
+    return {function.function_name: function.timeout for function in functions}
 
 
 def metric_of(alarm: Mapping[str, Any]) -> Metric:
@@ -113,9 +127,8 @@ def searched(expression: str) -> Metric:
     return match[1], match[3], frozenset((name, "*") for name in match[2].split(","))
 
 
-def list_tables(account: Account, stage: str) -> dict[str, list[str]]:
+def list_tables(client: Any, stage: str) -> dict[str, list[str]]:
     """The tables of a stage, and their indexes."""
-    client = account.client("dynamodb")
     names = [name for name in client.list_tables()["TableNames"] if name.startswith(prefix(stage))]
     tables = [client.describe_table(TableName=name)["Table"] for name in names]
     return {
@@ -130,9 +143,9 @@ def unknown(account: Account, stage: str, metric: Metric) -> str:
     dimensions = dict(pairs)
     match namespace:
         case "AWS/Lambda":
-            return "" if dimensions.get("FunctionName") in function_names(stage) else "function"
+            return "" if dimensions.get("FunctionName") in function_timeouts(stage) else "function"
         case "AWS/DynamoDB":
-            indexes = list_tables(account, stage).get(dimensions["TableName"])
+            indexes = account.tables[stage].get(dimensions["TableName"])
             index = dimensions.get("GlobalSecondaryIndexName")
             return "" if indexes is not None and (index is None or index in indexes) else "table"
         case "AWS/ApiGateway":
@@ -215,24 +228,21 @@ def test_every_function_is_watched_for_errors_throttles_and_slowness(account: Ac
         if alarm["Namespace"] == "AWS/Lambda" and alarm["TreatMissingData"] == "notBreaching"
     }
     kinds = {("Errors", "Sum"), ("Throttles", "Sum"), ("Duration", "p99")}
-    assert watched == {(name, *kind) for name in function_names(stage) for kind in kinds}
+    assert watched == {(name, *kind) for name in function_timeouts(stage) for kind in kinds}
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_function_is_slow_before_it_is_cut_off(account: Account, stage: str) -> None:
-    limits = {
-        f"{CONFIG['app_name']}-{stage}{suffix}": CONFIG["lambda_functions"][name]["lambda_timeout"] * 1000
-        for name, suffix in FUNCTIONS.items()
-    }
+    limits = function_timeouts(stage)
     slow = [alarm for alarm in account.alarms(stage) if alarm["MetricName"] == "Duration"]
-    assert all(0 < alarm["Threshold"] < limits[dict(metric_of(alarm)[2])["FunctionName"]] for alarm in slow)
+    assert all(0 < alarm["Threshold"] < 1000 * limits[dict(metric_of(alarm)[2])["FunctionName"]] for alarm in slow)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_table_and_index_is_watched_for_throttling(account: Account, stage: str) -> None:
     watched = {metric_of(alarm) for alarm in account.alarms(stage) if alarm["Namespace"] == "AWS/DynamoDB"}
     places: list[dict[str, str]] = []
-    for table, indexes in list_tables(account, stage).items():
+    for table, indexes in account.tables[stage].items():
         places += [{"TableName": table}]
         places += [{"TableName": table, "GlobalSecondaryIndexName": index} for index in indexes]
     names = ("ReadThrottleEvents", "WriteThrottleEvents")
