@@ -78,7 +78,10 @@ def alarm_names(resources: dict[str, Any], values: dict[str, str]) -> list[str]:
 def named_alarms(text: str) -> set[str]:
     """What a page calls alarms."""
     return set(
-        re.findall(r"`(?:coworking-rooms-\w+-)?((?:errors|throttles|slow|undelivered|throttled|sweeper)-[\w-]+)`", text)
+        re.findall(
+            r"`(?:coworking-rooms-\w+-)?((?:errors|faults|refused|throttles|slow|undelivered|throttled|sweeper)-[\w-]+)`",
+            text,
+        )
     )
 
 
