@@ -113,7 +113,7 @@ def followed_threads(ledger: Ledger) -> Iterator[None]:
 def find_borders() -> list[tuple[str, Any, str]]:
     """Where one layer calls another: the layer that is entered, and the names by which."""
     import jwt
-    from aws_lambda_powertools import Logger, Metrics
+    from aws_lambda_powertools import Logger
     from botocore.client import BaseClient
     from chalice.app import RestAPIEventHandler, WebsocketEventSourceHandler
     from pydantic import BaseModel, TypeAdapter
@@ -124,6 +124,7 @@ def find_borders() -> list[tuple[str, Any, str]]:
     from pynamodb.pagination import ResultIterator
     from pynamodb.transactions import TransactWrite
 
+    from chalicelib import telemetry
     from chalicelib.api import dispatch, sockets
     from chalicelib.fanout import Fanout, _Delivery
     from chalicelib.store.client import RetryingConnection
@@ -137,7 +138,7 @@ def find_borders() -> list[tuple[str, Any, str]]:
         (PYDANTIC, BaseModel, "__init__ model_validate model_dump model_dump_json model_copy"),
         (PYDANTIC, TypeAdapter, "dump_json"),
         (LOGGING, Logger, "info"),
-        (LOGGING, Metrics, "add_metric add_dimension flush_metrics"),
+        (LOGGING, telemetry, "_emit"),
         (PYNAMODB, Model, "__init__ get query save delete update from_raw_data"),
         (PYNAMODB, Index, "query"),
         (PYNAMODB, TableConnection, "update_item"),
