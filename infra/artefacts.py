@@ -135,7 +135,8 @@ def find_unpinned(file: Path, pins: Mapping[str, str]) -> list[str]:
     """
     with ZipFile(file) as package, TemporaryDirectory() as directory:
         for name, tags in find_native(package).items():
-            fetch_pinned(pins[name], tags, Path(directory))
+            if name in pins:
+                fetch_pinned(pins[name], tags, Path(directory))
         return [name for wheel in Path(directory).iterdir() for name in find_differences(wheel, package)]
 
 

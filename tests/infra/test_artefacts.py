@@ -111,3 +111,7 @@ def test_files_that_are_not_those_of_the_wheel_are_found(tmp_path: Path) -> None
 
     with ZipFile(package) as opened:
         assert list(artefacts.find_differences(wheel, opened)) == ["a/other.py", "a/missing.py"]
+
+
+def test_what_is_not_pinned_at_all_is_left_to_the_list_of_what_nobody_asked_for(tmp_path: Path) -> None:
+    assert artefacts.find_unpinned(make_zip(tmp_path / "package.zip", WHEEL), {}) == []
