@@ -7,7 +7,7 @@ import { Coworking } from "../../web/sdk/index.js";
 
 const people = new Map();
 /** Waits that end by themselves are shorter here: tests are impatient. */
-const deps = { setTimeout: (call, delay) => setTimeout(call, delay > 10_000 ? delay : delay / 4) };
+const deps = { setTimeout: (call, delay) => setTimeout(call, delay < 30_000 ? delay / 4 : delay / 2) };
 
 class Person {
   heard = [];
