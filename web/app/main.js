@@ -40,6 +40,7 @@ export class App {
   show(/** @type {HTMLElement} */ shown) {
     document.title = "Coworking Rooms";
     for (const name of ["--h", "--v"]) style.removeProperty(name);
+    for (const open of document.querySelectorAll("dialog")) open.close();
     view.replaceChildren(shown);
     shown.querySelector("h1")?.focus();
   }

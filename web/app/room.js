@@ -49,9 +49,9 @@ export class RoomView extends HTMLElement {
       h("header", {}, h("div", {}, name, about), line),
       h("main", {}, people, chat),
       h("footer", {}, mic,
-        h("button", { popovertarget: "emoji", "aria-label": "React" }, icon("smile"), h("span", {}, "React")),
+        h("button", { popovertarget: "emoji" }, icon("smile"), h("span", {}, "React")),
         h("button", { class: "round", "aria-label": "Microphone and sound", onclick: () => choose(voice) }, icon("sliders")),
-        h("a", { class: "button", href: "#/", "aria-label": "Leave" }, icon("leave"), h("span", {}, "Leave"))),
+        h("a", { class: "button", href: "#/" }, icon("leave"), h("span", {}, "Leave"))),
       h("div", { id: "emoji", popover: "auto", role: "group", "aria-label": "Reactions" }, ...reactions));
     const show = () => {
       const { state } = room;
@@ -71,7 +71,7 @@ export class RoomView extends HTMLElement {
       room.subscribe(show),
       voice.subscribe(show),
       room.on("reaction", ({ user, text }) => this.#float(user, text)),
-      room.on("recovered", ({ complete }) => say(complete ? "Connected again, nothing is missing" : "Connected again")),
+      room.on("recovered", () => say("Connected again")),
       room.on("ended", (ended) => this.app.fail(ended)),
     ];
     // Whoever goes elsewhere in the page gives up the seat; a reload keeps it.
