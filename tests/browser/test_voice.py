@@ -29,6 +29,7 @@ LISTEN = """
                 if (report.type === "inbound-rtp")
                     heard.push({ packets: report.packetsReceived, energy: report.totalAudioEnergy });
         window.heard = heard;
+        document.documentElement.dataset.voices = heard.filter(({ energy }) => energy > 0.1).length;
     }, 100);
     window.tone = (gain) => {
         const context = new AudioContext();
@@ -59,12 +60,11 @@ HEARS = """([others, before]) => {
 
 SILENCE = """() => {
     const [now] = heard;
-    window.asked ??= now;
-    if (now.packets < asked.packets + 25) return false;
-    window.silence ??= now;
-    return now.packets > silence.packets + 75 && { energy: now.energy - silence.energy };
+    window.quiet ??= now;
+    if (now.energy > quiet.energy + 0.01) window.quiet = now;
+    return now.packets > quiet.packets + 100;
 }"""
-"""What is heard in a second and a half, half a second after it was asked."""
+"""Whether two seconds of what comes in are silent: there would be two beeps in them."""
 
 SPEAKS = """expected => JSON.stringify(expected) === JSON.stringify(
     room.state.participants.filter(({ is_you }) => !is_you).map((one) => [one.id, one.is_muted, one.is_speaking]))"""
@@ -113,7 +113,7 @@ def invite(house: House, api: Api, stack: LocalStack) -> Invite:
     room = api.admin().make_room("Voices")["id"]
 
     def come(name: str, **options: Any) -> Talker:
-        talker = Talker(house.visitor(**options), stack.token(name, name.title()), room)
+        talker = Talker(house.visitor(bypass_csp=True, **options), stack.token(name, name.title()), room)
         talker.enter()
         return talker
 
@@ -134,8 +134,7 @@ def pair(invite: Invite) -> Pair:
 def test_two_hear_each_other_until_one_mutes_and_again_when_she_unmutes(pair: Pair) -> None:
     ada, grace = pair
     ada.does("voice.setMuted(true)")
-    quiet = grace.waits(SILENCE)
-    assert quiet["energy"] < 0.01
+    grace.waits(SILENCE)
     ada.hears(1)
     ada.does("voice.setMuted(false)")
     grace.hears(1)
@@ -243,9 +242,9 @@ def test_two_talk_on_the_page(house: House, scene: Scene) -> None:
         visitor.page.get_by_role("button", name="Unmute").click()
     for visitor in (ada, grace):
         expect(visitor.page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
-        visitor.page.wait_for_function(HEARS, arg=[1, []])
+        expect(visitor.page.locator("html")).to_have_attribute("data-voices", "1")
     expect(ada.person("Grace")).to_contain_text("microphone on")
     grace.page.get_by_role("button", name="Mute", exact=True).click()
     expect(ada.person("Grace")).to_contain_text("muted")
     ada.leave()
-    grace.page.wait_for_function("connections.every(({ connectionState }) => connectionState === 'closed')")
+    expect(grace.page.locator("html")).to_have_attribute("data-voices", "0")
