@@ -8,7 +8,7 @@ from rich.prompt import Prompt
 
 from infra.deploy import functions, page, record
 from infra.deploy.progress import Step, StepError, Tell, plan_steps, report_failure, run_steps, say
-from infra.deploy.steps import ACCOUNT, find_edge, make_stack, tables
+from infra.deploy.steps import ACCOUNT, find_edge, list_tables, make_stack, tables
 from infra.deploy.target import PROD, Target
 
 NOTHING = "there is none"
@@ -46,14 +46,6 @@ def plan_delete_functions(target: Target) -> str:
     kinds = ("lambda_arn", "rest_api_url", "websocket_api_url", "role_name", "rule_name")
     found = [str(resource[kind]) for resource in record.resources(target) for kind in kinds if kind in resource]
     return "\n".join(f"delete {name}" for name in (*found, *functions.list_logs(target))) or NOTHING
-
-
-def list_tables(target: Target) -> list[str]:
-    """The stage's tables that exist, of its stack or left by one."""
-    client, found = target.client("dynamodb"), []
-    for page_of_names in client.get_paginator("list_tables").paginate():
-        found += [name for name in page_of_names["TableNames"] if name in tables(target).table_names()]
-    return found
 
 
 def is_protected(target: Target, table: str) -> bool:

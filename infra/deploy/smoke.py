@@ -58,7 +58,9 @@ class Socket:
 
     def __init__(self, url: str) -> None:
         try:
-            self._connection: ClientConnection = connect(url, open_timeout=SECONDS, ping_interval=None, proxy=None)
+            self._connection: ClientConnection = connect(
+                url, open_timeout=SECONDS, ping_interval=None, proxy=None, legacy=True
+            )
         except (OSError, InvalidHandshake) as error:
             raise DeployError(f"The WebSocket API can't be opened: {error}", ADVICE) from error
         self._kept: list[Json] = []

@@ -1,9 +1,10 @@
 """CloudFormation stacks, made and changed by change sets."""
 
+import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,10 @@ class Stack:
         self._client.delete_change_set(ChangeSetName=change_set["ChangeSetId"])
         return describe_changes(change_set)
 
-    def deploy(self, tell: Tell) -> list[str]:
+    def deploy(self, tell: Tell, orphans: Collection[str] = ()) -> list[str]:
         """Make the stack what the template says, and return what was changed.
+
+        `orphans` are tables of an earlier stack, which a new one takes over with all that they hold.
 
         Raises:
             DeployError: it could not be done; CloudFormation has put back what there was.
@@ -77,12 +80,17 @@ class Stack:
         if described is not None and described["StackStatus"] in UNFINISHED:
             self.delete(tell)
             described = None
-        change_set = self._propose(described)
+        if described is None and orphans:
+            self._apply(self._propose(None, orphans), tell)
+            described = self.describe()
+        return self._apply(self._propose(described), tell)
+
+    def _apply(self, change_set: Mapping[str, Any] | None, tell: Tell) -> list[str]:
         if change_set is None:
             return []
         begin = partial(self._client.execute_change_set, ChangeSetName=change_set["ChangeSetId"])
         status, reason = self._watch(change_set["StackId"], begin, tell)
-        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"):
             raise DeployError(
                 f"CloudFormation could not make {self.name} ({status}): {reason}", "Mend that, and run again"
             )
@@ -115,15 +123,15 @@ class Stack:
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             raise DeployError(f"The stack {self.name} is being changed just now ({status})", "Wait, and run again")
 
-    def _propose(self, described: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    def _propose(self, described: Mapping[str, Any] | None, orphans: Collection[str] = ()) -> dict[str, Any] | None:
         """A change set, or nothing where there is nothing to change."""
+        wanted = self._adopt(orphans) if orphans else {"TemplateBody": self._template.read_text("utf-8")}
         identity = self._client.create_change_set(
             StackName=self.name,
             ChangeSetName=f"deploy-{uuid.uuid4().hex}",
-            ChangeSetType="UPDATE" if described else "CREATE",
-            TemplateBody=self._template.read_text("utf-8"),
             Parameters=list(self._fill_parameters(described or {})),
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            **{"ChangeSetType": "UPDATE" if described else "CREATE"} | wanted,
         )["Id"]
         try:
             self._client.get_waiter("change_set_create_complete").wait(
@@ -140,6 +148,21 @@ class Stack:
         pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=identity)
         found: list[dict[str, Any]] = list(pages)
         return found[0] | {"Changes": [change for page in found for change in page["Changes"]]}
+
+    def _adopt(self, orphans: Collection[str]) -> dict[str, Any]:
+        """A change set that imports tables: of a template with these only, as CloudFormation wants it."""
+        template, names = self._declared(), self.table_names()
+        tables = {key: name for key, name in zip(template["Resources"], names, strict=True) if name in orphans}
+        template["Resources"] = {key: template["Resources"][key] for key in tables}
+        imported = [
+            {
+                "ResourceType": template["Resources"][key]["Type"],
+                "LogicalResourceId": key,
+                "ResourceIdentifier": {"TableName": name},
+            }
+            for key, name in tables.items()
+        ]
+        return {"ChangeSetType": "IMPORT", "TemplateBody": json.dumps(template), "ResourcesToImport": imported}
 
     def _fill_parameters(self, described: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         present = {parameter["ParameterKey"] for parameter in described.get("Parameters", [])}

@@ -80,6 +80,19 @@ def identify(target: Target) -> dict[str, str]:
     return identity
 
 
+def list_tables(target: Target) -> list[str]:
+    """The stage's tables that exist, of its stack or left by one."""
+    names, found = tables(target).table_names(), []
+    for listed in target.client("dynamodb").get_paginator("list_tables").paginate():
+        found += [name for name in listed["TableNames"] if name in names]
+    return found
+
+
+def deploy_tables(target: Target, tell: Tell) -> str:
+    changes = tables(target).deploy(tell, orphans=list_tables(target))
+    return f"{len(changes)} changed" if changes else "nothing to change"
+
+
 def deploy_stack(stack: Stack, tell: Tell) -> str:
     changes = stack.deploy(tell)
     return f"{len(changes)} resources changed" if changes else "nothing to change"
@@ -176,8 +189,7 @@ def plan_try(target: Target) -> str:
 
 ACCOUNT = Step("Account", lambda target, _: check_account(target), check_account)
 DEPLOY = (
-    ACCOUNT,
-    Step("Tables", lambda target, tell: deploy_stack(tables(target), tell), lambda target: plan_stack(tables(target))),
+    Step("Tables", deploy_tables, lambda target: plan_stack(tables(target))),
     Step("Functions", deploy_functions, lambda target: "\n".join(functions.plan(target))),
     Step("CORS", allow_origins, lambda _: "let pages read what API Gateway itself answers"),
     Step(
@@ -197,6 +209,6 @@ TRY = (
 
 
 def list_steps(target: Target, *, with_edge: bool) -> tuple[Step, ...]:
-    """The steps for a stage; with a CDN if that is asked for, in the configuration, or there already."""
+    """What comes after the account; with a CDN if that is asked for, in the configuration, or there already."""
     wanted = with_edge or "page" in target.settings or bool(find_edge(target))
     return (*DEPLOY, *(EDGE if wanted else ()), *TRY)

@@ -16,7 +16,7 @@ from rich.console import Console
 from infra.deploy import functions, smoke
 from infra.deploy.destroy import DESTROY
 from infra.deploy.progress import Step, StepError, Tell, plan_steps, report_failure, run_steps, say
-from infra.deploy.steps import DEPLOY, TRY
+from infra.deploy.steps import ACCOUNT, DEPLOY, TRY
 from infra.deploy.target import DeployError, Target
 from infra.local.events import scheduled_event
 from infra.local.process import StackError
@@ -49,7 +49,7 @@ class Rehearsal:
         """What is done, in order."""
         return [
             ("Plan", [step("Plan", self.plan), step("Nothing is there", self.find_nothing)]),
-            ("Deploy", [*DEPLOY, *TRY]),
+            ("Deploy", [ACCOUNT, *DEPLOY, *TRY]),
             (
                 "Use what was deployed",
                 [
@@ -59,7 +59,7 @@ class Rehearsal:
                     step("Signalling", self.signal),
                 ],
             ),
-            ("Deploy a change, with both connected", [step("A change", self.change), *DEPLOY, *TRY]),
+            ("Deploy a change, with both connected", [step("A change", self.change), ACCOUNT, *DEPLOY, *TRY]),
             (
                 "Use that, over the connections from before",
                 [
@@ -75,7 +75,7 @@ class Rehearsal:
     def plan(self, _: Tell) -> str:
         """Ask what a deployment would do, as `--plan` does."""
         with self._console.capture() as said:
-            plan_steps([*DEPLOY, *TRY], self.target, self._console)
+            plan_steps([ACCOUNT, *DEPLOY, *TRY], self.target, self._console)
         return f"{len(said.get().splitlines())} lines of what would be done"
 
     def call_rest(self, _: Tell) -> str:

@@ -1,8 +1,9 @@
-"""The local stack around an app that shows what the gateway does to it."""
+"""The local stack around an app that shows what the gateway does to it; and AWS, emulated, to deploy to."""
 
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,14 @@ import pytest
 from botocore.config import Config
 from websockets.sync.client import ClientConnection, connect
 
+from infra.deploy import stacks
+from infra.deploy.target import Target
 from infra.local.engine import CREDENTIALS, REGION
 from infra.local.stack import LocalStack
+from infra.rehearse.emulator import Emulator
+from infra.rehearse.project import STAGE, copy_project
 
+ACCOUNTS = count(100_000_000_001)
 PLATFORM_APP = Path(__file__).parent / "platform_app"
 
 
@@ -88,6 +94,34 @@ def management(platform: Platform) -> Iterator[Any]:
     )
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """All of AWS that a deployment needs."""
+    with Emulator(tmp_path_factory.mktemp("emulator")) as running:
+        yield running
+
+
+@pytest.fixture
+def account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An account of its own, in which nothing is, and which the environment is signed in to."""
+    number = f"{next(ACCOUNTS):012d}"
+    for name, value in (emulator.account | {"AWS_ACCESS_KEY_ID": number}).items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AUTH_SECRET", "SMOKE_TOKEN", "SMOKE_TOKENS", "ALARM_EMAIL", "DOMAIN_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(stacks, "POLL_SECONDS", 0.05)
+    return number
+
+
+@pytest.fixture
+def target(account: str, tmp_path: Path) -> Iterator[Target]:
+    """A stage of a copy of this checkout, in that account; nothing of it is deployed yet."""
+    copy_project(tmp_path, "http://127.0.0.1:9/nobody")
+    stage = Target(STAGE, tmp_path)
+    yield stage
+    stage.close()
 
 
 def learn_id(socket: ClientConnection) -> str:

@@ -1,0 +1,206 @@
+"""What `make deploy` and `make destroy` say and answer; the deployment itself is in `test_rehearsal.py`."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+
+import pytest
+from botocore.exceptions import ClientError
+from rich.console import Console
+
+from infra.deploy import __main__ as deploy
+from infra.deploy import destroy
+from infra.deploy.progress import Step, StepError, Tell, plan_steps, report_failure, run_steps
+from infra.deploy.steps import ACCOUNT, smoke_tokens, tables
+from infra.deploy.target import ROOT, DeployError, Target
+from infra.rehearse.project import STAGE
+
+Command = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run `deploy` or `destroy` with arguments; its exit code and what it said, in one line."""
+
+    def run(main: Callable[[], int], *arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["make", *arguments])
+        code = main()
+        return code, " ".join(capsys.readouterr().out.split())
+
+    return run
+
+
+def fail_with(error: Exception) -> Step:
+    def run(_: Target, __: Tell) -> str:
+        raise error
+
+    return Step("Second", run, lambda _: "nothing")
+
+
+def run_and_report(target: Target, *steps: Step) -> str:
+    """What is said where a step fails."""
+    console = Console(file=io.StringIO(), width=200)
+    with pytest.raises(StepError) as failure:
+        run_steps(steps, target, console)
+    report_failure(failure.value, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_stage_that_there_is_not_is_refused(account: str, command: Command) -> None:
+    code, said = command(deploy.main, "nowhere")
+
+    assert code == 1
+    assert said == (
+        "✗ Account: .chalice/config.json has no stage 'nowhere' "
+        "Name one that it has (STAGE=dev or STAGE=prod), or add one as docs/operations.md says"
+    )
+
+
+def test_no_region_is_refused(account: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+
+    code, said = command(deploy.main, "dev")
+
+    assert (code, said) == (
+        1,
+        "✗ Account: There is no region to deploy to Set AWS_DEFAULT_REGION, such as eu-central-1",
+    )
+
+
+def test_no_credentials_are_refused(account: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+
+    code, said = command(deploy.main, "dev")
+
+    assert code == 1
+    assert said.startswith("✗ Account: There are no AWS credentials Sign in")
+
+
+def test_credentials_that_do_not_hold_are_refused(
+    account: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIANOBODY")
+
+    code, said = command(deploy.main, "dev")
+
+    assert code == 1
+    assert "InvalidClientTokenId" in said
+    assert said.endswith("Sign in to AWS again, and run the same again")
+
+
+def test_aws_out_of_reach_is_said(account: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+    code, said = command(deploy.main, "dev")
+
+    assert code == 1
+    assert said.startswith("✗ Account: Could not connect to the endpoint URL")
+
+
+def test_it_says_where_it_deploys_to_and_that_nobody_can_sign_in_yet(account: str, target: Target) -> None:
+    said = ACCOUNT.plan(target)
+
+    assert said.startswith(f"stage {STAGE} in account {account}, us-east-1, as arn:aws:iam::{account}:root")
+    assert said.endswith("it has neither AUTH_JWKS_URL nor AUTH_SECRET (docs/auth.md)")
+
+
+def test_a_step_that_fails_is_named_with_the_reason_and_what_to_do_and_none_comes_after(target: Target) -> None:
+    first = Step("First", lambda _, tell: "done", lambda _: "nothing")
+    third = fail_with(AssertionError("not reached"))
+
+    said = run_and_report(target, first, fail_with(DeployError("no luck", "Try another day")), third)
+
+    assert said == "✓ First: done (0 s)\n✗ Second: no luck\n  Try another day\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("AccessDeniedException", "Allow it to whoever deploys, and run the same again"),
+        ("ExpiredToken", "Sign in to AWS again, and run the same again"),
+        ("LimitExceededException", "Mend that, and run the same again: what is done already is not done twice"),
+    ],
+)
+def test_what_aws_refuses_comes_with_advice(target: Target, code: str, advice: str) -> None:
+    refusal = ClientError({"Error": {"Code": code, "Message": "no [dim]markup[/]"}}, "CreateStack")
+
+    said = run_and_report(target, fail_with(refusal))
+
+    assert f"✗ Second: An error occurred ({code})" in said
+    assert "no [dim]markup[/]" in said
+    assert advice in said
+
+
+def test_what_is_our_own_mistake_is_not_dressed_up(target: Target) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_steps([fail_with(ZeroDivisionError())], target, Console(file=io.StringIO()))
+
+
+def test_a_plan_of_many_lines_is_shown_as_such(target: Target) -> None:
+    console = Console(file=io.StringIO(), width=200)
+
+    plan_steps([Step("Many", lambda _, __: "", lambda _: "one\ntwo")], target, console)
+
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == "• Many: \n    one\n    two\n"
+
+
+def test_prod_is_not_destroyed_by_a_slip(account: str, command: Command) -> None:
+    code, said = command(destroy.main, "prod", "--yes")
+
+    assert code == 1
+    assert "not destroyed without --yes-destroy-prod" in said
+
+
+@pytest.mark.parametrize("answer", ["", "y", "yes", "prod", "DEV"])
+def test_destroying_asks_for_the_name_of_the_stage(
+    account: str, command: Command, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+
+    code, said = command(destroy.main, "dev")
+
+    assert code == 1
+    assert said.endswith("Nothing was deleted")
+
+
+def test_destroying_what_is_not_there_is_no_failure(
+    account: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("dev\n"))
+
+    code, said = command(destroy.main, "dev")
+
+    assert code == 0
+    assert "✓ Functions: there is none" in said
+
+
+def test_tables_that_are_protected_outlive_their_stage(target: Target) -> None:
+    tables(target).deploy(lambda _: None)
+    database = target.client("dynamodb")
+    database.update_table(TableName=f"{target.prefix}rooms", DeletionProtectionEnabled=True)
+
+    said = destroy.delete_tables(target, lambda _: None)
+
+    assert said == f"kept, since they are protected from deletion: {target.prefix}rooms"
+    assert database.list_tables()["TableNames"] == [f"{target.prefix}rooms"]
+
+
+def test_given_tokens_are_used(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMOKE_TOKENS", "one, two")
+
+    assert smoke_tokens(target) == ("one", "two")
+
+
+def test_without_a_token_or_a_secret_there_is_none_to_try_with(target: Target) -> None:
+    assert smoke_tokens(target) == ()
+
+
+def test_every_stage_has_tables_of_its_own() -> None:
+    stages = json.loads((ROOT / ".chalice" / "config.json").read_text("utf-8"))["stages"]
+
+    prefixes = [Target(stage).prefix for stage in stages]
+
+    assert len(set(prefixes)) == len(prefixes) == 2

@@ -1,0 +1,201 @@
+"""What Chalice is told and asked, and what is remembered of what it did."""
+
+import json
+import sys
+
+import pytest
+
+from infra.deploy import functions, record
+from infra.deploy.chalice_command import add_variables
+from infra.deploy.target import DeployError, Target
+from infra.rehearse.project import STAGE
+
+PLAN = """
+API_CALL                       │        method_name: update_function
+                               │             params:
+                               │               │      function_name: rooms-sweep
+API_CALL                       │        method_name: delete_function_concurrency
+                               │             params:
+                               │               │      function_name: rooms-sweep
+API_CALL                       │        method_name: create_role
+                               │             params:
+                               │               │              name: rooms-role
+STORE_VALUE                    │               name: something
+API_CALL                       │        method_name: import_rest_api
+"""
+FAILURE = """
+Traceback (most recent call last):
+  File "somewhere.py", line 1, in <module>
+chalice.deploy.deployer.ChaliceDeploymentError: ERROR - While deploying:
+
+ An error occurred (AccessDenied) when calling CreateRole
+"""
+
+
+def deployed(target: Target, account: str) -> str:
+    """The record of a deployment to an account, as Chalice writes it."""
+    arn = f"arn:aws:lambda:us-east-1:{account}:function:{target.app_name}-{STAGE}"
+    api = {"rest_api_id": "abc", "rest_api_url": "https://abc.execute-api.us-east-1.amazonaws.com/api/"}
+    resources = [
+        {"name": "api_handler", "resource_type": "lambda_function", "lambda_arn": arn},
+        {"name": "sweep-log-group", "resource_type": "log_group", "log_group_name": "/aws/lambda/other"},
+        {"name": "rest_api", "resource_type": "rest_api", **api},
+    ]
+    return json.dumps({"resources": resources, "schema_version": "2.0", "backend": "api"})
+
+
+def write_record(target: Target, account: str) -> None:
+    record.file_of(target).parent.mkdir(exist_ok=True)
+    record.file_of(target).write_text(deployed(target, account))
+
+
+def make_function(target: Target, **variables: str) -> None:
+    """The function behind the HTTP API, deployed by somebody."""
+    role = target.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    target.client("lambda").create_function(
+        FunctionName=f"{target.app_name}-{STAGE}",
+        Runtime="python3.11",
+        Role=role,
+        Handler="app.app",
+        Code={"ZipFile": b"PK\x05\x06" + bytes(18)},
+        Environment={"Variables": variables},
+    )
+
+
+def say_as_chalice(monkeypatch: pytest.MonkeyPatch, text: str, code: int = 0) -> None:
+    source = f"import sys; print({text!r}); sys.exit({code})"
+    monkeypatch.setattr(functions, "CHALICE", (sys.executable, "-c", source))
+
+
+def test_a_plan_is_told_in_words() -> None:
+    assert list(functions.read_plan(PLAN.splitlines())) == [
+        "update function rooms-sweep",
+        "add role rooms-role",
+        "add the HTTP API",
+    ]
+
+
+def test_a_failure_of_chalice_comes_with_its_reason(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    say_as_chalice(monkeypatch, FAILURE, 1)
+
+    with pytest.raises(DeployError) as failure:
+        functions.run_chalice(target, lambda _: None, "deploy")
+
+    assert "AccessDenied" in str(failure.value)
+    assert "Traceback" not in str(failure.value)
+
+
+def test_a_package_without_all_its_libraries_is_not_deployed(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    say_as_chalice(monkeypatch, "Could not install dependencies:\ncffi==2.1.1")
+
+    with pytest.raises(DeployError, match=r"no wheel .* cffi"):
+        functions.run_chalice(target, lambda _: None, "deploy")
+
+
+def test_what_is_found_out_goes_to_the_functions_unless_the_file_has_it() -> None:
+    config = {"stages": {"dev": {"environment_variables": {"PUBLIC_URL": "ours"}}, "prod": {}}}
+
+    merged = add_variables(config, {"PUBLIC_URL": "found", "AUTH_SECRET": "secret"})
+
+    assert merged["stages"]["dev"]["environment_variables"] == {"PUBLIC_URL": "ours", "AUTH_SECRET": "secret"}
+    assert merged["stages"]["prod"]["environment_variables"] == {"PUBLIC_URL": "found", "AUTH_SECRET": "secret"}
+
+
+def test_a_secret_comes_from_the_environment(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_function(target, AUTH_SECRET="the old one")
+    monkeypatch.setenv("AUTH_SECRET", "the new one")
+
+    functions.find_variables(target)
+
+    assert target.variables["AUTH_SECRET"] == "the new one"
+
+
+def test_a_secret_that_was_deployed_stays(target: Target) -> None:
+    make_function(target, AUTH_SECRET="the old one")
+
+    functions.find_variables(target)
+
+    assert target.variables["AUTH_SECRET"] == "the old one"
+
+
+def test_there_is_no_secret_by_default(target: Target) -> None:
+    functions.find_variables(target)
+
+    assert "AUTH_SECRET" not in target.variables
+
+
+def test_a_secret_is_no_concern_where_a_provider_signs(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTH_SECRET", "unwanted")
+    target.found["AUTH_JWKS_URL"] = "https://id.example/keys"
+
+    functions.find_variables(target)
+
+    assert "AUTH_SECRET" not in target.variables
+
+
+def test_what_was_deployed_from_here_is_known_elsewhere(target: Target, account: str) -> None:
+    write_record(target, account)
+    record.keep(target)
+    record.file_of(target).unlink()
+
+    record.fetch(target)
+
+    assert record.find(target, "rest_api", "rest_api_id") == "abc"
+
+
+def test_what_was_deployed_to_another_account_is_left_alone(target: Target) -> None:
+    write_record(target, "999999999999")
+
+    with pytest.raises(DeployError, match="was deployed from here to us-east-1:999999999999"):
+        record.fetch(target)
+
+
+def test_what_somebody_deployed_without_a_trace_is_left_alone(target: Target) -> None:
+    make_function(target)
+
+    with pytest.raises(DeployError, match="deployed from elsewhere"):
+        record.fetch(target)
+
+
+def test_where_nothing_was_deployed_there_is_nothing_to_know(target: Target) -> None:
+    record.fetch(target)
+
+    assert record.resources(target) == []
+    with pytest.raises(DeployError, match="has deployed no rest_api"):
+        functions.api_url(target)
+
+
+def test_what_is_forgotten_is_forgotten_everywhere(target: Target, account: str) -> None:
+    write_record(target, account)
+    record.keep(target)
+
+    record.forget(target)
+    record.forget(target)
+
+    record.fetch(target)
+    assert record.resources(target) == []
+
+
+def test_addresses_are_those_of_aws_unless_it_is_emulated(
+    target: Target, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_record(target, account)
+
+    assert functions.api_url(target) == f"{target.endpoint}/_aws/execute-api/abc/api"
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert functions.api_url(target) == "https://abc.execute-api.us-east-1.amazonaws.com/api"
+
+
+def test_what_the_http_function_logs_is_kept_no_longer_than_the_rest(target: Target) -> None:
+    functions.keep_logs(target)
+    functions.keep_logs(target)
+
+    (group,) = target.client("logs").describe_log_groups()["logGroups"]
+    assert group["logGroupName"] == f"/aws/lambda/{target.app_name}-{STAGE}"
+    assert group["retentionInDays"] == target.config.log_retention_in_days
+
+
+def test_logs_of_other_stages_are_none_of_ours(target: Target, account: str) -> None:
+    write_record(target, account)
+
+    assert functions.list_logs(target) == [f"/aws/lambda/{target.app_name}-{STAGE}", "/aws/lambda/other"]

@@ -1,0 +1,159 @@
+"""The page's way to its bucket, behind the CDN."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.deploy import functions, page, record, steps
+from infra.deploy.target import ROOT, DeployError, Target
+from tests.fakes.issuer import Answer, Issuer
+
+PROVIDER = {"clientId": "rooms", "authorizationEndpoint": "https://id/authorize", "tokenEndpoint": "https://id/token"}
+
+
+class Discovery(Issuer):
+    """An OpenID provider that tells where it signs people in."""
+
+    def respond(self, method: str, target: str, body: bytes, /) -> Answer:
+        if target == "/.well-known/openid-configuration":
+            told = {"authorization_endpoint": "https://id/authorize", "token_endpoint": "https://id/token"}
+            return 200, {}, json.dumps(told).encode()
+        return super().respond(method, target, body)
+
+
+def bucket(target: Target) -> str:
+    """The name of one, which no other account may have."""
+    account: str = target.client("sts").get_caller_identity()["Account"]
+    return f"page-{account}"
+
+
+def configure(target: Target, **settings: Any) -> None:
+    """Change the stage in its `.chalice/config.json`."""
+    file = target.root / ".chalice" / "config.json"
+    config = json.loads(file.read_text())
+    config["stages"][target.stage] |= settings
+    file.write_text(json.dumps(config))
+
+
+@pytest.fixture
+def site(target: Target) -> Target:
+    """A stage with a page and a bucket for it."""
+    shutil.copytree(ROOT / "web", target.root / "web")
+    configure(target, page=PROVIDER)
+    target.client("s3").create_bucket(Bucket=bucket(target))
+    return target
+
+
+def upload(target: Target) -> dict[str, str]:
+    """Upload, and return the types of what is in the bucket then."""
+    page.upload(target, bucket(target), lambda _: None)
+    client = target.client("s3")
+    keys = [entry["Key"] for entry in client.list_objects_v2(Bucket=bucket(target))["Contents"]]
+    return {key: client.head_object(Bucket=bucket(target), Key=key)["ContentType"] for key in keys}
+
+
+def test_the_page_is_there_as_browsers_want_it(site: Target) -> None:
+    types = upload(site)
+
+    assert types["index.html"] == "text/html; charset=utf-8"
+    assert types["app/main.js"] == "text/javascript; charset=utf-8"
+    assert types["app/style.css"] == "text/css; charset=utf-8"
+    assert types["app/icon.svg"] == "image/svg+xml"
+    assert types["config.json"] == "application/json"
+    assert not [key for key in types if key.endswith((".ts", ".md"))]
+
+
+def test_what_the_page_reads_is_the_stages_own(site: Target) -> None:
+    upload(site)
+
+    read = json.load(site.client("s3").get_object(Bucket=bucket(site), Key="config.json")["Body"])
+    assert read == {"api": "/api", "signIn": {"kind": "oidc", **PROVIDER}}
+
+
+def test_what_the_page_no_longer_has_is_taken_away(site: Target) -> None:
+    upload(site)
+    (site.root / "web" / "index.html").rename(site.root / "web" / "welcome.html")
+
+    types = upload(site)
+
+    assert "welcome.html" in types
+    assert "index.html" not in types
+
+
+def test_pages_come_after_what_they_refer_to(site: Target) -> None:
+    told: list[str] = []
+
+    page.upload(site, bucket(site), told.append)
+
+    assert told[-1] == "index.html"
+
+
+def test_the_provider_says_where_people_sign_in(target: Target) -> None:
+    with Discovery() as provider:
+        issuer = provider.url.removesuffix("/.well-known/jwks.json")
+        configure(target, page={"clientId": "rooms", "scope": "openid profile"})
+        target.found["AUTH_ISSUER"] = issuer
+
+        told = page.configure(target)["signIn"]
+
+    assert told == {"kind": "oidc", **PROVIDER, "scope": "openid profile"}
+
+
+@pytest.mark.parametrize("issuer", ["", "http://127.0.0.1:9"])
+def test_a_provider_that_does_not_say_has_to_be_told(target: Target, issuer: str) -> None:
+    configure(target, page={"clientId": "rooms"})
+    target.found["AUTH_ISSUER"] = issuer
+
+    with pytest.raises(DeployError, match="doesn't tell where people sign in"):
+        page.configure(target)
+
+
+@pytest.fixture
+def published(site: Target) -> Target:
+    """A stage whose functions are there, for a CDN to be put in front of."""
+    apis = [
+        {"resource_type": "rest_api", "rest_api_id": "rest", "rest_api_url": "https://rest/api/"},
+        {"resource_type": "websocket_api", "websocket_api_id": "socket", "websocket_api_url": "wss://socket/api/"},
+    ]
+    record.file_of(site).parent.mkdir()
+    record.file_of(site).write_text(json.dumps({"resources": apis, "schema_version": "2.0"}))
+    return site
+
+
+def test_a_cdn_is_made_the_functions_learn_its_address_and_the_page_goes_there(
+    published: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed: list[dict[str, str]] = []
+    monkeypatch.setattr(functions, "deploy", lambda target, _: deployed.append(dict(target.variables)))
+
+    steps.deploy_edge(published, lambda _: None)
+    steps.deploy_edge(published, lambda _: None)
+    said = steps.upload_page(published, lambda _: None)
+
+    outputs = steps.find_edge(published)
+    (variables,) = deployed
+    assert variables["PUBLIC_URL"] == outputs["PublicUrl"]
+    assert variables["WEBSOCKET_URL"] == outputs["WebSocketUrl"]
+    assert said == f"{len(page.list_files(published.root / 'web')) + 1} files"
+    assert published.client("s3").list_objects_v2(Bucket=outputs["PageBucket"])["KeyCount"] > 5
+
+
+def test_a_stage_without_a_page_gets_none(target: Target) -> None:
+    assert steps.plan_page(target) == steps.upload_page(target, lambda _: None) == steps.NO_PAGE
+
+
+def test_a_cdn_is_made_where_it_is_asked_for(target: Target) -> None:
+    assert steps.list_steps(target, with_edge=False) == (*steps.DEPLOY, *steps.TRY)
+    assert steps.list_steps(target, with_edge=True) == (*steps.DEPLOY, *steps.EDGE, *steps.TRY)
+    configure(target, page=PROVIDER)
+    assert steps.list_steps(target, with_edge=False) == (*steps.DEPLOY, *steps.EDGE, *steps.TRY)
+
+
+def test_only_what_browsers_ask_for_is_uploaded(tmp_path: Path) -> None:
+    for name in ("index.html", "app.js", "types.d.ts", "README.md", "config.json", ".hidden"):
+        (tmp_path / name).touch()
+
+    assert page.list_files(tmp_path) == [Path("app.js"), Path("index.html")]
