@@ -10,6 +10,8 @@ from tests.fakes.clients import Api
 from tests.fakes.socket_client import Scene
 from tests.fakes.visitors import House, Visitor
 
+LOOK_AGAIN = "dispatchEvent(new Event('focus'))"
+"""The lobby does so by itself every ten seconds; for somebody who turns back to it, at once."""
 PHONE = {"width": 360, "height": 740}
 
 
@@ -40,6 +42,56 @@ def test_whoever_reloads_is_back_and_nobody_is_told_of_a_leave_or_a_join(house: 
     expect(ada.people).to_have_text(["Ada", "Ben"])
     told = [frame["type"] for frame in ben.settle("user-left", "user-joined")]
     assert not {"user_joined", "user_left"} & set(told)
+
+
+def test_a_room_is_made_and_others_see_its_seats_taken(house: House) -> None:
+    ada, ben = house.guest("Ada"), house.guest("Ben")
+    name = f"Night Owls {uuid.uuid4()}"
+    ada.page.get_by_role("button", name="New room").click()
+    dialog = ada.page.get_by_role("dialog", name="New room")
+    dialog.get_by_label("Name").fill(name)
+    dialog.get_by_label("Seats").fill("2")
+    dialog.get_by_label("Purple").check()
+    dialog.get_by_role("button", name="Make room").click()
+    expect(ada.heading(name)).to_be_focused()
+    card = ben.page.get_by_role("listitem").filter(has_text=name)
+    ben.page.evaluate(LOOK_AGAIN)
+    expect(card).to_contain_text("1 of 2 seats taken")
+    card.get_by_role("link").click()
+    expect(ben.line).to_have_text("Connected")
+    ben.page.go_back()
+    expect(ada.people).to_have_text(["Ada"])
+    ben.page.evaluate(LOOK_AGAIN)
+    expect(card).to_contain_text("1 of 2 seats taken")
+
+
+def test_a_new_name_is_kept(house: House) -> None:
+    ada = house.guest("Ada")
+    ada.page.get_by_role("button", name="name and looks").click()
+    ada.page.get_by_role("textbox", name="Name").fill("Ada Lovelace")
+    ada.page.get_by_role("button", name="Save").click()
+    expect(ada.heading("Ada Lovelace")).to_be_visible()
+    ada.page.reload()
+    expect(ada.heading("Ada Lovelace")).to_be_visible()
+
+
+def test_who_reads_further_up_is_not_carried_away(house: House, scene: Scene) -> None:
+    people = [scene.member(name) for name in ("Ben", "Cleo", "Dan", "Eve")]
+    for number in range(80):
+        people[number % 4].say(scene.room_id, f"line {number}.")
+    ada = house.guest("Ada", scene.room_id)
+    expect(ada.texts.last).to_be_in_viewport()
+    newest = ada.texts.all_text_contents()
+    assert 0 < len(newest) < 80
+    ada.page.get_by_role("log").evaluate("log => (log.scrollTop = 0)")
+    expect(ada.texts).to_have_text([f"line {number}." for number in range(80)])
+    expect(ada.texts.get_by_text(newest[0])).to_be_in_viewport()
+    people[0].say(scene.room_id, "Anybody?")
+    expect(ada.page).to_have_title("(1) Room")
+    expect(ada.texts.last).not_to_be_in_viewport()
+    ada.page.get_by_role("button", name="1 new").click()
+    expect(ada.texts.last).to_be_in_viewport()
+    expect(ada.page).to_have_title("Room")
 
 
 HOSTILE = [
@@ -112,6 +164,17 @@ def test_a_room_that_is_closed_under_ones_feet_says_so_until_it_opens_again(hous
     expect(ada.heading("This room is closed")).to_be_focused()
     admin.patch(f"/coworking/admin/rooms/{scene.room_id}/status")
     ada.page.get_by_role("button", name="Try again").click()
+    expect(ada.line).to_have_text("Connected")
+
+
+def test_who_leaves_on_another_device_is_told_on_this_one(house: House, scene: Scene) -> None:
+    ada = house.guest("Ada", scene.room_id)
+    phone = house.visitor(storage_state=ada.context.storage_state())
+    phone.open(scene.room_id)
+    expect(phone.line).to_have_text("Connected")
+    phone.leave()
+    expect(ada.heading("You have left this room")).to_be_focused()
+    ada.page.get_by_role("button", name="Come back").click()
     expect(ada.line).to_have_text("Connected")
 
 
