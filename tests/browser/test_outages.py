@@ -45,6 +45,9 @@ def test_who_has_no_line_for_20_seconds_misses_nothing(house: House, scene: Scen
     while time.monotonic() < ends:
         ada.ask("message", text=f"{ends - time.monotonic():.0f} seconds to go")
         ben.page.wait_for_timeout(500)
+    for visitor in (ben, cleo):
+        expect(visitor.line).not_to_have_text("Connected")
+        expect(visitor.texts).to_have_text(["Anybody there?"])
     ben.context.set_offline(False)
     cleo.context.unroute("**/api/**")
     expect(ben.texts.filter(has_text="Anybody there?")).to_have_count(2, timeout=RETURN_MS)
