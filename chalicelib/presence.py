@@ -63,11 +63,23 @@ def send(backend: Backend, parcels: Sequence[Parcel], roster: Sequence[Connectio
         _log.exception("nothing could be delivered")
         return
     telemetry.current().note_delivery([connection.connection_id for connection, _ in parcels], report)
-    gone = set(report.gone)
-    lost = [member for member, _ in parcels if member.connection_id in gone and now - member.connected_at >= NEWBORN_MS]
-    for connection in lost:
-        others = connections.roster(connection.room_id) if roster is None else roster
-        lose(backend, connection, [other for other in others if other.connection_id not in gone], now)
+    try:
+        _lose_all(backend, [connection for connection, _ in parcels], set(report.gone), roster, now)
+    except Exception:  # noqa: BLE001  # logged; the next push sees to it, or the end of the lease
+        _log.exception("connections that are gone could not be taken off")
+
+
+def _lose_all(
+    backend: Backend,
+    told: Sequence[Connection],
+    gone: set[str],
+    roster: Sequence[Connection] | None,
+    now: Moment,
+) -> None:
+    for connection in dict.fromkeys(told):
+        if connection.connection_id in gone and now - connection.connected_at >= NEWBORN_MS:
+            others = connections.roster(connection.room_id) if roster is None else roster
+            lose(backend, connection, [other for other in others if other.connection_id not in gone], now)
 
 
 def lose(backend: Backend, connection: Connection, left: Sequence[Connection], now: Moment) -> None:

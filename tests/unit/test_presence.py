@@ -14,7 +14,7 @@ from chalicelib.store import connections, participants
 from chalicelib.store.tables import bound_connection
 from chalicelib.times import iso
 from tests.fakes.backend import MINUTE, NOW, SECOND, World, interrupt
-from tests.fakes.faults import Faults
+from tests.fakes.faults import Faults, Refused
 
 
 @pytest.fixture
@@ -230,6 +230,34 @@ def test_a_push_that_fails_altogether_is_logged_and_changes_nothing(
 
     assert len(caplog.records) == 2
     assert world.roster(room_id) == [ada]
+
+
+def test_a_connection_that_is_gone_and_cannot_be_taken_off_fails_nothing_and_is_noticed_again(
+    world: World, room_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ada, bob = world.enter("ada", room_id), world.enter("bob", room_id)
+    world.fanout.gone = {ada}
+
+    with Faults(bound_connection()) as faults:
+        faults.break_for_good("DeleteItem", Refused("InternalServerError"))
+        assert world.send(bob, "message", NOW + NEWBORN_MS, text="hello", id="m1")[-1]["type"] == "ack"
+    assert [record.message for record in caplog.records] == ["connections that are gone could not be taken off"]
+    push(world, room_id, NOW + NEWBORN_MS)
+
+    assert world.said(room_id)[-1] == "hello"
+    assert world.roster(room_id) == [bob]
+
+
+def test_a_connection_that_is_gone_is_taken_off_once_whatever_it_was_to_be_told(world: World, room_id: str) -> None:
+    ada, bob = world.enter("ada", room_id), world.enter("bob", room_id)
+    cyd = world.enter("cyd", room_id)
+    world.fanout.gone = {ada}
+
+    with Faults(bound_connection()) as faults:
+        sockets.disconnect(world.backend, cyd, NOW + NEWBORN_MS)
+
+    assert [params["Key"]["connection_id"]["S"] for params in faults.asked("DeleteItem")] == [cyd, ada]
+    assert world.roster(room_id) == [bob]
 
 
 def test_bye_goes_out_before_the_connection_is_closed(world: World, room_id: str) -> None:
