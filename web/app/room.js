@@ -51,8 +51,8 @@ export class RoomView extends HTMLElement {
       h("footer", {}, mic,
         h("button", { popovertarget: "emoji" }, icon("smile"), h("span", {}, "React")),
         h("button", { class: "round", "aria-label": "Microphone and sound", onclick: () => choose(voice) }, icon("sliders")),
-        h("a", { class: "button", href: "#/" }, icon("leave"), h("span", {}, "Leave"))),
-      h("div", { id: "emoji", popover: "auto", role: "group", "aria-label": "Reactions" }, ...reactions));
+        h("a", { class: "button", href: "#/" }, icon("leave"), h("span", {}, "Leave")),
+        h("div", { id: "emoji", popover: "auto", role: "group", "aria-label": "Reactions" }, ...reactions)));
     const show = () => {
       const { state } = room;
       if (!state.room || state.ended) return;
