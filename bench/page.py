@@ -46,7 +46,7 @@ def when(page: Page, selector: str) -> float:
 
 
 def visit(context: BrowserContext, url: str) -> dict[str, float]:
-    """Come for the first time, come again, and go into a room."""
+    """Come for the first time, come again, go into a room, and leave the seat to the next."""
     page = context.new_page()
     page.add_init_script(WATCH % [NAME, ROOM, LIVE])
     page.goto(url)
@@ -58,6 +58,8 @@ def visit(context: BrowserContext, url: str) -> dict[str, float]:
     taken["later visit"] = when(page, ROOM)
     page.locator(ROOM).first.click()
     taken["joining"] = when(page, LIVE) - page.evaluate("clicked")
+    with page.expect_response("**/leave"):
+        page.get_by_role("link", name="Leave").click()
     return taken
 
 

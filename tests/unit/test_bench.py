@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench import end_to_end, events, layers, operations, package, report, startup
+from bench import end_to_end, events, layers, operations, package, page, report, startup
 from chalicelib import auth
 from chalicelib.settings import Settings
 
@@ -197,6 +197,15 @@ def test_the_parts_of_a_frames_way_add_up_to_the_whole() -> None:
 
     assert sum(parts.values()) == pytest.approx(25)
     assert parts["engine"] == pytest.approx(7)
+
+
+def test_visits_are_summed_up_for_each_moment_by_itself() -> None:
+    visits = [{"first visit": float(number), "joining": 100.0 - number} for number in range(20)]
+
+    assert page.summarize(visits) == {
+        "first visit": {"median": 9.5, "p95": 18},
+        "joining": {"median": 90.5, "p95": 99},
+    }
 
 
 def test_a_first_event_is_told_from_later_ones() -> None:
