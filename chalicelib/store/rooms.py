@@ -124,9 +124,10 @@ def is_buried(room_id: str) -> bool:
 
 
 def vacate(room_id: str) -> None:
-    """Take an empty room off the sweeper's list; a join that comes in between keeps it there."""
+    """Take an empty room off the sweeper's list; a join or a deletion that comes in between keeps it there."""
+    still_empty = (RoomRow.participant_count == 0) & (RoomRow.status != DELETED)
     try:
-        RoomRow(room_id).update([RoomRow.occupied.remove()], RoomRow.participant_count == 0)
+        RoomRow(room_id).update([RoomRow.occupied.remove()], still_empty)
     except UpdateError as error:
         if not is_refused(error):
             raise

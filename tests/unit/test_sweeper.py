@@ -108,6 +108,21 @@ def test_a_room_that_is_joined_while_it_is_left_alone_stays_in_sight(
     assert list(rooms.occupied()) == [room_id]
 
 
+def test_a_room_that_is_deleted_while_it_is_left_alone_stays_in_sight(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room_id = world.open_room()
+    world.join("ada", room_id)
+    world.leave("ada", room_id)
+    interrupt(monkeypatch, rooms, "vacate", lambda: rooms.bury(room_id))  # and then that function died
+
+    sweep(world)
+
+    assert list(rooms.occupied()) == [room_id]
+    sweep(world)
+    assert not rooms.is_buried(room_id)
+
+
 def test_an_inactive_room_with_people_left_in_it_is_emptied(world: World) -> None:
     room_id = world.open_room()
     there = world.enter("ada", room_id)
