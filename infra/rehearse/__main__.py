@@ -110,6 +110,7 @@ class Rehearsal:
         events, party = self.target.client("events"), self._party
         rules = [rule for rule in events.list_rules()["Rules"] if rule.get("ScheduleExpression") == "rate(1 minute)"]
         targets = [target for rule in rules for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]]
+        party.fall_silent()
         self._end_lease(party.room.rpartition("/")[2], party.grace.user_id)
         for target in targets:
             event = scheduled_event(rules[0]["Name"], self.target.region)
@@ -128,13 +129,10 @@ class Rehearsal:
         )
 
     def leave(self, _: Tell) -> str:
-        party = self._party
         version = smoke.check_health(self.api)
         if version != CHANGED:
             raise DeployError(f"Version {version} answers, not {CHANGED}", "Look at what chalice deploy said")
-        party.ada.person.call("POST", f"{party.room}/leave")
-        party.ada.socket.wait_end()
-        party.opened.close()
+        self._party.leave()
         return f"the connection was closed; version {version} answers"
 
     def find_nothing(self, _: Tell) -> str:

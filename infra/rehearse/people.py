@@ -1,5 +1,6 @@
 """Who is in a room while the stage is deployed, and deployed again."""
 
+import threading
 import uuid
 from contextlib import ExitStack
 from typing import Any
@@ -16,11 +17,17 @@ class Guest:
         self.user_id: str = snapshot["you"]["user_id"]
 
 
+PING_SECONDS = 20.0
+"""Clients ping: who doesn't has lost the seat after 90 seconds, and a deployment may take longer."""
+
+
 class Party:
-    """Two people in one room; a context manager that hangs up."""
+    """Two people in one room."""
 
     def __init__(self, api: str, secret: str) -> None:
-        self.opened = ExitStack()
+        self._opened = ExitStack()
+        self._silent = threading.Event()
+        self._pinging = threading.Thread(target=self._ping, daemon=True)
         self._api = api
         self._variables = {"AUTH_SECRET": secret}
         self.room = ""
@@ -34,6 +41,23 @@ class Party:
         self.room = f"/coworking/rooms/{room_id}"
         self.ada, self.grace = self.seat(ada), self.seat(grace)
         self.ada.socket.wait("user-joined", **{"from": self.grace.user_id})
+        self._pinging.start()
+
+    def fall_silent(self) -> None:
+        """Ping no more."""
+        self._silent.set()
+        self._pinging.join()
+
+    def leave(self) -> None:
+        """Ada goes, and is hung up on."""
+        self.ada.person.call("POST", f"{self.room}/leave")
+        self.ada.socket.wait_end()
+        self._opened.close()
+
+    def _ping(self) -> None:
+        while not self._silent.wait(PING_SECONDS):
+            for guest in (self.ada, self.grace):
+                guest.socket.send("ping")
 
     def invite(self, name: str) -> Person:
         return Person(self._api, issue_token(self._variables, name))
@@ -41,7 +65,7 @@ class Party:
     def seat(self, person: Person) -> Guest:
         """Join, and connect."""
         address = person.call("POST", f"{self.room}/join")["websocket"]["url"]
-        socket = self.opened.enter_context(Socket(address))
+        socket = self._opened.enter_context(Socket(address))
         socket.send("sync", last_seq=None)
         return Guest(person, socket, socket.wait("snapshot")["data"])
 
