@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ from rich.console import Console
 from infra.deploy import __main__ as deploy
 from infra.deploy import destroy
 from infra.deploy.progress import Step, StepError, Tell, plan_steps, report_failure, run_steps
-from infra.deploy.steps import ACCOUNT, smoke_tokens, tables
+from infra.deploy.steps import ACCOUNT, DEPLOY, EDGE, TRY, smoke_tokens, tables
 from infra.deploy.target import ROOT, DeployError, Target
 from infra.rehearse.project import STAGE
 
@@ -204,3 +205,11 @@ def test_every_stage_has_tables_of_its_own() -> None:
     prefixes = [Target(stage).prefix for stage in stages]
 
     assert len(set(prefixes)) == len(prefixes) == 2
+
+
+def test_every_step_is_documented_in_its_order() -> None:
+    pattern = re.compile(r"^\| ([A-Z][A-Za-z, ]+) \| .* \| .* \|$", re.MULTILINE)
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8").partition("\n## Deploying\n")[2]
+    documented = [title for row in pattern.findall(text.partition("\n## ")[0]) for title in row.split(", ")]
+
+    assert documented == [step.title for step in (ACCOUNT, *DEPLOY, *EDGE, *TRY)]
