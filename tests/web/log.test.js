@@ -60,6 +60,41 @@ test("what a snapshot holds above a number that may still be used waits", () => 
   assert.deepEqual(numbers(log.add(message(3))), [3, 4]);
 });
 
+test("what the server hasn't got either keeps nothing from being seen", () => {
+  const log = started(1);
+  log.add(message(3));
+  assert.deepEqual(numbers(log.messages), [1]);
+  assert.deepEqual(log.settle(snapshot([3], 1), 1).shown, [], "its turn comes later");
+  log.add(message(6));
+  log.add(message(5));
+  assert.deepEqual(numbers(log.messages), [1, 3, 5, 6]);
+  assert.deepEqual([log.has(3), log.shows(3), log.shows(2), log.hasGap], [false, true, false, true]);
+});
+
+test("what turns up after all goes where it belongs", () => {
+  const log = started(1);
+  log.settle(snapshot([3], 1), 1);
+  assert.deepEqual(numbers(log.add(message(2))), [2, 3]);
+  assert.deepEqual(numbers(log.messages), [1, 2, 3]);
+  log.add(message(5));
+  assert.deepEqual(numbers(log.messages), [1, 2, 3], "the next hole is another");
+});
+
+test("a number that nobody used is passed over once the server is sure", () => {
+  const log = started(1);
+  log.settle(snapshot([3], 1), 1);
+  assert.deepEqual(numbers(log.settle(snapshot([3], 3), 1).shown), [3]);
+  assert.deepEqual([numbers(log.messages), log.whole, log.hasGap], [[1, 3], 3, false]);
+});
+
+test("what is to be seen stays the same array until it changes", () => {
+  const log = started(1);
+  const { messages } = log;
+  log.add(message(1));
+  log.add(message(3));
+  assert.equal(log.messages, messages);
+});
+
 test("where a snapshot doesn't have all, the log begins anew with it", () => {
   const log = started(1, 2);
   log.add(message(5));

@@ -84,7 +84,7 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
   }
 
   function set(/** @type {Partial<RoomState>} */ change) {
-    for (const [key, { seq }] of drafts) if (seq && log.has(seq)) drafts.delete(key);
+    for (const [key, { seq }] of drafts) if (seq && log.shows(seq)) drafts.delete(key);
     const waiting = [...drafts.values()].map(({ key, text, kind, status }) => ({ key, text, kind, status }));
     const isSame = JSON.stringify(waiting) === JSON.stringify(store.value.pending);
     const pending = isSame ? store.value.pending : Object.freeze(waiting);
