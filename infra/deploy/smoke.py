@@ -98,7 +98,7 @@ class Socket:
         try:
             frame: Json = json.loads(self._connection.recv(max(0.0, expires - time.monotonic())))
         except TimeoutError:
-            came = ", ".join(frame["type"] for frame in self._kept) or "nothing"
+            came = ", ".join(describe_frame(frame) for frame in self._kept) or "nothing"
             raise DeployError(f"No {kind} came over the WebSocket, but {came}", ADVICE) from None
         except WebSocketException as error:
             raise DeployError(f"The WebSocket ended before {kind} came: {error}", ADVICE) from error
@@ -111,6 +111,11 @@ class Socket:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
+
+
+def describe_frame(frame: Json) -> str:
+    """What somebody was sent: its type, and what it says if it is an error."""
+    return f"{frame['type']} ({frame['data']['code']})" if frame["type"] == "error" else str(frame["type"])
 
 
 def describe_problem(body: bytes) -> str:

@@ -68,11 +68,16 @@ def test_a_websocket_that_is_not_there_is_said_not_to_open() -> None:
 def test_a_frame_that_does_not_come_is_said_not_to(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
     ada = smoke.Person(stack.api, somebody(stack))
     room = ada.call("POST", "/coworking/rooms", {"name": "Quiet"})["id"]
-    monkeypatch.setattr(smoke, "SECONDS", 0.5)
 
     with smoke.Socket(ada.call("POST", f"/coworking/rooms/{room}/join")["websocket"]["url"]) as socket:
+        monkeypatch.setattr(smoke, "SECONDS", 0.1)
         with pytest.raises(DeployError, match="No wave came over the WebSocket, but nothing"):
             socket.wait("wave")
+
+
+def test_an_error_that_came_instead_is_told() -> None:
+    assert smoke.describe_frame({"type": "error", "data": {"code": "internal_error"}}) == "error (internal_error)"
+    assert smoke.describe_frame({"type": "wave", "data": {}}) == "wave"
 
 
 def test_a_connection_that_ends_early_is_said_to(stack: LocalStack) -> None:
