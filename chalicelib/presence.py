@@ -91,7 +91,7 @@ def lose(backend: Backend, connection: Connection, left: Sequence[Connection], n
         room_id=room_id, ts=iso(now), data=PresenceChangedData(user_id=user_id, is_online=False)
     ).encode()
     others = [other for other in left if other.user_id != user_id]
-    texts = (offline, peer_left(connection, now).encode())
+    texts = (offline, peer_left(room_id, user_id, connection.connection_id, now).encode())
     send(backend, [(other, text) for other in others for text in texts], others, now)
 
 
@@ -110,14 +110,14 @@ def _detach(connection: Connection, has_others: bool, now: Moment) -> bool:
     return was_last or (not detach() and detach_last())
 
 
-def peer_left(connection: Connection, now: Moment) -> PeerLeft:
+def peer_left(room_id: str, user_id: str, connection_id: str, now: Moment) -> PeerLeft:
     """What tells those who only know signalling that a user's last connection is gone."""
     return PeerLeft(
-        room_id=connection.room_id,
+        room_id=room_id,
         ts=iso(now),
-        sender=connection.user_id,
-        connection=connection.connection_id,
-        data=PeerData(user_id=connection.user_id),
+        sender=user_id,
+        connection=connection_id,
+        data=PeerData(user_id=user_id),
     )
 
 

@@ -163,14 +163,22 @@ def end(
         telemetry.current().note_message(message)
         data = UserLeftData(user_id=member.user_id, reason=reason, message=RoomMessage.of(message))
         texts = [UserLeft(room_id=room_id, ts=iso(now), seq=message.seq, data=data).encode()]
-        if leaving:
-            newest = max(leaving, key=lambda connection: connection.connected_at)
-            texts.append(presence.peer_left(newest, now).encode())
+        if last := _last_connection(member, leaving):
+            texts.append(presence.peer_left(room_id, member.user_id, last, now).encode())
         others = [other for other in roster if other not in leaving]
         presence.send(backend, [(other, text) for other in others for text in texts], others, now)
     before_bye()
     presence.dismiss(backend, leaving, FAREWELLS[reason], now)
     return True
+
+
+def _last_connection(member: Participant, leaving: Sequence[Connection]) -> str | None:
+    """The id of the newest connection that nobody was told is gone: of one that was lost when the lease had run out
+    already, the membership alone still knows.
+    """
+    if leaving:
+        return max(leaving, key=lambda connection: connection.connected_at).connection_id
+    return min(member.connections, default=None)
 
 
 def system_message(room_id: str, seq: int, text: str, now: Moment) -> Message:

@@ -157,6 +157,8 @@ class RoomModel:
         self.log: list[Message] = []
         self.last_seq_before = 0
         """How far the log went before what was done last."""
+        self._missed: set[str] = set()
+        """Whose last wire went after their lease had run out: nobody has heard of it yet."""
         self._receipts: dict[tuple[str, str | None], Message] = {}
         self._awaits_receipt: tuple[str, str] | None = None
 
@@ -328,11 +330,12 @@ class RoomModel:
         expired = {user for user, seat in self.seats.items() if not seat.holds_at(now)}
         ended = self._settle_endings(effects, seen, expired)
         self._settle_log(effects, seen, ended)
-        wired = {wire.user for wire in self.listed()}
+        wired = {wire.user for wire in self.listed()} | self._missed
         lost = self._settle_roster(effects, seen, ended, now)
         offline = {user for user in lost - ended - expired if not self.listed(user)}
         left: list[Digest] = [("user_left", user, effects.leaves.get(user, "timed_out")) for user in ended]
         left += [("user-left", user) for user in ended & wired]
+        self._missed = {user for user in (self._missed | lost & expired) - ended if not self.listed(user)}
         self._settle_frames(effects, seen, left, expired, offline)
         self.seats = {user: seat for user, seat in self.seats.items() if user not in ended} | effects.joins
         for user in offline:

@@ -596,6 +596,19 @@ def test_peers_who_heard_of_a_lost_connection_hear_only_of_the_seat_when_its_lea
     assert world.fanout.types(ben) == ["presence_changed", "user-left", "pong", "user_left"]
 
 
+def test_peers_who_only_know_signalling_hear_of_a_connection_that_is_lost_after_the_lease_ran_out(
+    world: World, ada: str, ben: str
+) -> None:
+    world.send(ada, "ping")
+    over = NOW + SOCKET_LEASE_MS
+    world.send(ben, "ping", over - SECOND)
+    sockets.disconnect(world.backend, ada, over)
+    world.send(ben, "ping", over + MINUTE)
+    assert world.fanout.types(ben) == ["pong", "pong", "user_left", "user-left"]
+    gone = world.fanout.last(ben)
+    assert (gone["data"], gone["from"], gone["connection"]) == ({"userId": "ada"}, "ada", ada)
+
+
 def test_the_answer_to_leave_comes_when_the_seat_is_free(world: World, room_id: str, ada: str) -> None:
     answers = world.send(ada, "leave", id="going")
     assert [answer["type"] for answer in answers] == ["ack", "bye"]
