@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 
 from chalicelib import presence, telemetry, tickets
 from chalicelib.auth import User
@@ -77,13 +77,14 @@ def leave(
         NothingToLeaveError: there is no seat of theirs.
         RoomNotFoundError: there is no such room.
     """
+    number = _numbering(room_id, now)
     for _ in range(_ATTEMPTS):
         member, roster = together(partial(participants.get, room_id, user_id), partial(connections.roster, room_id))
         if member is None or not member.holds_at(now):
             if member:
                 end_expired(backend, room_id, [member], now)
             raise RoomNotFoundError if rooms.get(room_id) is None else NothingToLeaveError
-        if end(backend, member, roster, "left", now, before_bye=before_bye):
+        if end(backend, member, roster, "left", number, now, before_bye=before_bye):
             return Success(message="Left room successfully")
     raise UnavailableError("Leaving did not work out; try again")
 
@@ -127,15 +128,16 @@ def end_expired(
         roster = connections.roster(room_id)
         for member in mine:
             told = [one for one in roster if one.user_id == member.user_id or one.user_id not in going]
-            end(backend, member, told, "timed_out", now)
+            end(backend, member, told, "timed_out", _numbering(room_id, now), now)
     return [member for member in members if member.holds_at(now)]
 
 
 def evict(backend: Backend, room_id: str, user_id: str, now: Moment, *, logged: bool) -> None:
     """End a membership because the room closes; `logged`: whether its log, which stays, is to say so."""
+    number = _numbering(room_id, now) if logged else None
     for _ in range(_ATTEMPTS):
         member, roster = together(partial(participants.get, room_id, user_id), partial(connections.roster, room_id))
-        if member is None or end(backend, member, roster, "room_closed", now, logged=logged):
+        if member is None or end(backend, member, roster, "room_closed", number, now):
             return
     raise UnavailableError("The room is too busy to be closed; try again")
 
@@ -145,15 +147,17 @@ def end(
     member: Participant,
     roster: Sequence[Connection],
     reason: LeaveReason,
+    number: Callable[[Moment], int] | None,
     now: Moment,
     *,
-    logged: bool = True,
     before_bye: Callable[[], None] = lambda: None,
 ) -> bool:
-    """End a membership as it was read: seat, announcement, connections. False where it is no longer so."""
+    """End a membership as it was read: seat, announcement, connections. False where it is no longer so.
+
+    `number` gives the announcement its place in the log, by when the membership began; None where nothing is announced.
+    """
     room_id = member.room_id
-    text = f"{member.name} left the room"
-    message = system_message(room_id, messages.allocate(room_id, now), text, now) if logged else None
+    message = system_message(room_id, number(member.joined_at), f"{member.name} left the room", now) if number else None
     if not member.connections <= {connection.connection_id for connection in roster}:
         roster = connections.roster(room_id)  # one came in between the two reads
     leaving = [connection for connection in roster if connection.user_id == member.user_id]
@@ -170,6 +174,13 @@ def end(
     before_bye()
     presence.dismiss(backend, leaving, FAREWELLS[reason], now)
     return True
+
+
+def _numbering(room_id: str, now: Moment) -> Callable[[Moment], int]:
+    """Numbers of the log, one for the end of each membership: whoever tries again uses the same, since of one that is
+    never used every client asks what it missed. Another membership began later, and must not end before that.
+    """
+    return cache(lambda _joined_at: messages.allocate(room_id, now))
 
 
 def _last_connection(member: Participant, leaving: Sequence[Connection]) -> str | None:

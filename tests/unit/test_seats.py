@@ -381,9 +381,32 @@ def test_leaving_works_while_the_lease_is_renewed(world: World, room_id: str, mo
 
     assert world.members(room_id) == []
     assert world.room(room_id).participant_count == 0
-    assert world.said(room_id) == ["Ada joined the room", "Ada left the room"]
+    assert [(line.seq, line.text) for line in world.log(room_id)] == [
+        (1, "Ada joined the room"),
+        (2, "Ada left the room"),
+    ]
+    assert messages.head(room_id).last_seq == 2, "no number is used up for nothing"
     assert world.fanout.types(mine) == ["bye", "CLOSED"]
     assert world.roster(room_id) == []
+
+
+def test_whoever_came_back_while_they_left_leaves_after_that(
+    world: World, room_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave_and_come_back() -> None:
+        world.leave("ada", room_id, NOW + 1)
+        world.join("ada", room_id, NOW + 2)
+
+    world.join("ada", room_id)
+    interrupt(monkeypatch, membership, "give_up_seat", leave_and_come_back)
+
+    world.leave("ada", room_id, NOW + 3)
+
+    assert world.members(room_id) == []
+    assert [line.text.removeprefix("Ada ") for line in world.log(room_id)] == [
+        *("joined the room", "left the room"),
+        *("joined the room", "left the room"),
+    ]
 
 
 def test_leaving_twice_in_the_same_moment_closes_connections_and_writes_one_message(
