@@ -1,6 +1,7 @@
 """What nobody else did: end memberships whose lease ran out in quiet rooms, finish rooms closed half-way."""
 
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from chalicelib import rooms as open_rooms
@@ -13,12 +14,16 @@ from chalicelib.times import Moment
 _log = logging.getLogger(__name__)
 
 
-def sweep(backend: Backend, now: Moment) -> None:
-    """Look after every room that somebody is, or lately was, in. One that fails doesn't keep the others waiting."""
+def sweep(backend: Backend, clock: Callable[[], Moment]) -> None:
+    """Look after every room that somebody is, or lately was, in. One that fails doesn't keep the others waiting.
+
+    A sweep may take longer than a message may take to be stored: with the moment of its beginning on what it writes at
+    its end, a number that is still on its way would pass for one that nobody uses.
+    """
     failed = 0
     for room_id in rooms.occupied():
         try:
-            _tend(backend, room_id, now)
+            _tend(backend, room_id, clock())
         except Exception:  # noqa: BLE001  # logged, counted, and raised at the end
             failed += 1
             _log.exception("room %s could not be swept", room_id)

@@ -8,4 +8,4 @@ from chalicelib.times import now_ms
 def sweep() -> None:
     """Once a minute."""
     with telemetry.observe("sweep"):
-        sweeper.sweep(backend(), now_ms())
+        sweeper.sweep(backend(), now_ms)

@@ -145,7 +145,7 @@ class Stage:
         return rooms.detail(self.backend, user("zoe"), self.room_id, self.now).name
 
     def the_sweeper_runs(self) -> str:
-        sweeper.sweep(self.backend, self.now)
+        sweeper.sweep(self.backend, lambda: self.now)
         return "swept"
 
     def the_room_is_toggled(self) -> str:
@@ -209,7 +209,7 @@ class Stage:
             for wire in self.open_wires():
                 if self.send(wire, "ping") != "pong":
                     self.drop(wire)
-            sweeper.sweep(self.backend, self.now)
+            sweeper.sweep(self.backend, lambda: self.now)
 
     def open_wires(self) -> list[str]:
         return [wire for wire in self._wires if self.id_of(wire) not in self.network.gone]

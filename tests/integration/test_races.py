@@ -152,12 +152,12 @@ def test_a_leave_against_an_expiry_that_several_notice_is_one_end(world: World) 
         there = world.enter("watcher", room_id, LATER - SECOND)
         world.fanout.forget()
         leaves = [partial(world.leave, f"user{n}", room_id, LATER - 1) for n in range(4)]
-        sweeps = [partial(sweeper.sweep, world.backend, LATER)] * 3
+        sweeps = [partial(sweeper.sweep, world.backend, lambda: LATER)] * 3
         reads = [partial(rooms.detail, world.backend, user("visitor"), room_id, LATER)] * 3
         joins = [partial(world.join, "newcomer", room_id, LATER)]
 
         at_once(*leaves, *sweeps, *reads, *joins)
-        sweeper.sweep(world.backend, LATER + MINUTE)
+        sweeper.sweep(world.backend, lambda: LATER + MINUTE)
 
         assert check(world, room_id) == ["watcher", "newcomer"]
         assert world.roster(room_id) == [there]
@@ -171,7 +171,7 @@ def test_an_expiry_against_a_lease_that_is_renewed_ends_it_or_not(world: World) 
         room_id = world.open_room(seats=3)
         ada = world.enter("ada", room_id)
         ping = partial(world.send, ada, "ping", LATER - 1)
-        sweeps = [partial(sweeper.sweep, world.backend, LATER)] * 3
+        sweeps = [partial(sweeper.sweep, world.backend, lambda: LATER)] * 3
 
         at_once(ping, *sweeps)
 
@@ -242,7 +242,7 @@ def test_joins_against_the_end_of_a_room_leave_nobody_behind(world: World, endin
             end = partial(rooms.delete, world.backend, room_id, NOW + 1)
 
         outcomes = at_once(end, *(partial(world.enter, f"user{n}", room_id, NOW + 1) for n in range(6)))
-        sweeper.sweep(world.backend, NOW + MINUTE)
+        sweeper.sweep(world.backend, lambda: NOW + MINUTE)
 
         refusals = {outcome for outcome in outcomes[1:] if not outcome.startswith("user")}
         assert refusals <= {"room_inactive", "room_not_found", "not_in_room"}

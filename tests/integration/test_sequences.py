@@ -180,7 +180,7 @@ class Rooms(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         self.now += 1
-        sweeper.sweep(self.world.backend, self.now)
+        sweeper.sweep(self.world.backend, lambda: self.now)
         for room, model in enumerate(self.models):
             model.end_expired(self.now)
             self.check(room)

@@ -93,7 +93,7 @@ class Acts:
 
     def sweep(self) -> None:
         self.network.forget()
-        sweeper.sweep(self.backend, self.now)
+        sweeper.sweep(self.backend, lambda: self.now)
         for room in self.rooms:
             self.settle(room, room.sweep())
 

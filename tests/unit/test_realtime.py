@@ -171,7 +171,7 @@ def delete_room(world: World, room_id: str) -> Moment:
 
 
 def let_the_lease_run_out(world: World, room_id: str) -> Moment:
-    sweeper.sweep(world.backend, NOW + HTTP_LEASE_MS)
+    sweeper.sweep(world.backend, lambda: NOW + HTTP_LEASE_MS)
     return NOW + HTTP_LEASE_MS
 
 

@@ -14,7 +14,7 @@ HTTP_LEASE = 15 * MINUTE
 
 
 def sweep(world: World, now: int = NOW) -> None:
-    sweeper.sweep(world.backend, now)
+    sweeper.sweep(world.backend, lambda: now)
 
 
 def test_memberships_whose_lease_ran_out_are_ended_in_every_room(world: World) -> None:
@@ -57,6 +57,18 @@ def test_sweeping_twice_does_it_once(world: World) -> None:
     sweep(world, NOW + HTTP_LEASE)
 
     assert world.said(room_id) == ["Ada joined the room", "Ada left the room"]
+
+
+def test_a_sweep_that_takes_its_time_dates_each_end_when_it_comes(world: World) -> None:
+    ids = sorted(world.open_room() for _ in range(3))
+    for room_id in ids:
+        world.join("ada", room_id)
+    times = [NOW + HTTP_LEASE + 25 * SECOND * n for n in range(3)]
+
+    sweeper.sweep(world.backend, iter(times).__next__)
+
+    assert [world.log(room_id)[-1].created_at for room_id in ids] == times
+    assert [messages.head(room_id).allocated_at for room_id in ids] == times
 
 
 def test_two_sweeps_in_the_same_moment_do_it_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
