@@ -28,6 +28,9 @@ def main() -> int:
     except StepError as failure:
         report_failure(failure, console)
         return 1
+    except KeyboardInterrupt:
+        say(console, "Interrupted: run the same again to go on")
+        return 1
     finally:
         target.close()
     return 0

@@ -134,6 +134,15 @@ def test_what_aws_refuses_comes_with_advice(target: Target, code: str, advice: s
     assert advice in said
 
 
+def test_an_interruption_says_how_to_go_on(account: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(deploy, "run_steps", interrupt)
+
+    assert command(deploy.main, "dev") == (1, "Interrupted: run the same again to go on")
+
+
 def test_what_is_our_own_mistake_is_not_dressed_up(target: Target) -> None:
     with pytest.raises(ZeroDivisionError):
         run_steps([fail_with(ZeroDivisionError())], target, Console(file=io.StringIO()))
