@@ -29,9 +29,10 @@ def members(room_id: str) -> list[Participant]:
 
 
 def extend_lease(member: Participant, expires_at: Moment, now: Moment) -> None:
-    """Let the lease run until `expires_at`, unless it runs longer or is over."""
+    """Let the lease run until `expires_at`, unless it runs longer, is over, or has become one of the other kind."""
     lease = ParticipantRow.lease_expires_at
-    _update(member.room_id, member.user_id, [lease.set(expires_at)], (lease > now) & (lease < expires_at))
+    condition = (ParticipantRow.lease_kind == member.lease_kind) & (lease > now) & (lease < expires_at)
+    _update(member.room_id, member.user_id, [lease.set(expires_at)], condition)
 
 
 def renew_socket_lease(connection: Connection, expires_at: Moment, now: Moment) -> bool:

@@ -75,6 +75,18 @@ def test_a_call_that_saw_a_lease_too_late_does_not_revive_it(world: World, room_
     assert lease(world, room_id) == ("http", NOW + HTTP_LEASE_MS)
 
 
+def test_a_call_that_saw_an_http_lease_does_not_lengthen_the_socket_lease_that_it_has_become(
+    world: World, room_id: str
+) -> None:
+    ada, seen = world.enter("ada", room_id), world.member("ada", room_id)
+    later = NOW + 2 * MINUTE
+    world.send(ada, "sync", later)
+
+    presence.renew_by_call(seen, later)
+
+    assert lease(world, room_id) == ("socket", later + SOCKET_LEASE_MS)
+
+
 @pytest.mark.parametrize("kind", ["sync", "ping"])
 def test_the_first_sync_or_ping_makes_it_a_socket_lease_for_good(world: World, room_id: str, kind: str) -> None:
     ada = world.enter("ada", room_id)
