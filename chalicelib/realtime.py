@@ -72,7 +72,7 @@ MAX_RELAYED_BYTES = MAX_FRAME_BYTES + 2_000
 MAX_SNAPSHOT_BYTES = 128_000
 """API Gateway posts 131,072 bytes at most."""
 LONG_AVATAR = 400
-"""In characters: a full room of addresses as long as they may be would fill the frame."""
+"""In bytes: a full room of addresses as long as they may be would fill the frame."""
 SIGNALS = frozenset({"offer", "answer", "ice-candidate"})
 _TOO_FAST = ByeData(code="rate_limited", reason="Too many frames", action="reconnect")
 
@@ -256,7 +256,7 @@ def _with(snapshot: Snapshot, **changes: object) -> Snapshot:
 
 
 def _without_long_avatar(participant: ParticipantView) -> ParticipantView:
-    is_long = participant.avatar is not None and len(participant.avatar) > LONG_AVATAR
+    is_long = participant.avatar is not None and len(participant.avatar.encode()) > LONG_AVATAR
     return participant.model_copy(update={"avatar": None}) if is_long else participant
 
 

@@ -11,13 +11,14 @@ import pytest
 from chalicelib import realtime, rooms, seats, sockets, sweeper
 from chalicelib.errors import UnavailableError
 from chalicelib.presence import GRACE_MS, HTTP_LEASE_MS, NEWBORN_MS, RENEW_EVERY_MS, SOCKET_LEASE_MS
-from chalicelib.protocol import MAX_FRAME_BYTES
-from chalicelib.realtime import MAX_SNAPSHOT_BYTES, ROTATE_AFTER_MS
-from chalicelib.records import Message
+from chalicelib.protocol import MAX_FRAME_BYTES, Snapshot, SnapshotData, SnapshotRoom, You
+from chalicelib.realtime import MAX_SNAPSHOT_BYTES, ROTATE_AFTER_MS, fit
+from chalicelib.records import Message, Room
+from chalicelib.schemas import ParticipantView, RoomSummary
 from chalicelib.sockets import Memory
 from chalicelib.store import client, connections, messages, participants
 from chalicelib.store.tables import MessageRow, bound_connection
-from chalicelib.times import Moment
+from chalicelib.times import Moment, iso
 from tests.fakes.backend import DAY, ENDPOINT, MINUTE, NOW, SECOND, World, interrupt
 from tests.fakes.fanout import Frame
 from tests.fakes.faults import Faults, Refused
@@ -568,6 +569,25 @@ def test_a_snapshot_fits_into_what_api_gateway_posts(world: World, room_id: str,
     assert data["recovered"] is False
     assert seqs(data) == [*range(61 - len(data["messages"]), 61)]
     assert len(data["messages"]) >= 5
+
+
+@pytest.mark.parametrize("letter", ["a", "\u2603", "\U0001f600"])
+@pytest.mark.parametrize("length", [400, 2048])
+def test_a_full_room_fits_whatever_its_people_are_called_and_look_like(letter: str, length: int) -> None:
+    avatar = "/" + letter * (length - 1)
+    looks = {"name": letter * 80, "avatar": avatar, "is_muted": True, "is_speaking": False, "is_online": True}
+    ids = [f"{number:02}" + letter * 126 for number in range(50)]
+    seated = [ParticipantView(id=one, joined_at=iso(NOW), **looks) for one in ids]  # type: ignore[arg-type]
+    room = Room("r" * 36, letter * 255, letter * 2000, "active", 50, 50, "c" * 40, NOW, ids[0])
+    shown = SnapshotRoom(**RoomSummary.of(room).model_dump(), participants=seated, last_seq=1)
+    you = You(user_id=ids[0], connection_id="c" * 16)
+    data = SnapshotData(room=shown, you=you, messages=[], recovered=True, last_seq=1)
+
+    fitted = fit(Snapshot(room_id=room.id, ts=iso(NOW), data=data))
+
+    assert len(fitted.encode()) <= MAX_SNAPSHOT_BYTES
+    assert [one.id for one in fitted.data.room.participants] == ids
+    assert {one.avatar for one in fitted.data.room.participants} == {avatar if len(avatar.encode()) <= 400 else None}
 
 
 # Signalling to who is gone, and leaving
