@@ -202,6 +202,9 @@ def rehearse(directory: Path, console: Console) -> None:
 
 def main() -> int:
     """Rehearse, and return the exit code."""
+    if sys.platform != "linux":
+        print("error: The functions' package is for Linux, and nothing else runs it: rehearse there", file=sys.stderr)
+        return 1
     console = Console()
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as directory:
         try:
