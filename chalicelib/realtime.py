@@ -90,6 +90,7 @@ class Sender:
 
     connection_id: str
     endpoint: str
+    connected_at: Moment = 0
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def receive(backend: Backend, sender: Sender, text: str | None, now: Moment) -> 
             _check_rate(sender, raw.get("type", ""), now)  # what is no frame counts as well
         frame = read(raw)
         telemetry.current().note(frame=frame.type if frame.type in HANDLERS else "relayed", ref=frame.id)
-        me, found = identify(sender.connection_id, raw)
+        me, found = identify(sender, raw, now)
         telemetry.current().note_user(me.user_id)
         telemetry.current().note(room_id=me.room_id)
         HANDLERS.get(frame.type, relay)(Exchange(backend, me, raw, frame, now, found))
@@ -166,17 +167,19 @@ def receive(backend: Backend, sender: Sender, text: str | None, now: Moment) -> 
         refuse(backend, sender, raw, InternalError(), now)
 
 
-def identify(connection_id: str, raw: Frame) -> tuple[Connection, list[Connection] | None]:
+def identify(sender: Sender, raw: Frame, now: Moment) -> tuple[Connection, list[Connection] | None]:
     """Whose connection it is, and in which room: remembered, or looked up where the frame says, or by the index; and
     the room's roster where that is what told.
 
     Raises:
         NotInRoomError: the connection is on no roster.
     """
+    connection_id = sender.connection_id
     if known := memory.recall(connection_id):
         return known, None
-    claimed = raw.get("roomId")
-    places = (lambda: claimed if is_uuid(claimed) else None, partial(connections.find_room, connection_id))
+    claimed, is_new = raw.get("roomId"), now - sender.connected_at < presence.NEWBORN_MS
+    look_up = partial(connections.find_room, connection_id, is_new=is_new)
+    places = (lambda: claimed if is_uuid(claimed) else None, look_up)
     for find in places:
         if room_id := find():
             roster = connections.roster(room_id)
@@ -395,7 +398,7 @@ def refuse(backend: Backend, sender: Sender, raw: Frame, error: CoworkingError, 
 def _place_of(sender: Sender, raw: Frame, now: Moment) -> Connection:
     """Where to answer; the room stays unnamed where nobody knows it."""
     try:
-        return identify(sender.connection_id, raw)[0]
+        return identify(sender, raw, now)[0]
     except CoworkingError:
         pass  # the sender is told already, or about to be
     except Exception:  # noqa: BLE001  # logged; an answer without the room is better than none

@@ -41,7 +41,7 @@ def connect(event: Event) -> Response:
 def receive(event: Event) -> None:
     """`$default`."""
     context, now, composed = event["requestContext"], now_ms(), backend()
-    sender = realtime.Sender(context["connectionId"], _endpoint(composed, context))
+    sender = realtime.Sender(context["connectionId"], _endpoint(composed, context), context["connectedAt"])
     with _observe("frame", context):
         realtime.receive(composed, sender, None if event.get("isBase64Encoded") else str(event.get("body") or ""), now)
 

@@ -4,10 +4,12 @@ from pynamodb.exceptions import UpdateError
 
 from chalicelib.records import Connection
 from chalicelib.store.client import is_refused
-from chalicelib.store.tables import ConnectionRow
+from chalicelib.store.tables import ConnectionRow, bound_connection
 
 _LIFE_SECONDS = 3 * 3600
 """A while over API Gateway's two hours: by then DynamoDB may collect what no `$disconnect` removed."""
+_PAUSES = (0.05, 0.1, 0.2, 0.4)
+"""Seconds between looks into an index that is late."""
 
 
 def roster(room_id: str) -> list[Connection]:
@@ -33,8 +35,16 @@ def remove(room_id: str, connection_id: str) -> None:
     ConnectionRow(room_id, connection_id).delete()
 
 
-def find_room(connection_id: str) -> str | None:
-    """Which room a connection is in, as the index knows it: a moment late."""
+def find_room(connection_id: str, *, is_new: bool = False) -> str | None:
+    """Which room a connection is in, as the index knows it: a moment late, which one that `is_new` is waited for."""
+    for pause in _PAUSES if is_new else ():
+        if room_id := _look_up(connection_id):
+            return room_id
+        bound_connection().sleep(pause)
+    return _look_up(connection_id)
+
+
+def _look_up(connection_id: str) -> str | None:
     found = list(ConnectionRow.by_connection.query(connection_id, limit=1))
     return found[0].room_id if found else None
 

@@ -5,17 +5,22 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import jwt
 import pytest
 
+from chalicelib import realtime
 from chalicelib.api import sockets
 from chalicelib.api.sockets import SUBPROTOCOL
+from chalicelib.sockets import Memory
 from chalicelib.store import connections
+from chalicelib.store.tables import ConnectionRow, bound_connection
 from chalicelib.tickets import issue
 from chalicelib.times import now_ms
 from infra.local.events import SocketEvents
 from tests.fakes.backend import World, on_moto
+from tests.fakes.faults import Faults
 
 SECRET = "only-for-these-tests-" * 3
 Event = dict[str, Any]
@@ -147,6 +152,19 @@ def events(world: World, room_id: str) -> SocketEvents:
 def test_a_message_is_a_frame(world: World, events: SocketEvents) -> None:
     sockets.receive(events.message('{"type": "ping"}'))
     assert world.fanout.types(events.connection_id) == ["pong"]
+
+
+def test_the_first_frame_is_answered_though_the_index_is_late(
+    world: World, events: SocketEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = [*ConnectionRow.by_connection.query(events.connection_id)]
+    monkeypatch.setattr(ConnectionRow.by_connection, "query", Mock(side_effect=[[], late]))
+    monkeypatch.setattr(realtime, "memory", Memory())  # frames have processes of their own
+
+    with Faults(bound_connection()):
+        sockets.receive(events.message('{"type": "sync"}'))
+
+    assert world.fanout.types(events.connection_id) == ["snapshot"]
 
 
 @pytest.mark.parametrize("body", [b'{"type": "ping"}', b"", b"\xff\x00"])

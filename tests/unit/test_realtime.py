@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 
@@ -17,7 +17,7 @@ from chalicelib.records import Message, Room
 from chalicelib.schemas import ParticipantView, RoomSummary
 from chalicelib.sockets import Memory
 from chalicelib.store import client, connections, messages, participants
-from chalicelib.store.tables import MessageRow, bound_connection
+from chalicelib.store.tables import ConnectionRow, MessageRow, bound_connection
 from chalicelib.times import Moment, iso
 from tests.fakes.backend import DAY, ENDPOINT, MINUTE, NOW, SECOND, World, interrupt
 from tests.fakes.fanout import Frame
@@ -127,6 +127,26 @@ def test_a_new_process_reads_the_roster_of_a_room_that_the_frame_names_once(
         world.send(ada, "wave", roomId=room_id)
     assert [operation for operation, _ in faults.tries] == ["Query"]
     assert world.fanout.types(ben) == ["wave"]
+
+
+@pytest.mark.parametrize(("age", "answer"), [(0, "snapshot"), (NEWBORN_MS, "error")])
+def test_a_new_connection_is_known_though_the_index_is_late(
+    world: World,
+    ada: str,
+    new_process: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    age: int,
+    answer: str,
+) -> None:
+    new_process()
+    late = [*ConnectionRow.by_connection.query(ada)]
+    world.fanout.forget()
+    monkeypatch.setattr(ConnectionRow.by_connection, "query", Mock(side_effect=[[], [], late, late]))
+    with Faults(bound_connection()) as faults:
+        sender = realtime.Sender(ada, ENDPOINT, connected_at=NOW)
+        realtime.receive(world.backend, sender, '{"type": "sync"}', NOW + age)
+    assert world.fanout.types(ada) == [answer]
+    assert len(faults.clock.pauses) == (2 if answer == "snapshot" else 0)
 
 
 def test_a_connection_on_no_roster_can_do_nothing(
