@@ -1,15 +1,18 @@
 """What people do in the page: sit down, talk, look at what others write, leave."""
 
 import uuid
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Response, expect
 
 from tests.fakes.clients import Api
 from tests.fakes.socket_client import Scene
 from tests.fakes.visitors import House, Visitor
 
+WEB = Path(__file__).parent.parent.parent / "web"
+MOST_BYTES = 60_000
 LOOK_AGAIN = "dispatchEvent(new Event('focus'))"
 """The lobby does so by itself every ten seconds; for somebody who turns back to it, at once."""
 PHONE = {"width": 360, "height": 740}
@@ -238,6 +241,21 @@ def test_a_keyboard_is_enough(house: House) -> None:
     press_until(ada, "Shift+Tab", ada.page.get_by_role("link", name="Leave"))
     keyboard.press("Enter")
     expect(ada.heading("Ada")).to_be_focused()
+
+
+def test_page_and_library_are_small_and_come_from_one_place(house: House, scene: Scene) -> None:
+    ada = house.visitor()
+    served: list[Response] = []
+    ada.context.on("response", lambda response: served.append(response))
+    ada.open(scene.room_id)
+    ada.introduce("Ada")
+    expect(ada.line).to_have_text("Connected")
+    assert {urlsplit(response.url).netloc for response in served} == {urlsplit(house.url).netloc}
+    files = {urlsplit(response.url).path: response for response in served}
+    files = {path: response for path, response in files.items() if not path.startswith(("/api/", "/dev/"))}
+    assert {f"/{file.relative_to(WEB)}" for file in WEB.rglob("*.js")} <= set(files)
+    sizes = {path: len(response.body()) for path, response in files.items() if not path.endswith(".svg")}
+    assert sum(sizes.values()) < MOST_BYTES, sizes
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
