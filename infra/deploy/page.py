@@ -64,15 +64,16 @@ def invalidate(target: Target, distribution: str) -> None:
 
 
 def configure(target: Target) -> dict[str, Any]:
-    """What the page reads of the stage: where the API is, and how people sign in.
+    """What the page reads of the stage: where the API is, how people sign in, and what helps browsers to connect.
 
     Raises:
         DeployError: nothing says how.
     """
     sign_in = {"kind": "oidc"} | dict(target.settings["page"])
+    rtc = sign_in.pop("rtc", None)
     if not {"authorizationEndpoint", "tokenEndpoint"} <= sign_in.keys():
         sign_in = discover(target.variables) | sign_in
-    return {"api": "/api", "signIn": sign_in}
+    return {"api": "/api", "signIn": sign_in} | ({"rtc": rtc} if rtc else {})
 
 
 def discover(variables: Mapping[str, str]) -> dict[str, str]:

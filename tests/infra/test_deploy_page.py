@@ -102,6 +102,13 @@ def test_the_provider_says_where_people_sign_in(target: Target) -> None:
     assert told == {"kind": "oidc", **PROVIDER, "scope": "openid profile"}
 
 
+def test_servers_that_help_browsers_to_connect_are_no_part_of_signing_in(target: Target) -> None:
+    rtc = {"iceServers": [{"urls": "stun:stun.example.com"}]}
+    configure(target, page=PROVIDER | {"rtc": rtc})
+
+    assert page.configure(target) == {"api": "/api", "signIn": {"kind": "oidc", **PROVIDER}, "rtc": rtc}
+
+
 @pytest.mark.parametrize("issuer", ["", "http://127.0.0.1:9"])
 def test_a_provider_that_does_not_say_has_to_be_told(target: Target, issuer: str) -> None:
     configure(target, page={"clientId": "rooms"})

@@ -13,8 +13,11 @@ export class App {
   /** @type {Profile | undefined} */
   me;
   known = false;
+  /** Seats that are being given up, by room: whoever comes back waits until that is done. @type {Record<string, Promise<void>>} */
+  leaving = {};
 
-  constructor(/** @type {Settings} */ { api, signIn: settings }) {
+  constructor(/** @type {Settings} */ { api, signIn: settings, rtc }) {
+    this.rtc = rtc;
     this.signIn = signIn(settings);
     this.coworking = new Coworking({ api, token: (wanted) => this.signIn.token(wanted) });
   }

@@ -14,7 +14,10 @@ const NO_MICROPHONE = /** @type {Record<string, string>} */ ({
 });
 
 export class RoomView extends HTMLElement {
-  #stop = new AbortController();
+  /** What ends with the view. @type {(() => void)[]} */
+  #undo = [];
+  /** @type {Promise<Room> | undefined} */
+  #entering;
 
   constructor(/** @type {App} */ app, /** @type {string} */ key) {
     super();
@@ -23,18 +26,28 @@ export class RoomView extends HTMLElement {
   }
 
   async connectedCallback() {
-    const { signal } = this.#stop;
+    const { app, key } = this;
     fill(this, notice("Taking a seat…", "", null));
+    await app.leaving[key];
+    if (!this.isConnected) return;
+    this.#entering = app.coworking.enter(key);
     try {
-      const room = await this.app.coworking.enter(this.key, { signal });
-      this.#open(room, new Voice(room));
+      const room = await this.#entering;
+      if (this.isConnected) this.#open(room, new Voice(room, { rtc: app.rtc }));
     } catch (error) {
-      if (!signal.aborted) this.app.fail(error);
+      if (this.isConnected) app.fail(error);
     }
   }
 
   disconnectedCallback() {
-    this.#stop.abort();
+    for (const end of this.#undo) end();
+    if (this.#entering) this.app.leaving[this.key] = this.#leave(this.#entering).catch(() => {});
+  }
+
+  /** Whoever goes elsewhere in the page gives up the seat; a reload keeps it. */
+  async #leave(/** @type {Promise<Room>} */ entering) {
+    const room = await entering;
+    if (!room.state.ended) await room.leave(); // where that fails, the seat is given up a moment later
   }
 
   #open(/** @type {Room} */ room, /** @type {Voice} */ voice) {
@@ -43,7 +56,7 @@ export class RoomView extends HTMLElement {
     const name = h("h1", { tabindex: -1, dir: "auto" });
     const about = h("p", { class: "soft", dir: "auto" });
     const line = h("p", { role: "status" });
-    const mic = h("button", { class: "main mic", onclick: () => toggle(room, voice) });
+    const mic = h("button", { class: "main mic", onclick: () => this.#toggle(voice) });
     const reactions = EMOJI.map((emoji) => h("button", { onclick: () => room.react(emoji).catch(() => say("Not sent")) }, emoji));
     fill(this,
       h("header", {}, h("div", {}, name, about), line),
@@ -56,7 +69,7 @@ export class RoomView extends HTMLElement {
     const show = () => {
       const { state } = room;
       if (!state.room || state.ended) return;
-      const muted = isMuted(room);
+      const { muted } = voice.state;
       paint(document.documentElement, state.room.color);
       write(name, state.room.name);
       write(about, state.room.description);
@@ -67,21 +80,30 @@ export class RoomView extends HTMLElement {
       people.update(state, new Set(voice.state.peers.filter((peer) => peer.speaking).map((peer) => peer.userId)));
       chat.update(state);
     };
-    const undo = [
+    this.#undo = [
       room.subscribe(show),
       voice.subscribe(show),
       room.on("reaction", ({ user, text }) => this.#float(user, text)),
       room.on("recovered", () => say("Connected again")),
       room.on("ended", (ended) => this.app.fail(ended)),
+      () => voice.stop(),
     ];
-    // Whoever goes elsewhere in the page gives up the seat; a reload keeps it.
-    this.#stop.signal.onabort = () => {
-      for (const end of undo) end();
-      voice.stop();
-      if (!room.state.ended) room.leave().catch(() => {}); // at worst the seat is given up a moment later
-    };
     voice.listen();
     name.focus();
+  }
+
+  async #toggle(/** @type {Voice} */ voice) {
+    const muted = !voice.state.muted;
+    try {
+      await voice.setMuted(muted);
+      if (this.isConnected) say(muted ? "Muted" : "Microphone on");
+    } catch (/** @type {any} */ error) {
+      if (!this.isConnected) return;
+      const again = () => (box.close(), this.#toggle(voice));
+      const box = dialog("You can still listen",
+        h("p", {}, NO_MICROPHONE[error.code] ?? error.detail, " You hear everybody, and can write and react."),
+        h("p", { class: "row" }, h("button", { class: "main", onclick: () => box.close() }, "Just listen"), h("button", { onclick: again }, "Try again")));
+    }
   }
 
   #float(/** @type {string} */ user, /** @type {string} */ emoji) {
@@ -92,28 +114,15 @@ export class RoomView extends HTMLElement {
 }
 customElements.define("cr-room", RoomView);
 
-const isMuted = (/** @type {Room} */ room) => room.state.participants.find((person) => person.is_you)?.is_muted !== false;
-
-async function toggle(/** @type {Room} */ room, /** @type {Voice} */ voice) {
-  const muted = !isMuted(room);
-  try {
-    await voice.setMuted(muted);
-    say(muted ? "Muted" : "Microphone on");
-  } catch (/** @type {any} */ error) {
-    const again = () => (box.close(), toggle(room, voice));
-    const box = dialog("You can still listen",
-      h("p", {}, NO_MICROPHONE[error.code] ?? error.detail, " You hear everybody, and can write and react."),
-      h("p", { class: "row" }, h("button", { class: "main", onclick: () => box.close() }, "Just listen"), h("button", { onclick: again }, "Try again")));
-  }
-}
-
 /** Ask which devices to use. */
 async function choose(/** @type {Voice} */ voice) {
   await voice.devices();
   const { inputs, outputs, input, output } = voice.state;
-  const pick = (/** @type {string} */ kind, /** @type {readonly Device[]} */ devices, /** @type {string} */ used, /** @type {(id: string) => any} */ use) =>
-    field(kind, "select", { disabled: !devices.length, onchange: ({ target }) => use(target.value) },
+  const trouble = h("p", { class: "trouble", role: "alert" });
+  const refused = (/** @type {any} */ { code }) => write(trouble, NO_MICROPHONE[code] ?? "That one can't be used.");
+  const pick = (/** @type {string} */ kind, /** @type {readonly Device[]} */ devices, /** @type {string} */ used, /** @type {(id: string) => Promise<void>} */ use) =>
+    field(kind, "select", { disabled: !devices.length, onchange: ({ target }) => use(target.value).then(() => write(trouble, ""), refused) },
       ...devices.map(({ id, label }, place) => h("option", { value: id, selected: id === used }, label || `${kind} ${place + 1}`)));
   dialog("Microphone and sound", pick("Microphone", inputs, input, (id) => voice.useInput(id)),
-    pick("Speaker", outputs, output, (id) => voice.useOutput(id)), done());
+    pick("Speaker", outputs, output, (id) => voice.useOutput(id)), trouble, done());
 }

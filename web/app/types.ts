@@ -26,7 +26,7 @@ declare global {
   ) => void;
   type Row<Item> = Element & { update?: (item: Item) => void };
 
-  type Settings = { api: string; signIn: SignInSettings };
+  type Settings = { api: string; signIn: SignInSettings; rtc?: RTCConfiguration };
   type SignInSettings = {
     kind: "local" | "oidc";
     authorizationEndpoint: string;

@@ -1,0 +1,84 @@
+"""What the page says of the microphone, and what it makes of devices that fail."""
+
+from playwright.sync_api import expect
+
+from tests.fakes.socket_client import Scene
+from tests.fakes.visitors import House
+
+HELPER = "stun:127.0.0.1:9"
+
+NOTE_HELPERS = """
+    window.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(options) {
+            super(options);
+            document.documentElement.dataset.helpers = options.iceServers.map(({ urls }) => urls);
+        }
+    };
+"""
+
+REFUSE_CHOICES = """
+    const { mediaDevices } = navigator;
+    const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+    const refuse = async () => { throw new DOMException("Taken", "NotReadableError"); };
+    mediaDevices.getUserMedia = (wishes) => (wishes.audio.deviceId ? refuse() : ask(wishes));
+    HTMLMediaElement.prototype.setSinkId = refuse;
+"""
+
+ASK_AT_LEISURE = """
+    navigator.mediaDevices.getUserMedia = () => new Promise((_, reject) => {
+        window.refuse = () => reject(new DOMException("No", "NotAllowedError"));
+    });
+"""
+
+
+def test_the_servers_that_help_to_connect_are_those_of_the_settings(house: House, scene: Scene) -> None:
+    settings = {"api": "/api", "signIn": {"kind": "local"}, "rtc": {"iceServers": [{"urls": HELPER}]}}
+    house.guest("Ben", scene.room_id)
+    ada = house.visitor()
+    ada.page.route("**/config.json", lambda route: route.fulfill(json=settings))
+    ada.page.add_init_script(NOTE_HELPERS)
+    ada.open(scene.room_id)
+    ada.introduce("Ada")
+    expect(ada.page.locator("html")).to_have_attribute("data-helpers", HELPER)
+
+
+def test_a_device_that_fails_is_told_and_another_can_be_chosen(house: House, scene: Scene) -> None:
+    ada = house.visitor()
+    ada.page.add_init_script(REFUSE_CHOICES)
+    ada.open(scene.room_id)
+    ada.introduce("Ada")
+    ada.page.get_by_role("button", name="Unmute").click()
+    expect(ada.page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
+    ben = house.guest("Ben", scene.room_id)
+    ben.page.get_by_role("button", name="Unmute").click()
+    expect(ada.person("Ben")).to_contain_text("microphone on")
+    ada.page.get_by_role("button", name="Microphone and sound").click()
+    dialog = ada.page.get_by_role("dialog", name="Microphone and sound")
+    dialog.get_by_label("Microphone").select_option(index=1)
+    expect(dialog.get_by_role("alert")).to_have_text("Another program holds the microphone. Close that to speak.")
+    dialog.get_by_label("Speaker").select_option(index=1)
+    expect(dialog.get_by_role("alert")).to_have_text("That one can't be used.")
+    dialog.get_by_role("button", name="Done").click()
+    expect(ada.page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
+
+
+def test_a_tab_without_a_microphone_does_not_claim_that_it_is_on(house: House, scene: Scene) -> None:
+    ada = house.guest("Ada", scene.room_id)
+    ada.page.get_by_role("button", name="Unmute").click()
+    expect(ada.page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
+    other = ada.context.new_page()
+    other.goto(ada.page.url)
+    expect(other.locator("cr-people li").first).to_contain_text("microphone on")
+    expect(other.get_by_role("button", name="Unmute")).to_be_visible()
+
+
+def test_who_left_while_the_browser_asked_for_the_microphone_is_left_alone(house: House, scene: Scene) -> None:
+    ada = house.visitor()
+    ada.page.add_init_script(ASK_AT_LEISURE)
+    ada.open(scene.room_id)
+    ada.introduce("Ada")
+    ada.page.get_by_role("button", name="Unmute").click()
+    ada.leave()
+    expect(ada.heading("Ada")).to_be_focused()
+    ada.page.evaluate("refuse(), new Promise((done) => requestAnimationFrame(done))")
+    expect(ada.page.get_by_role("dialog")).to_have_count(0)
