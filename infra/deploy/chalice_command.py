@@ -4,6 +4,9 @@
 
 A secret has no place in a file that is in git, and some addresses are known only once there is something there. What
 the file does have goes first.
+
+And a deployment that breaks off leaves a record of what it made. Chalice writes one only at the end, and would make a
+second pair of APIs the next time.
 """
 
 import json
@@ -15,6 +18,12 @@ from unittest import mock
 
 from chalice.cli import main
 from chalice.cli.factory import CLIFactory
+from chalice.config import Config
+from chalice.deploy.deployer import Deployer
+from chalice.deploy.executor import Executor
+
+SOCKET_API = "websocket_api_id"
+"""What Chalice calls it in its record, which gets it once the API is whole."""
 
 
 def add_variables(config: dict[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
@@ -24,15 +33,40 @@ def add_variables(config: dict[str, Any], variables: Mapping[str, str]) -> dict[
     return config
 
 
+def record_unfinished(deployer: Deployer, config: Config, stage: str) -> None:
+    """Write down what is there after a deployment that broke off: what it made, and what was there before it."""
+    executor, before = deployer._executor, config.deployed_resources(stage)
+    if not isinstance(executor, Executor) or not executor.resource_values:
+        return
+    known = {name: before.resource_values(name) for name in before.resource_names()}
+    made = {resource["name"]: resource for resource in executor.resource_values}
+    found = [known.get(name, {}) | made.get(name, {}) for name in {**known, **made}]
+    results = {"resources": found, "schema_version": "2.0", "backend": deployer.BACKEND_NAME}
+    deployer._recorder.record_results(results, stage, config.project_dir)
+    api_id = executor.variables.get(SOCKET_API)
+    if api_id and all(resource.get(SOCKET_API) != api_id for resource in found):
+        executor._client.delete_websocket_api(api_id)  # half made: Chalice would neither finish nor find it
+
+
 def run() -> int:
     """Run Chalice, and return its exit code."""
     variables = json.loads(os.environ.pop("STAGE_VARIABLES", "{}"))
-    load = CLIFactory.load_project_config
+    load, deploy = CLIFactory.load_project_config, Deployer.deploy
 
     def load_with_variables(factory: CLIFactory) -> dict[str, Any]:
         return add_variables(load(factory), variables)
 
-    with mock.patch.object(CLIFactory, "load_project_config", load_with_variables):
+    def deploy_on_record(deployer: Deployer, config: Config, stage: str) -> Any:
+        try:
+            return deploy(deployer, config, stage)
+        except BaseException:
+            record_unfinished(deployer, config, stage)
+            raise
+
+    with (
+        mock.patch.object(CLIFactory, "load_project_config", load_with_variables),
+        mock.patch.object(Deployer, "deploy", deploy_on_record),
+    ):
         code: int = main()
     return code
 

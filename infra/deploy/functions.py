@@ -42,8 +42,10 @@ def deploy(target: Target, tell: Tell) -> None:
     record.fetch(target)
     tell("compiling")
     compile_imports(target.root)
-    run_chalice(target, tell, "deploy")
-    record.keep(target)
+    try:
+        run_chalice(target, tell, "deploy")
+    finally:
+        record.keep(target)
     keep_logs(target)
 
 

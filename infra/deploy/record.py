@@ -63,7 +63,9 @@ def fetch(target: Target) -> None:
 
 
 def keep(target: Target) -> None:
-    """Write the copy."""
+    """Write the copy, if there is anything to say in it."""
+    if not file_of(target).exists():
+        return
     text = json.dumps(json.loads(file_of(target).read_text("utf-8")), separators=(",", ":"))
     target.client("ssm").put_parameter(
         Name=name_of(target), Value=text, Type="String", Overwrite=True, Tier="Intelligent-Tiering"

@@ -4,9 +4,17 @@ import json
 import sys
 
 import pytest
+from chalice.awsclient import TypedAWSClient
+from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
+from chalice.deploy.deployer import BuildStage, Deployer, ResultsRecorder
+from chalice.deploy.executor import Executor
+from chalice.deploy.models import APICall, Instruction, Plan, RecordResourceValue
+from chalice.deploy.planner import NoopPlanner
+from chalice.deploy.sweeper import ResourceSweeper
+from chalice.utils import UI, OSUtils
 
 from infra.deploy import functions, record
-from infra.deploy.chalice_command import add_variables
+from infra.deploy.chalice_command import add_variables, record_unfinished
 from infra.deploy.target import DeployError, Target
 from infra.rehearse.project import STAGE
 
@@ -99,6 +107,56 @@ def test_what_is_found_out_goes_to_the_functions_unless_the_file_has_it() -> Non
 
     assert merged["stages"]["dev"]["environment_variables"] == {"PUBLIC_URL": "ours", "AUTH_SECRET": "secret"}
     assert merged["stages"]["prod"]["environment_variables"] == {"PUBLIC_URL": "found", "AUTH_SECRET": "secret"}
+
+
+def break_off(target: Target, *done: Instruction) -> None:
+    """Have Chalice's executor do these, and record that it came no further."""
+    awsclient = TypedAWSClient(target.session)
+    executor = Executor(awsclient, UI())
+    executor.execute(Plan([*done]))
+    steps = ApplicationGraphBuilder(), DependencyBuilder(), BuildStage([]), NoopPlanner(), ResourceSweeper()
+    record_unfinished(Deployer(*steps, executor, ResultsRecorder(OSUtils())), target.config, STAGE)
+
+
+def test_a_deployment_that_breaks_off_is_gone_on_with_the_next_time(target: Target, account: str) -> None:
+    write_record(target, account)
+
+    break_off(target, RecordResourceValue("websocket_api", "websocket_api", "websocket_api_id", "def"))
+
+    assert record.find(target, "rest_api", "rest_api_id") == "abc"
+    assert record.find(target, "websocket_api", "websocket_api_id") == "def"
+
+
+def test_the_first_deployment_may_break_off_too(target: Target) -> None:
+    make_function(target)
+
+    break_off(target, RecordResourceValue("rest_api", "rest_api", "rest_api_id", "abc"))
+    record.fetch(target)
+
+    assert record.find(target, "rest_api", "rest_api_id") == "abc"
+
+
+def test_a_websocket_api_that_is_half_made_is_not_left(target: Target) -> None:
+    break_off(
+        target,
+        RecordResourceValue("rest_api", "rest_api", "rest_api_id", "abc"),
+        APICall("create_websocket_api", {"name": "half"}, output_var="websocket_api_id"),
+    )
+
+    assert target.client("apigatewayv2").get_apis()["Items"] == []
+
+
+def test_what_broke_off_is_known_elsewhere(target: Target, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_record(target, account)
+    say_as_chalice(monkeypatch, FAILURE, 1)
+    monkeypatch.setattr(functions, "compile_imports", lambda _: None)
+
+    with pytest.raises(DeployError):
+        functions.deploy(target, lambda _: None)
+
+    record.file_of(target).unlink()
+    record.fetch(target)
+    assert record.find(target, "rest_api", "rest_api_id") == "abc"
 
 
 def test_a_secret_comes_from_the_environment(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
