@@ -1,5 +1,4 @@
 /** The HTTP API. */
-import { surroundings } from "./deps.js";
 import { CoworkingError, NetworkError } from "./errors.js";
 /** @import { Api, Call, Deps, RoomSummary, Service } from "./wire.js" */
 
@@ -8,7 +7,7 @@ const TIMEOUT_MS = 30_000;
 const PAUSE_MS = 500;
 
 /** @returns {Api} */
-export function createApi(/** @type {Service} */ { api, token }, /** @type {Deps} */ deps = surroundings) {
+export function createApi(/** @type {Service} */ { api, token }, /** @type {Deps} */ deps) {
   const root = api.replace(/\/+$/, "");
 
   async function authorize(/** @type {boolean} */ fresh) {

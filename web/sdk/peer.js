@@ -1,32 +1,13 @@
 /** One pair of pages: a connection that both may negotiate at any time, by frames that are late, lost or doubled. */
 
-/** @import { PeerOptions, Signal, TimerDeps } from "./voice-types.js" */
+import { Timers } from "./deps.js";
+
+/** @import { PeerOptions, Signal } from "./voice-types.js" */
 
 let count = 0;
 
 /** Numbers what this page says and tries: a later one is higher. */
 export const next = () => ++count;
-
-/** Timers by name: setting one takes the place of the one before. */
-export class Timers {
-  #running = /** @type {Map<string, unknown>} */ (new Map());
-
-  /** @param {TimerDeps} deps */
-  constructor(deps) {
-    this.deps = deps;
-  }
-
-  /** @param {string} name @param {number} delay @param {() => void} call */
-  set(name, delay, call) {
-    this.clear(name);
-    if (delay < Infinity) this.#running.set(name, this.deps.setTimeout(call, delay));
-  }
-
-  /** @param {string} [only] */
-  clear(only) {
-    for (const [name, timer] of this.#running) if (name === (only ?? name)) this.deps.clearTimeout(timer);
-  }
-}
 
 /** Perfect negotiation. */
 export class Peer {
@@ -39,7 +20,8 @@ export class Peer {
   #early = /** @type {Signal[]} */ ([]);
   #steps = /** @type {Promise<unknown>} */ (Promise.resolve());
   #restarts = 0;
-  #line = /** @type {RTCRtpTransceiver | undefined} */ (undefined);
+  /** @type {RTCRtpTransceiver | undefined} */
+  #line;
   #pc;
   #polite;
   #track;
@@ -173,10 +155,12 @@ export class Peer {
   /** The network may mend by itself; where it doesn't, the two sides act at different times. */
   #follow() {
     const { state } = this;
-    if (state === "connected") this.#restarts = 0;
-    const failed = Math.min(500 * 2 ** this.#restarts, 30_000);
-    const delays = /** @type {Record<string, number>} */ ({ connected: Infinity, disconnected: 3_000, failed });
-    this.#timers.set("restart", (delays[state] ?? 15_000) + (this.#polite ? 2_000 : 0), () => this.#restart());
+    const patience = state === "disconnected" ? 3_000 : state === "failed" ? Math.min(500 * 2 ** this.#restarts, 30_000) : 15_000;
+    this.#timers.set("restart", patience + (this.#polite ? 2_000 : 0), () => this.#restart());
+    if (state === "connected") {
+      this.#restarts = 0;
+      this.#timers.clear("restart");
+    }
     this.#on.change();
   }
 

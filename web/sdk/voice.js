@@ -1,9 +1,9 @@
 /** Voice: each page is connected with each other one. The room's frames carry the signalling. */
 
-import { surroundings } from "./deps.js";
+import { Timers, surroundings } from "./deps.js";
 import { CoworkingError } from "./errors.js";
 import { SpeechDetector, measure } from "./levels.js";
-import { Peer, Timers, next } from "./peer.js";
+import { Peer, next } from "./peer.js";
 import { Store } from "./state.js";
 
 /** @import { Frame, RoomState } from "./wire.js" */
@@ -43,9 +43,12 @@ export class Voice {
   #volumes = /** @type {Map<string, number>} */ (new Map());
   #over = new AbortController();
   #track = /** @type {MediaStreamTrack | null} */ (null);
-  #context = /** @type {AudioContext | undefined} */ (undefined);
-  #source = /** @type {AudioNode | undefined} */ (undefined);
-  #analyser = /** @type {AnalyserNode | undefined} */ (undefined);
+  /** @type {AudioContext | undefined} */
+  #context;
+  /** @type {AudioNode | undefined} */
+  #source;
+  /** @type {AnalyserNode | undefined} */
+  #analyser;
   #samples = new Float32Array(2048);
   #speech = new SpeechDetector();
   #level = 0;
@@ -92,8 +95,7 @@ export class Voice {
     const { media, window } = this.#deps;
     const { signal } = (this.#over = new AbortController());
     const wake = () => (this.#facts.blocked || this.#context?.state === "suspended") && this.resume();
-    window?.addEventListener("pointerdown", wake, { signal });
-    window?.addEventListener("keydown", wake, { signal });
+    for (const name of ["pointerdown", "keydown"]) window?.addEventListener(name, wake, { signal });
     window?.addEventListener("pagehide", () => this.#leave(), { signal });
     media?.addEventListener("devicechange", () => this.devices(), { signal });
     const offs = [
