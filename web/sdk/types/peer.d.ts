@@ -1,18 +1,7 @@
 /** One pair of pages: a connection that both may negotiate at any time, by frames that are late, lost or doubled. */
-import type { PeerOptions, Signal, TimerDeps } from "./voice-types.js";
+import type { PeerOptions, Signal } from "./voice-types.js";
 /** Numbers what this page says and tries: a later one is higher. */
 export declare const next: () => number;
-/** Timers by name: setting one takes the place of the one before. */
-export declare class Timers {
-    #private;
-    deps: TimerDeps;
-    /** @param {TimerDeps} deps */
-    constructor(deps: TimerDeps);
-    /** @param {string} name @param {number} delay @param {() => void} call */
-    set(name: string, delay: number, call: () => void): void;
-    /** @param {string} [only] */
-    clear(only?: string): void;
-}
 /** Perfect negotiation. */
 export declare class Peer {
     #private;
