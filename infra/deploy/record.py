@@ -46,20 +46,18 @@ def fetch(target: Target) -> None:
     """See to it that the file is here, if there is anything to say in it.
 
     Raises:
-        DeployError: it is about another account, or what is deployed was so without a copy.
+        DeployError: it is about another account, or about other APIs than the copy, or what is deployed was so without
+            a copy.
     """
-    file = file_of(target)
+    file, kept = file_of(target), _read_copy(target)
     if file.exists():
         _check_place(target)
-        return
-    client = target.client("ssm")
-    try:
-        kept = client.get_parameter(Name=name_of(target))["Parameter"]["Value"]
-    except client.exceptions.ParameterNotFound:
+        _check_copy(target, kept)
+    elif kept:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(kept, "utf-8")
+    else:
         _check_unknown(target)
-        return
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(kept, "utf-8")
 
 
 def keep(target: Target) -> None:
@@ -80,6 +78,15 @@ def forget(target: Target) -> None:
     file_of(target).unlink(missing_ok=True)
 
 
+def _read_copy(target: Target) -> str | None:
+    client = target.client("ssm")
+    try:
+        kept: str = client.get_parameter(Name=name_of(target))["Parameter"]["Value"]
+    except client.exceptions.ParameterNotFound:
+        return None
+    return kept
+
+
 def _check_place(target: Target) -> None:
     functions = [resource["lambda_arn"] for resource in resources(target) if "lambda_arn" in resource]
     here = f"{target.region}:{target.client('sts').get_caller_identity()['Account']}"
@@ -88,6 +95,18 @@ def _check_place(target: Target) -> None:
             f"{target.stage} was deployed from here to {there} (region and account), and not to {here}",
             f"Choose that account and region, or move .chalice/deployed/{target.stage}.json out of the way",
         )
+
+
+def _check_copy(target: Target, kept: str | None) -> None:
+    known = json.loads(kept)["resources"] if kept else []
+    for api in ("rest_api_id", "websocket_api_id"):
+        ours, theirs = ({resource.get(api) for resource in found} - {None} for found in (resources(target), known))
+        if theirs - ours:
+            raise DeployError(
+                f"{target.stage} has other APIs than those that were deployed from here",
+                f"Move .chalice/deployed/{target.stage}.json out of the way, and run the same again. Should it be the "
+                f"one that is right, delete the parameter {name_of(target)} of Systems Manager instead",
+            )
 
 
 def _check_unknown(target: Target) -> None:

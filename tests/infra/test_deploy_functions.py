@@ -215,6 +215,16 @@ def test_what_somebody_deployed_without_a_trace_is_left_alone(target: Target) ->
         record.fetch(target)
 
 
+def test_what_was_deployed_anew_from_elsewhere_is_not_gone_by(target: Target, account: str) -> None:
+    write_record(target, account)
+    record.keep(target)
+    file = record.file_of(target)
+    file.write_text(file.read_text("utf-8").replace("abc", "old"), "utf-8")
+
+    with pytest.raises(DeployError, match="has other APIs than those that were deployed from here"):
+        record.fetch(target)
+
+
 def test_where_nothing_was_deployed_there_is_nothing_to_know(target: Target) -> None:
     record.fetch(target)
 
