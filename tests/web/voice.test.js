@@ -448,7 +448,7 @@ test("nobody is heard whom the room shows as muted", async () => {
 
 test("one may come muted", async () => {
   const ada = relay.enter("ada");
-  await ada.voice.start({ muted: true });
+  await ada.voice.useInput();
   assert.deepEqual([ada.media.tracks[0].enabled, ada.voice.state.status], [false, "talking"]);
 });
 
@@ -468,9 +468,9 @@ test("muting ends speaking without a frame of its own", async () => {
   const [ada] = await meet("ada", "grace");
   ada.samples = 0.2;
   await relay.clock.pass(1_000);
-  assert.deepEqual([ada.voice.state.speaking, ada.voice.state.level], [true, 0.2]);
+  assert.equal(ada.voice.state.speaking, true);
   await Promise.all([ada.voice.setMuted(true), relay.clock.pass(200)]);
-  assert.deepEqual([ada.voice.state.speaking, ada.voice.state.level], [false, 0]);
+  assert.equal(ada.voice.state.speaking, false);
   assert.deepEqual(ada.told.slice(-2), [{ name: "speaking", value: true }, { name: "muted", value: true }]);
 });
 
@@ -486,11 +486,10 @@ test("who of the others speaks is heard from what comes in", async () => {
   const [ada, grace] = await meet("ada", "grace");
   ada.connection.level = 0.3;
   await relay.clock.pass(1_000);
-  const [peer] = ada.voice.state.peers;
-  assert.deepEqual([peer.speaking, peer.level], [true, 0.3]);
+  assert.deepEqual(ada.voice.state.peers.map(({ speaking }) => speaking), [true]);
   both([ada, grace], "disconnected");
   await relay.clock.pass(2_000);
-  assert.deepEqual(ada.voice.state.peers.map(({ speaking, level }) => [speaking, level]), [[false, 0]]);
+  assert.deepEqual(ada.voice.state.peers.map(({ speaking }) => speaking), [false]);
 });
 
 for (const [name, code] of [

@@ -1,28 +1,23 @@
 /** Who speaks: from levels that flicker to a state that lasts. */
 
 /**
- * Speech begins when the level has been above `on` for `attack` ms, and ends when it has been below `off` for `release`
- * ms. Changes are at least `hold` ms apart, whatever is heard.
+ * Speech begins when there have been 100 ms of it, and ends after a second of silence. Changes are at least a second and
+ * a half apart, whatever is heard.
  */
-export class SpeechDetector {
+export class Speech {
   speaking = false;
   #changed = -Infinity;
   /** @type {number | undefined} */
   #since;
-
-  constructor({ on = 0.02, off = 0.01, attack = 100, release = 1000, hold = 1500 } = {}) {
-    this.options = { on, off, attack, release, hold };
-  }
 
   /**
    * @param {number} level 0 to 1
    * @param {number} now in ms
    */
   update(level, now) {
-    const { on, off, attack, release, hold } = this.options;
-    this.#since = (this.speaking ? level < off : level > on) ? (this.#since ?? now) : undefined;
-    const lasted = now - (this.#since ?? Infinity) >= (this.speaking ? release : attack);
-    if (lasted && now - this.#changed >= hold) {
+    this.#since = (this.speaking ? level < 0.01 : level > 0.02) ? (this.#since ?? now) : undefined;
+    const lasted = now - (this.#since ?? Infinity) >= (this.speaking ? 1000 : 100);
+    if (lasted && now - this.#changed >= 1500) {
       this.speaking = !this.speaking;
       this.#changed = now;
       this.#since = undefined;
@@ -31,5 +26,5 @@ export class SpeechDetector {
   }
 }
 
-/** How loud samples are: their root mean square. @param {ArrayLike<number>} samples */
-export const measure = (samples) => Math.hypot(...Array.from(samples)) / Math.sqrt(samples.length || 1);
+/** How loud samples are: their root mean square. @param {number[] | Float32Array} samples */
+export const measure = (samples) => Math.hypot(...samples) / Math.sqrt(samples.length || 1);

@@ -2,15 +2,14 @@
 import { Timers } from "./deps.js";
 import { CoworkingError, NetworkError } from "./errors.js";
 import { RoomSocket } from "./socket.js";
-import { EMPTY, Store, call, refine, replace } from "./state.js";
+import { EMPTY, Store, call, isState, refine, replace } from "./state.js";
 /** @import { Api, Deps, Entry, Frame, Pending, Room, RoomEvents, RoomState, SnapshotData } from "./wire.js" */
 
 const TYPING_MS = 6_000;
-const TYPING_AGAIN_MS = 3_000;
+const TYPED_MS = 3_000;
 const ENTER_MS = 30_000;
 const EARLIER = 50;
 const SIGNALS = new Set(["offer", "answer", "ice-candidate", "user-joined", "user-left"]);
-const STATES = new Set(["mic_toggled", "speaking_changed", "presence_changed", "room_updated", "typing"]);
 
 /** Take a seat, and wait until the room is here. */
 export async function enter(/** @type {Api} */ api, /** @type {string} */ id, /** @type {Deps} */ deps, /** @type {AbortSignal | undefined} */ signal) {
@@ -136,7 +135,7 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
   function take(/** @type {Frame} */ frame) {
     const { type, ts = "", from = "", data } = frame;
     if (type === "error") return emit("error", new CoworkingError(data));
-    if (!STATES.has(type)) return emit(SIGNALS.has(type) ? "signal" : "frame", frame);
+    if (!isState(type)) return emit(SIGNALS.has(type) ? "signal" : "frame", frame);
     // Frames overtake each other.
     const about = `${type} ${from || data?.user_id}`;
     if (ts < (told.get(about) ?? "")) return;
@@ -209,7 +208,7 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
     },
     setTyping: (is_typing) => {
       if (is_typing && timers.has("typed")) return;
-      if (is_typing) timers.set("typed", TYPING_AGAIN_MS, () => {});
+      if (is_typing) timers.set("typed", TYPED_MS, () => {});
       else timers.clear("typed");
       socket.send({ type: "typing", data: { is_typing } });
     },

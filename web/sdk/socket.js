@@ -14,7 +14,7 @@ const BYE_MS = 3_000;
 const STABLE_MS = 60_000;
 const FIRST_MS = 1_000;
 const LONGEST_MS = 30_000;
-const REORDERED_MS = 200;
+const LATE_MS = 200;
 const MOST_BYTES = 32_000;
 const PASSING = new Set(["rate_limited", "unavailable", "internal_error", "not_in_room"]);
 
@@ -329,7 +329,7 @@ export class RoomSocket {
     if (!this.log.hasGap) return this.#timers.clear("gap");
     if (!this.#line || this.#line.sync || this.#timers.has("gap")) return;
     if (this.#gap.whole !== this.log.whole) this.#gap = { whole: this.log.whole, asked: 0 };
-    this.#timers.set("gap", Math.min(PING_MS, REORDERED_MS * 4 ** this.#gap.asked++), () => this.sync());
+    this.#timers.set("gap", Math.min(PING_MS, LATE_MS * 4 ** this.#gap.asked++), () => this.sync());
   }
 
   // What waits for an answer

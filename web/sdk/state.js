@@ -23,6 +23,9 @@ const NEWS = {
   presence_changed: ({ is_online }) => (is_online ? { is_online } : { is_online, is_speaking: false, is_typing: false }),
 };
 
+/** Whether it tells how somebody or something is now. */
+export const isState = (/** @type {string} */ type) => type === "room_updated" || Object.hasOwn(NEWS, type);
+
 /** A snapshot replaces what was. */
 export function replace(/** @type {RoomState} */ state, /** @type {SnapshotData} */ { room: { participants, ...room }, you }) {
   const typing = new Set(state.participants.filter((one) => one.is_typing).map((one) => one.id));

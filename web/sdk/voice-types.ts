@@ -1,6 +1,6 @@
 /** What voice is made of. Types only: nothing here is ever loaded. */
 
-import type { SpeechDetector } from "./levels.js";
+import type { Speech } from "./levels.js";
 import type { Peer } from "./peer.js";
 import type { Deps, RoomEvents, RoomState } from "./wire.js";
 
@@ -52,7 +52,7 @@ export interface Pair {
   seated: boolean;
   peer: Peer;
   audio: AudioLike;
-  speech: SpeechDetector;
+  speech: Speech;
 }
 
 export type AudioLike = Pick<HTMLAudioElement, "srcObject" | "volume" | "play"> & {
@@ -69,8 +69,6 @@ export interface VoicePeer {
   connectionId: string;
   state: RTCPeerConnectionState;
   speaking: boolean;
-  /** 0 to 1, in steps of a twentieth. */
-  level: number;
 }
 
 /** What of the state isn't worked out from something else. */
@@ -92,7 +90,6 @@ export interface VoiceState extends Readonly<VoiceFacts> {
   readonly status: "off" | "listening" | "talking";
   readonly muted: boolean;
   readonly speaking: boolean;
-  readonly level: number;
   readonly peers: readonly VoicePeer[];
 }
 

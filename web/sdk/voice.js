@@ -2,7 +2,7 @@
 
 import { Timers, surroundings } from "./deps.js";
 import { CoworkingError } from "./errors.js";
-import { SpeechDetector, measure } from "./levels.js";
+import { Speech, measure } from "./levels.js";
 import { Peer, next } from "./peer.js";
 import { Store } from "./state.js";
 
@@ -10,8 +10,8 @@ import { Store } from "./state.js";
 /** @import { AudioLike, Pair, Signal, VoiceDeps, VoiceFacts, VoiceRoom, VoiceState } from "./voice-types.js" */
 
 const TICK_MS = 100;
-const GREET_AGAIN_MS = 4_000;
-const PAGES_OF_A_USER = 5;
+const GREET_MS = 4_000;
+const MOST_PAGES = 5;
 const MISSING = /NotFound|Overconstrained/;
 const BUSY = /NotReadable|Abort/;
 
@@ -50,8 +50,7 @@ export class Voice {
   /** @type {AnalyserNode | undefined} */
   #analyser;
   #samples = new Float32Array(2048);
-  #speech = new SpeechDetector();
-  #level = 0;
+  #speech = new Speech();
   /** Muted here, and as the room has it: whoever is shown as muted isn't heard. */
   #muted = true;
   #shown = true;
@@ -107,14 +106,10 @@ export class Voice {
     this.#tick();
   }
 
-  /**
-   * Hear the others and speak. Where there is no microphone, listening goes on.
-   * @param {{deviceId?: string, muted?: boolean}} [options]
-   * @throws {MicrophoneError}
-   */
-  async start({ deviceId, muted = false } = {}) {
-    await this.useInput(deviceId);
-    if (this.#track) await this.setMuted(muted);
+  /** Hear the others and speak. Where there is no microphone, listening goes on. @throws {MicrophoneError} */
+  async start() {
+    await this.useInput();
+    if (this.#track) await this.setMuted(false);
   }
 
   /** Hang up. */
@@ -216,7 +211,7 @@ export class Voice {
     this.#room.send("voice", { page: this.#page, n: next() });
     const { participants } = this.#room.state;
     const misses = () => participants.some((one) => one.is_online && !one.is_you && !this.#of(one.id).length);
-    if (times > 1) this.#timers.set("greet", GREET_AGAIN_MS, () => misses() && this.#greet(times - 1));
+    if (times > 1) this.#timers.set("greet", GREET_MS, () => misses() && this.#greet(times - 1));
   }
 
   /** @param {Pick<RoomState, "connection" | "you" | "participants">} state */
@@ -262,7 +257,7 @@ export class Voice {
   /** @param {string} key @param {string} userId @param {string} page */
   #meet(key, userId, page) {
     const others = this.#of(userId);
-    if (others.length >= PAGES_OF_A_USER) this.#drop(others[0].key);
+    if (others.length >= MOST_PAGES) this.#drop(others[0].key);
     const audio = this.#deps.audio();
     audio.volume = this.#volumes.get(userId) ?? 1;
     const peer = new Peer(this.#deps.connection(this.#options.rtc), {
@@ -285,7 +280,7 @@ export class Voice {
       },
     });
     const seated = this.#room.state.participants.some(({ id }) => id === userId);
-    const speech = new SpeechDetector();
+    const speech = new Speech();
     const pair = { key, userId, connection: "", n: 0, session: next(), other: 0, seated, peer, audio, speech };
     this.#pairs.set(key, pair);
     return pair;
@@ -366,10 +361,9 @@ export class Voice {
   #tick() {
     const now = this.#deps.now();
     const { speaking } = this.#speech;
+    this.#analyser?.getFloatTimeDomainData(this.#samples);
     if (this.#silent) this.#speech.speaking = false;
-    else this.#analyser?.getFloatTimeDomainData(this.#samples);
-    this.#level = this.#silent ? 0 : measure(this.#samples);
-    if (!this.#silent && this.#speech.update(this.#level, now) !== speaking) this.#room.setSpeaking(!speaking);
+    else if (this.#speech.update(measure(this.#samples), now) !== speaking) this.#room.setSpeaking(!speaking);
     for (const { peer, speech } of this.#pairs.values()) speech.update(peer.level, now);
     this.#publish();
     this.#timers.set("tick", TICK_MS, () => this.#tick());
@@ -377,15 +371,13 @@ export class Voice {
 
   /** @returns {VoiceState} */
   #look() {
-    const step = (/** @type {number} */ level) => Math.round(level * 20) / 20;
     return {
       status: !this.#page ? "off" : this.#track ? "talking" : "listening",
       muted: this.#silent,
       speaking: this.#speech.speaking,
-      level: step(this.#level),
       ...this.#facts,
       peers: [...this.#pairs.values()].map(({ userId, connection: connectionId, peer, speech: { speaking } }) => {
-        return { userId, connectionId, state: peer.state, speaking, level: step(peer.level) };
+        return { userId, connectionId, state: peer.state, speaking };
       }),
     };
   }

@@ -3,6 +3,8 @@
 import type { Frame, RoomState, SnapshotData } from "./wire.js";
 /** @type {RoomState} */
 export declare const EMPTY: RoomState;
+/** Whether it tells how somebody or something is now. */
+export declare const isState: (/** @type {string} */ type: string) => boolean;
 /** A snapshot replaces what was. */
 export declare function replace(/** @type {RoomState} */ state: RoomState, /** @type {SnapshotData} */ { room: { participants, ...room }, you }: SnapshotData): RoomState;
 /** An event refines it; any other frame leaves it as it is. */

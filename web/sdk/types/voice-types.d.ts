@@ -1,5 +1,5 @@
 /** What voice is made of. Types only: nothing here is ever loaded. */
-import type { SpeechDetector } from "./levels.js";
+import type { Speech } from "./levels.js";
 import type { Peer } from "./peer.js";
 import type { Deps, RoomEvents, RoomState } from "./wire.js";
 /**
@@ -46,7 +46,7 @@ export interface Pair {
     seated: boolean;
     peer: Peer;
     audio: AudioLike;
-    speech: SpeechDetector;
+    speech: Speech;
 }
 export type AudioLike = Pick<HTMLAudioElement, "srcObject" | "volume" | "play"> & {
     setSinkId?(id: string): Promise<void>;
@@ -60,8 +60,6 @@ export interface VoicePeer {
     connectionId: string;
     state: RTCPeerConnectionState;
     speaking: boolean;
-    /** 0 to 1, in steps of a twentieth. */
-    level: number;
 }
 /** What of the state isn't worked out from something else. */
 export interface VoiceFacts {
@@ -81,7 +79,6 @@ export interface VoiceState extends Readonly<VoiceFacts> {
     readonly status: "off" | "listening" | "talking";
     readonly muted: boolean;
     readonly speaking: boolean;
-    readonly level: number;
     readonly peers: readonly VoicePeer[];
 }
 /** What voice needs of a `Room`. */

@@ -23,15 +23,8 @@ export declare class Voice {
     subscribe(tell: (state: VoiceState) => void): () => undefined;
     /** Hear the others, without a microphone. */
     listen(): void;
-    /**
-     * Hear the others and speak. Where there is no microphone, listening goes on.
-     * @param {{deviceId?: string, muted?: boolean}} [options]
-     * @throws {MicrophoneError}
-     */
-    start({ deviceId, muted }?: {
-        deviceId?: string;
-        muted?: boolean;
-    }): Promise<void>;
+    /** Hear the others and speak. Where there is no microphone, listening goes on. @throws {MicrophoneError} */
+    start(): Promise<void>;
     /** Hang up. */
     stop(): void;
     /** Be heard, or not. Without a microphone, unmuting asks for one. @param {boolean} muted */
