@@ -105,7 +105,7 @@ export class Chat extends HTMLElement {
   }
 
   #draft(/** @type {Pending} */ { key, text, status }, /** @type {{name: string}} */ self) {
-    const act = (/** @type {string} */ label, /** @type {() => any} */ go) => h("button", { class: "link", onclick: go }, label);
+    const act = (/** @type {string} */ label, /** @type {() => any} */ go) => h("button", { onclick: go }, label);
     const note = status === "sending" ? h("p", { class: "soft" }, "Sending…")
       : h("p", { class: "trouble" }, "Not sent. ", act("Try again", () => this.room.retry(key).catch(unsent)), " ", act("Discard", () => this.room.discard(key)));
     return h("li", { class: `message ${status}` }, face(self), h("div", {}, h("p", { class: "text", dir: "auto" }, text), note));

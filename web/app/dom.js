@@ -43,13 +43,13 @@ export function icon(/** @type {string} */ name) {
   return svg;
 }
 
-const HUES = /** @type {Record<string, number>} */ ({ "bg-grayBlue": 245, "bg-purple": 305, "bg-green": 155, "bg-orange": 60, "bg-red": 22 });
+/** Names and hues of the colours to choose from. @type {Record<string, [string, number]>} */
+export const COLORS = { "bg-grayBlue": ["Blue", 245], "bg-purple": ["Purple", 305], "bg-green": ["Green", 155], "bg-orange": ["Orange", 60], "bg-red": ["Red", 22] };
 
 /** @type {Paint} */
 export const paint = (node, color) => {
-  const hash = [...color].reduce((sum, char) => (sum * 31 + (char.codePointAt(0) ?? 0)) % 3607, 7);
-  node.style.setProperty("--h", `${HUES[color] ?? (hash * 137.5) % 360}`);
-  node.style.setProperty("--v", color === "bg-grayBlue" ? ".4" : "1");
+  const hash = [...color].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 3607, 7);
+  node.style.setProperty("--h", `${COLORS[color]?.[1] ?? (hash * 137.5) % 360}`);
   return node;
 };
 
@@ -82,7 +82,7 @@ export const dialog = (title, ...children) => {
 };
 
 /** Closes the dialog that it is in. */
-export const done = () => h("form", { method: "dialog" }, h("button", { class: "main" }, "Done"));
+export const done = (label = "Done") => h("form", { method: "dialog" }, h("button", {}, label));
 
 /** @type {MakeField} */
 export const field = (label, tag, props, ...children) => h("label", { class: "field" }, label, h(tag, props, ...children));

@@ -1,8 +1,7 @@
 /** The lobby: all rooms, and the seats taken in them as they change. */
-import { dialog, face, field, fill, form, h, list, paint, write } from "./dom.js";
+import { COLORS, dialog, done, face, field, fill, form, h, list, paint, write } from "./dom.js";
 
 const LOOK_MS = 10_000;
-const COLORS = { "bg-grayBlue": "Slate", "bg-purple": "Purple", "bg-green": "Green", "bg-orange": "Orange", "bg-red": "Red" };
 
 export class Lobby extends HTMLElement {
   #stop = new AbortController();
@@ -18,7 +17,7 @@ export class Lobby extends HTMLElement {
 
   connectedCallback() {
     fill(this,
-      h("header", { class: "top" }, h("span", { class: "pane lit" }), h("b", {}, "Coworking Rooms"), this.#me),
+      h("header", { class: "top" }, h("img", { src: "app/icon.svg", alt: "", width: 24 }), h("b", {}, "Coworking Rooms"), this.#me),
       h("main", {},
         h("div", { class: "hello" }, h("div", {}, this.#hello, this.#people),
           h("button", { class: "main", onclick: () => this.#makeRoom() }, "New room")),
@@ -60,7 +59,7 @@ export class Lobby extends HTMLElement {
   }
 
   #makeRoom() {
-    const colors = Object.entries(COLORS).map(([value, label], place) =>
+    const colors = Object.entries(COLORS).map(([value, [label]], place) =>
       paint(h("label", { class: "swatch" }, h("input", { type: "radio", name: "color", value, checked: !place }), label), value));
     ask("New room", "Make room", async ({ name, seats, ...room }) => {
       const { id } = await this.app.coworking.api.createRoom({ name, max_participants: Number(seats), ...room });
@@ -106,7 +105,5 @@ function card(/** @type {RoomSummary} */ { id }) {
 
 /** A dialog with a form, which is closed when that has worked. @type {(title: string, ...form: Parameters<MakeForm>) => void} */
 const ask = (title, label, act, ...fields) => {
-  const close = () => box.close();
-  const box = dialog(title, form(label, (values) => act(values).then(close), ...fields),
-    h("button", { class: "shut", "aria-label": "Close", onclick: close }, "×"));
+  const box = dialog(title, form(label, (values) => act(values).then(() => box.close()), ...fields), done("Cancel"));
 };

@@ -42,7 +42,7 @@ export class App {
 
   show(/** @type {HTMLElement} */ shown) {
     document.title = "Coworking Rooms";
-    for (const name of ["--h", "--v"]) style.removeProperty(name);
+    style.removeProperty("--h");
     for (const open of document.querySelectorAll("dialog")) open.close();
     view.replaceChildren(shown);
     shown.querySelector("h1")?.focus();

@@ -1,7 +1,7 @@
 /** Who is in a room. */
 import { dialog, done, face, field, fill, h, icon, list, write } from "./dom.js";
 
-const FREE_SEATS_SHOWN = 12;
+const MOST_FREE = 12;
 
 export class People extends HTMLElement {
   #taken = h("h2", { class: "soft" });
@@ -11,9 +11,6 @@ export class People extends HTMLElement {
   constructor(/** @type {(user: string, volume: number) => void} */ setVolume) {
     super();
     this.setVolume = setVolume;
-  }
-
-  connectedCallback() {
     fill(this, this.#taken, this.#list);
   }
 
@@ -22,7 +19,7 @@ export class People extends HTMLElement {
     const most = room?.max_participants ?? 0;
     write(this.#taken, `${participants.length} of ${most} seats taken`);
     const people = participants.map((one) => ({ ...one, is_speaking: one.is_speaking || heard.has(one.id) }));
-    const free = Array.from({ length: Math.min(FREE_SEATS_SHOWN, Math.max(0, most - people.length)) }, (_, place) => place);
+    const free = Array.from({ length: Math.min(MOST_FREE, Math.max(0, most - people.length)) }, (_, place) => place);
     const you = people.filter((one) => one.is_you);
     list(this.#list, [...you, ...people.filter((one) => !one.is_you), ...free], (seat) => (typeof seat === "number" ? `${seat}` : `@${seat.id}`),
       (seat) => typeof seat === "number" ? h("li", { class: "free", "aria-hidden": "true" }, h("span", { class: "face" })) : this.#person(seat));

@@ -6,7 +6,7 @@ import { People } from "./people.js";
 import { notice } from "./screens.js";
 
 const EMOJI = ["👏", "❤️", "😂", "🎉", "👍", "🍵", "🙋", "👋"];
-const LINE = { connecting: "Connecting…", live: "Connected", reconnecting: "Reconnecting…", offline: "Offline", ended: "" };
+const LINE = /** @type {Record<string, string>} */ ({ live: "Connected", reconnecting: "Reconnecting…", offline: "Offline" });
 const NO_MICROPHONE = /** @type {Record<string, string>} */ ({
   denied: "Your browser keeps the microphone to itself. To speak, allow it for this page, beside the address.",
   missing: "There is no microphone. Plug one in to speak.",
@@ -84,7 +84,6 @@ export class RoomView extends HTMLElement {
       room.subscribe(show),
       voice.subscribe(show),
       room.on("reaction", ({ user, text }) => this.#float(user, text)),
-      room.on("recovered", () => say("Connected again")),
       room.on("ended", (ended) => this.app.fail(ended)),
       () => voice.stop(),
     ];

@@ -71,15 +71,13 @@ class OpenIdSignIn extends SignIn {
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
     const query = {
       response_type: "code", client_id: settings.clientId, redirect_uri, scope: settings.scope ?? "openid profile", state,
-      code_challenge: base64url(digest), code_challenge_method: "S256", ...settings.parameters,
+      code_challenge: btoa(String.fromCharCode(...new Uint8Array(digest))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", ""), code_challenge_method: "S256", ...settings.parameters,
     };
     location.assign(`${settings.authorizationEndpoint}?${new URLSearchParams(query)}`);
   }
 }
 
-const base64url = (/** @type {ArrayBuffer} */ bytes) =>
-  btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)).buffer);
+const random = () => crypto.randomUUID() + crypto.randomUUID();
 
 export const signIn = (/** @type {SignInSettings} */ settings) =>
   settings.kind === "local" ? new LocalSignIn(settings, localStorage) : new OpenIdSignIn(settings, sessionStorage);
