@@ -4,12 +4,14 @@
   resources, methods and integrations that the document declares.
 * WebSocket APIs with an address that a client can open, where MiniStack's could be resolved by nobody else, and with
   an id that is known beforehand: functions have to be told where connections are reached before there is an API.
+* Changes of a function that wait for the calls that it is at.
 """
 
 import json
 import os
 import re
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from urllib.parse import parse_qs
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from ministack.app import app as ministack  # type: ignore[import-not-found]
+from ministack.core import lambda_runtime  # type: ignore[import-not-found]
 from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
 from infra.local.engine_launcher import main
@@ -174,6 +177,26 @@ def finish_at_once(name: str, _: float) -> None:
     config |= {"State": "Active", "StateReason": "", "LastUpdateStatus": "Successful", "LastUpdateStatusReason": ""}
 
 
+def retire(workers: Iterable[Any], end: Callable[[list[Any]], None] = lambda_runtime.kill_workers) -> None:
+    """End the processes of a function that was changed: those at work, or just starting, when they are done.
+
+    As on AWS, which breaks no call off for it. MiniStack would, and hang up on whoever's frame it was.
+    """
+    idle = [worker for worker in workers if worker._lock.acquire(blocking=False)]
+    end(idle)
+    for worker in idle:
+        worker._lock.release()
+    for worker in workers:
+        if worker not in idle:
+            threading.Thread(target=end_when_done, args=(worker, end), daemon=True).start()
+
+
+def end_when_done(worker: Any, end: Callable[[list[Any]], None]) -> None:
+    with worker._lock:
+        end([worker])
+
+
 if __name__ == "__main__":
+    lambda_runtime.kill_workers = retire
     lambda_svc._schedule_state_transition = finish_at_once
     sys.exit(main(Emulator()))
