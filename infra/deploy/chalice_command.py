@@ -56,11 +56,11 @@ def run() -> int:
     def load_with_variables(factory: CLIFactory) -> dict[str, Any]:
         return add_variables(load(factory), variables)
 
-    def deploy_on_record(deployer: Deployer, config: Config, stage: str) -> Any:
+    def deploy_on_record(deployer: Deployer, config: Config, chalice_stage_name: str) -> Any:
         try:
-            return deploy(deployer, config, stage)
+            return deploy(deployer, config, chalice_stage_name)
         except BaseException:
-            record_unfinished(deployer, config, stage)
+            record_unfinished(deployer, config, chalice_stage_name)
             raise
 
     with (
