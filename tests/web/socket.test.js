@@ -54,10 +54,11 @@ test("a room that doesn't answer is not entered", async () => {
   assert.deepEqual(service.lines, []);
 });
 
-test("the first frame is sync", async () => {
+test("the first frame is sync, and names the room", async () => {
   const service = new Service();
-  await service.enter("ada");
+  const { room } = await service.enter("ada");
   assert.deepEqual(service.frames.map(({ type, data }) => [type, data]), [["sync", { last_seq: null }]]);
+  assert.equal(service.frames[0].roomId, room.id);
 });
 
 // Heartbeat

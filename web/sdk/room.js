@@ -53,6 +53,7 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
 
   const socket = new RoomSocket(
     {
+      roomId: id,
       ticket: () => api.ticket(id),
       join: async () => {
         const joined = await api.join(id);

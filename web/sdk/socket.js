@@ -81,7 +81,9 @@ export class RoomSocket {
       if (line === this.#line) this.#beat(line);
       this.#mind();
     });
-    line.socket.send(JSON.stringify({ type: "sync", id: line.sync.id, data: { last_seq: line.sync.asked } }));
+    // Who names the room spares a service that doesn't know the connection yet a search for it.
+    const { id, asked } = line.sync;
+    line.socket.send(JSON.stringify({ type: "sync", id, roomId: this.#hooks.roomId, data: { last_seq: asked } }));
   }
 
   /** It is over, from here or from there; answers when it can't even take a new seat any more. */

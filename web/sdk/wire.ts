@@ -318,6 +318,7 @@ export interface Entry {
 
 /** What a room has to do with its socket. */
 export interface Hooks {
+  roomId: string;
   ticket(): Promise<Ticket>;
   join(): Promise<Joined>;
   status(connection: Connection, retryAt: number | null): void;
