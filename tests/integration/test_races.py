@@ -183,8 +183,7 @@ def test_an_expiry_against_a_lease_that_is_renewed_ends_it_or_not(world: World) 
 def test_a_connection_against_a_leave_leaves_no_ghost(world: World) -> None:
     for _ in ROUNDS:
         room_id = world.open_room(seats=3)
-        world.enter("ada", room_id)
-        there = world.enter("bob", room_id)
+        mine, there = world.enter("ada", room_id), world.enter("bob", room_id)
         world.fanout.forget()
         connects = [
             partial(sockets.connect, world.backend, Admission("ada", room_id), f"ada-{room_id}-{n}", ENDPOINT, NOW + 1)
@@ -196,8 +195,11 @@ def test_a_connection_against_a_leave_leaves_no_ghost(world: World) -> None:
         assert outcomes[0] is None
         assert check(world, room_id) == ["bob"]
         assert world.roster(room_id) == [there]
-        let_in = sum(outcome is None for outcome in outcomes[1:])
-        assert len(world.fanout.closed()) == 1 + let_in
+        let_in = {f"ada-{room_id}-{n}" for n, outcome in enumerate(outcomes[1:]) if outcome is None}
+        closed = world.fanout.closed()
+        assert {mine} | let_in <= set(closed), "one that was let in stays open"
+        assert len(closed) == len(set(closed))
+        assert there not in closed
 
 
 def test_sixty_four_sends_with_one_key_store_one_message(world: World) -> None:
