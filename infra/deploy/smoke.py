@@ -22,7 +22,7 @@ Json = dict[str, Any]
 SECONDS = 60.0
 """How long anything may take: the first event of a new function is the slowest."""
 TOKEN_SECONDS = 600
-ADVICE = "Look at the functions' logs (.venv/bin/chalice logs --stage STAGE), mend that, and run the same again"
+ADVICE = "Look at the functions' logs (CloudWatch, /aws/lambda/coworking-rooms-...), mend that, and run the same again"
 
 
 class Person:
