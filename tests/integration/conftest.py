@@ -1,9 +1,9 @@
-"""Stacks that are set up otherwise than `make run` does it."""
+"""Two people in a room, and stacks that are set up otherwise than `make run` does it."""
 
 import os
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -13,10 +13,32 @@ from infra.local.stack import LocalStack
 from tests.fakes.clients import Api, Caller
 from tests.fakes.issuer import Issuer
 from tests.fakes.relay import Relay
+from tests.fakes.socket_client import Scene, SocketClient, settle_all
 
 ORIGIN = "https://rooms.example"
 ISSUER, AUDIENCE = "https://id.example", "coworking"
 LIMIT = 2
+
+
+@pytest.fixture
+def ada(scene: Scene) -> SocketClient:
+    """Connected, in the room of the scene."""
+    return scene.enter("Ada")
+
+
+@pytest.fixture
+def ben(scene: Scene, ada: SocketClient) -> SocketClient:
+    """Came after Ada, who has heard of it."""
+    ben = scene.enter("Ben")
+    settle_all(ada, ben)
+    return ben
+
+
+@pytest.fixture
+def faults(stack: LocalStack) -> Iterator[Callable[..., None]]:
+    """Have things go wrong until the test is over."""
+    yield stack.plan_faults
+    stack.plan_faults()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from itertools import cycle
 
 import pytest
 
-from tests.fakes.socket_client import Frame, Scene, SocketClient, settle_all
+from tests.fakes.socket_client import Frame, Scene, SocketClient
 
 ROUTES = {
     "message": ("POST", "/messages", "message_text"),
@@ -54,18 +54,6 @@ def over_a_socket(scene: Scene, who: SocketClient, act: str, value: object = Non
 
 WAYS: list[Way] = [over_http, over_a_socket]
 both_ways = pytest.mark.parametrize("do", WAYS)
-
-
-@pytest.fixture
-def ada(scene: Scene) -> SocketClient:
-    return scene.enter("Ada")
-
-
-@pytest.fixture
-def ben(scene: Scene, ada: SocketClient) -> SocketClient:
-    ben = scene.enter("Ben")
-    settle_all(ada, ben)
-    return ben
 
 
 def without_stamps(frame: Frame) -> Frame:

@@ -5,20 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.fakes.clients import Caller
-from tests.fakes.socket_client import End, Frame, Scene, SocketClient, settle_all
-
-
-@pytest.fixture
-def ada(scene: Scene) -> SocketClient:
-    return scene.enter("Ada")
-
-
-@pytest.fixture
-def ben(scene: Scene, ada: SocketClient) -> SocketClient:
-    """Came after Ada, who has heard of it."""
-    ben = scene.enter("Ben")
-    settle_all(ada, ben)
-    return ben
+from tests.fakes.socket_client import End, Frame, Scene, SocketClient
 
 
 @pytest.fixture

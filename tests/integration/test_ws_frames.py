@@ -35,19 +35,6 @@ SHAPES = [beside, under_data]
 both_shapes = pytest.mark.parametrize("shape", SHAPES)
 
 
-@pytest.fixture
-def ada(scene: Scene) -> SocketClient:
-    return scene.enter("Ada")
-
-
-@pytest.fixture
-def ben(scene: Scene, ada: SocketClient) -> SocketClient:
-    """Came after Ada, who has heard of it."""
-    ben = scene.enter("Ben")
-    settle_all(ada, ben)
-    return ben
-
-
 def types(frames: list[Frame]) -> list[str]:
     return [frame["type"] for frame in frames]
 

@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from infra.local.stack import LocalStack
-from tests.fakes.socket_client import TYPE, Frame, Scene, SocketClient, settle_all
+from tests.fakes.socket_client import TYPE, Frame, Scene, SocketClient
 
 FRAMES = int(os.environ.get("FUZZ_FRAMES", "1000"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
@@ -48,19 +48,6 @@ NO_FRAMES: list[str | bytes] = [
     b'{"type": "wave"}',
     b"\x00\xff",
 ]
-
-
-@pytest.fixture
-def ada(scene: Scene) -> SocketClient:
-    return scene.enter("Ada")
-
-
-@pytest.fixture
-def ben(scene: Scene, ada: SocketClient) -> SocketClient:
-    """Came after Ada, who has heard of it."""
-    ben = scene.enter("Ben")
-    settle_all(ada, ben)
-    return ben
 
 
 def code_of(frame: Frame) -> str:

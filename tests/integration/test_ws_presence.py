@@ -11,7 +11,6 @@ import pytest
 
 from chalicelib.presence import GRACE_MS, HTTP_LEASE_MS, SOCKET_LEASE_MS
 from infra.local.environment import DEFAULTS
-from infra.local.stack import LocalStack
 from tests.fakes.clients import Caller
 from tests.fakes.socket_client import Frame, Scene, SocketClient, at_once, settle_all
 
@@ -64,26 +63,6 @@ def rows(scene: Scene) -> Iterator[Rows]:
     rows = Rows(scene)
     yield rows
     rows.close()
-
-
-@pytest.fixture
-def ada(scene: Scene) -> SocketClient:
-    return scene.enter("Ada")
-
-
-@pytest.fixture
-def ben(scene: Scene, ada: SocketClient) -> SocketClient:
-    """Came after Ada, who has heard of it."""
-    ben = scene.enter("Ben")
-    settle_all(ada, ben)
-    return ben
-
-
-@pytest.fixture
-def faults(stack: LocalStack) -> Iterator[Callable[..., None]]:
-    """Have things go wrong until the test is over."""
-    yield stack.plan_faults
-    stack.plan_faults()
 
 
 def participant(caller: Caller, room_id: str, user_id: str) -> Frame | None:

@@ -2,36 +2,15 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
 from infra.local.environment import DEFAULTS
-from infra.local.stack import LocalStack
 from tests.fakes.socket_client import Frame, Scene, SocketClient, at_once, settle_all
 
 MESSAGES = f"{DEFAULTS['TABLE_PREFIX']}messages"
-
-
-@pytest.fixture
-def ada(scene: Scene) -> SocketClient:
-    return scene.enter("Ada")
-
-
-@pytest.fixture
-def ben(scene: Scene, ada: SocketClient) -> SocketClient:
-    """Came after Ada, who has heard of it."""
-    ben = scene.enter("Ben")
-    settle_all(ada, ben)
-    return ben
-
-
-@pytest.fixture
-def faults(stack: LocalStack) -> Iterator[Callable[..., None]]:
-    """Have things go wrong until the test is over."""
-    yield stack.plan_faults
-    stack.plan_faults()
 
 
 def seqs(data: Frame) -> list[int]:
