@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 
 from infra.deploy import functions
-from infra.deploy.progress import StepError, plan_steps, report_failure, run_steps, say
+from infra.deploy.progress import carry_out, plan_steps, run_steps, say
 from infra.deploy.steps import ACCOUNT, find_edge, list_steps
 from infra.deploy.target import Target
 
@@ -19,20 +19,16 @@ def main() -> int:
     parser.add_argument("--edge", action="store_true", help="with a CDN: one hostname for page, HTTP and WebSocket API")
     options = parser.parse_args()
     console, target = Console(), Target(options.stage)
-    act = plan_steps if options.plan else run_steps
-    try:
-        act([ACCOUNT], target, console)
-        act(list_steps(target, with_edge=options.edge), target, console)
-        if not options.plan:
-            print_addresses(target, console)
-    except StepError as failure:
-        report_failure(failure, console)
-        return 1
-    except KeyboardInterrupt:
-        say(console, "Interrupted: run the same again to go on")
-        return 1
-    finally:
-        target.close()
+    return carry_out(lambda: deploy(target, console, options.plan, options.edge), target, console)
+
+
+def deploy(target: Target, console: Console, is_plan: bool, with_edge: bool) -> int:
+    """Bring the stage up, or say what that would mean."""
+    act = plan_steps if is_plan else run_steps
+    act([ACCOUNT], target, console)
+    act(list_steps(target, with_edge=with_edge), target, console)
+    if not is_plan:
+        print_addresses(target, console)
     return 0
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.prompt import Prompt
 
 from infra.deploy import functions, page, record
-from infra.deploy.progress import Step, StepError, Tell, plan_steps, report_failure, run_steps, say
+from infra.deploy.progress import Step, Tell, carry_out, plan_steps, run_steps, say
 from infra.deploy.steps import ACCOUNT, find_edge, list_tables, make_stack, tables
 from infra.deploy.target import PROD, Target
 
@@ -98,22 +98,18 @@ def main() -> int:
     if options.stage == PROD and not options.yes_destroy_prod and not options.plan:
         say(console, f"{PROD} is not destroyed without --yes-destroy-prod (make destroy STAGE={PROD} ARGS=...)")
         return 1
-    try:
-        plan_steps(DESTROY, target, console)
-        if options.plan:
-            return 0
-        if not options.yes and not confirm(options.stage, console):
-            say(console, "Nothing was deleted")
-            return 1
-        run_steps(DESTROY, target, console)
-    except StepError as failure:
-        report_failure(failure, console)
+    return carry_out(lambda: destroy(target, console, options.plan, options.yes), target, console)
+
+
+def destroy(target: Target, console: Console, is_plan: bool, is_sure: bool) -> int:
+    """Say what goes, and once that is confirmed take it away."""
+    plan_steps(DESTROY, target, console)
+    if is_plan:
+        return 0
+    if not is_sure and not confirm(target.stage, console):
+        say(console, "Nothing was deleted")
         return 1
-    except KeyboardInterrupt:
-        say(console, "Interrupted: run the same again to go on")
-        return 1
-    finally:
-        target.close()
+    run_steps(DESTROY, target, console)
     return 0
 
 

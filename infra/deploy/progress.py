@@ -82,3 +82,17 @@ def report_failure(failure: StepError, console: Console) -> None:
     """Which step failed, why, and what to do."""
     say(console, f"[red]✗[/] [bold]{failure.step.title}[/]: {escape(str(failure.cause))}")
     say(console, f"  {escape(failure.cause.advice)}")
+
+
+def carry_out(act: Callable[[], int], target: Target, console: Console) -> int:
+    """Do something to a stage, let go of it, and return the exit code; what keeps it from being done is told."""
+    try:
+        return act()
+    except StepError as failure:
+        report_failure(failure, console)
+        return 1
+    except KeyboardInterrupt:
+        say(console, "Interrupted: run the same again to go on")
+        return 1
+    finally:
+        target.close()
