@@ -1,10 +1,10 @@
-"""Create the five default rooms where they are missing: `python seed.py`. Running it twice changes nothing."""
+"""Create the five default rooms if they are missing: `python seed.py`. Running it twice changes nothing."""
 
-from chalicelib.backend import backend
-from chalicelib.rooms import new_room
-from chalicelib.schemas import RoomCreate
-from chalicelib.store import rooms
-from chalicelib.times import now_ms
+from chalicelib.backend import get_backend
+from chalicelib.kernel.times import now_ms
+from chalicelib.rooms.schemas import RoomCreate
+from chalicelib.rooms.service import new_room
+from chalicelib.rooms.table import ROOMS, STATUSES, list_all
 
 DEFAULT_ROOMS = (
     RoomCreate(
@@ -41,19 +41,19 @@ DEFAULT_ROOMS = (
 
 
 def seed_rooms() -> list[str]:
-    """Make what is missing, found by name among all rooms, closed ones too. Returns the names that were made."""
-    backend()
-    present = {room.name for status in rooms.STATUSES for room in rooms.every(status)}
+    """Create the missing rooms. They are found by name among all rooms, active or not. Returns the new names."""
+    store = get_backend().store
+    present = {room.name for status in STATUSES for room in list_all(store, status)}
     missing = [room for room in DEFAULT_ROOMS if room.name not in present]
     now = now_ms()
     for place, room in enumerate(missing):
-        # A millisecond apart, so that the list, oldest first, keeps this order.
-        rooms.create(new_room(room, None, now + place), None, now)
+        # One millisecond apart: the list is sorted by age, so it keeps this order.
+        store.put(ROOMS, new_room(room, None, now + place))
     return [room.name for room in missing]
 
 
 def main() -> None:
-    """Seed, and say what was done."""
+    """Seed, and print what was created."""
     made = seed_rooms()
     print(f"Made {', '.join(made)}" if made else "All default rooms are there")
 

@@ -116,6 +116,7 @@ def find_borders() -> list[tuple[str, Any, str]]:
     from aws_lambda_powertools import Logger
     from botocore.client import BaseClient
     from chalice.app import RestAPIEventHandler, WebsocketEventSourceHandler
+    from chalicelib.fanout import Fanout, _Delivery
     from pydantic import BaseModel, TypeAdapter
     from pynamodb.connection.base import Connection
     from pynamodb.connection.table import TableConnection
@@ -126,7 +127,6 @@ def find_borders() -> list[tuple[str, Any, str]]:
 
     from chalicelib import telemetry
     from chalicelib.api import dispatch, sockets
-    from chalicelib.fanout import Fanout, _Delivery
     from chalicelib.store.client import RetryingConnection
 
     return [

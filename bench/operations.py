@@ -157,10 +157,11 @@ class Room:
         ]
 
     def _make(self, size: int) -> str:
-        from chalicelib import rooms
         from chalicelib.schemas import RoomCreate
-        from chalicelib.store import rooms as stored
         from chalicelib.times import now_ms
+
+        from chalicelib import rooms
+        from chalicelib.store import rooms as stored
 
         request = RoomCreate(name=f"Room of {size}", description="x" * 60, max_participants=FULL)
         room = rooms.new_room(request, None, now_ms())
@@ -238,6 +239,7 @@ class Bench:
 
     def count(self) -> dict[str, dict[str, float]]:
         from chalicelib.fanout import Fanout
+
         from chalicelib.store.tables import bound_connection
         from tests.fakes.counting import Counter
 

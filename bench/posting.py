@@ -23,8 +23,9 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.session import Session
 
 from bench.report import describe_run, measure_in_turns, median_ratio, write_results
-from chalicelib.fanout import THREADS, Fanout, Post
-from chalicelib.gateway import Gateway
+from chalicelib.delivery import OutboundFrame
+from chalicelib.delivery.fanout import THREADS, Fanout
+from chalicelib.delivery.gateway import Gateway
 
 REGION = "eu-west-1"
 KEYS = ReadOnlyCredentials("AKIDEXAMPLE", "a-secret-of-the-benchmark", "a-session-token-as-long-as-they-are" * 25)
@@ -123,7 +124,7 @@ def measure_cpu(gateway: Gateway, url: str) -> dict[str, Any]:
 def measure_fanout(gateway: Gateway, url: str, recipients: int, target_ms: float) -> dict[str, Any]:
     """Wall time until every recipient has its frame, where the server takes 10 ms for each."""
     endpoint = f"{url}/slow"
-    posts = [Post(endpoint, CONNECTION_ID, FRAME)] * recipients
+    posts = [OutboundFrame(endpoint, CONNECTION_ID, FRAME)] * recipients
     theirs, ours, fanout = botocore_post(endpoint), gateway_post(gateway, endpoint), Fanout(gateway)
 
     def deliver() -> None:

@@ -19,7 +19,7 @@ from bench.bill import Costs, active_calls, idle_calls
 from bench.figures import IMAGES, Points, draw_lines, fill_page, markdown_table
 from bench.report import RESULTS, percentile, write_results
 from bench.simulation import Backoff, Bucket, Step, play_fanout, play_return, play_rush
-from chalicelib.settings import Settings
+from chalicelib.kernel.settings import Settings
 
 PAGE = Path(__file__).parent.parent / "docs" / "scaling.md"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 
 from bench.report import percentile
-from chalicelib.fanout import DEADLINE_SECONDS, Pace
+from chalicelib.delivery.fanout import DEADLINE_SECONDS, Pace
 
 SDK = Path(__file__).parent.parent / "web" / "sdk" / "socket.js"
 POST_SECONDS = 0.010

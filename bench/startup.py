@@ -37,8 +37,8 @@ AS_ON_LAMBDA = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}
 
 OURS = """
 import app
-from chalicelib.backend import backend
-backend()
+from chalicelib.backend import get_backend
+get_backend()
 from chalicelib.store.tables import bound_connection
 bound_connection().client
 """

@@ -124,8 +124,9 @@ class GuestRoom(Room):
 
 def looking(handler: Handler) -> Handler:
     """The handler where this process has not looked for expired members lately."""
-    from chalicelib import realtime
     from chalicelib.limits import Intervals
+
+    from chalicelib import realtime
 
     def look(event: Event, context: Any) -> Any:
         with patch.object(realtime, "looks", Intervals()):

@@ -1,55 +1,90 @@
-"""The one place where things are composed: what a use case needs beyond its arguments."""
+"""The composition root: all state of a process hangs on its `Backend`."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from threading import Lock
 
-from chalicelib import telemetry
-from chalicelib.addresses import find_websocket_url
-from chalicelib.fanout import Fanout
-from chalicelib.gateway import Gateway
-from chalicelib.settings import Settings, settings
-from chalicelib.store import guards, tables
+from chalicelib.delivery import Connection, Fanout
+from chalicelib.delivery.addresses import find_websocket_url
+from chalicelib.delivery.gateway import Gateway
+from chalicelib.identity.secrets import get_secret
+from chalicelib.identity.tokens import Authenticator
+from chalicelib.kernel.limits import Cache, FrameLimits, Throttle
+from chalicelib.kernel.settings import Settings
+from chalicelib.kernel.telemetry import Telemetry
+from chalicelib.store import Store
 from chalicelib.store.client import RetryingConnection
+from chalicelib.store.rate_limits import RateLimits
 
 
-@dataclass(frozen=True)
+@dataclass
 class Backend:
-    """The settings, the way to connections, and the secrets of this deployment."""
+    """Settings, the tables, the way to connections, and the caches and limits of one process.
+
+    A test that wants a fresh process makes a fresh backend.
+    """
 
     settings: Settings
+    store: Store
     fanout: Fanout
+    frame_limits: FrameLimits = field(default_factory=FrameLimits)
+    connection_cache: Cache[str, Connection] = field(default_factory=Cache)
+    """By connection id. The user and the room of a connection never change."""
+    expiry_checks: Throttle = field(default_factory=Throttle)
+    """Checks for expired members, by room."""
+    lease_renewals: Throttle = field(default_factory=Throttle)
+    """Renewals of HTTP leases by relayed frames, by connection."""
+
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        """Writes log lines and metrics."""
+        return Telemetry(self.settings)
+
+    @cached_property
+    def authenticator(self) -> Authenticator:
+        """Verifies tokens."""
+        return Authenticator(self.settings)
+
+    @cached_property
+    def rate_limits(self) -> RateLimits:
+        """Counts acts per user."""
+        return RateLimits(self.store)
 
     @cached_property
     def secret(self) -> bytes:
-        """Signs tickets and cursors: made once by the service itself and kept in the `guards` table."""
-        return guards.secret("signing")
+        """The key that signs tickets and cursors. The service makes it once and keeps it in `guards`."""
+        return get_secret(self.store, "signing")
 
     @cached_property
     def websocket_url(self) -> str:
-        """What a client opens, less the ticket."""
-        return self.settings.websocket_url or find_websocket_url(self.settings.websocket_api_name)
+        """The URL that a client opens, without the ticket."""
+        settings = self.settings
+        return settings.websocket_url or find_websocket_url(settings.websocket_api_name, settings.aws_region)
+
+    def prepare(self, *, reads_tokens: bool) -> None:
+        """Build the DynamoDB client and the logger, and import PyJWT for a function that verifies tokens."""
+        _ = self.store.connection.client, self.telemetry.logger
+        if reads_tokens:
+            import_module("jwt")
+
+
+def build_backend(settings: Settings) -> Backend:
+    """A backend for these settings. It opens no connection."""
+    store = Store(RetryingConnection(settings.aws_region or None), settings.table_prefix)
+    gateway = Gateway(region=settings.aws_region, ca_bundle=settings.aws_ca_bundle)
+    return Backend(settings, store, Fanout(gateway))
 
 
 _building = Lock()
-_backend: Backend | None = None
+_process_backend: Backend | None = None
 
 
-def backend() -> Backend:
-    """The backend of this process; nothing is opened before it is used."""
-    global _backend
+def get_backend() -> Backend:
+    """The backend of this process, built from its environment with the first call."""
+    global _process_backend
     with _building:
-        if _backend is None:
-            tables.bind(RetryingConnection(), settings().table_prefix)
-            _backend = Backend(settings(), Fanout(Gateway()))
-        return _backend
-
-
-def prepare(*, reads_tokens: bool) -> None:
-    """Build at start-up, on a full core, what the first event would have to wait for. Nothing is connected."""
-    backend()
-    _ = tables.bound_connection().client
-    telemetry.prepare()
-    if reads_tokens:
-        import_module("jwt")
+        if _process_backend is None:
+            _process_backend = build_backend(Settings.from_environment(os.environ))
+        return _process_backend

@@ -23,12 +23,16 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
-from chalicelib import rooms as open_rooms
-from chalicelib.backend import Backend, backend
-from chalicelib.records import Connection, Participant, Room
-from chalicelib.store import connections, guards, participants, rooms
-from chalicelib.store.client import together
-from chalicelib.times import Moment, iso, now_ms
+from chalicelib.backend import Backend, get_backend
+from chalicelib.contract import Context
+from chalicelib.delivery import Connection
+from chalicelib.identity.secrets import forget_secret, get_secret
+from chalicelib.kernel.times import Moment, iso, now_ms
+from chalicelib.lifecycle.service import close_room
+from chalicelib.rooms.table import Room, get_room, list_occupied
+from chalicelib.seats import Participant, get_roster
+from chalicelib.seats.table import list_participants
+from chalicelib.store import Store
 
 CONFIG = Path(__file__).parent.parent / ".chalice" / "config.json"
 REFILLABLE = ("rooms", "messages", "profiles")
@@ -46,9 +50,11 @@ class Stay:
     roster: Sequence[Connection]
 
     @classmethod
-    def of(cls, room_id: str) -> "Stay | None":
-        room, members, roster = together(
-            partial(rooms.get, room_id), partial(participants.members, room_id), partial(connections.roster, room_id)
+    def of(cls, store: Store, room_id: str) -> "Stay | None":
+        room, members, roster = store.run_parallel(
+            partial(get_room, store, room_id),
+            partial(list_participants, store, room_id),
+            partial(get_roster, store, room_id),
         )
         return cls(room, members, roster) if room else None
 
@@ -70,22 +76,22 @@ class Stay:
                 yield f"connection {connection.connection_id}: open since {iso(connection.connected_at)}"
 
 
-def list_rooms(now: Moment) -> Iterator[str]:
+def list_rooms(store: Store, now: Moment) -> Iterator[str]:
     """Every occupied room in a line."""
-    found = [stay for stay in map(Stay.of, rooms.occupied()) if stay]
+    found = [stay for room_id in list_occupied(store) if (stay := Stay.of(store, room_id))]
     for stay in sorted(found, key=lambda stay: -len(stay.roster)):
         odd = sum(1 for _ in stay.oddities(now))
-        line = f"{stay.room.id}  {len(stay.members):2} people  {len(stay.roster):3} connections  {stay.room.name}"
+        line = f"{stay.room.room_id}  {len(stay.members):2} people  {len(stay.roster):3} connections  {stay.room.name}"
         yield line + (f"  ({odd} odd)" if odd else "")
 
 
-def describe_room(room_id: str, now: Moment) -> Iterator[str]:
+def describe_room(store: Store, room_id: str, now: Moment) -> Iterator[str]:
     """A room, its members, and what doesn't add up.
 
     Raises:
         SystemExit: there is no such room.
     """
-    stay = Stay.of(room_id)
+    stay = Stay.of(store, room_id)
     if stay is None:
         raise SystemExit(f"There is no room {room_id}")
     yield f"{stay.room.name}, {stay.room.status}, {stay.room.participant_count} of {stay.room.max_participants} seats"
@@ -98,23 +104,23 @@ def describe_room(room_id: str, now: Moment) -> Iterator[str]:
     yield from (f"  ODD: {line}" for line in stay.oddities(now))
 
 
-def empty_room(composed: Backend, room_id: str, now: Moment) -> Iterator[str]:
+def empty_room(backend: Backend, room_id: str, now: Moment) -> Iterator[str]:
     """End everybody's stay, as closing the room does; whoever likes can come again at once.
 
     Raises:
         SystemExit: there is no such room.
     """
-    before = Stay.of(room_id)
+    before = Stay.of(backend.store, room_id)
     if before is None:
         raise SystemExit(f"There is no room {room_id}")
-    open_rooms.empty(composed, room_id, "deactivated", now)
+    close_room(Context(backend, room_id, "", now), "deactivated")
     yield f"{len(before.members)} people and {len(before.roster)} connections have been shown out of {before.room.name}"
 
 
-def rotate_secret() -> Iterator[str]:
+def rotate_secret(store: Store) -> Iterator[str]:
     """Make a new secret. Processes keep the old one as long as they live, hence the deployment."""
-    guards.forget_secret("signing")
-    guards.secret("signing")
+    forget_secret(store, "signing")
+    get_secret(store, "signing")
     yield "There is a new secret. Deploy now: until then tickets of old processes are refused by new ones"
 
 
@@ -181,17 +187,17 @@ def become(stage: str) -> None:
         os.environ.setdefault(name, value)
 
 
-def run(options: argparse.Namespace, composed: Backend, now: Moment) -> Iterator[str]:
+def run(options: argparse.Namespace, backend: Backend, now: Moment) -> Iterator[str]:
     """What the command says, line by line."""
     match options.command:
         case "rooms":
-            return list_rooms(now)
+            return list_rooms(backend.store, now)
         case "room":
-            return describe_room(options.room, now)
+            return describe_room(backend.store, options.room, now)
         case "empty":
-            return empty_room(composed, options.room, now)
+            return empty_room(backend, options.room, now)
         case "rotate-secret":
-            return rotate_secret()
+            return rotate_secret(backend.store)
         case _:
             return refill(make_client(), options.source, options.target, options.room)
 
@@ -216,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do it, and return the exit code."""
     options = parse(arguments)
     become(options.stage)
-    for line in run(options, backend(), now_ms()):
+    for line in run(options, get_backend(), now_ms()):
         print(line)
     return 0
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from botocore.handlers import BUILTIN_HANDLERS
 
-from chalicelib import telemetry
+from chalicelib.kernel.settings import Settings
+from chalicelib.kernel.telemetry import Telemetry
 from infra.local.engine import Engine
 from infra.local.stack import LocalStack
 from tests.fakes.backend import World, on_engine, on_moto
@@ -14,7 +15,7 @@ from tests.fakes.counting import refuse_scan
 from tests.fakes.socket_client import Scene
 
 # The functions' own logger stands from the start, so that pytest hears what is logged.
-telemetry.prepare()
+assert Telemetry(Settings()).logger is not None
 
 # Nothing scans a table: in no test of this whole run, whatever it is about.
 BUILTIN_HANDLERS.append(("before-call.dynamodb.Scan", refuse_scan))

@@ -16,7 +16,7 @@ from typing import Any
 from botocore.httpsession import URLLib3Session
 
 from chalicelib.api import sockets
-from chalicelib.fanout import Fanout
+from chalicelib.delivery.fanout import Fanout
 
 _specification = importlib.util.spec_from_file_location("product", Path(__file__).parent.parent.parent / "app.py")
 assert _specification is not None

@@ -1,1 +1,1 @@
-"""The HTTP routes: each parses, makes one call, answers."""
+"""Entry: HTTP and frame dispatch, socket events, the schedule, and the documents that describe the service."""

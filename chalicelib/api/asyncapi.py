@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document of the WebSocket: every frame that clients send and get, made from `protocol`."""
+"""The AsyncAPI 3.0 document of the WebSocket, made from the frames and events that features declare."""
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -8,23 +8,16 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from chalicelib import __version__, errors
+from chalicelib import __version__
 from chalicelib.api.components import describe
+from chalicelib.api.frames import MAX_FRAME_BYTES
 from chalicelib.api.openapi import FRAME_ERRORS, summarize
-from chalicelib.limits import FRAMES, SIGNALS, WINDOW_MS
-from chalicelib.protocol import (
-    CLIENT_FRAMES,
-    MAX_FRAME_BYTES,
-    RESERVED_TYPES,
-    SERVER_FRAMES,
-    ClientFrame,
-    Relay,
-    ServerFrame,
-    Signal,
-)
-from chalicelib.realtime import HANDLERS, relay
-from chalicelib.schemas import FieldError
-from chalicelib.sockets import MOST_CONNECTIONS
+from chalicelib.api.problems import FieldError
+from chalicelib.contract import FrameSpec
+from chalicelib.features import EVENTS, FRAMES, OTHER_FRAMES, RESERVED_TYPES
+from chalicelib.kernel import errors
+from chalicelib.kernel.limits import MAX_FRAMES, MAX_SIGNALS, WINDOW_MS
+from chalicelib.seats.sockets import MAX_CONNECTIONS
 
 Json = dict[str, Any]
 
@@ -38,45 +31,28 @@ ERRORS = (
     errors.UnavailableError,
     errors.InternalError,
 )
-"""What an `error` frame can tell."""
+"""The errors of `error` frames."""
 
-RELAYED = ("typing", "offer", "answer", "ice-candidate", "relay")
-"""What others get as the client shaped it; `relay` stands for every name that nobody has taken."""
-
-_REPLIES = {"sync": ("snapshot",), "ping": ("pong",), "leave": ("ack", "bye")}
-_EXAMPLES: dict[str, Json] = {
-    "sync": {"last_seq": 41},
-    "ping": {"last_seq": 42},
-    "message": {"id": "c-17", "text": "Good morning!"},
-    "emoji": {"data": {"emoji": "🎉"}},
-    "mic": {"is_muted": False},
-    "speaking": {"is_speaking": True},
-    "typing": {"is_typing": True},
-    "offer": {"to": "user-2", "data": {"sdp": "v=0"}},
-    "answer": {"to": "user-1", "data": {"sdp": "v=0"}},
-    "ice-candidate": {"to": "user-2", "data": {"candidate": "candidate:1 1 udp 1 192.0.2.1 5000 typ host"}},
-    "relay": {"type": "whiteboard", "data": {"x": 3, "y": 4}},
-}
+SPECS = (*FRAMES.values(), OTHER_FRAMES)
 _SOMEWHERE = "wss://{host}/api"
 
 _ABOUT = f"""\
-What is said in a room while it happens. A connection is one person in one room; a person may have
-{MOST_CONNECTIONS} in a room at once.
+The live events of a room. A connection belongs to one user in one room; a user may have {MAX_CONNECTIONS} connections
+in a room.
 
-**Connecting.** `POST /coworking/rooms/{{room_id}}/join` answers with `websocket.url`: open it within a minute, once.
-`POST .../ticket` gives another. A client that has no ticket may open `?room_id=ROOM&token=JWT`, where the service lets
-it. Both credentials can also be offered as subprotocols, which keeps them out of addresses. Whoever is refused gets a
-status: 401 without a credential that holds, 403 without a seat, 404 where there is no such room, 429 with too many
-connections.
+**Connecting.** `POST /coworking/rooms/{{room_id}}/join` answers with `websocket.url`. Open it within a minute; it works
+once. `POST .../ticket` gives another one. A client without a ticket may open `?room_id=ROOM&token=JWT`, if the service
+allows it. Both credentials can also be offered as subprotocols, which keeps them out of addresses. A refusal is an HTTP
+status: 401 if the credential is missing or invalid, 403 without a seat, 404 if the room does not exist.
 
-**Talking.** Frames are JSON objects with a `type`, in text messages of at most {MAX_FRAME_BYTES} bytes: {FRAMES} in
-{WINDOW_MS // 1000} seconds at most, and {SIGNALS} more for signalling. Begin with `sync`: the answer is the room as it
-is. Send `ping` every 30 seconds: it keeps your seat. Give a frame an `id`, and what answers it has that as its `ref`.
-What a frame is about stands under `data` or beside `type`; beside `type` wins.
+**Frames** are JSON objects with a `type`, in text messages of at most {MAX_FRAME_BYTES} bytes: at most {MAX_FRAMES} in
+{WINDOW_MS // 1000} seconds, and {MAX_SIGNALS} more for signalling. Start with `sync`; the answer is the room as it is
+now. Send `ping` every 30 seconds to keep your seat. If you give a frame an `id`, its answer has it as `ref`. The fields
+of a frame are under `data` or beside `type`; beside `type` wins.
 
-**Losing nothing.** What goes into the room's log has a `seq`, which only grows. A single push may come late, twice or
-never. When you meet a number that you can't account for, or `pong` is ahead of you, send `sync` with the last number
-up to which you have everything, and you get what you lack.
+**Recovery.** Each entry of the room's log has a `seq`, which only grows. A push may come late, twice or never. If you
+receive a `seq` with a gap before it, or `pong` has a higher `last_seq` than you, send `sync` with the last number up to
+which you have everything. You receive what you miss.
 """
 
 _SECURITY: Json = {
@@ -106,7 +82,7 @@ _BINDING: Json = {
     "bindingVersion": "0.1.0",
 }
 _STAMPS: Json = {
-    "description": "What the server puts on a frame that it passes on; a client's own are never believed.",
+    "description": "The fields that the server sets on a relayed frame. It replaces those of the client.",
     "type": "object",
     "properties": {
         "from": {"type": "string", "description": "The sender's user id."},
@@ -120,7 +96,7 @@ _STAMPS: Json = {
 
 @lru_cache(maxsize=8)
 def document(websocket_url: str) -> Json:
-    """The document for a WebSocket at this address, or, where none is set, at the one that a join answer tells."""
+    """The document for a WebSocket at this address. If it is empty, the address is the one in a join answer."""
     address = urlsplit(websocket_url or _SOMEWHERE)
     messages = dict(_messages())
     room = {
@@ -147,16 +123,17 @@ def _server(scheme: str, host: str) -> Json:
 
 
 def _messages() -> Iterator[tuple[str, Json]]:
-    for kind, frame in _client_frames():
-        example = {"payload": {"type": kind} | _EXAMPLES.get(kind, {})}
-        yield f"client-{kind}", _message(kind, "from a client", frame, _payload(kind, frame)) | {"examples": [example]}
-    for answer in SERVER_FRAMES:
-        kind = _type_of(answer)
-        yield f"server-{kind}", _message(kind, "from the server", answer, _schema_of(answer))
-    for kind, frame in _client_frames():
-        if kind in RELAYED:
-            stamped = _payload(kind, frame, _reference("components", "schemas", "Stamps"))
-            yield f"relayed-{kind}", _message(kind, "from a peer", frame, stamped)
+    for spec in SPECS:
+        example = {"payload": {"type": spec.name} | spec.example}
+        message = _message(spec.name, "from a client", spec.model, _payload(spec))
+        yield f"client-{spec.name}", message | {"examples": [example]}
+    for event in EVENTS:
+        kind = event.type_name()
+        yield f"server-{kind}", _message(kind, "from the server", event, _schema_of(event))
+    for spec in SPECS:
+        if spec.is_relayed:
+            stamped = _payload(spec, _reference("components", "schemas", "Stamps"))
+            yield f"relayed-{spec.name}", _message(spec.name, "from a peer", spec.model, stamped)
 
 
 def _message(kind: str, source: str, frame: type[BaseModel], payload: Json) -> Json:
@@ -164,12 +141,13 @@ def _message(kind: str, source: str, frame: type[BaseModel], payload: Json) -> J
 
 
 def _operations(messages: Iterable[str]) -> Iterator[tuple[str, Json]]:
-    for kind, _ in _client_frames():
-        about = summarize(HANDLERS.get(kind, relay))
-        answers = [f"server-{answer}" for answer in (*_REPLIES.get(kind, ("ack",)), "error")]
-        yield kind, {"action": "receive", **about, **_exchange([f"client-{kind}"]), "reply": _exchange(answers)}
+    for spec in SPECS:
+        answers = [f"server-{answer}" for answer in (*spec.answers, "error")]
+        about = summarize(spec.handler)
+        sent = _exchange([f"client-{spec.name}"])
+        yield spec.name, {"action": "receive", **about, **sent, "reply": _exchange(answers)}
     pushed = [name for name in messages if not name.startswith("client-")]
-    yield "push", {"action": "send", "summary": "What members are told, each when it happens", **_exchange(pushed)}
+    yield "push", {"action": "send", "summary": "The frames that members receive as events happen", **_exchange(pushed)}
 
 
 def _exchange(messages: Iterable[str]) -> Json:
@@ -177,32 +155,28 @@ def _exchange(messages: Iterable[str]) -> Json:
     return {"channel": channel, "messages": [_reference("channels", "room", "messages", name) for name in messages]}
 
 
-def _client_frames() -> list[tuple[str, type[ClientFrame]]]:
-    return [*CLIENT_FRAMES.items(), ("relay", Relay)]
-
-
-def _type_of(frame: type[ServerFrame]) -> str:
-    return str(frame.model_fields["type"].default)
-
-
 def _schemas() -> dict[str, Json]:
-    clients = dict.fromkeys(frame for _, frame in _client_frames())
+    models = dict.fromkeys(spec.model for spec in SPECS)
+    results = list(dict.fromkeys(spec.result for spec in SPECS if spec.result))
     _, schemas = describe(
         [
-            *((frame, "validation") for frame in clients),
-            *((frame, "serialization") for frame in SERVER_FRAMES),
+            *((model, "validation") for model in models),
+            *((event, "serialization") for event in EVENTS),
+            *((result, "serialization") for result in results),
             (FieldError, "serialization"),
         ]
     )
-    for frame in clients:
-        schemas[frame.__name__] = _in_two_places(schemas[frame.__name__])
-    schemas["Relay"]["properties"]["type"]["not"] = {"enum": [*CLIENT_FRAMES, *sorted(RESERVED_TYPES)]}
+    for model in models:
+        schemas[model.__name__] = _in_two_places(schemas[model.__name__])
+    schemas["Relay"]["properties"]["type"]["not"] = {"enum": [*FRAMES, *sorted(RESERVED_TYPES)]}
     schemas["ErrorData"] = _with_codes(schemas["ErrorData"])
+    schemas["Ack"]["properties"]["data"] = {"anyOf": [_schema_of(result) for result in results]}
+    del schemas["BaseModel"]  # the type of an ack's data in Python
     return schemas | {"Stamps": _STAMPS}
 
 
 def _in_two_places(schema: Json) -> Json:
-    """A client's frame with its fields beside `type` or under `data`, as both are read."""
+    """A client frame with its fields beside `type` or under `data`: both are read."""
     envelope = {name: schema["properties"].pop(name) for name in ("type", "id")}
     fields, required = schema["properties"], [name for name in schema["required"] if name not in envelope]
     under = {"properties": fields} | ({"type": "object", "required": required} if required else {})
@@ -232,11 +206,11 @@ def _with_codes(schema: Json) -> Json:
     return schema | {"description": about, "properties": schema["properties"] | {"code": codes} | added}
 
 
-def _payload(kind: str, frame: type[ClientFrame], *more: Json) -> Json:
-    """The frame as the type of this name, since several can share a schema, and as what else it is."""
-    if frame is Signal:
-        more = (*more, {"properties": {"type": {"const": kind}}})
-    return {"allOf": [_schema_of(frame), *more]} if more else _schema_of(frame)
+def _payload(spec: FrameSpec, *more: Json) -> Json:
+    """The schema of a frame; with its own type name if several frames share a schema, and with further schemas."""
+    if sum(other.model is spec.model for other in SPECS) > 1:
+        more = (*more, {"properties": {"type": {"const": spec.name}}})
+    return {"allOf": [_schema_of(spec.model), *more]} if more else _schema_of(spec.model)
 
 
 def _schema_of(frame: type[BaseModel]) -> Json:

@@ -1,4 +1,4 @@
-"""JSON Schemas of our types, as both documents hold them: named components that refer to one another."""
+"""JSON Schemas of the wire types, as named components that refer to one another. Both documents use them."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,10 +12,10 @@ REFERENCE = "#/components/schemas/{model}"
 
 
 class SchemaGenerator(GenerateJsonSchema):
-    """Says of what we send what is true of it: a field with a default is there, one that is left out is never null."""
+    """Schemas of what we send: a field with a default is always present; a field that may be absent is never null."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
-        """A title that repeats the name helps nobody."""
+        """A title would only repeat the name."""
         return False
 
     def field_is_required(self, field: Any, total: bool) -> bool:
@@ -39,7 +39,7 @@ class SchemaGenerator(GenerateJsonSchema):
 def describe(wanted: Iterable[tuple[Any, JsonSchemaMode]]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
     """The schema of each type, and the components that these schemas refer to.
 
-    The mode is `validation` for what clients send, `serialization` for what we send.
+    The mode is `validation` for what clients send, and `serialization` for what we send.
     """
     inputs = [(kind, mode, TypeAdapter(kind)) for kind, mode in dict(wanted).items()]
     schemas, definitions = TypeAdapter.json_schemas(

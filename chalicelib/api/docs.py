@@ -1,7 +1,7 @@
-"""The OpenAPI document as a page for people: Swagger UI with everything inline, so that it needs no other host.
+"""The OpenAPI document as a page: Swagger UI with everything inline, so it needs no other host.
 
-The two assets come with Powertools, which the functions need anyway. The Content-Security-Policy names what may
-run and look by its hash: whatever else should get into the page is inert.
+The two assets come with Powertools, which the functions need anyway. The Content-Security-Policy allows scripts and
+styles by their hashes, so an injected script does not run.
 """
 
 import base64
@@ -13,7 +13,7 @@ from importlib.resources import files
 from string import Template
 
 from chalicelib.api.openapi import document
-from chalicelib.api.operation import Page
+from chalicelib.contract import Page
 
 _PAGE = Template("""\
 <!doctype html>
@@ -34,7 +34,7 @@ _PAGE = Template("""\
 </html>
 """)
 
-# Wherever the page is read, it calls the API that it came from: the policy lets it call no other.
+# The page calls the API that it came from. The policy allows no other.
 _START = """
 const spec = JSON.parse(document.getElementById("openapi").textContent);
 spec.servers = [{ url: new URL(".", location.href).href.replace(/\\/$/, "") }];
@@ -84,7 +84,7 @@ def _headers() -> dict[str, str]:
 
 @cache
 def _renderer() -> str:
-    # Inside an inline script these three begin something else; they stand in its strings and patterns only.
+    # These three would end or open a tag inside an inline script. They occur in strings and patterns only.
     return re.sub(r"<(?=!--|/?script)", r"\\x3C", _asset("swagger-ui-bundle.min.js"), flags=re.IGNORECASE)
 
 
@@ -94,5 +94,5 @@ def _asset(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """What a browser computes of an inline script or style to see whether the policy allows it."""
+    """The hash that a browser computes of an inline script or style, and compares with the policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

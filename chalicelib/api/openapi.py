@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the table of routes, the views and the types that validate what they get."""
+"""The OpenAPI 3.1 document, made from the routes, the views and the types that validate requests."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,13 +12,15 @@ from typing import Any, get_args, get_origin
 
 from pydantic.json_schema import JsonSchemaMode
 
-from chalicelib import __version__, errors
+from chalicelib import __version__
 from chalicelib.api.components import SchemaGenerator, describe
-from chalicelib.api.dispatch import PROBLEM, find_operation
-from chalicelib.api.operation import MAX_CLIENT_KEY, Operation, Page, Reply
-from chalicelib.api.routes import ROUTES, Route
-from chalicelib.errors import CoworkingError
-from chalicelib.schemas import InvalidRequestProblem, Problem, RateLimitedProblem
+from chalicelib.api.http import PROBLEM
+from chalicelib.api.problems import InvalidRequestProblem, Problem, RateLimitedProblem
+from chalicelib.api.routes import ROUTES
+from chalicelib.contract import Access, Page, Reply, Route
+from chalicelib.contract.routes import MAX_CLIENT_KEY
+from chalicelib.kernel import errors
+from chalicelib.kernel.errors import CoworkingError
 
 Json = dict[str, Any]
 ErrorTypes = Iterable[type[CoworkingError]]
@@ -29,7 +31,7 @@ FRAME_ERRORS = (
     errors.ReservedTypeError,
     errors.PeerUnavailableError,
 )
-"""Only ever told over a WebSocket, as frames."""
+"""Errors that occur over a WebSocket only."""
 
 _SIGN_IN = (errors.UnauthorizedError, errors.AuthUnavailableError, errors.UnavailableError)
 _BODY = (errors.InvalidJsonError, errors.PayloadTooLargeError, errors.UnsupportedMediaTypeError)
@@ -49,13 +51,13 @@ Rooms to work in together: seats, presence, chat that loses nothing, and WebRTC 
 
 **Signing in.** Send `Authorization: Bearer <JWT>` with every call that asks for it. The token's `sub` is your user id.
 
-**Live events.** `POST /coworking/rooms/{room_id}/join` answers with `websocket.url`: opening it connects you to the
-room. What is said there is described in [asyncapi.json](asyncapi.json).
+**Live events.** `POST /coworking/rooms/{room_id}/join` answers with `websocket.url`. Open it to connect to the room.
+[asyncapi.json](asyncapi.json) describes the frames.
 
-**Trying again.** Calls that take an `Idempotency-Key` may be repeated with the same key for 24 hours: they answer the
-first result again and do nothing more.
+**Retries.** Calls that accept an `Idempotency-Key` can be repeated with the same key for 24 hours. They answer the
+first result again and change nothing.
 
-**Errors** are RFC 9457 problem details, `application/problem+json`. `code` is for programs and stays what it is;
+**Errors** are RFC 9457 problem details, `application/problem+json`. `code` is for programs and never changes;
 `detail` is a sentence for people.
 
 | status | code | meaning |
@@ -73,13 +75,13 @@ _PARAMETERS: Json = {
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A name of your own for this request, so that it can be repeated without being done twice.",
+        "description": "Your own key for this request. A repetition with the same key changes nothing.",
         "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CLIENT_KEY},
     },
 }
 _HEADERS: Json = {
     "Link": {
-        "description": 'The next page, where there is one, as `rel="next"`.',
+        "description": 'The next page as `rel="next"`, if there is one.',
         "schema": {"type": "string"},
     },
     "Retry-After": {
@@ -98,12 +100,11 @@ _HEADERS: Json = {
 @lru_cache(maxsize=8)
 def document(base_url: str) -> Json:
     """The document for an API at this address; the same object again for the same address."""
-    found = [(route, find_operation(route)) for route in ROUTES]
-    schemas, components = describe(_types(operation for _, operation in found))
+    schemas, components = describe(_types())
     components["Problem"]["properties"]["code"]["enum"] = list(dict.fromkeys(error.code for error in http_errors()))
     paths: Json = {}
-    for route, operation in found:
-        paths.setdefault(route.path, {})[route.method.lower()] = _describe(route, operation, schemas)
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _describe(route, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Coworking Rooms", "version": __version__, "description": _ABOUT + _error_table()},
@@ -115,62 +116,62 @@ def document(base_url: str) -> Json:
             "schemas": components,
             "parameters": _PARAMETERS,
             "headers": _HEADERS,
-            "responses": dict(_error_responses(found, schemas)),
+            "responses": dict(_error_responses(schemas)),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
 
 
 def http_errors() -> list[type[CoworkingError]]:
-    """Every error that is told over HTTP, in the order of the tree."""
+    """All errors that occur over HTTP, in the order of the tree."""
     every = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CoworkingError)]
     return [error for error in every if error not in (CoworkingError, *FRAME_ERRORS)]
 
 
 def summarize(documented: object) -> Json:
-    """The `summary` and, where there is more to say, the `description` that a docstring makes."""
+    """The `summary` and the `description` from a docstring."""
     summary, _, description = re.sub(r"(?<!\n)\n(?!\n)", " ", getdoc(documented) or "").partition(".")
     return {"summary": summary} | ({"description": description.strip()} if description.strip() else {})
 
 
-def _types(operations: Iterable[Operation]) -> Iterator[tuple[Any, JsonSchemaMode]]:
+def _types() -> Iterator[tuple[Any, JsonSchemaMode]]:
     yield from ((problem, "serialization") for problem in (Problem, *_PROBLEMS.values()))
-    for operation in operations:
-        if operation.body:
-            yield operation.body, "validation"
-        if (answer := _answer_type(operation)) not in (NoneType, Page):
+    for route in ROUTES:
+        if route.body:
+            yield route.body, "validation"
+        if (answer := _answer_type(route)) not in (NoneType, Page):
             yield answer, "serialization"
 
 
-def _answer_type(operation: Operation) -> Any:
-    answer = operation.types["return"]
+def _answer_type(route: Route) -> Any:
+    answer = route.types["return"]
     return get_args(answer)[0] if get_origin(answer) is Reply else answer
 
 
-def _describe(route: Route, operation: Operation, schemas: dict[Any, Json]) -> Json:
+def _describe(route: Route, schemas: dict[Any, Json]) -> Json:
     described = {
-        "operationId": route.view.replace(".", "_"),
-        "tags": [route.view.partition(".")[0]],
-        **summarize(operation.view),
-        "parameters": _parameters(route, operation),
-        "responses": {str(operation.status): _success(operation, schemas)}
-        | {str(group[0].status): _reference("responses", _name(group)) for group in _groups(route, operation)},
+        "operationId": route.name,
+        "tags": [route.feature],
+        **summarize(route.view),
+        "parameters": _parameters(route),
+        "responses": {str(route.status): _success(route, schemas)}
+        | {str(group[0].status): _reference("responses", _name(group)) for group in _groups(route)},
     }
-    if operation.body:
-        content = {"application/json": {"schema": schemas[operation.body]}}
+    if route.body:
+        content = {"application/json": {"schema": schemas[route.body]}}
         described["requestBody"] = {"required": True, "content": content}
-    return described | ({"security": []} if route.is_open else {})
+    return described | ({"security": []} if route.access is Access.OPEN else {})
 
 
-def _parameters(route: Route, operation: Operation) -> list[Json]:
-    names = ["room_id"] * ("{room_id}" in route.path) + ["Idempotency-Key"] * operation.idempotent
-    return [*(_reference("parameters", name) for name in names), *_query_parameters(operation)]
+def _parameters(route: Route) -> list[Json]:
+    names = ["room_id"] * route.has_room + ["Idempotency-Key"] * route.idempotent
+    return [*(_reference("parameters", name) for name in names), *_query_parameters(route)]
 
 
-def _query_parameters(operation: Operation) -> Iterator[Json]:
-    schema = operation.query.model_json_schema(schema_generator=SchemaGenerator) if operation.query else {}
+def _query_parameters(route: Route) -> Iterator[Json]:
+    schema = route.query.model_json_schema(schema_generator=SchemaGenerator) if route.query else {}
     for name, field in schema.get("properties", {}).items():
-        # A parameter is left out rather than null.
+        # A parameter is absent, never null.
         kind = next((one for one in field.get("anyOf", ()) if one != {"type": "null"}), field)
         default = {"default": field["default"]} if field.get("default") is not None else {}
         about = {"description": field["description"]} if "description" in field else {}
@@ -178,31 +179,32 @@ def _query_parameters(operation: Operation) -> Iterator[Json]:
         yield {"name": name, "in": "query", **about, "schema": bare | default}
 
 
-def _success(operation: Operation, schemas: dict[Any, Json]) -> Json:
-    response: Json = {"description": HTTPStatus(operation.status).phrase}
-    if get_origin(operation.types["return"]) is Reply:
+def _success(route: Route, schemas: dict[Any, Json]) -> Json:
+    response: Json = {"description": HTTPStatus(route.status).phrase}
+    if get_origin(route.types["return"]) is Reply:
         response["headers"] = {"Link": _reference("headers", "Link")}
-    if (answer := _answer_type(operation)) is Page:
+    if (answer := _answer_type(route)) is Page:
         response["content"] = {"text/html": {"schema": {"type": "string"}}}
     elif answer is not NoneType:
         response["content"] = {"application/json": {"schema": schemas[answer]}}
     return response
 
 
-def _groups(route: Route, operation: Operation) -> list[tuple[type[CoworkingError], ...]]:
-    """The errors of an operation by status: its own, and those that go without saying."""
-    possible = [*operation.errors, errors.InternalError]
-    possible += () if route.is_open else _SIGN_IN
-    possible += _BODY if operation.body else ()
-    possible += [errors.InvalidRequestError] * bool(operation.body or operation.query or operation.idempotent)
-    possible += [errors.RoomNotFoundError] * ("{room_id}" in route.path)
+def _groups(route: Route) -> list[tuple[type[CoworkingError], ...]]:
+    """The errors of an operation by status: its own, and those that follow from its access, body, query and path."""
+    possible = [*route.errors, errors.InternalError]
+    possible += () if route.access is Access.OPEN else _SIGN_IN
+    possible += [errors.ForbiddenError] * (route.access is Access.ADMIN)
+    possible += _BODY if route.body else ()
+    possible += [errors.InvalidRequestError] * bool(route.body or route.query or route.idempotent)
+    possible += [errors.RoomNotFoundError] * route.has_room
     listed = [error for error in http_errors() if error in possible]
     listed.sort(key=lambda error: error.status)
     return [tuple(group) for _, group in groupby(listed, key=lambda error: error.status)]
 
 
-def _error_responses(found: list[tuple[Route, Operation]], schemas: dict[Any, Json]) -> Iterator[tuple[str, Json]]:
-    for group in sorted({group for one in found for group in _groups(*one)}, key=lambda group: group[0].status):
+def _error_responses(schemas: dict[Any, Json]) -> Iterator[tuple[str, Json]]:
+    for group in sorted({group for route in ROUTES for group in _groups(route)}, key=lambda group: group[0].status):
         yield _name(group), _error_response(group, schemas)
 
 
@@ -235,8 +237,8 @@ def _reference(kind: str, name: str) -> Json:
 
 
 def _tags() -> list[Json]:
-    modules = dict.fromkeys(route.view.partition(".")[0] for route in ROUTES)
-    return [{"name": name, "description": getdoc(import_module(f"chalicelib.api.{name}"))} for name in modules]
+    names = dict.fromkeys(route.feature for route in ROUTES)
+    return [{"name": name, "description": getdoc(import_module(f"chalicelib.{name}"))} for name in names]
 
 
 def _error_table() -> str:

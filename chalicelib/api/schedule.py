@@ -1,11 +1,11 @@
-"""What runs by the clock."""
+"""The schedule: work that runs once a minute."""
 
-from chalicelib import sweeper, telemetry
-from chalicelib.backend import backend
-from chalicelib.times import now_ms
+from chalicelib.backend import Backend
+from chalicelib.kernel.times import now_ms
+from chalicelib.lifecycle.sweep import sweep
 
 
-def sweep() -> None:
-    """Once a minute."""
-    with telemetry.observe("sweep"):
-        sweeper.sweep(backend(), now_ms)
+def run_sweep(backend: Backend) -> None:
+    """Sweep all occupied rooms."""
+    with backend.telemetry.observe("sweep"):
+        sweep(backend, now_ms)

@@ -1,36 +1,37 @@
-"""The WebSocket routes: from API Gateway's events to a use case."""
+"""Socket events: `$connect`, `$default` and `$disconnect` as API Gateway sends them."""
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 from chalice.app import Response
 
-from chalicelib import auth, realtime, sockets, telemetry, tickets
-from chalicelib.backend import Backend, backend
-from chalicelib.errors import CoworkingError, RoomNotFoundError, UnauthorizedError
-from chalicelib.schemas import is_uuid
-from chalicelib.sockets import Admission
-from chalicelib.telemetry import Kind, Observation
-from chalicelib.times import Moment, now_ms
+from chalicelib.api.frames import receive
+from chalicelib.backend import Backend
+from chalicelib.contract.fields import is_uuid
+from chalicelib.delivery.addresses import make_endpoint
+from chalicelib.identity.tickets import verify_ticket
+from chalicelib.kernel.errors import CoworkingError, RoomNotFoundError, UnauthorizedError
+from chalicelib.kernel.telemetry import Kind, Observation
+from chalicelib.kernel.times import Moment, now_ms
+from chalicelib.seats import sockets
+from chalicelib.seats.sockets import ConnectionGrant, SocketEvent
 
 SUBPROTOCOL = "coworking.v1"
 
 Event = Mapping[str, Any]
 
 
-def connect(event: Event) -> Response:
-    """`$connect`: what it answers is the status of the upgrade."""
-    context, now, composed = event["requestContext"], now_ms(), backend()
-    offered = _offered_subprotocols(event)
+def on_connect(backend: Backend, event: Event) -> Response:
+    """Handle `$connect`. The status of the answer is the status of the upgrade."""
+    now, offered = now_ms(), _offered_subprotocols(event)
     try:
-        with _observe("connect", context) as observation:
-            admission = admit(composed, event.get("queryStringParameters") or {}, offered, now)
-            observation.note_user(admission.user_id)
-            observation.note(room_id=admission.room_id)
-            sockets.connect(composed, admission, context["connectionId"], _endpoint(composed, context), now)
+        with _observe(backend, "connect", event) as observation:
+            grant = admit(backend, event.get("queryStringParameters") or {}, offered, now)
+            observation.note_user(grant.user_id)
+            observation.note(room_id=grant.room_id)
+            sockets.connect(backend, grant, _socket_event(backend, event), now)
             observation.count("opened")
     except CoworkingError as error:
         headers = {"Content-Type": "application/problem+json", **error.headers()}
@@ -38,47 +39,45 @@ def connect(event: Event) -> Response:
     return Response("", {"Sec-WebSocket-Protocol": SUBPROTOCOL} if SUBPROTOCOL in offered else {}, 200)
 
 
-def receive(event: Event) -> None:
-    """`$default`."""
-    context, now, composed = event["requestContext"], now_ms(), backend()
-    sender = realtime.Sender(context["connectionId"], _endpoint(composed, context), context["connectedAt"])
-    with _observe("frame", context):
-        realtime.receive(composed, sender, None if event.get("isBase64Encoded") else str(event.get("body") or ""), now)
+def on_message(backend: Backend, event: Event) -> None:
+    """Handle `$default`: a frame. API Gateway closes a connection that sends binary messages (code 1003)."""
+    with _observe(backend, "frame", event):
+        receive(backend, _socket_event(backend, event), str(event.get("body") or ""), now_ms())
 
 
-def disconnect(event: Event) -> None:
-    """`$disconnect`."""
-    context = event["requestContext"]
-    with _observe("disconnect", context) as observation:
+def on_disconnect(backend: Backend, event: Event) -> None:
+    """Handle `$disconnect`."""
+    with _observe(backend, "disconnect", event) as observation:
         observation.count("closed")
-        sockets.disconnect(backend(), context["connectionId"], now_ms())
+        sockets.disconnect(backend, event["requestContext"]["connectionId"], now_ms())
 
 
-def admit(composed: Backend, query: Mapping[str, str], offered: list[str], now: Moment) -> Admission:
-    """Whom the credentials let in: a ticket, or, where that is not switched off, a token and a room.
+def admit(backend: Backend, query: Mapping[str, str], offered: list[str], now: Moment) -> ConnectionGrant:
+    """The user and the room that the credentials name: a ticket, or a token and a room if the settings allow that.
 
     Raises:
-        UnauthorizedError: there is no credential, or it doesn't hold.
-        RoomNotFoundError: the room's id is none.
+        UnauthorizedError: the credential is missing or invalid.
+        RoomNotFoundError: the room is not an id.
     """
     credentials = dict(entry.split(".", 1) for entry in offered if entry.startswith(("ticket.", "bearer.")))
     if text := query.get("ticket") or credentials.get("ticket"):
-        ticket = tickets.verify(text, composed.secret, now)
-        return Admission(ticket.user_id, ticket.room_id, ticket.ticket_id)
+        ticket = verify_ticket(text, backend.secret, now)
+        return ConnectionGrant(ticket.user_id, ticket.room_id, ticket.ticket_id)
     token = query.get("token") or credentials.get("bearer") or ""
-    if not composed.settings.socket_tokens:
+    if not backend.settings.socket_tokens:
         raise UnauthorizedError("Open the socket with a ticket: `?ticket=`")
     if not token:
         raise UnauthorizedError("Open the socket with `?ticket=`, or with `?room_id=` and `?token=`")
-    user = auth.verify(token, composed.settings, now)
+    user = backend.authenticator.verify(token, now)
     room_id = query.get("room_id", "").lower()
     if not is_uuid(room_id):
         raise RoomNotFoundError
-    return Admission(user.id, room_id)
+    return ConnectionGrant(user.id, room_id)
 
 
-def _observe(kind: Kind, context: Mapping[str, Any]) -> AbstractContextManager[Observation]:
-    return telemetry.observe(kind, connection_id=context["connectionId"], request_id=context.get("requestId"))
+def _observe(backend: Backend, kind: Kind, event: Event) -> AbstractContextManager[Observation]:
+    context = event["requestContext"]
+    return backend.telemetry.observe(kind, connection_id=context["connectionId"], request_id=context.get("requestId"))
 
 
 def _offered_subprotocols(event: Event) -> list[str]:
@@ -86,10 +85,7 @@ def _offered_subprotocols(event: Event) -> list[str]:
     return [entry.strip() for entry in headers.get("sec-websocket-protocol", "").split(",")]
 
 
-def _endpoint(composed: Backend, context: Mapping[str, Any]) -> str:
-    """Where this connection is reached: never `domainName`, which is another under a custom domain."""
-    if composed.settings.connections_endpoint:
-        return composed.settings.connections_endpoint
-    region = os.environ["AWS_REGION"]
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return f"https://{context['apiId']}.execute-api.{region}.{suffix}/{context['stage']}"
+def _socket_event(backend: Backend, event: Event) -> SocketEvent:
+    context, settings = event["requestContext"], backend.settings
+    endpoint = settings.connections_endpoint or make_endpoint(context["apiId"], context["stage"], settings.aws_region)
+    return SocketEvent(context["connectionId"], endpoint, context.get("connectedAt", 0))

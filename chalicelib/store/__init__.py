@@ -1,1 +1,9 @@
-"""The only code that touches DynamoDB: one module a table, and `membership` for what spans several."""
+"""DynamoDB: one client, typed tables, transactions, parallel calls, rate limits, idempotency records.
+
+Every other folder reaches DynamoDB through `Store`; each `table.py` declares its rows with `Table`.
+"""
+
+from chalicelib.store.store import Delete, Put, Store, Update, Write
+from chalicelib.store.tables import Condition, Table
+
+__all__ = ["Condition", "Delete", "Put", "Store", "Table", "Update", "Write"]

@@ -1,7 +1,7 @@
-"""One DynamoDB client for the whole process, with retries that know what DynamoDB means.
+"""One DynamoDB client for the process, with retries.
 
-PynamoDB builds a client for each model class, 76 to 119 ms each (pynamodb#1245), waits up to 30 s for an
-answer, longer than API Gateway does, and retries no `TransactionConflict` (pynamodb#1264). Hence this.
+PynamoDB waits up to 30 s for an answer, longer than API Gateway does, and does not retry `TransactionConflict`
+(pynamodb#1264). This connection waits 3 s, and retries for at most 8 s.
 """
 
 import random
@@ -9,9 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextvars import copy_context
-from typing import Any, TypeVar, overload
+from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -20,13 +18,8 @@ from botocore.session import Session
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
-from chalicelib import telemetry
-from chalicelib.errors import UnavailableError
-
-A = TypeVar("A")
-B = TypeVar("B")
-C = TypeVar("C")
-D = TypeVar("D")
+from chalicelib.kernel import telemetry
+from chalicelib.kernel.errors import UnavailableError
 
 DEADLINE_SECONDS = 8.0
 _FIRST_PAUSE_SECONDS = 0.02
@@ -50,12 +43,13 @@ _TRANSIENT = {
 
 
 class RetryingConnection(Connection):
-    """A PynamoDB connection that retries conflicts, throttling and faults with full jitter, inside a deadline.
+    """A PynamoDB connection that retries conflicts, throttling and faults with full jitter, within 8 s.
 
-    A transaction keeps its idempotency token from try to try, so that one whose answer was lost isn't done twice.
+    A transaction keeps its idempotency token in all tries. If the answer to a try is lost, the next try does
+    not write again.
 
     Raises:
-        UnavailableError: the deadline passed; nothing is known to be written.
+        UnavailableError: the deadline passed. It is unknown whether the last try was written.
     """
 
     def __init__(self, region: str | None = None) -> None:
@@ -72,14 +66,14 @@ class RetryingConnection(Connection):
 
     @property
     def session(self) -> Session:
-        """botocore's session. A client's own user agent is put together for each request, an eighth of its CPU time."""
+        """botocore's session with a fixed user agent: building one takes an eighth of a request's CPU time."""
         session = super().session
         session.set_default_client_config(Config(user_agent=_USER_AGENT))
         return session
 
     @property
     def client(self) -> Any:
-        """The botocore client; the lock is there since PynamoDB would let racing threads build several (#914)."""
+        """The botocore client. The lock keeps racing threads from building several (pynamodb#914)."""
         if self._client is None:
             with self._building:
                 return super().client
@@ -112,7 +106,7 @@ class RetryingConnection(Connection):
 
 
 def is_transient(error: ClientError | BotoCoreError) -> bool:
-    """Whether trying the same call again can help: no answer, or one that blames load or a conflict."""
+    """True if the same call may succeed later: there was no answer, or the cause was load or a conflict."""
     if not isinstance(error, ClientError):
         return isinstance(error, NoConnectionError | HTTPClientError)
     code = error.response["Error"]["Code"]
@@ -134,40 +128,7 @@ def _cancelled_by(error: VerboseClientError) -> set[str]:
 
 
 def is_refused(error: PynamoDBException) -> bool:
-    """Whether a condition said no, to a single write or to a transaction, which can be cancelled for other reasons."""
+    """True if a condition of the write, or of one write of the transaction, was not met."""
     if isinstance(error.cause, VerboseClientError) and error.cause.cancellation_reasons:
         return any(reason.code == "ConditionalCheckFailed" for reason in error.cause.cancellation_reasons if reason)
     return error.cause_response_code == "ConditionalCheckFailedException"
-
-
-_pool = ThreadPoolExecutor(_POOL_SIZE, thread_name_prefix="side-by-side")
-
-
-@overload
-def together(first: Callable[[], A], second: Callable[[], B], /) -> tuple[A, B]: ...
-
-
-@overload
-def together(first: Callable[[], A], second: Callable[[], B], third: Callable[[], C], /) -> tuple[A, B, C]: ...
-
-
-@overload
-def together(
-    first: Callable[[], A], second: Callable[[], B], third: Callable[[], C], fourth: Callable[[], D], /
-) -> tuple[A, B, C, D]: ...
-
-
-@overload
-def together(*calls: Callable[[], A]) -> tuple[A, ...]: ...
-
-
-def together(*calls: Callable[[], Any]) -> tuple[Any, ...]:
-    """Do calls that don't need one another side by side, as one round trip; the first failure is raised.
-
-    What is called here must not call `together` itself: the threads are shared, and could all be waiting.
-    """
-    others = [_pool.submit(copy_context().run, call) for call in calls[1:]]
-    try:
-        return (calls[0](), *(other.result() for other in others))
-    finally:
-        wait(others)

@@ -16,6 +16,7 @@ from typing import Literal
 from PIL import Image, ImageChops
 from playwright.sync_api import Browser, ViewportSize, expect
 
+from chalicelib.features import FRAMES
 from infra.local.stack import LocalStack
 from tests.fakes.chromium import MISSING, find_chromium, launch
 from tests.fakes.clients import Api, Caller
@@ -97,7 +98,7 @@ class Town:
             socket = self.sockets[name] = open_socket(self.person(name).join(room)["websocket"]["url"])
             socket.sync()
         self.sockets["Grace"].ask("mic", is_muted=False)
-        self.sockets["Grace"].ask("speaking", is_speaking=True)
+        self.sockets["Grace"].ask("speaking", **FRAMES["speaking"].example)
         self.sockets["Linus"].ask("mic", is_muted=False)
         return str(room)
 

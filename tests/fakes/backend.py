@@ -17,17 +17,24 @@ from unittest.mock import patch
 import pytest
 from moto import mock_aws
 
-from chalicelib import realtime, rooms, seats, sockets
-from chalicelib.auth import User
+from chalicelib.api import frames
 from chalicelib.backend import Backend
-from chalicelib.records import Message, Participant, Room
-from chalicelib.schemas import JoinRoomResponse, RoomCreate
-from chalicelib.settings import Limit, Settings
-from chalicelib.sockets import Admission
-from chalicelib.store import client, connections, guards, messages, participants, tables
-from chalicelib.store import rooms as stored_rooms
+from chalicelib.contract import Context, Request
+from chalicelib.delivery import Connection
+from chalicelib.identity.tokens import User
+from chalicelib.kernel.settings import Limit, Settings
+from chalicelib.kernel.times import Moment
+from chalicelib.log import Message, list_newest
+from chalicelib.rooms.schemas import RoomCreate
+from chalicelib.rooms.service import new_room
+from chalicelib.rooms.table import ROOMS, Room, get_room
+from chalicelib.seats import service, sockets
+from chalicelib.seats.connections import get_roster
+from chalicelib.seats.schemas import JoinRoomResponse
+from chalicelib.seats.sockets import ConnectionGrant, SocketEvent
+from chalicelib.seats.table import Participant, get_participant, list_participants
+from chalicelib.store import Store
 from chalicelib.store.client import RetryingConnection
-from chalicelib.times import Moment
 from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.tables import COPIED, TEMPLATE, Template
 from tests.fakes.fanout import FakeFanout, Frame
@@ -49,27 +56,42 @@ _numbers = itertools.count(1)
 class World:
     """Rooms and people: everything below the entry layer, with time and deliveries in the test's hands."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, store: Store) -> None:
         self.fanout = FakeFanout()
-        self.backend = Backend(settings, self.fanout)
+        self.store = store
+        self.backend = Backend(settings, store, self.fanout)
+
+    def restart(self) -> None:
+        """A new process: the same tables and deliveries, with empty caches and limits."""
+        self.backend = Backend(self.backend.settings, self.store, self.fanout)
+
+    def context(self, user_id: str, room_id: str, now: Moment = NOW) -> Context:
+        """A user who acts in a room by HTTP."""
+        return Context(self.backend, room_id, user_id, now)
+
+    def request(self, user_id: str, now: Moment = NOW, *, key: str | None = None) -> Request:
+        """A request of a user who is signed in, with an `Idempotency-Key` or without one."""
+        request = Request(self.backend, now, {"idempotency-key": key} if key else {}, "", "", {})
+        request.__dict__["user"] = user(user_id)  # as if a token had been verified
+        return request
 
     def open_room(self, *, seats: int = 15, made_by: str = "maker", now: Moment = NOW, name: str = "Focus Zone") -> str:
         """The id of a new room."""
         request = RoomCreate(name=name, max_participants=seats)
-        room = rooms.new_room(request, made_by, now)
-        stored_rooms.create(room, None, now)
-        return room.id
+        room = new_room(request, made_by, now)
+        self.store.put(ROOMS, room)
+        return room.room_id
 
     def join(self, user_id: str, room_id: str, now: Moment = NOW) -> JoinRoomResponse:
-        return seats.join(self.backend, user(user_id), room_id, now)
+        return service.join(self.context(user_id, room_id, now), user(user_id))
 
     def leave(self, user_id: str, room_id: str, now: Moment = NOW) -> None:
-        seats.leave(self.backend, user_id, room_id, now)
+        service.leave(self.context(user_id, room_id, now))
 
     def connect(self, user_id: str, room_id: str, now: Moment = NOW, *, connection_id: str | None = None) -> str:
         """The id of a new connection of a member's."""
         connection_id = connection_id or f"{user_id}-{next(_numbers)}"
-        sockets.connect(self.backend, Admission(user_id, room_id), connection_id, ENDPOINT, now)
+        sockets.connect(self.backend, ConnectionGrant(user_id, room_id), SocketEvent(connection_id, ENDPOINT), now)
         return connection_id
 
     def enter(self, user_id: str, room_id: str, now: Moment = NOW) -> str:
@@ -81,29 +103,32 @@ class World:
         """Send a frame; what this connection is sent from then on, the answer included."""
         before = len(self.fanout.frames(connection_id))
         text = json.dumps({"type": kind, **fields})
-        realtime.receive(self.backend, realtime.Sender(connection_id, ENDPOINT), text, now)
+        frames.receive(self.backend, SocketEvent(connection_id, ENDPOINT), text, now)
         return self.fanout.frames(connection_id)[before:]
 
     def room(self, room_id: str) -> Room:
-        found = stored_rooms.get(room_id)
+        found = get_room(self.store, room_id)
         assert found is not None
         return found
 
     def member(self, user_id: str, room_id: str) -> Participant:
-        found = participants.get(room_id, user_id)
+        found = get_participant(self.store, room_id, user_id)
         assert found is not None
         return found
 
     def members(self, room_id: str) -> list[str]:
         """The user ids of all memberships, leases run out or not."""
-        return [member.user_id for member in participants.members(room_id)]
+        return [member.user_id for member in list_participants(self.store, room_id)]
 
     def roster(self, room_id: str) -> list[str]:
         """The ids of the room's connections."""
-        return [connection.connection_id for connection in connections.roster(room_id)]
+        return [connection.connection_id for connection in self.connections(room_id)]
+
+    def connections(self, room_id: str) -> list[Connection]:
+        return get_roster(self.store, room_id)
 
     def log(self, room_id: str) -> list[Message]:
-        return messages.newest(room_id, 1000)
+        return list_newest(self.store, room_id, 1000)
 
     def said(self, room_id: str) -> list[str]:
         """The texts of the room's log."""
@@ -141,38 +166,30 @@ class InlineExecutor(Executor):
 
 @contextmanager
 def on_moto(**settings: Any) -> Iterator[World]:
-    """A world on empty tables in memory, where what goes side by side goes one after the other."""
-    with mock_aws(), patch.object(client, "_pool", InlineExecutor()):
-        with _fresh_tables(_moto_connection()) as prefix:
-            yield World(_settings(prefix, settings))
+    """A world on empty tables in memory, where parallel calls run one after the other."""
+    with mock_aws():
+        store = _fresh_store(_moto_connection())
+        store.run_parallel.pool = InlineExecutor()
+        yield World(_settings(store.prefix, settings), store)
 
 
 @contextmanager
 def on_engine(engine: Engine, **settings: Any) -> Iterator[World]:
     """A world on empty tables of a running engine."""
-    with _fresh_tables(_engine_connection(engine.url)) as prefix:
-        yield World(_settings(prefix, settings))
+    store = _fresh_store(_engine_connection(engine.url))
+    yield World(_settings(store.prefix, settings), store)
 
 
 def _settings(prefix: str, settings: dict[str, Any]) -> Settings:
-    return Settings(**{"table_prefix": prefix, "websocket_url": "wss://rooms.test", **settings})
+    return Settings(**{"table_prefix": prefix, "websocket_url": "wss://rooms.test", "aws_region": REGION, **settings})
 
 
-@contextmanager
-def _fresh_tables(connection: RetryingConnection) -> Iterator[str]:
-    """Six new tables, bound, and what is remembered of others forgotten; afterwards all is as it was before."""
-    before = [(table, table.Meta.table_name, table._connection) for table in tables.TABLES]
+def _fresh_store(connection: RetryingConnection) -> Store:
+    """A store on six new tables."""
     prefix = f"t{uuid.uuid4().hex[:8]}-"
     for declared in _declared_tables():
         connection.client.create_table(**declared | {"TableName": prefix + declared["TableName"]})
-    tables.bind(connection, prefix)
-    guards._open_windows.clear()
-    try:
-        yield prefix
-    finally:
-        guards._open_windows.clear()
-        for table, name, bound in before:
-            table.Meta.table_name, table._connection = name, bound
+    return Store(connection, prefix)
 
 
 @cache

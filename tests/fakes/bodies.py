@@ -2,18 +2,12 @@
 
 from typing import Any
 
-from chalicelib.schemas import (
-    EmojiReactionRequest,
-    HistoryQuery,
-    MicToggleRequest,
-    ProfileUpdate,
-    Request,
-    RoomCreate,
-    RoomsQuery,
-    RoomUpdate,
-    SendMessageRequest,
-    SpeakingStatusRequest,
-)
+from chalicelib.chat.schemas import EmojiReactionRequest, HistoryQuery, SendMessageRequest
+from chalicelib.contract import Body
+from chalicelib.lifecycle.schemas import RoomUpdate
+from chalicelib.profiles.schemas import ProfileUpdate
+from chalicelib.rooms.schemas import RoomCreate, RoomsQuery
+from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
 
 NO_TEXT = [None, 5, True, ["x"], {"x": "y"}]
 BLANK = [
@@ -55,7 +49,7 @@ NO_EMOJIS = [*NO_TEXT, *BLANK, *CONTROL, "x", "👍x", "é", "1", "#", ":)", "�
 NO_BOOLEANS: list[Any] = [None, 0, 1, "true", "false", "", [], {}]
 
 # A model, what else has to be in the body, a field, and values that it must not take.
-REFUSED: list[tuple[type[Request], dict[str, Any], str, list[Any]]] = [
+REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
     (RoomCreate, {"name": "x"}, "name", [*NO_TEXT, *BLANK, *CONTROL, "x" * 256]),
     (RoomCreate, {"name": "x"}, "description", [*NO_TEXT, *CONTROL, "x" * 2001]),
     (RoomCreate, {"name": "x"}, "max_participants", NO_SEATS),

@@ -1,10 +1,10 @@
 """What DynamoDB is asked: how many calls, how many round trips one after the other, how many units.
 
-    with Counter(bound_connection()) as counter:
-        seats.leave(...)
+    with Counter(world.store) as counter:
+        service.leave(...)
     assert counter.round_trips <= 3
 
-What `together` does side by side is one round trip. That is found from who waits for whom, never from the clock:
+What `run_parallel` does side by side is one round trip. That is found from who waits for whom, never from the clock:
 each thread knows how many calls went before, a branch starts with its parent's number, and who waits for a branch
 goes on with the larger of the two.
 
@@ -21,8 +21,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 from unittest.mock import patch
 
-from chalicelib.store import client
-from chalicelib.store.client import RetryingConnection
+from chalicelib.store import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,12 +53,12 @@ class _Progress(threading.local):
 class Counter:
     """Counts what goes over a connection while its block runs."""
 
-    def __init__(self, connection: RetryingConnection) -> None:
+    def __init__(self, store: Store) -> None:
         self.calls: list[Call] = []
-        self._events = connection.client.meta.events
+        self._events = store.connection.client.meta.events
         self._progress = _Progress()
         self._branches = _BranchingExecutor(self._progress)
-        self._pool = patch.object(client, "_pool", self._branches)
+        self._pool = patch.object(store.run_parallel, "pool", self._branches)
         self._handlers: dict[str, Callable[..., None]] = {
             "before-parameter-build.dynamodb.*": self._ask_for_units,
             "before-send.dynamodb.*": self._start,

@@ -4,14 +4,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.api.routes import ROUTES, Route
+from chalicelib.api.routes import ROUTES
+from chalicelib.contract import Route
 
 HOST = "rooms.test"
 
 
 def route_of(view: str) -> Route:
     """The route that a view answers."""
-    return next(route for route in ROUTES if route.view == view)
+    return next(route for route in ROUTES if route.name == view)
 
 
 def rest_event(
@@ -40,7 +41,7 @@ def rest_event(
         "httpMethod": route.method,
         "headers": sent | dict(headers or {}),
         "multiValueQueryStringParameters": dict(query) if query else None,
-        "pathParameters": {"room_id": room_id} if "{room_id}" in route.path else None,
+        "pathParameters": {"room_id": room_id} if route.has_room else None,
         "stageVariables": None,
         "requestContext": context,
         "body": body,

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib.fanout import DEADLINE_SECONDS, Close, DeliveryReport, Fanout, Post
+from chalicelib.delivery import Close, OutboundFrame
+from chalicelib.delivery.fanout import DEADLINE_SECONDS, Act, DeliveryReport, Fanout
 
 Frame = dict[str, Any]
 
@@ -17,29 +18,31 @@ class FakeFanout(Fanout):
 
     def __init__(self) -> None:
         # Not the real one's: that starts a client and a pool of threads.
-        self.acts: list[Post | Close] = []
+        self.acts: list[Act] = []
         self.gone: set[str] = set()
         self.failing: set[str] = set()
         self.error: Exception | None = None
 
     def deliver(
         self,
-        posts: Iterable[Post | Close],
+        acts: Iterable[Act],
         deadline_seconds: float = DEADLINE_SECONDS,  # noqa: ARG002  # the real one takes it
     ) -> DeliveryReport:
-        acts = list(posts)
+        acts = list(acts)
         self.acts.extend(acts)
         if self.error:
             raise self.error
-        ids = [act.connection_id for act in acts]
-        gone = tuple(dict.fromkeys(one for one in ids if one in self.gone))
-        failed = tuple(dict.fromkeys(one for one in ids if one in self.failing - self.gone))
-        return DeliveryReport(sum(one not in self.gone | self.failing for one in ids), gone, failed)
+        told = [act.connection for act in acts]
+        gone = tuple(dict.fromkeys(one for one in told if one.connection_id in self.gone))
+        failed = tuple(dict.fromkeys(one for one in told if one.connection_id in self.failing - self.gone))
+        return DeliveryReport(sum(one not in gone + failed for one in told), gone, failed)
 
     def frames(self, connection_id: str) -> list[Frame]:
         """What was posted to a connection, oldest first."""
         return [
-            json.loads(act.data) for act in self.acts if isinstance(act, Post) and act.connection_id == connection_id
+            json.loads(act.data)
+            for act in self.acts
+            if isinstance(act, OutboundFrame) and act.connection.connection_id == connection_id
         ]
 
     def types(self, connection_id: str) -> list[str]:
@@ -47,7 +50,7 @@ class FakeFanout(Fanout):
         return [
             "CLOSED" if isinstance(act, Close) else json.loads(act.data)["type"]
             for act in self.acts
-            if act.connection_id == connection_id
+            if act.connection.connection_id == connection_id
         ]
 
     def last(self, connection_id: str) -> Frame:
@@ -56,7 +59,7 @@ class FakeFanout(Fanout):
 
     def closed(self) -> list[str]:
         """The ids of the connections that were closed, in that order."""
-        return [act.connection_id for act in self.acts if isinstance(act, Close)]
+        return [act.connection.connection_id for act in self.acts if isinstance(act, Close)]
 
     def forget(self) -> None:
         """Start over: what was posted so far is of no interest."""

@@ -1,6 +1,6 @@
 """DynamoDB in trouble: the next calls over a connection fail as a test tells them to.
 
-    with Faults(bound_connection()) as faults:
+    with Faults(world.store.connection) as faults:
         faults.plan("TransactWriteItems", cancelled(None, "TransactionConflict"))
 
 The rest of the call is real: botocore's own events are where the faults come in.

@@ -1,8 +1,8 @@
 """The five functions in this process, given events as AWS gives them, on tables of an engine.
 
     with Functions(engine) as functions:
-        room = functions.rest("rooms.create", "ada", {"name": "Quiet"})
-        functions.rest("seat.join", "ada", room_id=room["id"])
+        room = functions.rest("rooms_create_room", "ada", {"name": "Quiet"})
+        functions.rest("seats_join", "ada", room_id=room["id"])
         wire = functions.connect("ada", room["id"])
         functions.frame(wire, "sync")
 
@@ -23,13 +23,12 @@ import jwt
 from chalice.local import LambdaContext
 
 import app
-from chalicelib import backend, realtime, sockets
-from chalicelib.api import dispatch, schedule
-from chalicelib.api import sockets as socket_routes
+from chalicelib import backend
+from chalicelib.api import http, schedule, sockets
 from chalicelib.backend import Backend
-from chalicelib.fanout import Fanout
-from chalicelib.gateway import Gateway, PostResult
-from chalicelib.times import Moment
+from chalicelib.delivery.fanout import Fanout
+from chalicelib.delivery.gateway import Gateway, PostResult
+from chalicelib.kernel.times import Moment
 from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.events import SocketEvents, scheduled_event
 from tests.fakes.backend import DAY, NOW, PLENTY, on_engine
@@ -99,12 +98,12 @@ class Functions:
         return self.gateway.gone
 
     def __enter__(self) -> Self:
-        self._configured = self._open.enter_context(on_engine(self._engine, **self._settings)).backend.settings
+        self._world = self._open.enter_context(on_engine(self._engine, **self._settings))
         self._fanout = Fanout(self.gateway)
         self._open.callback(self._fanout.shutdown)
         self.forget()
         self._open.enter_context(patch.dict(os.environ, CREDENTIALS | {"AWS_REGION": REGION}))
-        for module in (dispatch, socket_routes, schedule):
+        for module in (http, sockets, schedule):
             self._open.enter_context(patch.object(module, "now_ms", lambda: self.now))
         return self
 
@@ -174,6 +173,5 @@ class Functions:
 
     def forget(self) -> None:
         """As in a new process: nothing is known of connections and secrets."""
-        self._open.enter_context(patch.object(backend, "_backend", Backend(self._configured, self._fanout)))
-        for module in (realtime, sockets):
-            self._open.enter_context(patch.object(module, "memory", sockets.Memory()))
+        fresh = Backend(self._world.backend.settings, self._world.store, self._fanout)
+        self._open.enter_context(patch.object(backend, "_process_backend", fresh))

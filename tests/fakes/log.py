@@ -14,8 +14,9 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib import telemetry
-from chalicelib.logs import Formatter
+from chalicelib.kernel import telemetry
+from chalicelib.kernel.logs import Formatter
+from chalicelib.kernel.settings import Settings
 
 Line = dict[str, Any]
 
@@ -44,7 +45,7 @@ class Log(StringIO):
 @contextmanager
 def keep_log() -> Iterator[Log]:
     """Keep what is written from here on."""
-    telemetry.prepare()
+    assert telemetry.Telemetry(Settings()).logger is not None
     handlers = logging.getLogger(telemetry.SERVICE).handlers
     (handler,) = (one for one in handlers if isinstance(one.formatter, Formatter))
     assert isinstance(handler, logging.StreamHandler)

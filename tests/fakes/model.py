@@ -10,8 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from chalicelib.records import Connection, Message, Participant, Room
-from chalicelib.times import Moment
+from chalicelib.delivery import Connection
+from chalicelib.kernel.times import Moment
+from chalicelib.log import Message
+from chalicelib.rooms.table import Room
+from chalicelib.seats.table import Participant
 from tests.fakes.backend import DAY, MINUTE, SECOND
 from tests.fakes.fanout import Frame
 
@@ -483,4 +486,4 @@ def check_numbers(frames: Iterable[Frame], log: Iterable[Message]) -> None:
     for frame in frames:
         if "seq" in frame:
             line, shown = lines[frame["seq"]], frame["data"].get("message", frame["data"])
-            assert (shown["seq"], shown["id"], shown["text"]) == (line.seq, line.id, line.text)
+            assert (shown["seq"], shown["id"], shown["text"]) == (line.seq, line.message_id, line.text)

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterable
 
-from chalicelib.fanout import DEADLINE_SECONDS, Close, DeliveryReport, Post
+from chalicelib.delivery import OutboundFrame
+from chalicelib.delivery.fanout import DEADLINE_SECONDS, Act, DeliveryReport
 from tests.fakes.fanout import FakeFanout, Frame
 
 
@@ -15,21 +16,23 @@ class Network(FakeFanout):
         self.heard: dict[str, list[Frame]] = {}
         self.hung_up: set[str] = set()
 
-    def deliver(self, posts: Iterable[Post | Close], deadline_seconds: float = DEADLINE_SECONDS) -> DeliveryReport:
-        acts = list(posts)
+    def deliver(
+        self, acts: Iterable[Act], deadline_seconds: float = DEADLINE_SECONDS
+    ) -> DeliveryReport:
+        acts = list(acts)
         report = super().deliver(acts, deadline_seconds)
         for act in acts:
-            if act.connection_id in self.gone | self.failing:
+            if act.connection.connection_id in self.gone | self.failing:
                 continue
-            if isinstance(act, Post):
-                self.heard.setdefault(act.connection_id, []).append(json.loads(act.data))
+            if isinstance(act, OutboundFrame):
+                self.heard.setdefault(act.connection.connection_id, []).append(json.loads(act.data))
             else:
-                self.hung_up.add(act.connection_id)
-                self.gone.add(act.connection_id)
+                self.hung_up.add(act.connection.connection_id)
+                self.gone.add(act.connection.connection_id)
         return report
 
     def tried(self) -> frozenset[str]:
-        return frozenset(act.connection_id for act in self.acts if isinstance(act, Post))
+        return frozenset(act.connection.connection_id for act in self.acts if isinstance(act, OutboundFrame))
 
     def forget(self) -> None:
         super().forget()

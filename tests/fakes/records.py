@@ -4,13 +4,16 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.records import Connection, Message, Participant, Room
+from chalicelib.delivery import Connection
+from chalicelib.log import Message
+from chalicelib.rooms.table import Room
+from chalicelib.seats.table import Participant
 from tests.fakes.backend import ENDPOINT, MINUTE, NOW
 
 
 def make_room(**different: Any) -> Room:
     room = Room(
-        id=str(uuid.uuid4()),
+        room_id=str(uuid.uuid4()),
         name="Focus Zone",
         description="",
         status="active",
@@ -43,7 +46,7 @@ def make_message(room_id: str, seq: int = 1, **different: Any) -> Message:
     message = Message(
         room_id=room_id,
         seq=seq,
-        id=str(uuid.uuid4()),
+        message_id=str(uuid.uuid4()),
         type="text",
         user_id="ada",
         user="Ada",

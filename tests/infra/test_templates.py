@@ -17,9 +17,9 @@ from chalice.cli.factory import CLIFactory
 from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
 from chalice.deploy.models import LambdaFunction
 
-from chalicelib.presence import GRACE_MS
+from chalicelib.kernel.telemetry import DIMENSIONS, METRICS, SERVICE, Kind, UnexpectedError
+from chalicelib.seats.leases import GRACE_MS
 from chalicelib.store.tables import bound_connection
-from chalicelib.telemetry import DIMENSIONS, METRICS, SERVICE, Kind, UnexpectedError
 from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.tables import TEMPLATE, Template
 from infra.rehearse.emulator import Emulator
@@ -174,13 +174,13 @@ def test_what_the_dashboard_shows_is_there(account: Account, stage: str) -> None
 
 def live_through(functions: Functions) -> None:
     """All that a service can have to tell: people come, talk and go, and little works as it should."""
-    room = functions.rest("rooms.create", "olga", {"name": "Room"})["id"]
+    room = functions.rest("rooms_create_room", "olga", {"name": "Room"})["id"]
     for name in ("ada", "ben", "cyd"):
-        functions.rest("seat.join", name, room_id=room)
+        functions.rest("seats_join", name, room_id=room)
     ada, ben = (functions.connect(name, room) for name in ("ada", "ben"))
     for wire in (ada, ben):
         functions.frame(wire, "sync")
-    say = partial(functions.call, "chat.send_message", "ada", {"message_text": "hello"}, room_id=room)
+    say = partial(functions.call, "chat_send_message", "ada", {"message_text": "hello"}, room_id=room)
     functions.gateway.first = iter([429])
     say()
     functions.gone.add(functions.connect("cyd", room).connection_id)

@@ -12,16 +12,24 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib import chat, realtime, rooms, seats, sockets, voice
-from chalicelib.records import Message
-from chalicelib.schemas import HistoryQuery, RoomCreate, RoomsQuery
-from chalicelib.sockets import Admission, Memory
-from chalicelib.store import membership, messages
-from chalicelib.store import rooms as stored_rooms
-from chalicelib.store.client import together
-from chalicelib.store.tables import MessageRow, RoomRow, bound_connection
+from chalicelib import log
+from chalicelib.chat.schemas import HistoryQuery
+from chalicelib.chat.service import get_history
+from chalicelib.contract import Context
+from chalicelib.kernel.limits import Cache
+from chalicelib.log import Message
+from chalicelib.log.table import POSITIONS, LogPosition, put_message
+from chalicelib.rooms import service as rooms
+from chalicelib.rooms.schemas import RoomCreate, RoomsQuery
+from chalicelib.rooms.table import ROOMS
+from chalicelib.seats import service, sockets
+from chalicelib.seats.frames import CHECK_EVERY_MS
+from chalicelib.seats.sockets import ConnectionGrant, SocketEvent
+from chalicelib.seats.table import take_seat
+from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
+from chalicelib.voice.service import set_muted, set_speaking
 from infra.local.engine import Engine
-from tests.fakes.backend import ENDPOINT, MINUTE, NOW, SECOND, World, on_engine, user
+from tests.fakes.backend import ENDPOINT, MINUTE, NOW, SECOND, World, on_engine
 from tests.fakes.counting import Call, Counter
 from tests.fakes.records import make_message, make_participant, make_room
 
@@ -78,9 +86,12 @@ class Scene:
     def send(self, person: int, kind: str, now: int = LATER, **fields: Any) -> None:
         self.world.send(self.sockets[PEOPLE[person]], kind, now, **fields)
 
+    def context(self, person: int, now: int = LATER) -> Context:
+        return self.world.context(PEOPLE[person], self.room_id, now)
+
     def connect(self, person: int, connection_id: str, ticket: str) -> None:
-        admission = Admission(PEOPLE[person], self.room_id, ticket)
-        sockets.connect(self.world.backend, admission, connection_id, ENDPOINT, LATER)
+        admission = ConnectionGrant(PEOPLE[person], self.room_id, ticket)
+        sockets.connect(self.world.backend, admission, SocketEvent(connection_id, ENDPOINT), LATER)
 
 
 def connect_and_forget(scene: Scene) -> None:
@@ -88,15 +99,14 @@ def connect_and_forget(scene: Scene) -> None:
     scene.connect(7, "second", "ticket-2")
 
 
-def in_a_new_process(act: Callable[[], None]) -> None:
-    with patch.object(realtime, "memory", Memory()):
+def in_a_new_process(scene: Scene, act: Callable[[], None]) -> None:
+    with patch.object(scene.world.backend, "connection_cache", Cache()):
         act()
 
 
 def disconnect(scene: Scene, connection_id: str) -> None:
     """As `$disconnect` does: in a function of its own, which has never seen the connection."""
-    with patch.object(sockets, "memory", Memory()):
-        sockets.disconnect(scene.world.backend, connection_id, LATER)
+    in_a_new_process(scene, lambda: sockets.disconnect(scene.world.backend, connection_id, LATER))
 
 
 Act = Callable[[Scene], object]
@@ -109,15 +119,15 @@ OPERATIONS: dict[str, Act] = {
     "relay frame": lambda s: s.send(0, "wave", data={"hello": "there"}, id="w"),
     "signal frame": lambda s: s.send(0, "offer", to=PEOPLE[1], data={"sdp": "v=0"}),
     "typing frame": lambda s: s.send(0, "typing", is_typing=True),
-    "relay frame, in a new process": lambda s: in_a_new_process(lambda: s.send(0, "wave", roomId=s.room_id)),
-    "relay frame that names no room, in a new process": lambda s: in_a_new_process(lambda: s.send(0, "wave")),
+    "relay frame, in a new process": lambda s: in_a_new_process(s, lambda: s.send(0, "wave", roomId=s.room_id)),
+    "relay frame that names no room, in a new process": lambda s: in_a_new_process(s, lambda: s.send(0, "wave")),
     "chat frame, no client id": lambda s: s.send(1, "message", text="hello"),
     "emoji frame, no client id": lambda s: s.send(1, "emoji", emoji="\N{WAVING HAND SIGN}"),
     "chat frame, with client id": lambda s: s.send(1, "message", text="hello", id="m1"),
     "emoji frame, with client id": lambda s: s.send(1, "emoji", emoji="\N{WAVING HAND SIGN}", id="e1"),
     "chat frame, the same client id again": lambda s: s.send(2, "message", text="once", id="again"),
     "ping": lambda s: s.send(0, "ping"),
-    "ping that looks after the others": lambda s: s.send(0, "ping", LATER + realtime.LOOK_EVERY_MS),
+    "ping that looks after the others": lambda s: s.send(0, "ping", LATER + CHECK_EVERY_MS),
     "sync": lambda s: s.send(3, "sync", last_seq=s.log_length),
     "$connect": lambda s: s.connect(4, "first", "ticket-1"),
     "$disconnect": lambda s: disconnect(s, s.sockets[PEOPLE[6]]),
@@ -127,16 +137,16 @@ OPERATIONS: dict[str, Act] = {
     "join (the first)": lambda s: s.world.join("newcomer", s.empty_room_id, LATER),
     "leave": lambda s: s.world.leave("newcomer", s.room_id, LATER),
     "leave, and a connection with it": lambda s: s.world.leave(PEOPLE[8], s.room_id, LATER),
-    "mic": lambda s: voice.set_muted(s.world.backend, PEOPLE[9], s.room_id, False, LATER),
-    "speaking": lambda s: voice.set_speaking(s.world.backend, PEOPLE[9], s.room_id, True, LATER),
-    "list rooms (page of 50)": lambda s: rooms.list_active(s.world.backend, RoomsQuery()),
-    "room detail": lambda s: rooms.detail(s.world.backend, user("visitor"), s.room_id, LATER),
-    "history": lambda s: chat.history(PEOPLE[9], s.room_id, HistoryQuery(), LATER),
-    "mic, once a minute": lambda s: voice.set_muted(s.world.backend, PEOPLE[9], s.room_id, True, NOW + 2 * MINUTE),
+    "mic": lambda s: set_muted(s.context(9), MicToggleRequest(is_muted=False)),
+    "speaking": lambda s: set_speaking(s.context(9), SpeakingStatusRequest(is_speaking=True)),
+    "list rooms (page of 50)": lambda s: rooms.list_rooms(s.world.request("visitor"), RoomsQuery()),
+    "room detail": lambda s: service.get_room_detail(s.world.context("visitor", s.room_id, LATER)),
+    "history": lambda s: get_history(s.context(9), HistoryQuery()),
+    "mic, once a minute": lambda s: set_muted(s.context(9, NOW + 2 * MINUTE), MicToggleRequest(is_muted=True)),
     "chat frame, once a minute": lambda s: s.send(10, "message", NOW + 2 * MINUTE, text="hello"),
-    "a fresh ticket": lambda s: seats.ticket(s.world.backend, user(PEOPLE[11]), s.room_id, LATER),
-    "making a room, with a key": lambda s: rooms.create(
-        s.world.backend, user("maker"), RoomCreate(name="Quiet"), "key", LATER
+    "a fresh ticket": lambda s: service.request_ticket(s.context(11)),
+    "making a room, with a key": lambda s: rooms.create_room(
+        s.world.request("maker", LATER, key="key"), RoomCreate(name="Quiet")
     ),
 }
 
@@ -145,7 +155,7 @@ def furnish(world: World, *, crowded: bool) -> Scene:
     for number in range(99 if crowded else 49):
         world.open_room(name=f"Room {number:02}", now=NOW + number)
     scene = Scene(world, world.open_room(seats=50, now=NOW - 1), world.open_room(), 400 if crowded else 60)
-    write_log(scene.room_id, scene.log_length)
+    write_log(world, scene.room_id, scene.log_length)
     for name in PEOPLE:
         scene.sockets[name] = world.enter(name, scene.room_id)
     if crowded:
@@ -157,11 +167,15 @@ def furnish(world: World, *, crowded: bool) -> Scene:
     return scene
 
 
-def write_log(room_id: str, length: int) -> None:
-    with MessageRow.batch_write() as batch:
-        for seq in range(1, length + 1):
-            batch.save(messages.row_of(make_message(room_id, seq, text="a word " * 21), 90))
-    MessageRow(room_id, 0, last_seq=length, allocated_at=NOW).save()
+def write_log(world: World, room_id: str, length: int) -> None:
+    for seq in range(1, length + 1):
+        store_message(world, make_message(room_id, seq, text="a word " * 21))
+    world.store.put(POSITIONS, LogPosition(room_id, 0, last_seq=length, allocated_at=NOW))
+
+
+def store_message(world: World, message: Message) -> None:
+    entry = put_message(message, 90)
+    world.store.put(entry.table, message, **entry.also)
 
 
 @dataclass
@@ -179,7 +193,7 @@ def measure(engine: Engine, *, crowded: bool) -> dict[str, Counter]:
         for name, act in OPERATIONS.items():
             if name in PREPARED:
                 PREPARED[name](scene)
-            with Counter(bound_connection()) as counter:
+            with Counter(world.store) as counter:
                 act(scene)
             measured[name] = counter
         errors = [
@@ -226,15 +240,16 @@ def base_names(call: Call) -> list[str]:
 
 def test_a_full_room_with_long_names_is_joined_and_looked_into_within_the_budget(engine_world: World) -> None:
     room_id = engine_world.open_room(seats=50)
-    write_log(room_id, 50)
+    write_log(engine_world, room_id, 50)
     for number in range(49):
         member = make_participant(room_id, f"{number:036}", name="N" * 80, avatar="https://pictures.test/" + "p" * 80)
-        assert membership.take_seat(member, make_message(room_id, 51 + number), 90)
+        joined = put_message(make_message(room_id, 51 + number), 90)
+        assert engine_world.store.transact([joined, *take_seat(member)])
 
-    with Counter(bound_connection()) as join:
+    with Counter(engine_world.store) as join:
         engine_world.join("last", room_id)
-    with Counter(bound_connection()) as detail:
-        rooms.detail(engine_world.backend, user("visitor"), room_id, NOW)
+    with Counter(engine_world.store) as detail:
+        service.get_room_detail(engine_world.context("visitor", room_id))
 
     assert engine_world.room(room_id).participant_count == 50
     assert join.read_units <= 20
@@ -244,8 +259,10 @@ def test_a_full_room_with_long_names_is_joined_and_looked_into_within_the_budget
 def test_what_goes_side_by_side_counts_as_one_round_trip_and_what_follows_as_another(engine_world: World) -> None:
     rooms_made = [engine_world.open_room() for _ in range(2)]
 
-    with Counter(bound_connection()) as counter:
-        together(lambda: engine_world.room(rooms_made[0]), lambda: engine_world.log(rooms_made[1]))
+    with Counter(engine_world.store) as counter:
+        engine_world.store.run_parallel(
+            lambda: engine_world.room(rooms_made[0]), lambda: engine_world.log(rooms_made[1])
+        )
         engine_world.room(rooms_made[0])
 
     assert sorted(call.round_trip for call in counter.calls) == [1, 1, 2]
@@ -258,8 +275,8 @@ def test_a_branch_that_takes_longer_is_waited_for(engine_world: World) -> None:
         engine_world.room(room_id)
         engine_world.room(room_id)
 
-    with Counter(bound_connection()) as counter:
-        together(lambda: engine_world.room(room_id), twice)
+    with Counter(engine_world.store) as counter:
+        engine_world.store.run_parallel(lambda: engine_world.room(room_id), twice)
         engine_world.room(room_id)
 
     assert sorted(call.round_trip for call in counter.calls) == [1, 1, 2, 3]
@@ -268,32 +285,34 @@ def test_a_branch_that_takes_longer_is_waited_for(engine_world: World) -> None:
 def test_read_units_follow_what_was_read(engine_world: World) -> None:
     room_id = engine_world.open_room()
     for seq in range(1, 4):
-        messages.put(make_message(room_id, seq, text="x" * 4000), 90)
+        store_message(engine_world, make_message(room_id, seq, text="x" * 4000))
 
     def cost(read: Callable[[], list[Message] | object]) -> float:
-        with Counter(bound_connection()) as counter:
+        with Counter(engine_world.store) as counter:
             read()
         return counter.read_units
 
-    assert cost(lambda: messages.newest(room_id, 1)) == 2, "4,000 characters and what is around them"
-    assert cost(lambda: messages.newest(room_id, 3)) == 4
-    assert cost(lambda: messages.newest("nowhere", 3)) == 1
-    assert cost(lambda: messages.head(room_id)) == 0.5
+    assert cost(lambda: log.list_newest(engine_world.store, room_id, 1)) == 2, (
+        "4,000 characters and what is around them"
+    )
+    assert cost(lambda: log.list_newest(engine_world.store, room_id, 3)) == 4
+    assert cost(lambda: log.list_newest(engine_world.store, "nowhere", 3)) == 1
+    assert cost(lambda: log.get_position(engine_world.store, room_id)) == 0.5
 
 
 def test_write_units_count_indexes_and_twice_for_transactions(engine_world: World) -> None:
     room = make_room()
 
-    with Counter(bound_connection()) as counter:
-        stored_rooms.create(room, None, NOW)
+    with Counter(engine_world.store) as counter:
+        engine_world.store.put(ROOMS, room)
     assert counter.write_units == 2, "the room, and its place in the list"
 
-    with Counter(bound_connection()) as counter:
-        engine_world.join("ada", room.id)
+    with Counter(engine_world.store) as counter:
+        engine_world.join("ada", room.room_id)
     transaction = next(call for call in counter.calls if call.operation == "TransactWriteItems")
     assert transaction.write_units == 3 * 2 + 2, "three items twice; the list, and what the sweeper looks at"
 
 
 def test_nothing_may_scan_a_table(engine_world: World) -> None:
     with pytest.raises(AssertionError, match="scan"):
-        list(RoomRow.scan())
+        engine_world.store.connection.scan(engine_world.store.prefix + "rooms")

@@ -20,8 +20,8 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from chalicelib.api.openapi import document
-from chalicelib.schemas import is_uuid
-from chalicelib.text import is_blank
+from chalicelib.contract.fields import is_uuid
+from chalicelib.kernel.text import is_blank
 from infra.local.stack import LocalStack
 from tests.fakes.clients import Api
 

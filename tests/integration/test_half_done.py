@@ -18,15 +18,23 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from pynamodb.connection import Connection
 
-from chalicelib import chat, realtime, rooms, seats, sockets, sweeper, voice
+from chalicelib import log
+from chalicelib.api import frames
 from chalicelib.backend import Backend
-from chalicelib.errors import CoworkingError
-from chalicelib.schemas import RoomMessage, StatusToggled
-from chalicelib.sockets import Admission
-from chalicelib.store import client, connections, messages, participants
-from chalicelib.store import rooms as stored_rooms
+from chalicelib.chat.service import send_message
+from chalicelib.contract import Context
+from chalicelib.kernel.errors import CoworkingError
+from chalicelib.lifecycle.service import delete_room, toggle_status
+from chalicelib.lifecycle.sweep import sweep
+from chalicelib.log.schemas import RoomMessage
+from chalicelib.rooms.table import ROOMS, get_room
+from chalicelib.seats import service, sockets
+from chalicelib.seats.connections import get_roster
+from chalicelib.seats.sockets import ConnectionGrant, SocketEvent
+from chalicelib.seats.table import list_participants
 from chalicelib.store.client import RetryingConnection
-from chalicelib.store.tables import ConnectionRow, MessageRow, ParticipantRow, RoomRow, Table, bound_connection
+from chalicelib.voice.schemas import MicToggleRequest
+from chalicelib.voice.service import set_muted
 from infra.local.engine import Engine
 from tests.fakes.backend import ENDPOINT, NOW, PLENTY, SECOND, InlineExecutor, World, on_engine, user
 from tests.fakes.network import Network
@@ -36,7 +44,7 @@ THEN = NOW + 30 * SECOND
 LATER = (21 * SECOND, 60 * SECOND, 100 * SECOND)
 SEATS = 4
 MARK = "@@"
-TABLES: tuple[type[Table], ...] = (RoomRow, ParticipantRow, ConnectionRow, MessageRow)
+TABLES = ("rooms", "participants", "connections", "messages")
 
 
 class DiedError(BaseException):
@@ -57,7 +65,7 @@ class Template:
             for number in range(1, wires + 1):
                 wire = world.connect(name, room_id, at, connection_id=f"{name}-{number}{MARK}")
                 world.send(wire, "sync", at, last_seq=None)
-        self._items = {table.Meta.table_name: self._read(table) for table in TABLES}
+        self._items = {world.store.prefix + table: self._read(world.store.prefix + table) for table in TABLES}
         self._copies = itertools.count(1)
 
     def copy(self) -> "Stage":
@@ -65,13 +73,13 @@ class Template:
         room_id, mark = str(uuid.uuid4()), f"@{next(self._copies)}"
         text = json.dumps(self._items).replace(self._room_id, room_id).replace(MARK, mark)
         writes = {name: [{"PutRequest": {"Item": item}} for item in items] for name, items in json.loads(text).items()}
-        answer = bound_connection().client.batch_write_item(RequestItems=writes)
+        answer = self.world.store.connection.client.batch_write_item(RequestItems=writes)
         assert not answer["UnprocessedItems"]
         return Stage(self.world, room_id, mark)
 
-    def _read(self, table: type[Table]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = bound_connection().client.query(
-            TableName=table.Meta.table_name,
+    def _read(self, table: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.world.store.connection.client.query(
+            TableName=table,
             KeyConditionExpression="room_id = :room",
             ExpressionAttributeValues={":room": {"S": self._room_id}},
         )["Items"]
@@ -84,8 +92,8 @@ class Stage:
     def __init__(self, world: World, room_id: str, mark: str) -> None:
         self.room_id = room_id
         self.network = Network()
-        self.backend = Backend(world.backend.settings, self.network)
         self.now = THEN
+        self._world = world
         self._mark = mark
         self._wires = ["ada-1", "ben-1", "ben-2", "eve-1"]
         self.start_process()
@@ -93,7 +101,7 @@ class Stage:
     # --- acts
 
     def ada_leaves(self) -> str:
-        return seats.leave(self.backend, "ada", self.room_id, self.now).message
+        return service.leave(self.context("ada")).message
 
     def ada_leaves_by_frame(self) -> str:
         return self.send("ada-1", "leave")
@@ -108,8 +116,9 @@ class Stage:
         return self.send("ada-1", "message", text="hello", id="key")
 
     def ada_says_it_over_http(self) -> str:
-        answer = chat.say(self.backend, "ada", self.room_id, "hello", "text", "key", self.now)
-        assert RoomMessage.of(messages.newest(self.room_id, 1, before=answer.seq + 1)[0]) == answer
+        answer = send_message(self.context("ada"), "hello", "text", "key")
+        (stored,) = log.list_newest(self.backend.store, self.room_id, 1, before=answer.seq + 1)
+        assert RoomMessage.of(stored) == answer
         return answer.text
 
     def ada_drops(self) -> str:
@@ -123,10 +132,10 @@ class Stage:
         return self.connect("ada-2")
 
     def ada_joins_again(self) -> str:
-        return seats.join(self.backend, user("ada"), self.room_id, self.now).message
+        return service.join(self.context("ada"), user("ada")).message
 
     def ada_unmutes(self) -> str:
-        voice.set_muted(self.backend, "ada", self.room_id, False, self.now)
+        set_muted(self.context("ada"), MicToggleRequest(is_muted=False))
         return "unmuted"
 
     def ben_drops_one(self) -> str:
@@ -139,24 +148,26 @@ class Stage:
         return self.send("ben-1", "wave", id="wave")
 
     def dora_joins(self) -> str:
-        return seats.join(self.backend, user("dora"), self.room_id, self.now).message
+        return service.join(self.context("dora"), user("dora")).message
 
     def somebody_looks(self) -> str:
-        return rooms.detail(self.backend, user("zoe"), self.room_id, self.now).name
+        return service.get_room_detail(self.context("zoe")).name
 
     def the_sweeper_runs(self) -> str:
-        sweeper.sweep(self.backend, lambda: self.now)
+        sweep(self.backend, lambda: self.now)
         return "swept"
 
     def the_room_is_toggled(self) -> str:
-        answer: StatusToggled = rooms.toggle(self.backend, self.room_id, self.now)
-        return answer.new_status
+        return toggle_status(self.context("admin")).new_status
 
     def the_room_is_deleted(self) -> str:
-        rooms.delete(self.backend, self.room_id, self.now)
+        delete_room(self.context("admin"))
         return "deleted"
 
     # --- what they are made of
+
+    def context(self, user_id: str) -> Context:
+        return Context(self.backend, self.room_id, user_id, self.now)
 
     def attempt(self, act: str) -> str:
         """What came of an act, or the code of the error."""
@@ -172,8 +183,8 @@ class Stage:
     def send(self, wire: str, kind: str, **fields: Any) -> str:
         """Send a frame; the type of the answer, or the code of an error."""
         before = len(self.network.heard.get(self.id_of(wire), []))
-        sender = realtime.Sender(self.id_of(wire), ENDPOINT)
-        realtime.receive(self.backend, sender, json.dumps({"type": kind, **fields}), self.now)
+        event = SocketEvent(self.id_of(wire), ENDPOINT)
+        frames.receive(self.backend, event, json.dumps({"type": kind, **fields}), self.now)
         for frame in self.network.heard.get(self.id_of(wire), [])[before:]:
             if frame["type"] == "error":
                 return str(frame["data"]["code"])
@@ -189,16 +200,15 @@ class Stage:
     def connect(self, wire: str) -> str:
         name, wire_id = wire.partition("-")[0], self.id_of(wire)
         self.network.gone.add(wire_id)  # until it is open
-        sockets.connect(self.backend, Admission(name, self.room_id), wire_id, ENDPOINT, self.now)
+        event = SocketEvent(wire_id, ENDPOINT)
+        sockets.connect(self.backend, ConnectionGrant(name, self.room_id), event, self.now)
         self.network.gone.discard(wire_id)
         self._wires.append(wire)
         return "connected"
 
     def start_process(self) -> None:
         """One that remembers nothing."""
-        sockets.memory.__init__()  # type: ignore[misc]
-        realtime.looks.__init__()  # type: ignore[misc]
-        realtime.renewals.__init__()  # type: ignore[misc]
+        self.backend = Backend(self._world.backend.settings, self._world.store, self.network)
 
     # --- and then
 
@@ -209,29 +219,31 @@ class Stage:
             for wire in self.open_wires():
                 if self.send(wire, "ping") != "pong":
                     self.drop(wire)
-            sweeper.sweep(self.backend, lambda: self.now)
+            sweep(self.backend, lambda: self.now)
 
     def open_wires(self) -> list[str]:
         return [wire for wire in self._wires if self.id_of(wire) not in self.network.gone]
 
     def check_accounts(self) -> None:
         """What holds at any moment: the seats are counted, and the log tells who came, went and said something once."""
-        members, room = participants.members(self.room_id), stored_rooms.get(self.room_id)
+        store = self.backend.store
+        members, room = list_participants(store, self.room_id), get_room(store, self.room_id)
         if room is None:
             return
         assert room.participant_count == len(members) <= SEATS
-        log = messages.newest(self.room_id, 1000)
+        lines = log.list_newest(store, self.room_id, 1000)
         present = {member.user_id for member in members}
         for name in ("ada", "ben", "cyd", "dora", "eve"):
-            acts = [line.text for line in log if line.text.startswith(f"{name.capitalize()} ")]
+            acts = [line.text for line in lines if line.text.startswith(f"{name.capitalize()} ")]
             joined, left = f"{name.capitalize()} joined the room", f"{name.capitalize()} left the room"
             assert acts == ([joined, left] * len(acts))[: len(acts)]
             assert len(acts) % 2 == (name in present), f"{acts}, and in the room: {present}"
-        assert [line.text for line in log].count("hello") <= 1
+        assert [line.text for line in lines].count("hello") <= 1
 
     def check_nobody_haunts(self) -> None:
         """What holds when all is done: the roster has the members' connections, and others know that they are out."""
-        members, roster = participants.members(self.room_id), connections.roster(self.room_id)
+        store = self.backend.store
+        members, roster = list_participants(store, self.room_id), get_roster(store, self.room_id)
         listed = {connection.connection_id for connection in roster}
         held = {one for member in members for one in member.connections}
         opened = {self.id_of(wire) for wire in self.open_wires()}
@@ -240,16 +252,16 @@ class Stage:
         for wire in self.open_wires():
             if self.id_of(wire) not in listed:
                 assert self.send(wire, "ping") in ("not_in_room", "no answer")
-        if stored_rooms.get(self.room_id) is None:
+        if get_room(store, self.room_id) is None:
             assert not members
-            assert not messages.newest(self.room_id, 1)
+            assert not log.list_newest(store, self.room_id, 1)
 
     def check_all_expired_are_gone(self) -> None:
-        assert all(member.holds_at(self.now) for member in participants.members(self.room_id))
+        assert all(member.holds_at(self.now) for member in list_participants(self.backend.store, self.room_id))
 
     def take_down(self) -> None:
         """The next sweep has nothing to do with it."""
-        RoomRow(self.room_id).delete()
+        self.backend.store.delete(ROOMS, self.room_id)
 
 
 ACTS = (
@@ -278,7 +290,11 @@ INTRUDERS = ACTS if os.environ.get("HALF_DONE") == "all" else ("ada_leaves", "ad
 @pytest.fixture(scope="module")
 def template(engine: Engine) -> Iterator[Template]:
     with on_engine(engine, messages_limit=PLENTY, joins_limit=PLENTY) as world:
-        with patch.object(client, "_pool", InlineExecutor()), patch.object(bound_connection(), "sleep", lambda _: None):
+        store = world.store
+        with (
+            patch.object(store.run_parallel, "pool", InlineExecutor()),
+            patch.object(store.connection, "sleep", lambda _: None),
+        ):
             yield Template(world)
 
 

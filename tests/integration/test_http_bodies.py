@@ -10,21 +10,22 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from chalicelib.api.dispatch import MAX_BODY_BYTES, find_operation
-from chalicelib.api.routes import ROUTES, Route
-from chalicelib.schemas import RoomUpdate
+from chalicelib.api.http import MAX_BODY_BYTES, find_operation
+from chalicelib.api.routes import ROUTES
+from chalicelib.contract import Route
+from chalicelib.lifecycle.schemas import RoomUpdate
 from tests.fakes.bodies import REFUSED
 from tests.fakes.clients import ROOMS, Api, Caller, Json, expect
 from tests.fakes.events import route_of
 
 GOOD: dict[str, Json] = {
-    "me.update": {"name": "Ada", "avatar": None},
-    "rooms.create": {"name": "Room"},
-    "chat.send_message": {"message_text": "hello"},
-    "chat.send_emoji": {"emoji": "👍"},
-    "voice.toggle_mic": {"is_muted": False},
-    "voice.set_speaking": {"is_speaking": False},
-    "admin.update": {"name": "Room"},
+    "profiles_update_me": {"name": "Ada", "avatar": None},
+    "rooms_create_room": {"name": "Room"},
+    "chat_send_message": {"message_text": "hello"},
+    "chat_send_emoji": {"emoji": "👍"},
+    "voice_toggle_mic": {"is_muted": False},
+    "voice_set_speaking": {"is_speaking": False},
+    "lifecycle_update_room": {"name": "Room"},
 }
 VIEWS = {find_operation(route_of(view)).body: view for view in GOOD}
 
@@ -156,7 +157,7 @@ def test_a_body_that_is_no_object_is_refused(untouched: Desk, view: str) -> None
         assert [error["loc"] for error in problem["errors"]] == [[]]
 
 
-@pytest.mark.parametrize("view", [view for view in GOOD if view != "admin.update"])
+@pytest.mark.parametrize("view", [view for view in GOOD if view != "lifecycle_update_room"])
 def test_an_empty_object_lacks_something(untouched: Desk, view: str) -> None:
     problem = refused(untouched.call(view, {}), 422, "invalid_request")
     assert problem["detail"] == f"{next(iter(GOOD[view]))} is required"
@@ -172,7 +173,7 @@ def test_a_body_of_another_type_is_refused(untouched: Desk, content_type: str) -
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/json ;x"])
 def test_a_json_body_may_be_labelled_in_many_ways(desk: Desk, content_type: str) -> None:
-    for view in ("me.update", "voice.toggle_mic"):
+    for view in ("profiles_update_me", "voice_toggle_mic"):
         answer = desk.call(view, content=json.dumps(GOOD[view]), headers={"Content-Type": content_type})
         assert answer.status_code == 200
 
@@ -182,7 +183,7 @@ def test_a_body_without_a_label_is_taken_for_json(api: Api, desk: Desk) -> None:
         "PUT",
         f"{api.stack.api}/coworking/me",
         headers={"Authorization": f"Bearer {desk.person.token}"},
-        content=json.dumps(GOOD["me.update"]),
+        content=json.dumps(GOOD["profiles_update_me"]),
     )
     assert "Content-Type" not in request.headers
     assert api.http.send(request).status_code == 200
@@ -222,7 +223,7 @@ def test_a_field_that_breaks_the_contract_is_refused_by_its_name(
 
 def test_every_wrong_field_is_named(untouched: Desk) -> None:
     body = {"name": " ", "max_participants": 0, "color": "<b>", "description": 5}
-    problem = refused(untouched.call("rooms.create", body), 422, "invalid_request")
+    problem = refused(untouched.call("rooms_create_room", body), 422, "invalid_request")
     assert {error["loc"][0] for error in problem["errors"]} == set(body)
     assert {frozenset(error) for error in problem["errors"]} == {frozenset({"loc", "msg", "type"})}
 
@@ -234,7 +235,7 @@ def test_what_was_sent_is_not_sent_back(untouched: Desk) -> None:
         json.dumps({"message_text": f"\x00{secret}"}),
         f"{{{secret}",
     ):
-        assert secret not in untouched.call("chat.send_message", content=content).text
+        assert secret not in untouched.call("chat_send_message", content=content).text
 
 
 @pytest.mark.parametrize("view", GOOD)
@@ -260,7 +261,7 @@ def test_of_a_field_that_comes_twice_the_last_counts(api: Api) -> None:
 
 @pytest.mark.parametrize("field", RoomUpdate.model_fields)
 def test_null_in_a_change_leaves_things_as_they_are(untouched: Desk, field: str) -> None:
-    assert untouched.call("admin.update", {field: None}).status_code == 200
+    assert untouched.call("lifecycle_update_room", {field: None}).status_code == 200
 
 
 TEXTS = {
@@ -354,7 +355,9 @@ def test_what_is_no_id_names_no_room(untouched: Desk, route: Route) -> None:
         refused(answer, 404, "room_not_found")
 
 
-@pytest.mark.parametrize("view", ["rooms.show", "chat.send_message", "voice.toggle_mic", "seat.ticket", "seat.join"])
+@pytest.mark.parametrize(
+    "view", ["seats_get_room", "chat_send_message", "voice_toggle_mic", "seats_request_ticket", "seats_join"]
+)
 def test_an_id_in_capitals_names_the_same_room(desk: Desk, view: str) -> None:
     shouting = Desk(desk.person, desk.room.upper())
     answer = shouting.call(view, GOOD.get(view))
@@ -416,11 +419,14 @@ def test_a_query_may_hold_what_nobody_asked_for(untouched: Desk, query: str) -> 
 
 @pytest.mark.parametrize("key", ["", "x" * 65])
 def test_an_idempotency_key_has_1_to_64_characters(untouched: Desk, key: str) -> None:
-    for view in ("rooms.create", "chat.send_message", "chat.send_emoji"):
+    for view in ("rooms_create_room", "chat_send_message", "chat_send_emoji"):
         problem = refused(untouched.call(view, GOOD[view], key=key), 422, "invalid_request")
         assert problem["errors"][0]["loc"] == ["Idempotency-Key"]
 
 
 def test_routes_that_take_no_body_ignore_one(desk: Desk) -> None:
     for content in (b"no JSON", b'{"user_id": "eve"}', b"x" * 100_000):
-        assert desk.call("seat.ticket", content=content, headers={"Content-Type": "text/plain"}).status_code == 200
+        assert (
+            desk.call("seats_request_ticket", content=content, headers={"Content-Type": "text/plain"}).status_code
+            == 200
+        )

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from chalicelib import __version__
-from chalicelib.settings import Limit, Settings
+from chalicelib.kernel.settings import Limit, Settings
 from tests.fakes.clients import ROOMS, Api, expect
 from tests.fakes.socket_client import open_socket
 from tests.integration.conftest import LIMIT, Deployment, Unplugged

@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from chalicelib.api.dispatch import find_operation
-from chalicelib.api.routes import ROUTES, Route
+from chalicelib.api.http import find_operation
+from chalicelib.api.routes import ROUTES
+from chalicelib.contract import Route
 from tests.fakes.clients import ROOMS, Api, Caller
 from tests.fakes.events import route_of
 from tests.integration.conftest import LIMIT, ORIGIN, Deployment, Unplugged
@@ -22,23 +23,23 @@ from tests.integration.conftest import LIMIT, ORIGIN, Deployment, Unplugged
 MEMBERS = {"type", "title", "status", "detail", "code"}
 TOO_LARGE = b'{"name": "' + b"x" * 65_536 + b'"}'
 GOOD: dict[str, dict[str, Any]] = {
-    "me.update": {"name": "Ada"},
-    "rooms.create": {"name": "Room"},
-    "chat.send_message": {"message_text": "hello"},
-    "chat.send_emoji": {"emoji": "👍"},
-    "voice.toggle_mic": {"is_muted": False},
-    "voice.set_speaking": {"is_speaking": False},
-    "admin.update": {"name": "Room"},
+    "profiles_update_me": {"name": "Ada"},
+    "rooms_create_room": {"name": "Room"},
+    "chat_send_message": {"message_text": "hello"},
+    "chat_send_emoji": {"emoji": "👍"},
+    "voice_toggle_mic": {"is_muted": False},
+    "voice_set_speaking": {"is_speaking": False},
+    "lifecycle_update_room": {"name": "Room"},
 }
 ROOM_VIEWS = [route.view for route in ROUTES if "{room_id}" in route.path]
 ADMIN_VIEWS = [view for view in ROOM_VIEWS if view.startswith("admin.")]
 MEMBER_VIEWS = [
-    "seat.ticket",
-    "chat.history",
-    "chat.send_message",
-    "chat.send_emoji",
-    "voice.toggle_mic",
-    "voice.set_speaking",
+    "seats_request_ticket",
+    "chat_get_history",
+    "chat_send_message",
+    "chat_send_emoji",
+    "voice_toggle_mic",
+    "voice_set_speaking",
 ]
 
 
@@ -168,8 +169,8 @@ def each(views: Iterable[str], status: int, code: str = "", **options: Any) -> l
 
 BODIES = list(GOOD)
 CASES = [
-    *each(["meta.health", "meta.openapi", "meta.asyncapi", "meta.docs"], 200, by="nobody"),
-    *each(["me.show", "me.update", "rooms.index", "rooms.show", *MEMBER_VIEWS], 200),
+    *each(["api_get_health", "api_get_openapi", "api_get_asyncapi", "api_get_docs"], 200, by="nobody"),
+    *each(["profiles_get_me", "profiles_update_me", "rooms_list_rooms", "seats_get_room", *MEMBER_VIEWS], 200),
     *each([route.view for route in ROUTES if not route.is_open], 401, "unauthorized", by="nobody"),
     *each(ROOM_VIEWS, 404, "room_not_found", by="admin", room="missing"),
     *each(ROOM_VIEWS, 404, "room_not_found", by="admin", room="malformed"),
@@ -185,24 +186,24 @@ CASES = [
         options={"content": "x=1", "headers": {"Content-Type": "text/plain"}},
     ),
     *each(BODIES, 422, "invalid_request", by="admin", options={"content": "[]"}),
-    *each(["rooms.create", "seat.join"], 429, "rate_limited", by="spent", room="spent_room"),
-    *each(["chat.send_message", "chat.send_emoji"], 429, "rate_limited", by="spent", room="spent_room"),
-    *each(["rooms.index", "chat.history"], 422, "invalid_request", query="?limit=0"),
-    Case("meta.health", 503, "unavailable", by="cut_off"),
-    Case("rooms.index", 400, "invalid_cursor", query="?cursor=x"),
-    Case("rooms.create", 201, by="stranger"),
-    Case("rooms.create", 404, "room_not_found", by="forgetful", options={"body": {"name": "Room"}, "key": "gone"}),
-    Case("rooms.delete", 200, by="maker", room="fresh"),
-    Case("rooms.delete", 403, "forbidden", by="stranger"),
-    Case("seat.join", 200),
-    Case("seat.join", 409, "room_full", by="stranger", room="full"),
-    Case("seat.join", 409, "room_inactive", by="stranger", room="inactive"),
-    Case("seat.leave", 200, by="guest"),
-    Case("seat.leave", 404, "not_in_room", by="stranger"),
-    Case("voice.set_speaking", 409, "muted", by="guest", options={"body": {"is_speaking": True}}),
-    Case("admin.update", 200, by="admin", room="fresh"),
-    Case("admin.toggle_status", 200, by="admin", room="fresh"),
-    Case("admin.delete", 204, by="admin", room="fresh"),
+    *each(["rooms_create_room", "seats_join"], 429, "rate_limited", by="spent", room="spent_room"),
+    *each(["chat_send_message", "chat_send_emoji"], 429, "rate_limited", by="spent", room="spent_room"),
+    *each(["rooms_list_rooms", "chat_get_history"], 422, "invalid_request", query="?limit=0"),
+    Case("api_get_health", 503, "unavailable", by="cut_off"),
+    Case("rooms_list_rooms", 400, "invalid_cursor", query="?cursor=x"),
+    Case("rooms_create_room", 201, by="stranger"),
+    Case("rooms_create_room", 404, "room_not_found", by="forgetful", options={"body": {"name": "Room"}, "key": "gone"}),
+    Case("lifecycle_delete_own_room", 200, by="maker", room="fresh"),
+    Case("lifecycle_delete_own_room", 403, "forbidden", by="stranger"),
+    Case("seats_join", 200),
+    Case("seats_join", 409, "room_full", by="stranger", room="full"),
+    Case("seats_join", 409, "room_inactive", by="stranger", room="inactive"),
+    Case("seats_leave", 200, by="guest"),
+    Case("seats_leave", 404, "not_in_room", by="stranger"),
+    Case("voice_set_speaking", 409, "muted", by="guest", options={"body": {"is_speaking": True}}),
+    Case("lifecycle_update_room", 200, by="admin", room="fresh"),
+    Case("lifecycle_toggle_status", 200, by="admin", room="fresh"),
+    Case("lifecycle_delete_room", 204, by="admin", room="fresh"),
 ]
 
 
@@ -230,7 +231,7 @@ def test_a_route_answers_as_promised(stage: Stage, case: Case) -> None:
         check_problem(answer, case.code)
     elif case.status == 204:
         assert answer.content == b""
-    elif case.view == "meta.docs":
+    elif case.view == "api_get_docs":
         assert answer.headers["Content-Type"].startswith("text/html")
     else:
         assert answer.headers["Content-Type"] == "application/json"

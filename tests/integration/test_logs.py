@@ -8,11 +8,12 @@ from contextlib import contextmanager, suppress
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from chalicelib.errors import CoworkingError
-from chalicelib.fanout import Close, Fanout, Post
-from chalicelib.presence import HTTP_LEASE_MS
+from chalicelib.delivery import Close, OutboundFrame
+from chalicelib.delivery.fanout import Fanout
+from chalicelib.kernel.errors import CoworkingError
+from chalicelib.kernel.telemetry import UnexpectedError
+from chalicelib.seats.leases import HTTP_LEASE_MS
 from chalicelib.store.tables import bound_connection
-from chalicelib.telemetry import UnexpectedError
 from infra.local.engine import Engine
 from infra.local.events import SocketEvents
 from infra.local.stack import LocalStack
@@ -58,13 +59,13 @@ def functions(engine: Engine) -> Iterator[Functions]:
 
 
 def open_room(functions: Functions) -> str:
-    room_id: str = functions.rest("rooms.create", "olga", {"name": "Room"})["id"]
+    room_id: str = functions.rest("rooms_create_room", "olga", {"name": "Room"})["id"]
     return room_id
 
 
 def enter(functions: Functions, room_id: str, *names: str) -> list[SocketEvents]:
     for name in names:
-        functions.rest("seat.join", name, room_id=room_id)
+        functions.rest("seats_join", name, room_id=room_id)
     return [functions.connect(name, room_id) for name in names]
 
 
@@ -76,7 +77,7 @@ def test_a_request_leads_to_its_message_and_to_whom_that_was_told(functions: Fun
     ada, ben = enter(functions, room_id, "ada", "ben")
     with keep_log() as log:
         said = functions.rest(
-            "chat.send_message",
+            "chat_send_message",
             "ada",
             {"message_text": "hello"},
             room_id=room_id,
@@ -121,7 +122,7 @@ def test_what_goes_wrong_on_the_way_names_the_request_that_it_was_for(functions:
     enter(functions, room_id, "ada", "ben")
     with keep_log() as log, Faults(bound_connection()) as faults:
         faults.plan("PutItem", Refused("ValidationException"))
-        functions.call("chat.send_message", "ada", {"message_text": "hello"}, room_id=room_id)
+        functions.call("chat_send_message", "ada", {"message_text": "hello"}, room_id=room_id)
     error, line = log.lines
     assert error["level"] == "ERROR"
     assert "PutItem: ValidationException" in error["exception"]
@@ -166,7 +167,7 @@ def test_tries_that_came_to_nothing_are_counted(functions: Functions) -> None:
     room_id = open_room(functions)
     with keep_log() as log, Faults(bound_connection()) as faults:
         faults.plan("TransactWriteItems", cancelled(None, "TransactionConflict"), Refused("ThrottlingException"))
-        functions.rest("seat.join", "ada", room_id=room_id)
+        functions.rest("seats_join", "ada", room_id=room_id)
     assert log.lines[0]["retry_causes"] == {"TransactionConflict": 1, "ThrottlingException": 1}
     assert log.metrics[0]["Retries"] == 2
 
@@ -192,8 +193,8 @@ def overhear() -> Iterator[Log]:
 def talk(functions: Functions, room_id: str) -> list[str]:
     """Everything that people do; the credentials that they used."""
     tokens = [functions.sign(ADA), functions.sign(BEN)]
-    functions.rest("me.update", ADA, {"name": PRIVATE, "avatar": f"/{PRIVATE}.png"})
-    tickets = [functions.rest("seat.join", name, room_id=room_id)["websocket"]["ticket"] for name in (ADA, BEN)]
+    functions.rest("profiles_update_me", ADA, {"name": PRIVATE, "avatar": f"/{PRIVATE}.png"})
+    tickets = [functions.rest("seats_join", name, room_id=room_id)["websocket"]["ticket"] for name in (ADA, BEN)]
     ada, ben = (
         functions.connect(name, room_id, f"?ticket={ticket}") for name, ticket in zip((ADA, BEN), tickets, strict=True)
     )
@@ -206,12 +207,18 @@ def talk(functions: Functions, room_id: str) -> list[str]:
     functions.frame(ben, PRIVATE, data=SDP)
     for text in BROKEN_FRAMES:
         functions.run("websocket_message", ben.message(text))
-    functions.rest("chat.send_message", BEN, {"message_text": PRIVATE}, room_id=room_id)
-    functions.rest("chat.history", BEN, room_id=room_id)
-    functions.rest("rooms.create", BEN, {"name": PRIVATE, "description": PRIVATE})
-    functions.call("rooms.index", BEN, query={"cursor": [PRIVATE]})
-    functions.call("rooms.show", BEN, room_id=PRIVATE)
-    for view in ("chat.send_message", "chat.send_emoji", "voice.toggle_mic", "voice.set_speaking", "me.update"):
+    functions.rest("chat_send_message", BEN, {"message_text": PRIVATE}, room_id=room_id)
+    functions.rest("chat_get_history", BEN, room_id=room_id)
+    functions.rest("rooms_create_room", BEN, {"name": PRIVATE, "description": PRIVATE})
+    functions.call("rooms_list_rooms", BEN, query={"cursor": [PRIVATE]})
+    functions.call("seats_get_room", BEN, room_id=PRIVATE)
+    for view in (
+        "chat_send_message",
+        "chat_send_emoji",
+        "voice_toggle_mic",
+        "voice_set_speaking",
+        "profiles_update_me",
+    ):
         for text in BROKEN_BODIES:
             functions.run("api_handler", rest_event(view, body=text, token=tokens[1], room_id=room_id))
     functions.disconnect(ben)
@@ -243,9 +250,9 @@ FAULTS: dict[str, Fault] = {
 def try_everything(functions: Functions, room_id: str, wire: SocketEvents) -> None:
     """Whatever becomes of it."""
     tries: list[Callable[[], object]] = [
-        lambda: functions.call("seat.join", BEN, room_id=room_id),
-        lambda: functions.call("chat.send_message", ADA, {"message_text": PRIVATE}, room_id=room_id),
-        lambda: functions.call("me.update", ADA, {"name": PRIVATE}),
+        lambda: functions.call("seats_join", BEN, room_id=room_id),
+        lambda: functions.call("chat_send_message", ADA, {"message_text": PRIVATE}, room_id=room_id),
+        lambda: functions.call("profiles_update_me", ADA, {"name": PRIVATE}),
         lambda: functions.connect(ADA, room_id),
         lambda: functions.frame(wire, "message", text=PRIVATE),
         lambda: functions.frame(wire, "offer", data=SDP),
@@ -273,13 +280,13 @@ def test_a_fan_out_that_fails_quotes_nobody(functions: Functions, monkeypatch: p
     room_id = open_room(functions)
     (ada,) = enter(functions, room_id, ADA)
 
-    def fail(_: Fanout, posts: list[Post | Close]) -> None:
+    def fail(_: Fanout, posts: list[OutboundFrame | Close]) -> None:
         raise ValueError(posts)
 
     monkeypatch.setattr(Fanout, "deliver", fail)
     with overhear() as log:
         functions.frame(ada, "message", text=PRIVATE)
-        functions.rest("seat.leave", ADA, room_id=room_id)
+        functions.rest("seats_leave", ADA, room_id=room_id)
     assert "nothing could be delivered" in log.text
     assert_silent(log.text, [functions.sign(ADA)])
 

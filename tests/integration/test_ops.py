@@ -13,8 +13,8 @@ import pytest
 
 from chalicelib import rooms, tickets
 from chalicelib.backend import Backend
-from chalicelib.errors import InvalidCursorError, UnauthorizedError
-from chalicelib.schemas import RoomsQuery
+from chalicelib.kernel.errors import InvalidCursorError, UnauthorizedError
+from chalicelib.rooms.schemas import RoomsQuery
 from chalicelib.store.tables import ParticipantRow, RoomRow, bound_connection
 from infra import ops
 from infra.local.engine import CREDENTIALS, REGION, Engine

@@ -25,9 +25,10 @@ from chalice.deploy.appgraph import ApplicationGraphBuilder
 from chalice.deploy.models import LambdaFunction
 
 from chalicelib.api.routes import ROUTES
-from chalicelib.presence import NEWBORN_MS, SOCKET_LEASE_MS
-from chalicelib.settings import Limit
-from chalicelib.sockets import MOST_CONNECTIONS
+from chalicelib.kernel.settings import Limit
+from chalicelib.seats.broadcast import NEWBORN_MS
+from chalicelib.seats.leases import SOCKET_LEASE_MS
+from chalicelib.seats.sockets import MAX_CONNECTIONS
 from chalicelib.store import guards
 from chalicelib.store import rooms as stored_rooms
 from chalicelib.store.tables import TABLES, bound_connection
@@ -150,50 +151,50 @@ def drive(functions: Functions) -> None:
 
 
 def open_room(functions: Functions, **fields: object) -> str:
-    room_id: str = functions.rest("rooms.create", "olga", {"name": "Room", **fields})["id"]
+    room_id: str = functions.rest("rooms_create_room", "olga", {"name": "Room", **fields})["id"]
     return room_id
 
 
 def enter(functions: Functions, room_id: str, *names: str) -> list[SocketEvents]:
     """Join and connect; everybody's connection."""
     for name in names:
-        functions.rest("seat.join", name, room_id=room_id)
+        functions.rest("seats_join", name, room_id=room_id)
     return [functions.connect(name, room_id) for name in names]
 
 
 def use_service(functions: Functions) -> None:
-    for view in ("meta.health", "meta.openapi", "meta.asyncapi", "meta.docs"):
+    for view in ("api_get_health", "api_get_openapi", "api_get_asyncapi", "api_get_docs"):
         functions.rest(view)
-    functions.rest("me.show", "ada")
-    functions.rest("me.update", "ada", {"name": "Ada"})
+    functions.rest("profiles_get_me", "ada")
+    functions.rest("profiles_update_me", "ada", {"name": "Ada"})
 
 
 def use_rooms(functions: Functions) -> None:
     for _ in range(2):
-        functions.rest("rooms.create", "olga", {"name": "Once"}, headers={"Idempotency-Key": "once"})
+        functions.rest("rooms_create_room", "olga", {"name": "Once"}, headers={"Idempotency-Key": "once"})
     room_id = open_room(functions)
-    assert len(functions.rest("rooms.index", "ada", query={"limit": ["1"]})) == 1
-    functions.rest("admin.update", "admin", {"name": "Renamed"}, room_id=room_id)
-    functions.rest("admin.update", "admin", {}, room_id=room_id)
-    functions.rest("admin.toggle_status", "admin", room_id=room_id)
-    functions.rest("rooms.delete", "olga", room_id=room_id)
-    assert functions.refused("admin.delete", "admin", room_id=room_id) == "room_not_found"
+    assert len(functions.rest("rooms_list_rooms", "ada", query={"limit": ["1"]})) == 1
+    functions.rest("lifecycle_update_room", "admin", {"name": "Renamed"}, room_id=room_id)
+    functions.rest("lifecycle_update_room", "admin", {}, room_id=room_id)
+    functions.rest("lifecycle_toggle_status", "admin", room_id=room_id)
+    functions.rest("lifecycle_delete_own_room", "olga", room_id=room_id)
+    assert functions.refused("lifecycle_delete_room", "admin", room_id=room_id) == "room_not_found"
 
 
 def take_seats(functions: Functions) -> None:
     room_id = open_room(functions)
-    functions.rest("seat.join", "ada", room_id=room_id)
+    functions.rest("seats_join", "ada", room_id=room_id)
     functions.now += 2 * MINUTE
-    functions.rest("rooms.show", "ada", room_id=room_id)
-    functions.rest("seat.join", "ada", room_id=room_id)
-    url = functions.rest("seat.ticket", "ada", room_id=room_id)["url"]
+    functions.rest("seats_get_room", "ada", room_id=room_id)
+    functions.rest("seats_join", "ada", room_id=room_id)
+    url = functions.rest("seats_request_ticket", "ada", room_id=room_id)["url"]
     functions.forget()
     functions.connect("ada", room_id, url)
     functions.connect("ada", room_id, url, status=401)
     functions.connect("ben", room_id, status=403)
-    for _ in range(MOST_CONNECTIONS):
+    for _ in range(MAX_CONNECTIONS):
         functions.connect("ada", room_id)  # the last of them closes the first
-    functions.rest("seat.leave", "ada", room_id=room_id)
+    functions.rest("seats_leave", "ada", room_id=room_id)
 
 
 def chat(functions: Functions) -> None:
@@ -201,11 +202,11 @@ def chat(functions: Functions) -> None:
     (ada,) = enter(functions, room_id, "ada")
     functions.frame(ada, "sync", last_seq=None)
     for key in ({}, {"Idempotency-Key": "once"}, {"Idempotency-Key": "once"}):
-        functions.rest("chat.send_message", "ada", {"message_text": "hello"}, room_id=room_id, headers=key)
+        functions.rest("chat_send_message", "ada", {"message_text": "hello"}, room_id=room_id, headers=key)
     functions.now += MINUTE
-    functions.rest("chat.send_emoji", "ada", {"emoji": "🍵"}, room_id=room_id)
-    functions.rest("chat.history", "ada", room_id=room_id)
-    functions.rest("chat.history", "ada", room_id=room_id, query={"after_seq": ["1"]})
+    functions.rest("chat_send_emoji", "ada", {"emoji": "🍵"}, room_id=room_id)
+    functions.rest("chat_get_history", "ada", room_id=room_id)
+    functions.rest("chat_get_history", "ada", room_id=room_id, query={"after_seq": ["1"]})
     functions.frame(ada, "message", text="hello")
     for _ in range(2):
         functions.frame(ada, "message", text="hello", id="twice")
@@ -222,16 +223,16 @@ def say_too_much(functions: Functions, wire: SocketEvents, room_id: str) -> None
     assert [frame["type"] for frame in functions.frame(wire, "message", text="and another thing")] == ["error"]
     guards._open_windows.clear()
     body = {"message_text": "and another thing"}
-    assert functions.refused("chat.send_message", "ada", body, room_id=room_id) == "rate_limited"
+    assert functions.refused("chat_send_message", "ada", body, room_id=room_id) == "rate_limited"
 
 
 def speak(functions: Functions) -> None:
     room_id = open_room(functions)
     (ada,) = enter(functions, room_id, "ada")
-    assert functions.refused("voice.set_speaking", "ada", {"is_speaking": True}, room_id=room_id) == "muted"
+    assert functions.refused("voice_set_speaking", "ada", {"is_speaking": True}, room_id=room_id) == "muted"
     functions.frame(ada, "speaking", is_speaking=True)
-    functions.rest("voice.toggle_mic", "ada", {"is_muted": False}, room_id=room_id)
-    functions.rest("voice.set_speaking", "ada", {"is_speaking": True}, room_id=room_id)
+    functions.rest("voice_toggle_mic", "ada", {"is_muted": False}, room_id=room_id)
+    functions.rest("voice_set_speaking", "ada", {"is_speaking": True}, room_id=room_id)
     functions.now += 2 * MINUTE
     functions.frame(ada, "mic", is_muted=True)  # which keeps the seat as well
 
@@ -256,7 +257,7 @@ def lose_connections(functions: Functions) -> None:
     """Each function finds out by itself that Ben's connections are gone: one of two, and then the last."""
     room_id = open_room(functions)
     ada, *eve = enter(functions, room_id, "ada", "eve")
-    functions.rest("seat.join", "ben", room_id=room_id)
+    functions.rest("seats_join", "ben", room_id=room_id)
 
     def come() -> None:
         if not eve:
@@ -267,7 +268,7 @@ def lose_connections(functions: Functions) -> None:
             functions.disconnect(eve.pop())
 
     def say() -> None:
-        functions.rest("chat.send_message", "ada", {"message_text": "hello"}, room_id=room_id)
+        functions.rest("chat_send_message", "ada", {"message_text": "hello"}, room_id=room_id)
 
     def wave() -> None:
         functions.frame(ada, "wave")
@@ -286,7 +287,7 @@ def end_memberships(functions: Functions) -> None:
     room_id = open_room(functions)
     (ada,) = enter(functions, room_id, "ada")
     noticing: list[Callable[[], object]] = [
-        lambda: functions.rest("rooms.show", "ada", room_id=room_id),
+        lambda: functions.rest("seats_get_room", "ada", room_id=room_id),
         lambda: functions.frame(ada, "ping"),
         functions.sweep,
     ]
@@ -299,21 +300,21 @@ def end_memberships(functions: Functions) -> None:
             functions.now += SOCKET_LEASE_MS // 2
         functions.gone.update([second.connection_id, eve.connection_id])
         notice()
-        assert functions.refused("seat.leave", "ben", room_id=room_id) == "not_in_room"
-    functions.rest("seat.leave", "eve", room_id=room_id)
-    functions.rest("seat.leave", "ada", room_id=room_id)
+        assert functions.refused("seats_leave", "ben", room_id=room_id) == "not_in_room"
+    functions.rest("seats_leave", "eve", room_id=room_id)
+    functions.rest("seats_leave", "ada", room_id=room_id)
     functions.sweep()
 
 
 def close_rooms(functions: Functions) -> None:
     """Rooms close, at once and half-way, and somebody in them is gone already."""
-    for finish in (lambda room_id: functions.rest("admin.delete", "admin", room_id=room_id), give_up_closing):
+    for finish in (lambda room_id: functions.rest("lifecycle_delete_room", "admin", room_id=room_id), give_up_closing):
         room_id = open_room(functions)
         enter(functions, room_id, "ada")
-        functions.rest("chat.send_message", "ada", {"message_text": "hello"}, room_id=room_id)
+        functions.rest("chat_send_message", "ada", {"message_text": "hello"}, room_id=room_id)
         finish(room_id)
         functions.sweep()
-        assert functions.refused("rooms.show", "ada", room_id=room_id) == "room_not_found"
+        assert functions.refused("seats_get_room", "ada", room_id=room_id) == "room_not_found"
 
 
 def give_up_closing(room_id: str) -> None:

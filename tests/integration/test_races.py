@@ -13,13 +13,18 @@ from typing import Any
 
 import pytest
 
-from chalicelib import chat, rooms, seats, sockets, sweeper
-from chalicelib.errors import CoworkingError
-from chalicelib.schemas import JoinRoomResponse, RoomMessage, RoomUpdate
-from chalicelib.sockets import Admission
-from chalicelib.store import messages, participants
+from chalicelib import log
+from chalicelib.chat.service import send_message
+from chalicelib.kernel.errors import CoworkingError
+from chalicelib.lifecycle.schemas import RoomUpdate
+from chalicelib.lifecycle.service import delete_room, update_room
+from chalicelib.lifecycle.sweep import sweep
+from chalicelib.log.schemas import RoomMessage
+from chalicelib.seats import service, sockets
+from chalicelib.seats.schemas import JoinRoomResponse
+from chalicelib.seats.sockets import ConnectionGrant, SocketEvent
 from infra.local.engine import Engine
-from tests.fakes.backend import ENDPOINT, MINUTE, NOW, PLENTY, SECOND, World, on_engine, user
+from tests.fakes.backend import ENDPOINT, MINUTE, NOW, PLENTY, SECOND, World, on_engine
 
 CROWD = 64
 SEATS = 10
@@ -75,11 +80,11 @@ def check(world: World, room_id: str) -> list[str]:
     members = world.members(room_id)
     room = world.room(room_id)
     assert room.participant_count == len(members) <= room.max_participants
-    log = world.log(room_id)
-    assert len({message.seq for message in log}) == len(log)
-    assert max((message.seq for message in log), default=0) <= messages.head(room_id).last_seq
-    said = Counter(message.text for message in log if message.type == "system")
-    for user_id in {message.text.split()[0].lower() for message in log if message.type == "system"}:
+    lines = world.log(room_id)
+    assert len({message.seq for message in lines}) == len(lines)
+    assert max((message.seq for message in lines), default=0) <= log.get_position(world.store, room_id).last_seq
+    said = Counter(message.text for message in lines if message.type == "system")
+    for user_id in {message.text.split()[0].lower() for message in lines if message.type == "system"}:
         name = user_id.capitalize()
         still_there = said[f"{name} joined the room"] - said[f"{name} left the room"]
         assert still_there == (user_id in members), said
@@ -152,12 +157,12 @@ def test_a_leave_against_an_expiry_that_several_notice_is_one_end(world: World) 
         there = world.enter("watcher", room_id, LATER - SECOND)
         world.fanout.forget()
         leaves = [partial(world.leave, f"user{n}", room_id, LATER - 1) for n in range(4)]
-        sweeps = [partial(sweeper.sweep, world.backend, lambda: LATER)] * 3
-        reads = [partial(rooms.detail, world.backend, user("visitor"), room_id, LATER)] * 3
+        sweeps = [partial(sweep, world.backend, lambda: LATER)] * 3
+        reads = [partial(service.get_room_detail, world.context("visitor", room_id, LATER))] * 3
         joins = [partial(world.join, "newcomer", room_id, LATER)]
 
         at_once(*leaves, *sweeps, *reads, *joins)
-        sweeper.sweep(world.backend, lambda: LATER + MINUTE)
+        sweep(world.backend, lambda: LATER + MINUTE)
 
         assert check(world, room_id) == ["watcher", "newcomer"]
         assert world.roster(room_id) == [there]
@@ -171,7 +176,7 @@ def test_an_expiry_against_a_lease_that_is_renewed_ends_it_or_not(world: World) 
         room_id = world.open_room(seats=3)
         ada = world.enter("ada", room_id)
         ping = partial(world.send, ada, "ping", LATER - 1)
-        sweeps = [partial(sweeper.sweep, world.backend, lambda: LATER)] * 3
+        sweeps = [partial(sweep, world.backend, lambda: LATER)] * 3
 
         at_once(ping, *sweeps)
 
@@ -186,7 +191,13 @@ def test_a_connection_against_a_leave_leaves_no_ghost(world: World) -> None:
         mine, there = world.enter("ada", room_id), world.enter("bob", room_id)
         world.fanout.forget()
         connects = [
-            partial(sockets.connect, world.backend, Admission("ada", room_id), f"ada-{room_id}-{n}", ENDPOINT, NOW + 1)
+            partial(
+                sockets.connect,
+                world.backend,
+                ConnectionGrant("ada", room_id),
+                SocketEvent(f"ada-{room_id}-{n}", ENDPOINT),
+                NOW + 1,
+            )
             for n in range(3)
         ]
 
@@ -207,7 +218,7 @@ def test_sixty_four_sends_with_one_key_store_one_message(world: World) -> None:
         room_id = world.open_room()
         ada, bob = world.enter("ada", room_id), world.enter("bob", room_id)
         world.fanout.forget()
-        say = partial(chat.say, world.backend, "ada", room_id, "hello", "text", "key", NOW)
+        say = partial(send_message, world.context("ada", room_id), "hello", "text", "key")
 
         answers = at_once(*[say] * CROWD)
 
@@ -223,14 +234,14 @@ def test_messages_said_at_once_are_all_stored_with_numbers_of_their_own(world: W
     for n in range(8):
         world.join(f"user{n}", room_id)
     says = [
-        partial(chat.say, world.backend, f"user{n % 8}", room_id, f"text {n}", "text", f"key {n}", NOW)
+        partial(send_message, world.context(f"user{n % 8}", room_id), f"text {n}", "text", f"key {n}")
         for n in range(CROWD)
     ]
 
     answers = at_once(*says)
 
     assert sorted(answer.seq for answer in answers) == list(range(9, 9 + CROWD))
-    assert {answer.id for answer in answers} <= {message.id for message in world.log(room_id)}
+    assert {answer.id for answer in answers} <= {message.message_id for message in world.log(room_id)}
     check(world, room_id)
 
 
@@ -239,16 +250,17 @@ def test_joins_against_the_end_of_a_room_leave_nobody_behind(world: World, endin
     for _ in FEWER_ROUNDS:
         room_id = world.open_room()
         world.enter("ada", room_id)
-        end: Callable[[], Any] = partial(rooms.update, world.backend, room_id, RoomUpdate(status="inactive"), NOW + 1)
+        context = world.context("admin", room_id, NOW + 1)
+        end: Callable[[], Any] = partial(update_room, context, RoomUpdate(status="inactive"))
         if ending == "delete":
-            end = partial(rooms.delete, world.backend, room_id, NOW + 1)
+            end = partial(delete_room, context)
 
         outcomes = at_once(end, *(partial(world.enter, f"user{n}", room_id, NOW + 1) for n in range(6)))
-        sweeper.sweep(world.backend, lambda: NOW + MINUTE)
+        sweep(world.backend, lambda: NOW + MINUTE)
 
         refusals = {outcome for outcome in outcomes[1:] if not outcome.startswith("user")}
         assert refusals <= {"room_inactive", "room_not_found", "not_in_room"}
-        assert participants.members(room_id) == []
+        assert world.members(room_id) == []
         assert world.roster(room_id) == []
         if ending == "deactivate":
             assert check(world, room_id) == []
@@ -275,7 +287,7 @@ def test_seats_that_ran_out_go_to_as_many_as_there_are_seats(world: World) -> No
         for name in ("ada", "bob"):
             world.join(name, room_id)
 
-        outcomes = at_once(*(partial(seats.join, world.backend, user(f"new{n}"), room_id, LATER) for n in range(8)))
+        outcomes = at_once(*(partial(world.join, f"new{n}", room_id, LATER) for n in range(8)))
 
         assert sum(isinstance(outcome, JoinRoomResponse) for outcome in outcomes) == 2
         assert {outcome for outcome in outcomes if isinstance(outcome, str)} == {"room_full"}

@@ -13,13 +13,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from chalicelib import chat, rooms, sweeper
-from chalicelib.errors import CoworkingError
-from chalicelib.records import RoomStatus
-from chalicelib.schemas import RoomUpdate
-from chalicelib.store import participants
+from chalicelib.chat.service import send_message
+from chalicelib.kernel.errors import CoworkingError
+from chalicelib.lifecycle.schemas import RoomUpdate
+from chalicelib.lifecycle.service import update_room
+from chalicelib.lifecycle.sweep import sweep
+from chalicelib.rooms.table import RoomStatus
+from chalicelib.seats import service
+from chalicelib.seats.table import list_participants
 from infra.local.engine import Engine
-from tests.fakes.backend import MINUTE, NOW, PLENTY, World, on_engine, user
+from tests.fakes.backend import MINUTE, NOW, PLENTY, World, on_engine
 
 LEASE = 15 * MINUTE
 SETTINGS = settings(
@@ -138,7 +141,7 @@ class Rooms(RuleBasedStateMachine):
         stored: list[str] = []
 
         def act() -> None:
-            stored.append(chat.say(self.world.backend, one, self.ids[room], text, "text", key, self.now).text)
+            stored.append(send_message(self.world.context(one, self.ids[room], self.now), text, "text", key).text)
 
         outcome = self.attempt(act, "said")
         assert (stored or [outcome]) == [self.models[room].say(one, text, key, self.now)]
@@ -147,7 +150,7 @@ class Rooms(RuleBasedStateMachine):
     @rule(room=ROOMS, one=USERS)
     def look(self, room: int, one: str) -> None:
         self.now += 1
-        shown = rooms.detail(self.world.backend, user(one), self.ids[room], self.now)
+        shown = service.get_room_detail(self.world.context(one, self.ids[room], self.now))
         model = self.models[room]
         model.end_expired(self.now)
         model.renew(one, self.now)
@@ -158,7 +161,7 @@ class Rooms(RuleBasedStateMachine):
     @rule(room=ROOMS, status=st.sampled_from(get_args(RoomStatus)))
     def set_status(self, room: int, status: RoomStatus) -> None:
         self.now += 1
-        summary = rooms.update(self.world.backend, self.ids[room], RoomUpdate(status=status), self.now)
+        summary = update_room(self.world.context("admin", self.ids[room], self.now), RoomUpdate(status=status))
         model = self.models[room]
         model.is_active = status == "active"
         if not model.is_active:
@@ -169,7 +172,7 @@ class Rooms(RuleBasedStateMachine):
     @rule(room=ROOMS, seats=st.integers(1, 3))
     def resize(self, room: int, seats: int) -> None:
         self.now += 1
-        rooms.update(self.world.backend, self.ids[room], RoomUpdate(max_participants=seats), self.now)
+        update_room(self.world.context("admin", self.ids[room], self.now), RoomUpdate(max_participants=seats))
         self.models[room].seats = seats
         self.check(room)
 
@@ -180,7 +183,7 @@ class Rooms(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         self.now += 1
-        sweeper.sweep(self.world.backend, lambda: self.now)
+        sweep(self.world.backend, lambda: self.now)
         for room, model in enumerate(self.models):
             model.end_expired(self.now)
             self.check(room)
@@ -188,7 +191,7 @@ class Rooms(RuleBasedStateMachine):
     def check(self, room: int) -> None:
         """The members, their leases and the count; and the log, in which nothing is skipped while nothing races."""
         room_id, model = self.ids[room], self.models[room]
-        leases = [(member.user_id, member.lease_expires_at) for member in participants.members(room_id)]
+        leases = [(member.user_id, member.lease_expires_at) for member in list_participants(self.world.store, room_id)]
         assert leases == list(model.leases.items())
         assert self.world.room(room_id).participant_count == len(leases)
         log = self.world.log(room_id)

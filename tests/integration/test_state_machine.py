@@ -22,15 +22,26 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from chalicelib import chat, realtime, rooms, seats, sockets, sweeper, tickets
+from chalicelib import log
+from chalicelib.api import frames
 from chalicelib.backend import Backend
-from chalicelib.errors import CoworkingError
-from chalicelib.limits import FrameLimits
-from chalicelib.schemas import HistoryQuery, RoomMessage, RoomsQuery, RoomUpdate
-from chalicelib.sockets import Admission
-from chalicelib.store import client, connections, guards, messages, participants
-from chalicelib.store import rooms as stored_rooms
-from chalicelib.times import Moment
+from chalicelib.chat.schemas import HistoryQuery
+from chalicelib.chat.service import get_history, send_message
+from chalicelib.contract import Context
+from chalicelib.identity.tickets import verify_ticket
+from chalicelib.kernel.errors import CoworkingError
+from chalicelib.kernel.times import Moment
+from chalicelib.lifecycle.schemas import RoomUpdate
+from chalicelib.lifecycle.service import delete_room, toggle_status, update_room
+from chalicelib.lifecycle.sweep import sweep
+from chalicelib.log.schemas import RoomMessage
+from chalicelib.rooms import service as rooms
+from chalicelib.rooms.schemas import RoomsQuery
+from chalicelib.rooms.table import get_room
+from chalicelib.seats import service, sockets
+from chalicelib.seats.connections import get_roster
+from chalicelib.seats.sockets import ConnectionGrant, SocketEvent
+from chalicelib.seats.table import list_participants
 from infra.local.engine import Engine
 from tests.fakes.backend import ENDPOINT, MINUTE, NOW, PLENTY, SECOND, InlineExecutor, World, on_engine, user
 from tests.fakes.fanout import Frame
@@ -83,7 +94,7 @@ class Acts:
         super().__init__()
         self.world = world
         self.network = Network()
-        self.backend = Backend(world.backend.settings, self.network)
+        self.start_anew()
         self.now: Moment = NOW
         self.number = next(_numbers)
         self.spent: set[str] = set()
@@ -93,23 +104,19 @@ class Acts:
 
     def sweep(self) -> None:
         self.network.forget()
-        sweeper.sweep(self.backend, lambda: self.now)
+        sweep(self.backend, lambda: self.now)
         for room in self.rooms:
             self.settle(room, room.sweep())
 
     def start_anew(self) -> None:
         """What processes remember is forgotten."""
-        sockets.memory.__init__()  # type: ignore[misc]
-        realtime.looks.__init__()  # type: ignore[misc]
-        realtime.renewals.__init__()  # type: ignore[misc]
-        realtime._limits = FrameLimits()
-        guards._open_windows.clear()
+        self.backend = Backend(self.world.backend.settings, self.world.store, self.network)
 
     # --- over HTTP
 
     def join(self, room: RoomModel, one: str) -> str | None:
         effects = room.join(one, self.now)
-        answer = self.act(room, effects, partial(seats.join, self.backend, user(one), room.id, self.now))
+        answer = self.act(room, effects, partial(service.join, self.context(one, room), user(one)))
         if answer is None:
             return None
         assert answer.message == ("Joined room successfully" if effects.joins else "Already in this room")
@@ -122,20 +129,21 @@ class Acts:
             self.sync(wire, None)
 
     def leave(self, room: RoomModel, one: str) -> None:
-        self.act(room, room.leave(one, self.now), partial(seats.leave, self.backend, one, room.id, self.now))
+        self.act(room, room.leave(one, self.now), partial(service.leave, self.context(one, room)))
 
     def ask_for_ticket(self, room: RoomModel, one: str) -> str | None:
         effects = room.call(one, self.now)
-        answer = self.act(room, effects, partial(seats.ticket, self.backend, user(one), room.id, self.now))
+        answer = self.act(room, effects, partial(service.request_ticket, self.context(one, room)))
         return answer.ticket if answer else None
 
     def look(self, room: RoomModel, one: str) -> None:
         effects = room.look(one, self.now)
-        if detail := self.act(room, effects, partial(rooms.detail, self.backend, user(one), room.id, self.now)):
+        if detail := self.act(room, effects, partial(service.get_room_detail, self.context(one, room))):
             self.check_detail(room, detail)
 
     def list_rooms(self) -> None:
-        listed = {room.id: room for room in rooms.list_active(self.backend, RoomsQuery(limit=100)).rooms}
+        request = self.world.request("admin")
+        listed = {room.id: room for room in rooms.list_rooms(request, RoomsQuery(limit=100)).rooms}
         for room in self.rooms:
             assert (room.id in listed) == (room.status == "active")
             if room.id in listed:
@@ -144,14 +152,14 @@ class Acts:
     def post(self, room: RoomModel, one: str, key: str | None) -> None:
         text, before = self.new_text(), room.said_before(one, key, self.now)
         effects = room.say(one, "text", text, key, self.now)
-        call = partial(chat.say, self.backend, one, room.id, text, "text", key, self.now)
+        call = partial(send_message, self.context(one, room), text, "text", key)
         if answer := self.act(room, effects, call):
             assert answer == RoomMessage.of(before or room.log[-1])
 
     def read_back(self, room: RoomModel, one: str, start: int, limit: int, forward: bool) -> None:
         query = HistoryQuery(limit=limit, **{"after_seq" if forward else "before_seq": start})
         effects = room.call(one, self.now)
-        if answer := self.act(room, effects, partial(chat.history, one, room.id, query, self.now)):
+        if answer := self.act(room, effects, partial(get_history, self.context(one, room), query)):
             found = [line for line in room.log if (line.seq > start if forward else line.seq < start)]
             shown = found[:limit] if forward else found[-limit:]
             assert answer.messages == [RoomMessage.of(line) for line in shown]
@@ -161,7 +169,7 @@ class Acts:
 
     def connect(self, ticket: str) -> Wire | None:
         """With a ticket that may be over, used, or of somebody who left since."""
-        found = tickets.verify(ticket, self.backend.secret, 0)
+        found = verify_ticket(ticket, self.backend.secret, 0)
         room = next(room for room in self.rooms if room.id == found.room_id)
         wire = Wire(f"w{self.number}-{next(_numbers)}", found.user_id, self.now, is_listed=False)
         self.network.gone.add(wire.id)  # until it is open
@@ -176,9 +184,9 @@ class Acts:
         return wire
 
     def open(self, ticket: str, wire: Wire) -> None:
-        found = tickets.verify(ticket, self.backend.secret, self.now)
-        admission = Admission(found.user_id, found.room_id, found.ticket_id)
-        sockets.connect(self.backend, admission, wire.id, ENDPOINT, self.now)
+        found = verify_ticket(ticket, self.backend.secret, self.now)
+        admission = ConnectionGrant(found.user_id, found.room_id, found.ticket_id)
+        sockets.connect(self.backend, admission, SocketEvent(wire.id, ENDPOINT), self.now)
 
     def drop(self, wire: Wire) -> None:
         """What the service may learn of later, or never."""
@@ -232,16 +240,19 @@ class Acts:
     # --- by who runs the place
 
     def toggle(self, room: RoomModel) -> None:
-        self.act(room, room.toggle(), partial(rooms.toggle, self.backend, room.id, self.now))
+        self.act(room, room.toggle(), partial(toggle_status, self.context("admin", room)))
 
     def resize(self, room: RoomModel, size: int) -> None:
         change = RoomUpdate(max_participants=size)
-        self.act(room, room.resize(size), partial(rooms.update, self.backend, room.id, change, self.now))
+        self.act(room, room.resize(size), partial(update_room, self.context("admin", room), change))
 
     def delete(self, room: RoomModel) -> None:
-        self.act(room, room.delete(), partial(rooms.delete, self.backend, room.id, self.now))
+        self.act(room, room.delete(), partial(delete_room, self.context("admin", room)))
 
     # --- what they are made of
+
+    def context(self, one: str, room: RoomModel) -> Context:
+        return Context(self.backend, room.id, one, self.now)
 
     def room_of(self, wire: Wire) -> RoomModel:
         return next(room for room in self.rooms if wire.id in room.wires)
@@ -271,7 +282,7 @@ class Acts:
         """Have a frame handled, and find that it had its effects."""
         self.network.forget()
         text = json.dumps({name: value for name, value in frame.items() if value is not None})
-        realtime.receive(self.backend, realtime.Sender(wire.id, ENDPOINT), text, self.now)
+        frames.receive(self.backend, SocketEvent(wire.id, ENDPOINT), text, self.now)
         if effects.errors:
             errors = [frame["data"]["code"] for frame in self.heard(wire, "error")]
             is_told = wire.hears and wire.id not in self.network.hung_up
@@ -282,11 +293,12 @@ class Acts:
         self.settle(self.room_of(wire), effects)
 
     def settle(self, room: RoomModel, effects: Effects) -> None:
+        store = self.world.store
         seen = Seen(
-            room=stored_rooms.get(room.id),
-            members={member.user_id: member for member in participants.members(room.id)},
-            roster={connection.connection_id: connection for connection in connections.roster(room.id)},
-            log=messages.newest(room.id, 1000),
+            room=get_room(store, room.id),
+            members={member.user_id: member for member in list_participants(store, room.id)},
+            roster={connection.connection_id: connection for connection in get_roster(store, room.id)},
+            log=log.list_newest(store, room.id, 1000),
             frames=self.network.heard,
             tried=self.network.tried(),
             closed=frozenset(self.network.hung_up),
@@ -354,7 +366,7 @@ class Rooms(Acts, RuleBasedStateMachine):
     def teardown(self) -> None:
         for room in self.rooms:
             if room.status != "deleted":
-                rooms.delete(self.backend, room.id, self.now)
+                delete_room(self.context("admin", room))
 
     # --- time
 
@@ -492,7 +504,7 @@ class Rooms(Acts, RuleBasedStateMachine):
 
 def test_rooms_are_as_the_contracts_say_whatever_happens_in_whatever_order(engine: Engine) -> None:
     with on_engine(engine, messages_limit=PLENTY, joins_limit=PLENTY) as world:
-        with patch.object(client, "_pool", InlineExecutor()):
+        with patch.object(world.store.run_parallel, "pool", InlineExecutor()):
             run_state_machine_as_test(
                 lambda: Rooms(world),  # type: ignore[arg-type]  # anything that makes one
                 settings=settings(

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.protocol import ANNOUNCED_BY_CLIENTS, SERVER_FRAMES
+from chalicelib.features import EVENTS
+from chalicelib.relay.frames import ANNOUNCEMENTS
 from tests.fakes.socket_client import Frame, Scene, SocketClient, settle_all
 
 Shape = Callable[[Frame], Frame]
 SIGNALS = ["offer", "answer", "ice-candidate"]
-SERVER_ONLY = sorted({str(frame.model_fields["type"].default) for frame in SERVER_FRAMES} - ANNOUNCED_BY_CLIENTS)
+SERVER_ONLY = sorted({str(frame.model_fields["type"].default) for frame in EVENTS} - ANNOUNCEMENTS)
 PASSED_ON: list[tuple[str, Frame]] = [
     ("wave", {"hand": "left"}),
     ("x", {}),
@@ -395,7 +396,7 @@ def test_a_name_that_the_server_sends_is_refused_from_clients(ada: SocketClient,
     assert ben.settle() == []
 
 
-@pytest.mark.parametrize("kind", sorted(ANNOUNCED_BY_CLIENTS))
+@pytest.mark.parametrize("kind", sorted(ANNOUNCEMENTS))
 def test_clients_may_announce_themselves_and_nobody_else(ada: SocketClient, ben: SocketClient, kind: str) -> None:
     for data in (None, {}, {"userId": "mallory"}, {"userId": 7, "stream": "s1"}, "text", ["mallory"]):
         ada.ask(kind, data=data)
@@ -405,7 +406,7 @@ def test_clients_may_announce_themselves_and_nobody_else(ada: SocketClient, ben:
         assert frame["from"] == ada.user_id
 
 
-@pytest.mark.parametrize("kind", sorted(ANNOUNCED_BY_CLIENTS))
+@pytest.mark.parametrize("kind", sorted(ANNOUNCEMENTS))
 def test_a_user_id_beside_the_type_of_an_announcement_is_the_senders_too(
     ada: SocketClient, ben: SocketClient, kind: str
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.presence import GRACE_MS, HTTP_LEASE_MS, SOCKET_LEASE_MS
+from chalicelib.seats.leases import GRACE_MS, HTTP_LEASE_MS, SOCKET_LEASE_MS
 from infra.local.environment import DEFAULTS
 from tests.fakes.clients import Caller
 from tests.fakes.socket_client import Frame, Scene, SocketClient, at_once, settle_all

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib.schemas import RoomMessage
+from chalicelib.log.schemas import RoomMessage
 from infra.local.engine import Engine
 from infra.local.environment import DEFAULTS
 from tests.soak.people import Person

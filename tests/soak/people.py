@@ -18,7 +18,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from chalicelib.schemas import RoomMessage
+from chalicelib.log.schemas import RoomMessage
 
 Frame = dict[str, Any]
 ACK_SECONDS = 4.0

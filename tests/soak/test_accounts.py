@@ -8,7 +8,7 @@ from typing import Literal
 import httpx
 import pytest
 
-from chalicelib.schemas import RoomMessage
+from chalicelib.log.schemas import RoomMessage
 from tests.soak.accounts import check_comings_and_goings, check_copy, check_log, check_messages
 from tests.soak.people import Board, Person
 

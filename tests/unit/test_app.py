@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib.api.routes import ROUTES, Route
+from chalicelib.api.routes import ROUTES
+from chalicelib.contract import Route
 
 ROOT = Path(__file__).parent.parent.parent
 CONTRACT = """

@@ -6,11 +6,11 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib import backend as composition
-from chalicelib.backend import Backend, backend, prepare
-from chalicelib.errors import UnavailableError
-from chalicelib.fanout import Fanout
-from chalicelib.settings import Settings
+from chalicelib import get_backend as composition
+from chalicelib.backend import Backend, get_backend, prepare
+from chalicelib.delivery.fanout import Fanout
+from chalicelib.kernel.errors import UnavailableError
+from chalicelib.kernel.settings import Settings
 from chalicelib.store import tables
 from chalicelib.store.client import RetryingConnection
 from infra.local.engine import CREDENTIALS, REGION
@@ -20,7 +20,7 @@ from tests.fakes.fanout import FakeFanout
 
 @pytest.fixture
 def unbuilt() -> Iterator[None]:
-    """A process that has no backend yet; what it binds is undone."""
+    """A process that has no get_backend yet; what it binds is undone."""
     before = [(table, table.Meta.table_name, table._connection) for table in tables.TABLES]
     with patch.object(composition, "_backend", None):
         yield
@@ -34,7 +34,7 @@ def test_threads_that_need_the_backend_at_once_get_the_same() -> None:
 
     def ask() -> None:
         start.wait()
-        got.append(backend())
+        got.append(get_backend())
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -51,7 +51,7 @@ def test_threads_that_need_the_backend_at_once_get_the_same() -> None:
 def test_nothing_is_opened_before_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botocore.session.Session.create_client", lambda *_, **__: pytest.fail("a client was built"))
 
-    assert backend() is backend()
+    assert get_backend() is get_backend()
 
 
 @pytest.mark.usefixtures("unbuilt")

@@ -10,7 +10,7 @@ import pytest
 
 from bench import end_to_end, events, layers, operations, package, page, report, startup
 from chalicelib import auth
-from chalicelib.settings import Settings
+from chalicelib.kernel.settings import Settings
 
 
 class HandClock:

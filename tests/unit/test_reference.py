@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from chalicelib.api.dispatch import find_operation
-from chalicelib.api.operation import Reply
-from chalicelib.api.routes import ROUTES, Route
-from chalicelib.errors import CoworkingError
-from chalicelib.protocol import CLIENT_FRAMES, SERVER_FRAMES, ServerFrame, parse, read
-from chalicelib.schemas import InvalidRequestProblem, Problem, RateLimitedProblem
-from chalicelib.settings import Limit, Settings
+from chalicelib.api.frames import parse, read
+from chalicelib.api.http import find_operation
+from chalicelib.api.problems import InvalidRequestProblem, Problem, RateLimitedProblem
+from chalicelib.api.routes import ROUTES
+from chalicelib.contract import Reply, Route, ServerFrame
+from chalicelib.features import EVENTS, FRAMES
+from chalicelib.kernel.errors import CoworkingError
+from chalicelib.kernel.settings import Limit, Settings
 from tests.fakes.documents import PAGES, ROOT, Document
 
 HTTP = Document("docs/http.md")
@@ -106,13 +107,13 @@ def test_every_error_is_in_the_tables(error: type[CoworkingError]) -> None:
 def test_every_frame_that_clients_send_is_shown() -> None:
     rows = [row.split(" | ") for row in WEBSOCKET.section("What you send").splitlines() if row.startswith("| `")]
     examples = {row[0].strip("| `"): row[1].strip("`") for row in rows}
-    assert set(examples) == set(CLIENT_FRAMES)
+    assert set(examples) == set(FRAMES)
     for kind, example in examples.items():
-        assert type(read(parse(example))) is CLIENT_FRAMES[kind]
+        assert type(read(parse(example))) is FRAMES[kind]
         assert json.loads(example)["type"] == kind
 
 
-@pytest.mark.parametrize("frame", SERVER_FRAMES, ids=kind_of)
+@pytest.mark.parametrize("frame", EVENTS, ids=kind_of)
 def test_every_frame_that_the_server_sends_is_shown(frame: type[ServerFrame]) -> None:
     examples = [json.loads(block) for block in WEBSOCKET.blocks("json frame", kind_of(frame))]
     assert examples

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.api.routes import ROUTES
-from chalicelib.telemetry import METRICS
+from chalicelib.kernel.telemetry import METRICS
 from infra import ops
 from tests.fakes.commands import answer, aws_commands, check_aws, shell_lines
 from tests.fakes.documents import ROOT, Document

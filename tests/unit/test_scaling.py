@@ -15,7 +15,7 @@ from bench.figures import IMAGES
 from bench.report import RESULTS, rounded
 from bench.scaling import Demand
 from bench.simulation import POST_SECONDS, Backoff, Bucket, Step, arrivals, play_fanout, play_return, play_rush
-from chalicelib.fanout import DEADLINE_SECONDS
+from chalicelib.delivery.fanout import DEADLINE_SECONDS
 from infra.local.tables import TemplateLoader
 from tests.fakes.documents import Document
 

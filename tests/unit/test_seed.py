@@ -6,9 +6,7 @@ from unittest.mock import patch
 import pytest
 
 import seed
-from chalicelib import rooms
-from chalicelib.schemas import RoomsQuery
-from chalicelib.store import rooms as stored_rooms
+from chalicelib.rooms.table import Room, change_room, list_all
 from tests.fakes.backend import NOW, World
 
 DEFAULTS = [
@@ -22,49 +20,52 @@ NAMES = [name for name, *_ in DEFAULTS]
 
 
 @pytest.fixture(autouse=True)
-def composed(world: World) -> Iterator[None]:
-    """`seed` composes its own backend; here it finds one."""
-    with patch.object(seed, "backend", lambda: world.backend):
+def _backend(world: World) -> Iterator[None]:
+    """`seed` uses the backend of the process."""
+    with patch.object(seed, "get_backend", lambda: world.backend):
         yield
 
 
-def test_the_default_rooms_are_made_in_order_and_by_nobody(world: World) -> None:
+def listed(world: World) -> list[Room]:
+    return list(list_all(world.store, "active"))
+
+
+def test_the_default_rooms_are_created_in_order(world: World) -> None:
     assert seed.seed_rooms() == NAMES
 
-    listed = rooms.list_active(world.backend, RoomsQuery()).rooms
-    assert [(room.name, room.description, room.max_participants, room.color) for room in listed] == DEFAULTS
-    assert {room.created_by for room in listed} == {None}
-    assert {room.status for room in listed} == {"active"}
+    made = listed(world)
+    assert [(room.name, room.description, room.max_participants, room.color) for room in made] == DEFAULTS
+    assert {room.created_by for room in made} == {None}
 
 
 def test_seeding_twice_changes_nothing(world: World) -> None:
     seed.seed_rooms()
-    before = rooms.list_active(world.backend, RoomsQuery()).rooms
+    before = listed(world)
 
     assert seed.seed_rooms() == []
 
-    assert rooms.list_active(world.backend, RoomsQuery()).rooms == before
+    assert listed(world) == before
 
 
-def test_only_what_is_missing_is_made(world: World) -> None:
+def test_only_missing_rooms_are_created(world: World) -> None:
     world.open_room(name="Study Hall", now=NOW)
     closed = world.open_room(name="Coffee Break", now=NOW)
-    stored_rooms.change(closed, {"status": "inactive"})
+    change_room(world.store, closed, {"status": "inactive"})
 
     assert seed.seed_rooms() == ["Focus Zone", "Creative Studio", "Sprint Room"]
 
 
-def test_a_room_that_was_changed_stays_as_it_is(world: World) -> None:
+def test_a_changed_room_stays_as_it_is(world: World) -> None:
     seed.seed_rooms()
-    first = rooms.list_active(world.backend, RoomsQuery()).rooms[0]
-    stored_rooms.change(first.id, {"max_participants": 3, "description": "ours"})
+    first = listed(world)[0]
+    change_room(world.store, first.room_id, {"max_participants": 3, "description": "ours"})
 
     seed.seed_rooms()
 
-    assert world.room(first.id).max_participants == 3
+    assert world.room(first.room_id).max_participants == 3
 
 
-def test_what_was_done_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_new_rooms_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     seed.main()
     seed.main()
 

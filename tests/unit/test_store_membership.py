@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.records import Participant, Room
+from chalicelib.rooms.table import Room
+from chalicelib.seats.table import Participant
 from chalicelib.store import connections, membership, messages, participants, rooms
 from tests.fakes.backend import MINUTE, NOW, World
 from tests.fakes.records import make_connection, make_message, make_participant, make_room

@@ -1,0 +1,25 @@
+"""Frames: messages and emoji."""
+
+from chalicelib.chat import service
+from chalicelib.chat.schemas import EmojiReaction, MessageSent, SendEmoji, SendMessage
+from chalicelib.contract import FrameContext, FrameSpec
+from chalicelib.log.schemas import RoomMessage
+
+
+def send_message(context: FrameContext[SendMessage]) -> None:
+    """Store a chat message and push it to the room."""
+    service.send_message(context, context.frame.text, "text", context.frame.id)
+
+
+def send_emoji(context: FrameContext[SendEmoji]) -> None:
+    """Store an emoji and push it to the room."""
+    service.send_message(context, context.frame.emoji, "emoji", context.frame.id)
+
+
+FRAMES = (
+    FrameSpec(
+        "message", SendMessage, send_message, example={"id": "c-17", "text": "Good morning!"}, result=RoomMessage
+    ),
+    FrameSpec("emoji", SendEmoji, send_emoji, example={"data": {"emoji": "🎉"}}, result=RoomMessage),
+)
+EVENTS = (MessageSent, EmojiReaction)

@@ -1,0 +1,101 @@
+"""The wire types of chat."""
+
+import unicodedata
+from typing import Annotated, Any, Literal
+
+import emoji
+from pydantic import AfterValidator, AliasChoices, ConfigDict, Field
+
+from chalicelib.contract import Answer, Body, ClientFrame, ServerFrame
+from chalicelib.contract.fields import MAX_INTEGER, NotBlank, Text
+from chalicelib.contract.frames import Sender, Seq
+from chalicelib.log.schemas import RoomMessage
+
+
+def _emoji(text: str) -> str:
+    """At least one emoji, and no letter beside it."""
+    rest = emoji.replace_emoji(text, "")
+    if rest == text or any(unicodedata.category(character).startswith("L") for character in rest):
+        raise ValueError("must be an emoji")
+    return text
+
+
+def _allow_either_name(schema: dict[str, Any]) -> None:
+    """Document the two names of `message_text`. If both are present, `message_text` is used."""
+    text = schema["properties"].pop("message_text")
+    other = {"required": ["message"], "properties": {"message": text}, "not": {"required": ["message_text"]}}
+    schema["anyOf"] = [{"required": ["message_text"], "properties": {"message_text": text}}, other]
+    del schema["required"]
+
+
+MessageText = Annotated[
+    Text, Field(min_length=1, max_length=4000, description="Not blank.", examples=["Good morning!"]), NotBlank
+]
+Emoji = Annotated[
+    Text,
+    Field(min_length=1, max_length=10, description="At least one emoji, and no letters.", examples=["🎉"]),
+    Field(json_schema_extra={"format": "emoji"}),
+    AfterValidator(_emoji),
+]
+
+
+class SendMessageRequest(Body):
+    """A chat message. `message` is accepted as another name of `message_text`."""
+
+    model_config = ConfigDict(json_schema_extra=_allow_either_name)
+
+    message_text: Annotated[MessageText, Field(validation_alias=AliasChoices("message_text", "message"))]
+    message_type: Literal["text", "emoji"] = "text"
+
+
+class EmojiReactionRequest(Body):
+    """One to ten code points with at least one emoji and no letters."""
+
+    emoji: Emoji
+
+
+class HistoryQuery(Body):
+    """A part of a room's log: the newest before `before_seq`, or the oldest after `after_seq`."""
+
+    before_seq: Annotated[int, Field(ge=0, le=MAX_INTEGER, description="Only older messages.")] | None = None
+    after_seq: Annotated[int, Field(ge=0, le=MAX_INTEGER, description="Only newer messages.")] | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+
+
+class History(Answer):
+    """A part of the log, oldest first. `has_more`: there are more messages in the requested direction."""
+
+    messages: list[RoomMessage]
+    has_more: bool
+
+
+class SendMessage(ClientFrame):
+    """A chat message."""
+
+    type: Literal["message"]
+    text: MessageText
+
+
+class SendEmoji(ClientFrame):
+    """An emoji reaction."""
+
+    type: Literal["emoji"]
+    emoji: Emoji
+
+
+class MessageSent(ServerFrame):
+    """A chat message was stored."""
+
+    type: Literal["message_sent"] = "message_sent"
+    sender: Sender = None
+    seq: Seq
+    data: RoomMessage
+
+
+class EmojiReaction(ServerFrame):
+    """An emoji was stored."""
+
+    type: Literal["emoji_reaction"] = "emoji_reaction"
+    sender: Sender = None
+    seq: Seq
+    data: RoomMessage

@@ -1,0 +1,34 @@
+"""HTTP: messages, emoji, history."""
+
+from chalicelib.chat import service
+from chalicelib.chat.schemas import EmojiReactionRequest, History, HistoryQuery, SendMessageRequest
+from chalicelib.contract import Access, Request, Route
+from chalicelib.kernel.errors import NotInRoomError, RateLimitedError
+from chalicelib.log.schemas import RoomMessage
+
+
+def get_history(request: Request, query: HistoryQuery) -> History:
+    """Read the room's log, oldest first.
+
+    You get the messages after `after_seq`, else the newest before `before_seq`, else the newest.
+    """
+    return service.get_history(request.context, query)
+
+
+def send_message(request: Request, body: SendMessageRequest) -> RoomMessage:
+    """Send a message to the room."""
+    return service.send_message(request.context, body.message_text, body.message_type, request.client_key)
+
+
+def send_emoji(request: Request, body: EmojiReactionRequest) -> RoomMessage:
+    """React with an emoji."""
+    return service.send_message(request.context, body.emoji, "emoji", request.client_key)
+
+
+_ROOM = "/coworking/rooms/{room_id}"
+_SEND_ERRORS = (NotInRoomError, RateLimitedError)
+ROUTES = (
+    Route("GET", f"{_ROOM}/messages", get_history, access=Access.MEMBER, errors=(NotInRoomError,)),
+    Route("POST", f"{_ROOM}/messages", send_message, access=Access.MEMBER, errors=_SEND_ERRORS, idempotent=True),
+    Route("POST", f"{_ROOM}/emoji", send_emoji, access=Access.MEMBER, errors=_SEND_ERRORS, idempotent=True),
+)

@@ -1,0 +1,177 @@
+"""Fan-out: frames to many connections in parallel, within a deadline."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from threading import Event, Lock
+
+from chalicelib.delivery.connection import Close, Connection, OutboundFrame
+from chalicelib.delivery.gateway import Gateway, PostResult
+from chalicelib.kernel import telemetry
+
+DEADLINE_SECONDS = 3.0
+THREADS = 50
+"""Enough for all connections of ten people at once. Threads start when they are first needed."""
+FIRST_RETRY_SECONDS = 0.05
+LONGEST_RETRY_SECONDS = 1.0
+UNANSWERED = PostResult(None, "the deadline passed")
+
+Act = OutboundFrame | Close
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DeliveryReport:
+    """How many frames were sent, and which connections are gone (410) or could not be reached by the deadline."""
+
+    sent: int = 0
+    gone: tuple[Connection, ...] = ()
+    failed: tuple[Connection, ...] = ()
+    seconds: float = 0.0
+    retries: int = 0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The clock, and the waits between retries."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    spread: Callable[[float, float], float] = random.SystemRandom().uniform
+
+    def retry_after(self, tries: int) -> float:
+        """A wait with full jitter: from 0 to a maximum that doubles with each try."""
+        return self.spread(0, min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2**tries))
+
+
+class Fanout:
+    """Delivers frames with a pool of threads. A process has one."""
+
+    def __init__(self, gateway: Gateway, *, threads: int = THREADS, pace: Pace | None = None) -> None:
+        self._gateway = gateway
+        self._threads = threads
+        self._pace = pace or Pace()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="fanout")
+
+    def deliver(self, acts: Iterable[Act], deadline_seconds: float = DEADLINE_SECONDS) -> DeliveryReport:
+        """Send or close each, in no order. An act that is not done by the deadline has failed.
+
+        429, 5xx and network errors are retried until the deadline. A single act runs in the caller's thread.
+
+        Raises errors that are not the network's, such as missing credentials.
+        """
+        started = self._pace.clock()
+        delivery = _Delivery(tuple(acts), self._gateway, self._pace, started + deadline_seconds)
+        if len(delivery.acts) == 1:
+            delivery.work()
+        elif delivery.acts:
+            for _ in range(min(len(delivery.acts), self._threads)):
+                self._pool.submit(delivery.work)
+            delivery.wait()
+        report = delivery.report(self._pace.clock() - started)
+        _note(delivery.acts, report)
+        return report
+
+    def shutdown(self) -> None:
+        """End the threads once their work is done, and close idle HTTP connections."""
+        self._pool.shutdown()
+        self._gateway.shutdown()
+
+
+class _Delivery:
+    """One fan-out under way: a heap of acts by the time they are due, worked off by any number of threads.
+
+    An act that must be retried goes back with a later time, so a thread never waits while another act is due.
+    """
+
+    def __init__(self, acts: Sequence[Act], gateway: Gateway, pace: Pace, deadline: float) -> None:
+        self.acts = acts
+        self._gateway = gateway
+        self._pace = pace
+        self._deadline = deadline
+        self._heap = [(0.0, index, 0) for index in range(len(acts))]
+        self._results: dict[int, PostResult] = {}
+        self._unsettled = len(acts)
+        self._retries = 0
+        self._lock = Lock()
+        self._finished = Event()
+        self._error: Exception | None = None
+
+    def work(self) -> None:
+        """Work until nothing is left to do. Each thread of the fan-out runs this."""
+        try:
+            while job := self._take():
+                self._try(*job)
+        except Exception as error:
+            self._error = error
+            self._finished.set()
+            raise
+
+    def wait(self) -> None:
+        """Wait until all acts are settled or the deadline has passed."""
+        self._finished.wait(max(0.0, self._deadline - self._pace.clock()))
+        if self._error:
+            raise self._error
+
+    def report(self, seconds: float) -> DeliveryReport:
+        sent, gone, failed = 0, [], []
+        for index, act in enumerate(self.acts):
+            result = self._results.get(index, UNANSWERED)
+            if result.sent:
+                sent += 1
+            elif result.gone:
+                gone.append(act.connection)
+            else:
+                failed.append(act.connection)
+                _log.warning("not delivered to connection %s: %s", act.connection.connection_id, result.reason)
+        return DeliveryReport(sent, tuple(dict.fromkeys(gone)), tuple(dict.fromkeys(failed)), seconds, self._retries)
+
+    def _take(self) -> tuple[int, int] | None:
+        with self._lock:
+            if not self._heap:
+                return None
+            due, index, tries = heappop(self._heap)
+        if (early := due - self._pace.clock()) > 0:
+            self._pace.sleep(early)
+        return index, tries
+
+    def _try(self, index: int, tries: int) -> None:
+        if (left := self._deadline - self._pace.clock()) > 0:
+            result = self._results[index] = self._send(self.acts[index], left)
+            if result.retryable and self._put_off(index, tries):
+                return
+        with self._lock:
+            self._unsettled -= 1
+            if not self._unsettled:
+                self._finished.set()
+
+    def _put_off(self, index: int, tries: int) -> bool:
+        due = self._pace.clock() + self._pace.retry_after(tries)
+        if due >= self._deadline:
+            return False
+        with self._lock:
+            self._retries += 1
+            heappush(self._heap, (due, index, tries + 1))
+        return True
+
+    def _send(self, act: Act, timeout: float) -> PostResult:
+        to = act.connection
+        if isinstance(act, Close):
+            return self._gateway.close(to.endpoint, to.connection_id, timeout)
+        return self._gateway.post(to.endpoint, to.connection_id, act.data, timeout)
+
+
+def _note(acts: Sequence[Act], report: DeliveryReport) -> None:
+    telemetry.current().note_delivery(
+        [act.connection.connection_id for act in acts if isinstance(act, OutboundFrame)],
+        [connection.connection_id for connection in report.gone],
+        [connection.connection_id for connection in report.failed],
+        sent=report.sent,
+        retries=report.retries,
+        ms=report.seconds * 1000,
+    )

@@ -1,0 +1,50 @@
+"""The registry: every feature's routes, frames and events.
+
+Dispatch, the reserved frame types, OpenAPI, AsyncAPI and the TypeScript declarations follow from it.
+"""
+
+import chalicelib.chat.frames
+import chalicelib.chat.views
+import chalicelib.lifecycle.schemas
+import chalicelib.lifecycle.views
+import chalicelib.profiles.views
+import chalicelib.relay.frames
+import chalicelib.rooms.views
+import chalicelib.seats.frames
+import chalicelib.seats.views
+import chalicelib.voice.frames
+import chalicelib.voice.views
+from chalicelib.contract.frames import Ack, Error
+
+ROUTES = (
+    *chalicelib.profiles.views.ROUTES,
+    *chalicelib.rooms.views.ROUTES,
+    *chalicelib.seats.views.ROUTES,
+    *chalicelib.chat.views.ROUTES,
+    *chalicelib.voice.views.ROUTES,
+    *chalicelib.lifecycle.views.ROUTES,
+)
+
+FRAMES = {
+    spec.name: spec
+    for spec in (
+        *chalicelib.seats.frames.FRAMES,
+        *chalicelib.chat.frames.FRAMES,
+        *chalicelib.voice.frames.FRAMES,
+        *chalicelib.relay.frames.FRAMES,
+    )
+}
+OTHER_FRAMES = chalicelib.relay.frames.OTHER
+
+EVENTS = (
+    Ack,
+    Error,
+    *chalicelib.seats.frames.EVENTS,
+    *chalicelib.chat.frames.EVENTS,
+    *chalicelib.voice.frames.EVENTS,
+    *chalicelib.lifecycle.schemas.EVENTS,
+)
+"""The frames that the server sends."""
+
+RESERVED_TYPES = frozenset(event.type_name() for event in EVENTS) - chalicelib.relay.frames.ANNOUNCEMENTS
+"""Types that clients must not send."""

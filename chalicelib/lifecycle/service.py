@@ -1,0 +1,128 @@
+"""Change, close and delete rooms."""
+
+from functools import partial
+from typing import Any
+
+from chalicelib import log
+from chalicelib.contract import Access, Context, Success
+from chalicelib.identity.tokens import User
+from chalicelib.kernel.errors import ForbiddenError, RoomNotFoundError
+from chalicelib.lifecycle.schemas import (
+    CloseReason,
+    RoomClosed,
+    RoomClosedData,
+    RoomUpdate,
+    RoomUpdated,
+    StatusToggled,
+)
+from chalicelib.rooms.schemas import RoomSummary
+from chalicelib.rooms.table import (
+    Room,
+    RoomStatus,
+    change_room,
+    compare_and_set_status,
+    get_room,
+    is_marked_deleted,
+    mark_deleted,
+    purge,
+)
+from chalicelib.seats import broadcast, get_roster
+from chalicelib.seats.broadcast import close_all
+from chalicelib.seats.connections import remove_connection
+from chalicelib.seats.schemas import CLOSE_FRAMES
+from chalicelib.seats.service import evict
+from chalicelib.seats.table import list_participants
+
+_LOG_PAGES = 8
+
+
+def update_room(context: Context, body: RoomUpdate) -> RoomSummary:
+    """Change a room. Deactivating it ends every membership.
+
+    Raises:
+        RoomNotFoundError: the room does not exist.
+    """
+    changes: Any = body.model_dump(exclude_none=True)
+    store, room_id = context.store, context.room_id
+    changed = change_room(store, room_id, changes) if changes else get_room(store, room_id)
+    if changed is None:
+        raise RoomNotFoundError
+    return _announce_update(context, changed)
+
+
+def toggle_status(context: Context) -> StatusToggled:
+    """Open a closed room, or close an open one.
+
+    Raises:
+        RoomNotFoundError: the room does not exist.
+    """
+    store, room_id = context.store, context.room_id
+    while room := get_room(store, room_id):
+        status: RoomStatus = "inactive" if room.status == "active" else "active"
+        if changed := compare_and_set_status(store, room_id, room.status, status):
+            _announce_update(context, changed)
+            return StatusToggled(room_id=room_id, new_status=status)
+    raise RoomNotFoundError
+
+
+def delete_own_room(context: Context, user: User) -> Success:
+    """Delete a room that the user created, or any room if the user is an administrator. This proves `Access.OWNER`.
+
+    Raises:
+        RoomNotFoundError, ForbiddenError.
+    """
+    room = get_room(context.store, context.room_id)
+    if room is None:
+        raise RoomNotFoundError
+    if not user.is_admin and room.created_by != user.id:
+        raise ForbiddenError("Only the creator of the room may delete it")
+    context.prove(Access.OWNER)
+    delete_room(context)
+    return Success(message="Room deleted")
+
+
+def delete_room(context: Context) -> None:
+    """Delete a room and all that belongs to it. It disappears at once; the sweep finishes an interrupted deletion.
+
+    Raises:
+        RoomNotFoundError: the room does not exist.
+    """
+    store, room_id = context.store, context.room_id
+    # If the answer to an earlier try was lost, the room is marked already.
+    if not mark_deleted(store, room_id) and not is_marked_deleted(store, room_id):
+        raise RoomNotFoundError
+    purge_room(context)
+
+
+def purge_room(context: Context) -> None:
+    """Remove everything that belongs to a deleted room. A long log takes several calls; repeating a call is safe."""
+    close_room(context, "deleted")
+    if not all(log.delete_page(context.store, context.room_id) for _ in range(_LOG_PAGES)):
+        purge(context.store, context.room_id)
+
+
+def close_room(context: Context, reason: CloseReason) -> None:
+    """End every membership of a room that closes: tell the members, then close their connections.
+
+    The log of a deleted room is deleted, too, so nothing is written to it.
+    """
+    store, room_id = context.store, context.room_id
+    roster, members = store.run_parallel(
+        partial(get_roster, store, room_id), partial(list_participants, store, room_id)
+    )
+    broadcast(context, context.stamp(RoomClosed, data=RoomClosedData(reason=reason)), roster)
+    close_all(context, roster, CLOSE_FRAMES["room_closed"])
+    for connection in roster:
+        remove_connection(store, connection)
+    for member in members:
+        evict(context, member.user_id, write_log=reason == "deactivated")
+
+
+def _announce_update(context: Context, room: Room) -> RoomSummary:
+    """Tell the members about the changed room. If it is inactive now, end their memberships."""
+    if room.status == "inactive":
+        close_room(context, "deactivated")
+        return RoomSummary.of(get_room(context.store, room.room_id) or room)
+    summary = RoomSummary.of(room)
+    broadcast(context, context.stamp(RoomUpdated, data=summary), get_roster(context.store, room.room_id))
+    return summary

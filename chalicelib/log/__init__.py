@@ -1,0 +1,34 @@
+"""The numbered log of a room: commit an entry, read entries, recover what a client missed.
+
+Every change that must not be lost is an entry of the log, and is made by `log.commit`.
+"""
+
+from chalicelib.log.service import Draft, Recovery, commit, has_retention_gap, recover
+from chalicelib.log.table import (
+    LogPosition,
+    Message,
+    MessageType,
+    allocate,
+    delete_page,
+    get_message,
+    get_position,
+    list_following,
+    list_newest,
+)
+
+__all__ = [
+    "Draft",
+    "LogPosition",
+    "Message",
+    "MessageType",
+    "Recovery",
+    "allocate",
+    "commit",
+    "delete_page",
+    "get_message",
+    "get_position",
+    "has_retention_gap",
+    "list_following",
+    "list_newest",
+    "recover",
+]

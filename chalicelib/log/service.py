@@ -1,0 +1,136 @@
+"""Commit an entry to a room's log, and recover what a client missed."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chalicelib.contract import Context
+from chalicelib.kernel import telemetry
+from chalicelib.kernel.times import Moment
+from chalicelib.log.table import (
+    LogPosition,
+    Message,
+    MessageType,
+    allocate,
+    get_message,
+    get_position,
+    list_following,
+    list_newest,
+    put_message,
+)
+from chalicelib.store import Store, Write
+
+MAX_RECOVERED = 300
+SHOWN = 50
+SETTLED_MS = 60_000
+"""A number that is unused after this time is never used. A function stops after 29 s, and the clock that dates the
+number may be as late as that again."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An entry before it has a number. `user_id` None means that the room itself speaks."""
+
+    text: str
+    type: MessageType = "system"
+    user_id: str | None = None
+    user: str = "System"
+    avatar: str | None = None
+
+
+def commit(context: Context, draft: Draft, *, seq: int | None = None, writes: Sequence[Write] = ()) -> Message | None:
+    """Number an entry, then store it together with `writes` in one transaction.
+
+    `seq` is a number allocated before, for a retry; otherwise a new one is allocated. Returns None if the condition
+    of a write is not met: then nothing is written, and the number stays unused.
+    """
+    number = allocate(context.store, context.room_id, context.now) if seq is None else seq
+    message = Message(
+        context.room_id,
+        number,
+        str(uuid.uuid4()),
+        draft.type,
+        draft.user_id,
+        draft.user,
+        draft.avatar,
+        draft.text,
+        context.now,
+    )
+    entry = put_message(message, context.settings.message_retention_days)
+    if not writes:
+        context.store.put(entry.table, message, **entry.also)
+    elif not context.store.transact([entry, *writes]):
+        return None
+    telemetry.current().note_message(
+        message.room_id, message.seq, message.message_id, is_system=message.type == "system"
+    )
+    return message
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Messages in order. Up to `last_seq` the client misses nothing."""
+
+    messages: list[Message]
+    recovered: bool
+    last_seq: int
+
+    def as_incomplete(self) -> "Recovery":
+        """The newest of these messages, if some are missing after all."""
+        return Recovery(self.messages[-SHOWN:], False, self.last_seq)
+
+
+def recover(store: Store, room_id: str, last_seq: int | None, now: Moment) -> Recovery:
+    """All messages after `last_seq` if they are 300 or fewer, else the last 50."""
+    # The position is read first: every number it counts is in the log that is read next, or still on its way.
+    position = get_position(store, room_id)
+    if last_seq is not None and _is_in_log(store, room_id, last_seq, position):
+        found = list_following(store, room_id, MAX_RECOVERED + 1, after=last_seq)
+        if len(found) <= MAX_RECOVERED:
+            return Recovery(found, True, stable_seq(last_seq, found, position, now))
+    shown = list_newest(store, room_id, SHOWN)
+    start = shown[0].seq - 1 if len(shown) == SHOWN else 0
+    return Recovery(shown, False, stable_seq(start, shown, position, now))
+
+
+def _is_in_log(store: Store, room_id: str, seq: int, position: LogPosition) -> bool:
+    """True if a client can know this number. If the table was restored to an earlier state, a client may be ahead of
+    the log; it would take every new message for an old one."""
+    return seq <= position.last_seq or get_message(store, room_id, seq) is not None
+
+
+def stable_seq(after: int, found: Sequence[Message], position: LogPosition, now: Moment) -> int:
+    """The number up to which the log is final, given all messages found above `after`.
+
+    Messages are numbered before they are stored, so a message can still appear below others. A number that is
+    unused for a minute is skipped for good.
+    """
+    stable = after
+    final_below = max((m.seq for m in found if m.created_at <= now - SETTLED_MS), default=0)
+    for message in found:
+        if message.seq > stable + 1 and message.seq > final_below:
+            return stable
+        stable = message.seq
+    if position.last_seq > stable and position.allocated_at <= now - SETTLED_MS:
+        return position.last_seq
+    return stable
+
+
+def has_retention_gap(
+    store: Store, room_id: str, created_at: Moment, last_seq: int | None, missed: Recovery, due: Moment
+) -> bool:
+    """True if retention may have deleted messages after `last_seq`. Messages created before `due` may be deleted.
+
+    DynamoDB deletes due items within days and in no order. A message that is not due is followed by none that is.
+    """
+    if last_seq is None or created_at > due:
+        return False
+    contiguous = last_seq
+    for message in missed.messages:
+        if message.seq != contiguous + 1:
+            break
+        if message.created_at > due:
+            return False
+        contiguous = message.seq
+    before = list_newest(store, room_id, 1, before=contiguous + 1)
+    return not before or before[0].created_at <= due

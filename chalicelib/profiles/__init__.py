@@ -1,0 +1,1 @@
+"""Profiles: the name and avatar that a user chooses."""

@@ -1,0 +1,49 @@
+"""The wire types of profiles."""
+
+import re
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field
+
+from chalicelib.contract import Answer, Body
+from chalicelib.contract.fields import CONTROLS, NotBlank, Text, Trimmed
+from chalicelib.identity.profiles import Profile
+
+_ADDRESS = rf"^(?:[Hh][Tt][Tt][Pp][Ss]?://[^/\s\\{CONTROLS}]|/(?!/))[^\s\\{CONTROLS}]*$"
+
+
+def _web_address(text: str) -> str:
+    if not re.match(r"(?:https?://[^/\s]|/(?!/))", text, re.IGNORECASE) or re.search(r"[\s\\]", text):
+        raise ValueError("must be an http(s) URL or an absolute path")
+    return text
+
+
+DisplayName = Annotated[
+    Trimmed, Field(min_length=1, max_length=80, description="Trimmed, and not blank.", examples=["Ada"]), NotBlank
+]
+Avatar = Annotated[
+    Text,
+    Field(min_length=1, max_length=2048, description="An http(s) URL or an absolute path.", examples=["/ada.png"]),
+    Field(json_schema_extra={"pattern": _ADDRESS}),
+    AfterValidator(_web_address),
+]
+
+
+class ProfileUpdate(Body):
+    """The name and avatar to show."""
+
+    name: DisplayName
+    avatar: Avatar | None = None
+
+
+class Me(Answer):
+    """The caller, as others see them."""
+
+    id: str
+    name: str
+    avatar: str | None
+
+    @classmethod
+    def of(cls, profile: Profile) -> Self:
+        """The wire form of a profile."""
+        return cls(id=profile.user_id, name=profile.name, avatar=profile.avatar)

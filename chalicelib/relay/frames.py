@@ -1,0 +1,85 @@
+"""Frames that are relayed: typing, WebRTC signalling, and every type that no feature declares."""
+
+import json
+from typing import Any
+
+from chalicelib.contract import FrameContext, FrameSpec
+from chalicelib.delivery import Connection, OutboundFrame
+from chalicelib.kernel.errors import FrameTooLargeError, PeerUnavailableError
+from chalicelib.kernel.times import iso
+from chalicelib.relay.schemas import Relay, Signal, Typing
+from chalicelib.seats import deliver, list_peers, require_roster
+from chalicelib.seats.leases import RENEW_EVERY_MS, lease_end
+from chalicelib.seats.table import renew_http_lease
+
+MAX_RELAYED_BYTES = 34_000
+"""A frame of the largest size, and 2,000 bytes for the stamps."""
+ANNOUNCEMENTS = frozenset({"user-joined", "user-left"})
+"""Server types that existing WebRTC clients send, too. They are relayed with the sender's own user id."""
+
+
+def relay(context: FrameContext[Relay]) -> None:
+    """Relay the frame to the others, with the server's stamps."""
+    _forward(context, list_peers(context))
+
+
+def typing(context: FrameContext[Typing]) -> None:
+    """Tell the others that the sender is typing."""
+    _forward(context, list_peers(context))
+
+
+def signal(context: FrameContext[Signal]) -> None:
+    """Relay signalling to a user, to one connection, or to all others."""
+    to = context.frame.to
+    peers = [peer for peer in list_peers(context) if to in (None, peer.user_id, peer.connection_id)]
+    if to is not None and not peers:
+        raise PeerUnavailableError
+    _forward(context, peers)
+
+
+def _forward(context: FrameContext[Any], peers: list[Connection]) -> None:
+    """Send the frame as the client shaped it, with stamps. Also renews the HTTP lease of a client without `ping`."""
+    data = json.dumps(_stamped(context), ensure_ascii=False, separators=(",", ":")).encode()
+    if len(data) > MAX_RELAYED_BYTES:
+        raise FrameTooLargeError("The frame is too large to be relayed")
+    frames = [OutboundFrame(peer, data) for peer in peers]
+    deliver(context, [*frames, *context.take_ack()], require_roster(context))
+    connection, now = context.connection, context.now
+    if now - connection.connected_at >= RENEW_EVERY_MS and context.backend.lease_renewals.allow(
+        connection.connection_id, RENEW_EVERY_MS, now
+    ):
+        renew_http_lease(context.store, connection, lease_end("http", now), now)
+
+
+def _stamped(context: FrameContext[Any]) -> dict[str, Any]:
+    """The frame with the sender's user id, connection and room; fields of the same names are replaced."""
+    stamped = context.raw | {
+        "from": context.user_id,
+        "connection": context.connection.connection_id,
+        "roomId": context.room_id,
+        "ts": iso(context.now),
+    }
+    if context.frame.type in ANNOUNCEMENTS:
+        own = {"userId": context.user_id}
+        data = stamped.get("data")
+        stamped["data"] = data | own if isinstance(data, dict) else own
+        if "userId" in stamped:
+            stamped |= own
+    return stamped
+
+
+def _signal(kind: str, example: dict[str, Any]) -> FrameSpec:
+    return FrameSpec(kind, Signal, signal, example, is_signal=True, is_relayed=True)
+
+
+FRAMES = (
+    FrameSpec("typing", Typing, typing, example={"is_typing": True}, is_relayed=True),
+    _signal("offer", {"to": "user-2", "data": {"sdp": "v=0"}}),
+    _signal("answer", {"to": "user-1", "data": {"sdp": "v=0"}}),
+    _signal(
+        "ice-candidate",
+        {"to": "user-2", "data": {"candidate": "candidate:1 1 udp 1 192.0.2.1 5000 typ host"}},
+    ),
+)
+OTHER = FrameSpec("relay", Relay, relay, example={"type": "whiteboard", "data": {"x": 3, "y": 4}}, is_relayed=True)
+"""Handles every type that no feature declares and the server does not send."""

@@ -1,0 +1,1 @@
+"""A room and its settings: create, list, find."""

@@ -1,0 +1,71 @@
+"""The wire types of rooms: create, list, summary."""
+
+import re
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, Field
+
+from chalicelib.contract import Answer, Body
+from chalicelib.contract.fields import NotBlank, Text, Timestamp, Trimmed, Uuid, Whole
+from chalicelib.kernel.times import iso
+from chalicelib.rooms.table import Room, RoomStatus
+
+_COLOR = r"^[A-Za-z0-9_#-]{1,40}$"
+_DEFAULT_COLOR = "bg-grayBlue"
+
+
+def _color(text: str) -> str:
+    if not re.fullmatch(_COLOR, text):
+        raise ValueError("must have 1 to 40 letters, digits, `_`, `#` or `-`")
+    return text
+
+
+Color = Annotated[str, AfterValidator(_color), Field(json_schema_extra={"pattern": _COLOR}, examples=["bg-purple"])]
+Seats = Annotated[int, Field(ge=1, le=50, strict=True), Whole]
+RoomName = Annotated[
+    Trimmed,
+    Field(min_length=1, max_length=255, description="Trimmed, and not blank.", examples=["Focus Zone"]),
+    NotBlank,
+]
+Description = Annotated[Text, Field(max_length=2000, examples=["Deep work, few distractions"])]
+
+
+class RoomCreate(Body):
+    """A new room."""
+
+    name: RoomName
+    description: Description = ""
+    max_participants: Seats = 15
+    color: Color = _DEFAULT_COLOR
+
+
+class RoomsQuery(Body):
+    """One page of the list of rooms."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    cursor: Annotated[str, Field(max_length=2048, description="From a `Link` header: the next page.")] | None = None
+
+
+class RoomSummary(Answer):
+    """A room in the list."""
+
+    id: Uuid
+    name: str
+    description: str
+    status: RoomStatus
+    participant_count: int
+    max_participants: int
+    color: str
+    created_at: Timestamp
+    created_by: str | None
+
+    @classmethod
+    def of(cls, room: Room) -> Self:
+        """The wire form of a stored room."""
+        return cls(**summary_fields(room))
+
+
+def summary_fields(room: Room) -> dict[str, Any]:
+    """The fields of a summary, for the types that extend it."""
+    fields = {name: getattr(room, name) for name in RoomSummary.model_fields if hasattr(room, name)}
+    return fields | {"id": room.room_id, "created_at": iso(room.created_at)}

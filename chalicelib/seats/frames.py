@@ -1,0 +1,83 @@
+"""Frames that concern the seat: sync, ping, leave."""
+
+from functools import partial
+
+from chalicelib import log
+from chalicelib.contract import Access, FrameContext, FrameSpec
+from chalicelib.delivery import OutboundFrame
+from chalicelib.kernel.errors import NotInRoomError
+from chalicelib.seats import service
+from chalicelib.seats.broadcast import deliver, reply
+from chalicelib.seats.connections import mark_announced
+from chalicelib.seats.leases import lease_end
+from chalicelib.seats.roster import list_peers, require_roster
+from chalicelib.seats.schemas import (
+    Bye,
+    Leave,
+    PeerData,
+    PeerJoined,
+    PeerLeft,
+    Ping,
+    Pong,
+    PongData,
+    PresenceChanged,
+    Snapshot,
+    Sync,
+    UserJoined,
+    UserLeft,
+)
+from chalicelib.seats.snapshot import make_snapshot
+from chalicelib.seats.table import list_participants, renew_socket_lease
+
+ROTATE_AFTER_MS = 105 * 60_000
+CHECK_EVERY_MS = 15_000
+
+
+def sync(context: FrameContext[Sync]) -> None:
+    """Send the client a snapshot of the room and the messages it missed. The first time, tell its peers."""
+    reply(context, context.connection, make_snapshot(context))
+    _announce(context)
+
+
+def ping(context: FrameContext[Ping]) -> None:
+    """Renew the lease. At most every 15 s per room, this also ends memberships whose lease ran out."""
+    store, now, connection = context.store, context.now, context.connection
+    held, position = store.run_parallel(
+        partial(renew_socket_lease, store, connection, lease_end("socket", now), now),
+        partial(log.get_position, store, context.room_id),
+    )
+    if not held:
+        _end_expired(context)
+        raise NotInRoomError
+    context.prove(Access.MEMBER)
+    data = PongData(last_seq=position.last_seq, rotate=now - connection.connected_at >= ROTATE_AFTER_MS)
+    reply(context, connection, context.stamp(Pong, ref=context.frame.id, data=data))
+    if context.backend.expiry_checks.allow(context.room_id, CHECK_EVERY_MS, now):
+        _end_expired(context)
+
+
+def leave(context: FrameContext[Leave]) -> None:
+    """Give up the seat: the ack, then `bye` to all connections of the user in the room."""
+    service.leave(context)
+
+
+def _end_expired(context: FrameContext[Ping]) -> None:
+    service.end_expired(context, list_participants(context.store, context.room_id))
+
+
+def _announce(context: FrameContext[Sync]) -> None:
+    """Tell the peers of a new connection, then note it. After a failure in between they are told twice, never not."""
+    roster, own = require_roster(context), context.connection.connection_id
+    if any(one.announced for one in roster if one.connection_id == own):
+        return
+    joined = context.stamp(PeerJoined, connection=own, data=PeerData(user_id=context.user_id)).encode()
+    deliver(context, [OutboundFrame(peer, joined) for peer in list_peers(context)], roster)
+    mark_announced(context.store, context.connection)
+
+
+FRAMES = (
+    FrameSpec("sync", Sync, sync, example={"last_seq": 41}, answers=("snapshot",)),
+    FrameSpec("ping", Ping, ping, example={"last_seq": 42}, answers=("pong",)),
+    FrameSpec("leave", Leave, leave, answers=("ack", "bye")),
+)
+EVENTS = (Snapshot, Pong, UserJoined, UserLeft, PresenceChanged, PeerJoined, PeerLeft, Bye)

@@ -1,0 +1,253 @@
+"""The wire types of seats: participants, room details, join answers, and the frames about presence."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field
+
+from chalicelib.contract import Answer, ClientFrame, Data, ServerFrame
+from chalicelib.contract.fields import LastSeq, Timestamp
+from chalicelib.contract.frames import Ref, Sender, SenderConnection, Seq
+from chalicelib.kernel.times import iso
+from chalicelib.log import Message
+from chalicelib.log.schemas import RoomMessage
+from chalicelib.rooms.schemas import RoomSummary, summary_fields
+from chalicelib.rooms.table import Room
+from chalicelib.seats.table import Participant
+
+LeaveReason = Literal["left", "timed_out", "removed", "room_closed"]
+
+
+class ParticipantView(Answer):
+    """A participant of the room. `id` is the user id."""
+
+    id: str
+    name: str
+    avatar: str | None
+    is_muted: bool
+    is_speaking: bool
+    is_online: bool
+    joined_at: Timestamp
+
+    @classmethod
+    def of(cls, participant: Participant) -> Self:
+        """The wire form of a membership."""
+        fields = {name: getattr(participant, name) for name in cls.model_fields if hasattr(participant, name)}
+        return cls(**fields | {"id": participant.user_id, "joined_at": iso(participant.joined_at)})
+
+
+class RoomState(RoomSummary):
+    """A room and its participants, oldest first."""
+
+    participants: list[ParticipantView]
+    last_seq: int
+    tasks_completed: int = 0
+    tasks_total: int = 0
+    focus_time: int = 0
+    focus_goal: int = 480
+
+
+def state_fields(room: Room, members: Sequence[Participant]) -> dict[str, Any]:
+    """The fields of a room and its participants. The count is the number of participants listed."""
+    participants = [ParticipantView.of(member) for member in members]
+    return summary_fields(room) | {"participant_count": len(participants), "participants": participants}
+
+
+class RoomDetail(RoomState):
+    """A room with its participants (oldest first) and its last 50 messages (oldest first)."""
+
+    messages: list[RoomMessage]
+
+    @classmethod
+    def compose(cls, room: Room, members: Sequence[Participant], messages: Sequence[Message]) -> Self:
+        """The detail of a room."""
+        return cls(
+            **state_fields(room, members),
+            messages=[RoomMessage.of(message) for message in messages],
+            last_seq=messages[-1].seq if messages else 0,
+        )
+
+
+class SnapshotRoom(RoomState):
+    """The room and its participants, oldest first."""
+
+    @classmethod
+    def compose(cls, room: Room, members: Sequence[Participant], last_seq: int) -> Self:
+        """The room of a snapshot."""
+        return cls(**state_fields(room, members), last_seq=last_seq)
+
+
+class WebsocketAccess(Answer):
+    """Access to the room's WebSocket: `url` opens one connection, once, until `expires_at`."""
+
+    url: str
+    ticket: str
+    expires_at: Timestamp
+
+
+class JoinRoomResponse(Answer):
+    """The caller has a seat."""
+
+    success: Literal[True] = True
+    message: Literal["Joined room successfully", "Already in this room"]
+    room: RoomDetail
+    websocket: WebsocketAccess
+
+
+class Sync(ClientFrame):
+    """The first frame, and the request for everything after `last_seq` if something is missing."""
+
+    type: Literal["sync"]
+    last_seq: LastSeq = None
+
+
+class Ping(ClientFrame):
+    """Sent every 30 s: keeps the seat."""
+
+    type: Literal["ping"]
+    last_seq: LastSeq = None
+
+
+class Leave(ClientFrame):
+    """Gives up the seat; `bye` follows."""
+
+    type: Literal["leave"]
+
+
+class You(Data):
+    """The user and the connection that the client is."""
+
+    user_id: str
+    connection_id: str
+
+
+class SnapshotData(Data):
+    """`recovered` means that every message after the client's `last_seq` is here. Otherwise these are the last 50.
+
+    Up to `last_seq` the client misses nothing.
+    """
+
+    room: SnapshotRoom
+    you: You
+    messages: list[RoomMessage]
+    recovered: bool
+    last_seq: int
+
+
+class Snapshot(ServerFrame):
+    """The room as it is now, and what the client missed."""
+
+    type: Literal["snapshot"] = "snapshot"
+    ref: Ref = None
+    data: SnapshotData
+
+
+class PongData(Data):
+    """`rotate`: open a new connection with a fresh ticket, then close this one."""
+
+    last_seq: int
+    rotate: bool
+
+
+class Pong(ServerFrame):
+    """The answer to `ping`."""
+
+    type: Literal["pong"] = "pong"
+    ref: Ref = None
+    data: PongData
+
+
+class UserJoinedData(Data):
+    """The new participant, and the system message about it."""
+
+    participant: ParticipantView
+    message: RoomMessage
+
+
+class UserJoined(ServerFrame):
+    """A user took a seat."""
+
+    type: Literal["user_joined"] = "user_joined"
+    seq: Seq
+    data: UserJoinedData
+
+
+class UserLeftData(Data):
+    """The user, the reason, and the system message about it."""
+
+    user_id: str
+    reason: LeaveReason
+    message: RoomMessage
+
+
+class UserLeft(ServerFrame):
+    """A user gave up or lost a seat."""
+
+    type: Literal["user_left"] = "user_left"
+    seq: Seq
+    data: UserLeftData
+
+
+class PresenceChangedData(Data):
+    """The user, and whether the user has any connection."""
+
+    user_id: str
+    is_online: bool
+
+
+class PresenceChanged(ServerFrame):
+    """A member's last connection went, or the first came back."""
+
+    type: Literal["presence_changed"] = "presence_changed"
+    data: PresenceChangedData
+
+
+class PeerData(Data):
+    """The user of the connection."""
+
+    user_id: Annotated[str, Field(alias="userId")]
+    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+
+class PeerJoined(ServerFrame):
+    """A peer's connection is ready: WebRTC signalling can begin."""
+
+    type: Literal["user-joined"] = "user-joined"
+    sender: Sender = None
+    connection: SenderConnection = None
+    data: PeerData
+
+
+class PeerLeft(ServerFrame):
+    """A peer's last connection is gone."""
+
+    type: Literal["user-left"] = "user-left"
+    sender: Sender = None
+    connection: SenderConnection = None
+    data: PeerData
+
+
+class ByeData(Data):
+    """The reason, and what to do: connect again with a fresh ticket, join again, or stop."""
+
+    code: Literal["left", "timed_out", "removed", "room_closed", "replaced", "rate_limited"]
+    reason: str
+    action: Literal["reconnect", "rejoin", "stop"]
+
+
+class Bye(ServerFrame):
+    """The last frame before the server closes the connection."""
+
+    type: Literal["bye"] = "bye"
+    data: ByeData
+
+
+CLOSE_FRAMES: dict[LeaveReason, ByeData] = {
+    "left": ByeData(code="left", reason="You left the room", action="stop"),
+    "timed_out": ByeData(code="timed_out", reason="Your seat was given up", action="rejoin"),
+    "removed": ByeData(code="removed", reason="You were removed from the room", action="stop"),
+    "room_closed": ByeData(code="room_closed", reason="The room was closed", action="stop"),
+}
+"""What a connection is told when its member's seat ends."""
+REPLACED = ByeData(code="replaced", reason="You opened the room in too many places", action="stop")
+TOO_FAST = ByeData(code="rate_limited", reason="Too many frames", action="reconnect")

@@ -1,0 +1,138 @@
+"""Connections: admit them, find out whose they are, and notice that they are gone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from chalicelib.backend import Backend
+from chalicelib.contract import Context
+from chalicelib.contract.fields import is_uuid
+from chalicelib.delivery import Connection
+from chalicelib.identity.tickets import use_ticket
+from chalicelib.kernel import telemetry
+from chalicelib.kernel.errors import NotInRoomError, UnauthorizedError
+from chalicelib.kernel.times import Moment
+from chalicelib.seats.broadcast import NEWBORN_MS, broadcast, close_all, handle_gone
+from chalicelib.seats.connections import find_room, get_roster, put_connection, remove_connection
+from chalicelib.seats.leases import lease_end
+from chalicelib.seats.schemas import REPLACED, PresenceChanged, PresenceChangedData
+from chalicelib.seats.service import require_member
+from chalicelib.seats.table import Participant, attach, detach, get_participant
+
+MAX_CONNECTIONS = 5
+"""Connections of one user in one room."""
+
+
+@dataclass(frozen=True)
+class ConnectionGrant:
+    """The user and the room that a credential names, and the ticket that it uses up, if it is one."""
+
+    user_id: str
+    room_id: str
+    ticket_id: str | None = None
+
+
+@dataclass(frozen=True)
+class SocketEvent:
+    """The connection of an event, as API Gateway names it."""
+
+    connection_id: str
+    endpoint: str
+    connected_at: Moment = 0
+
+
+def connect(backend: Backend, grant: ConnectionGrant, event: SocketEvent, now: Moment) -> None:
+    """Add a connection to the roster of its room. A user's sixth connection closes the oldest one.
+
+    Raises:
+        UnauthorizedError: the ticket has been used.
+        NotInRoomError: the user has no seat in the room.
+        RoomNotFoundError: the room does not exist.
+    """
+    context = Context(backend, grant.room_id, grant.user_id, now)
+    store = backend.store
+    member, roster = store.run_parallel(
+        partial(get_participant, store, grant.room_id, grant.user_id), partial(get_roster, store, grant.room_id)
+    )
+    member = require_member(context, member)
+    connection = Connection(grant.room_id, event.connection_id, grant.user_id, event.endpoint, now, announced=False)
+    # The item is written before the membership knows of it. If the membership ends in between, its end finds the
+    # item, or `attach` finds the end.
+    is_valid, _ = store.run_parallel(
+        lambda: grant.ticket_id is None or use_ticket(store, grant.ticket_id, event.connection_id, now),
+        partial(put_connection, store, connection),
+    )
+    if not is_valid:
+        remove_connection(store, connection)
+        raise UnauthorizedError("The ticket has been used")
+    before = attach(store, connection, lease_end(member.lease_kind, now), now)
+    if before is None:
+        remove_connection(store, connection)
+        raise NotInRoomError
+    backend.connection_cache.put(event.connection_id, connection)
+    if not before.is_online:
+        data = PresenceChangedData(user_id=grant.user_id, is_online=True)
+        broadcast(context, context.stamp(PresenceChanged, data=data), roster)
+    _close_surplus(context, before, roster)
+
+
+def disconnect(backend: Backend, connection_id: str, now: Moment) -> None:
+    """Handle `$disconnect`: remove the connection from the roster and tell its peers.
+
+    API Gateway does not guarantee this event. A push that answers 410, or the end of the lease, does the same.
+    """
+    known = backend.connection_cache.get(connection_id)
+    room_id = known.room_id if known else find_room(backend.store, connection_id)
+    if room_id is None:
+        return
+    telemetry.current().note(room_id=room_id)
+    roster = get_roster(backend.store, room_id)
+    for connection in roster:
+        if connection.connection_id == connection_id:
+            telemetry.current().note_user(connection.user_id)
+            context = Context(backend, room_id, connection.user_id, now)
+            handle_gone(context, [connection], [other for other in roster if other is not connection])
+
+
+def identify(
+    backend: Backend, event: SocketEvent, claimed_room: object, now: Moment
+) -> tuple[Connection, list[Connection] | None]:
+    """The connection of an event, and the roster if it was read to find it.
+
+    The connection is cached, or in the room that the frame claims, or in the room that the index names.
+
+    Raises:
+        NotInRoomError: the connection is on no roster.
+    """
+    if known := backend.connection_cache.get(event.connection_id):
+        return known, None
+    is_new = now - event.connected_at < NEWBORN_MS
+    if isinstance(claimed_room, str) and is_uuid(claimed_room) and (found := _find(backend, event, claimed_room)):
+        return found
+    room_id = find_room(backend.store, event.connection_id, is_new=is_new)
+    if room_id and (found := _find(backend, event, room_id)):
+        return found
+    raise NotInRoomError
+
+
+def _find(backend: Backend, event: SocketEvent, room_id: str) -> tuple[Connection, list[Connection]] | None:
+    roster = get_roster(backend.store, room_id)
+    for connection in roster:
+        if connection.connection_id == event.connection_id:
+            backend.connection_cache.put(event.connection_id, connection)
+            return connection, roster
+    return None
+
+
+def _close_surplus(context: Context, before: Participant, roster: Sequence[Connection]) -> None:
+    """Close the member's oldest connections, so that five remain with the new one."""
+    if len(before.connections) < MAX_CONNECTIONS:
+        return
+    if not before.connections <= {other.connection_id for other in roster}:
+        roster = get_roster(context.store, context.room_id)  # a connection was added since it was read
+    others = [other for other in roster if other.connection_id in before.connections]
+    surplus = sorted(others, key=lambda other: other.connected_at)[: max(0, len(others) + 1 - MAX_CONNECTIONS)]
+    for connection in surplus:
+        remove_connection(context.store, connection)
+        detach(context.store, connection)
+    close_all(context, surplus, REPLACED)

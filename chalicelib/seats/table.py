@@ -1,0 +1,149 @@
+"""The `participants` table: who is in a room, and until when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pynamodb.expressions.update import Action
+
+from chalicelib.delivery import Connection
+from chalicelib.kernel.times import Moment
+from chalicelib.rooms.table import count_join, count_leave
+from chalicelib.seats.connections import CONNECTIONS
+from chalicelib.store import Condition, Delete, Put, Store, Table, Write
+
+LeaseKind = Literal["http", "socket"]
+
+_CLAIM_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """A membership: the seat of one user in one room. A lease holds it and must be renewed."""
+
+    room_id: str
+    user_id: str
+    name: str
+    avatar: str | None
+    joined_at: Moment
+    lease_expires_at: Moment
+    lease_kind: LeaseKind = "http"
+    is_muted: bool = True
+    is_speaking: bool = False
+    is_online: bool = True
+    connections: frozenset[str] = frozenset()
+
+    def holds_at(self, now: Moment) -> bool:
+        """True if the lease is valid. When it ends, the seat is free."""
+        return self.lease_expires_at > now
+
+
+PARTICIPANTS = Table("participants", Participant, also={"ending_since": int})
+
+
+def get_participant(store: Store, room_id: str, user_id: str) -> Participant | None:
+    """The membership as it is now, its lease valid or not."""
+    return store.get(PARTICIPANTS, (room_id, user_id))
+
+
+def list_participants(store: Store, room_id: str) -> list[Participant]:
+    """All memberships of the room, oldest first, their leases valid or not. About 1 read unit for 13 of them."""
+    members = store.query(PARTICIPANTS, room_id, consistent=True)
+    return sorted(members, key=lambda member: (member.joined_at, member.user_id))
+
+
+def update_participant(
+    store: Store, room_id: str, user_id: str, actions: Sequence[Action], condition: Condition
+) -> Participant | None:
+    """The membership before the update, or None if the condition is not met. 1 write unit."""
+    return store.update(PARTICIPANTS, (room_id, user_id), actions, condition)
+
+
+def take_seat(participant: Participant) -> list[Write]:
+    """The writes of a join. They are refused if the user has a seat, or if the room is full, inactive or deleted."""
+    return [Put(PARTICIPANTS, participant, PARTICIPANTS.user_id.does_not_exist()), count_join(participant.room_id)]
+
+
+def give_up_seat(participant: Participant, leaving: Sequence[Connection]) -> list[Write]:
+    """The writes that end a membership and remove its connections from the roster.
+
+    They are refused if the membership is no longer as it was read.
+    """
+    return [
+        Delete(PARTICIPANTS, (participant.room_id, participant.user_id), _is_as_read(participant)),
+        *(Delete(CONNECTIONS, (one.room_id, one.connection_id)) for one in leaving),
+        count_leave(participant.room_id),
+    ]
+
+
+def extend_lease(store: Store, member: Participant, expires_at: Moment, now: Moment) -> None:
+    """Extend a lease, unless it ends later anyway, has ended, or has become one of the other kind."""
+    lease = PARTICIPANTS.lease_expires_at
+    condition = (PARTICIPANTS.lease_kind == member.lease_kind) & (lease > now) & (lease < expires_at)
+    update_participant(store, member.room_id, member.user_id, [lease.set(expires_at)], condition)
+
+
+def renew_socket_lease(store: Store, connection: Connection, expires_at: Moment, now: Moment) -> bool:
+    """Make the lease a socket lease and renew it. False if it has ended, or the connection is not the member's."""
+    changes = [PARTICIPANTS.lease_expires_at.set(expires_at), PARTICIPANTS.lease_kind.set("socket")]
+    condition = (PARTICIPANTS.lease_expires_at > now) & PARTICIPANTS.connections.contains(connection.connection_id)
+    return update_participant(store, connection.room_id, connection.user_id, changes, condition) is not None
+
+
+def renew_http_lease(store: Store, connection: Connection, expires_at: Moment, now: Moment) -> None:
+    """Renew the lease of a client that never sent `sync` or `ping`."""
+    lease = PARTICIPANTS.lease_expires_at
+    condition = (PARTICIPANTS.lease_kind == "http") & (lease > now) & (lease < expires_at)
+    update_participant(store, connection.room_id, connection.user_id, [lease.set(expires_at)], condition)
+
+
+def attach(store: Store, connection: Connection, lease_expires_at: Moment, now: Moment) -> Participant | None:
+    """Add a connection to its member. The membership before that, or None if there is none."""
+    changes = [
+        PARTICIPANTS.connections.add({connection.connection_id}),
+        PARTICIPANTS.is_online.set(True),
+        PARTICIPANTS.lease_expires_at.set(lease_expires_at),
+    ]
+    condition = PARTICIPANTS.lease_expires_at > now
+    return update_participant(store, connection.room_id, connection.user_id, changes, condition)
+
+
+def detach(store: Store, connection: Connection) -> bool:
+    """Remove one of several connections of the member. False if it is the only one, or not the member's."""
+    changes = [PARTICIPANTS.connections.delete({connection.connection_id})]
+    held = PARTICIPANTS.connections
+    condition = held.contains(connection.connection_id) & (held != {connection.connection_id})
+    return update_participant(store, connection.room_id, connection.user_id, changes, condition) is not None
+
+
+def detach_last(store: Store, connection: Connection, lease_expires_at: Moment, now: Moment) -> bool:
+    """Remove the member's only connection: offline, with a shorter lease. False if the member has others, or not it."""
+    changes = [
+        PARTICIPANTS.connections.remove(),
+        PARTICIPANTS.is_online.set(False),
+        PARTICIPANTS.is_speaking.set(False),
+        PARTICIPANTS.lease_expires_at.set(lease_expires_at),
+    ]
+    condition = (PARTICIPANTS.connections == {connection.connection_id}) & (PARTICIPANTS.lease_expires_at > now)
+    return update_participant(store, connection.room_id, connection.user_id, changes, condition) is not None
+
+
+def claim_ending(store: Store, member: Participant, now: Moment) -> bool:
+    """Claim the end of an expired membership for 10 s. False if another process has claimed it.
+
+    Many processes notice an expired lease at the same moment. Without the claim, each would allocate a number.
+    """
+    condition = (PARTICIPANTS.lease_expires_at == member.lease_expires_at) & (
+        PARTICIPANTS.ending_since.does_not_exist() | (PARTICIPANTS.ending_since <= now - _CLAIM_MS)
+    )
+    actions = [PARTICIPANTS.ending_since.set(now)]
+    return update_participant(store, member.room_id, member.user_id, actions, condition) is not None
+
+
+def _is_as_read(participant: Participant) -> Condition:
+    """True while nobody renewed the lease, and no connection came or went."""
+    held, known = PARTICIPANTS.connections, set(participant.connections)
+    condition: Condition = held == known if known else held.does_not_exist()
+    condition &= PARTICIPANTS.joined_at == participant.joined_at
+    condition &= PARTICIPANTS.lease_expires_at == participant.lease_expires_at
+    return condition

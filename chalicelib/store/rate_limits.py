@@ -1,0 +1,66 @@
+"""Rate limits per user, counted in the `guards` table."""
+
+from dataclasses import dataclass
+
+from chalicelib.kernel.limits import Cache
+from chalicelib.kernel.settings import Limit
+from chalicelib.kernel.times import Moment
+from chalicelib.store.store import Store
+from chalicelib.store.tables import Table
+
+
+@dataclass(frozen=True)
+class RateWindow:
+    """How many acts a window has counted, and when it ends."""
+
+    key: str
+    used: int
+    window_ends_at: Moment
+    expires_at: int
+    """Seconds since the epoch. DynamoDB deletes the item within days after that."""
+
+
+WINDOWS = Table("guards", RateWindow)
+
+
+class RateLimits:
+    """Counts acts of a subject in windows of time.
+
+    A window opens with its first act, so a limit of 30 in 10 s holds from any moment on. Each check is normally one
+    write unit: this process remembers which windows are open, and tries the likely write first. The condition of
+    the write decides, not the memory.
+
+    Example: `if wait := backend.rate_limits.check(f"join#{user_id}", settings.joins_limit, now): ...`
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._open_windows: Cache[str, Moment] = Cache()
+
+    def check(self, subject: str, limit: Limit, now: Moment) -> int:
+        """Count one act of `subject`: 0 if it is within the limit, else the seconds to wait."""
+        key = f"rate#{subject}"
+        if (self._open_windows.get(key) or 0) <= now and self._open(key, limit, now):
+            return 0
+        while not self._count(key, limit, now):
+            window = self._store.get(WINDOWS, key)
+            ends_at = window.window_ends_at if window else 0
+            self._open_windows.put(key, ends_at)
+            if window and ends_at > now:
+                if window.used >= limit.count:
+                    return -(-(ends_at - now) // 1000)
+            elif self._open(key, limit, now):
+                return 0
+        return 0
+
+    def _open(self, key: str, limit: Limit, now: Moment) -> bool:
+        ends_at = now + limit.seconds * 1000
+        window = RateWindow(key, 1, ends_at, ends_at // 1000 + 1)
+        if not self._store.put(WINDOWS, window, WINDOWS.key.does_not_exist() | (WINDOWS.window_ends_at <= now)):
+            return False
+        self._open_windows.put(key, ends_at)
+        return True
+
+    def _count(self, key: str, limit: Limit, now: Moment) -> bool:
+        condition = (WINDOWS.window_ends_at > now) & (WINDOWS.used < limit.count)
+        return self._store.update(WINDOWS, key, [WINDOWS.used.add(1)], condition) is not None

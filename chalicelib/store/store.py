@@ -1,0 +1,240 @@
+"""Reads and writes of records. One `Store` is bound to one connection and one prefix of table names.
+
+A write with a condition returns False (or None) if the condition is not met; every other failure is raised.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException
+from pynamodb.expressions.update import Action
+
+from chalicelib.store.client import RetryingConnection, is_refused
+from chalicelib.store.concurrency import Parallel
+from chalicelib.store.tables import TABLES, Condition, Item, Key, Table, describe
+
+R = TypeVar("R")
+PageKey = dict[str, dict[str, Any]]
+_BATCH = 25
+_RESEND_PAUSE_SECONDS = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Put:
+    """Write a whole item."""
+
+    table: Table[Any]
+    record: Any
+    condition: Condition | None = None
+    also: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Update:
+    """Change some attributes of an item."""
+
+    table: Table[Any]
+    key: Key
+    actions: Sequence[Action]
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Remove an item."""
+
+    table: Table[Any]
+    key: Key
+    condition: Condition | None = None
+
+
+Write = Put | Update | Delete
+
+
+class _RefusedError(Exception):
+    """A condition was not met."""
+
+
+class Store:
+    """The tables of one deployment."""
+
+    def __init__(self, connection: RetryingConnection, prefix: str) -> None:
+        self.connection = connection
+        self.prefix = prefix
+        self.run_parallel = Parallel()
+        for base_name in TABLES:
+            if prefix + base_name not in connection._tables:
+                connection.add_meta_table(describe(base_name, prefix + base_name))
+
+    def get(self, table: Table[R], key: Key, *, consistent: bool = True) -> R | None:
+        """One record, or None. 0.5 read units for each 4 KB, twice that if consistent."""
+        answer = self.connection.get_item(self._name(table), *_parts(key), consistent_read=consistent)
+        return table.read(answer["Item"]) if "Item" in answer else None
+
+    def put(self, table: Table[R], record: R, condition: Condition | None = None, **also: Any) -> bool:
+        """Write a whole record; False if the condition is not met."""
+        attributes = table.write(record, **also)
+        try:
+            with _refusals():
+                self.connection.put_item(
+                    self._name(table), *_parts(table.key_of(record)), attributes=attributes, condition=condition
+                )
+        except _RefusedError:
+            return False
+        return True
+
+    def update(
+        self,
+        table: Table[R],
+        key: Key,
+        actions: Sequence[Action],
+        condition: Condition | None = None,
+        *,
+        returns: Literal["ALL_OLD", "ALL_NEW"] = "ALL_OLD",
+    ) -> R | None:
+        """Change attributes. Returns the record before (or after) the change; None if the condition is not met.
+
+        An update without a condition that makes a new item returns None, too, as there was no record before.
+        """
+        try:
+            with _refusals():
+                answer = self.connection.update_item(
+                    self._name(table), *_parts(key), actions=list(actions), condition=condition, return_values=returns
+                )
+        except _RefusedError:
+            return None
+        return table.read(answer["Attributes"]) if answer.get("Attributes") else None
+
+    def delete(self, table: Table[Any], key: Key) -> None:
+        """Remove an item. Removing it again does nothing."""
+        self.connection.delete_item(self._name(table), *_parts(key))
+
+    def delete_all(self, table: Table[Any], items: Sequence[Item]) -> None:
+        """Remove many items by their keys, 25 in a request. Items that DynamoDB is too busy for are sent again."""
+        for start in range(0, len(items), _BATCH):
+            left: Any = items[start : start + _BATCH]
+            while left:
+                answer = self.connection.batch_write_item(self._name(table), delete_items=left)
+                unprocessed = answer.get("UnprocessedItems", {}).get(self._name(table), [])
+                left = [one["DeleteRequest"]["Key"] for one in unprocessed]
+                if left:
+                    self.connection.sleep(_RESEND_PAUSE_SECONDS)
+
+    def transact(self, writes: Sequence[Write]) -> bool:
+        """Do all writes or none; False if a condition is not met."""
+        kinds: dict[type[Write], list[dict[str, Any]]] = {Delete: [], Put: [], Update: []}
+        for write in writes:
+            kinds[type(write)].append(self._operation(write))
+        try:
+            with _refusals():
+                self.connection.transact_write_items(
+                    condition_check_items=[],
+                    delete_items=kinds[Delete],
+                    put_items=kinds[Put],
+                    update_items=kinds[Update],
+                )
+        except _RefusedError:
+            return False
+        return True
+
+    def query(
+        self, table: Table[R], hash_key: str, range_condition: Condition | None = None, **options: Any
+    ) -> Iterator[R]:
+        """Records with this hash key, in the order of their range keys. Options: as for `pages`."""
+        return (table.read(item) for page in self.pages(table, hash_key, range_condition, **options) for item in page)
+
+    def pages(
+        self,
+        table: Table[Any],
+        hash_key: str,
+        range_condition: Condition | None = None,
+        *,
+        index: str | None = None,
+        limit: int | None = None,
+        forward: bool = True,
+        consistent: bool = False,
+        attributes: Sequence[str] | None = None,
+    ) -> Iterator[list[Item]]:
+        """Items page by page, `limit` of them at most."""
+        start: PageKey | None = None
+        while True:
+            items, start = self.page(
+                table,
+                hash_key,
+                range_condition,
+                start=start,
+                index_name=index,
+                limit=limit,
+                scan_index_forward=forward,
+                consistent_read=consistent,
+                attributes_to_get=attributes,
+            )
+            yield items
+            limit = None if limit is None else limit - len(items)
+            if start is None or limit == 0:
+                return
+
+    def page(
+        self,
+        table: Table[Any],
+        hash_key: str,
+        range_condition: Condition | None = None,
+        *,
+        start: PageKey | None = None,
+        **options: Any,
+    ) -> tuple[list[Item], PageKey | None]:
+        """One page of items, and the key where the next page starts, if there is one. Options: as PynamoDB's query."""
+        answer = self.connection.query(
+            self._name(table), hash_key, range_condition, exclusive_start_key=start, **options
+        )
+        return answer["Items"], answer.get("LastEvaluatedKey")
+
+    def find_unreachable(self) -> list[str]:
+        """The names of the tables that do not answer a small read. Each is tried once, without retries."""
+        names = [self.prefix + base_name for base_name in TABLES]
+        answered = self.run_parallel(*(partial(self._answers, name) for name in names))
+        return [name for name, is_there in zip(names, answered, strict=True) if not is_there]
+
+    def _answers(self, table_name: str) -> bool:
+        has_range_key = self.connection.get_meta_table(table_name).range_keyname
+        key = self.connection.get_identifier_map(table_name, "-", "0" if has_range_key else None)
+        try:
+            self.connection.client.get_item(TableName=table_name, **key)
+        except (ClientError, BotoCoreError) as error:
+            _log.warning("table %s does not answer: %s", table_name, error)
+            return False
+        return True
+
+    def _name(self, table: Table[Any]) -> str:
+        return self.prefix + table.base_name
+
+    def _operation(self, write: Write) -> dict[str, Any]:
+        build = partial(self.connection.get_operation_kwargs, self._name(write.table), condition=write.condition)
+        if isinstance(write, Put):
+            attributes = write.table.write(write.record, **write.also)
+            return build(*_parts(write.table.key_of(write.record)), key="Item", attributes=attributes)
+        if isinstance(write, Update):
+            return build(*_parts(write.key), actions=list(write.actions))
+        return build(*_parts(write.key))
+
+
+def _parts(key: Key) -> tuple[str, str | None]:
+    """A key as PynamoDB's connection takes it: numbers as text."""
+    return (key, None) if isinstance(key, str) else (key[0], str(key[1]))
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except PynamoDBException as error:
+        if is_refused(error):
+            raise _RefusedError from error
+        raise

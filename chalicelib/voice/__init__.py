@@ -1,0 +1,1 @@
+"""Voice: the state of microphones. Sound itself flows between browsers."""

@@ -1,0 +1,22 @@
+"""Frames: microphones."""
+
+from chalicelib.contract import FrameContext, FrameSpec
+from chalicelib.voice import service
+from chalicelib.voice.schemas import Mic, MicToggled, Speaking, SpeakingChanged
+
+
+def set_muted(context: FrameContext[Mic]) -> None:
+    """Mute or unmute."""
+    service.set_muted(context, context.frame)
+
+
+def set_speaking(context: FrameContext[Speaking]) -> None:
+    """Start or stop speaking."""
+    service.set_speaking(context, context.frame)
+
+
+FRAMES = (
+    FrameSpec("mic", Mic, set_muted, example={"is_muted": False}),
+    FrameSpec("speaking", Speaking, set_speaking, example={"is_speaking": True}),
+)
+EVENTS = (MicToggled, SpeakingChanged)

@@ -1,0 +1,318 @@
+"""The AsyncAPI document is valid, names every frame of the contract, and frames are as it says."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import jsonschema_rs
+import pytest
+from pydantic import ValidationError
+
+from chalicelib import protocol, rooms, seats
+from chalicelib.api.asyncapi import document
+from chalicelib.delivery import OutboundFrame
+from chalicelib.kernel.errors import InvalidFrameError
+from chalicelib.kernel.limits import MAX_FRAMES, STRIKES, WINDOW_MS
+from chalicelib.lifecycle.schemas import RoomUpdate
+from chalicelib.seats.sockets import MAX_CONNECTIONS
+from tests.fakes.backend import MINUTE, NOW, World
+from tests.fakes.fanout import Frame
+
+SOCKET = "wss://rooms.example/live"
+SCHEMA = Path(__file__).parent.parent / "schemas" / "asyncapi-3.0.0.json.gz"
+Json = dict[str, Any]
+
+FROM_CLIENTS = {
+    *("sync", "ping", "message", "emoji", "mic", "speaking", "typing", "offer", "answer", "ice-candidate", "leave"),
+    "relay",
+}
+FROM_THE_SERVER = {
+    *("snapshot", "pong", "ack", "error", "user_joined", "user_left", "message_sent", "emoji_reaction", "mic_toggled"),
+    *("speaking_changed", "presence_changed", "room_updated", "room_closed", "user-joined", "user-left", "bye"),
+}
+FROM_PEERS = {"typing", "offer", "answer", "ice-candidate", "relay"}
+SEQUENCED = {"user_joined", "user_left", "message_sent", "emoji_reaction"}
+ERRORS = {
+    *("too_large", "invalid_frame", "reserved_type", "peer_unavailable", "invalid_request", "not_in_room"),
+    *("room_not_found", "muted", "rate_limited", "unavailable", "internal_error"),
+}
+DATA: dict[str, set[str]] = {
+    "snapshot": {"room", "you", "messages", "recovered", "last_seq"},
+    "pong": {"last_seq", "rotate"},
+    "error": {"code", "detail"},
+    "user_joined": {"participant", "message"},
+    "user_left": {"user_id", "reason", "message"},
+    "mic_toggled": {"user_id", "is_muted"},
+    "speaking_changed": {"user_id", "is_speaking"},
+    "presence_changed": {"user_id", "is_online"},
+    "room_closed": {"reason"},
+    "user-joined": {"userId"},
+    "user-left": {"userId"},
+    "bye": {"code", "reason", "action"},
+}
+REPLIES = {"sync": {"snapshot", "error"}, "ping": {"pong", "error"}, "leave": {"ack", "bye", "error"}}
+
+
+@cache
+def validator(payload: str) -> jsonschema_rs.Draft7Validator:
+    """Tells whether a frame is what the message of this name says."""
+    whole = document(SOCKET)
+    schema = whole["components"]["messages"][payload]["payload"] | {"components": whole["components"]}
+    return jsonschema_rs.Draft7Validator(schema, validate_formats=True)
+
+
+def schema_of(name: str) -> Json:
+    found: Json = document(SOCKET)["components"]["schemas"][name]
+    return found
+
+
+def named(prefix: str) -> set[str]:
+    messages = document(SOCKET)["channels"]["room"]["messages"]
+    return {name.removeprefix(prefix) for name in messages if name.startswith(prefix)}
+
+
+def references(part: object) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        for value in part.values():
+            yield from references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from references(value)
+
+
+@pytest.mark.parametrize("address", [SOCKET, "ws://localhost:8000/ws", ""])
+def test_it_is_a_valid_asyncapi_document(address: str) -> None:
+    schema = json.loads(gzip.decompress(SCHEMA.read_bytes()))
+    found = list(jsonschema_rs.Draft7Validator(schema).iter_errors(document(address)))
+    assert [f"{error.instance_path}: {error.message}" for error in found] == []
+    assert document(address)["asyncapi"] == "3.0.0"
+
+
+@pytest.mark.parametrize(
+    ("address", "server", "path"),
+    [
+        ("wss://rooms.example/live", {"host": "rooms.example", "protocol": "wss"}, "/live"),
+        ("wss://rooms.example", {"host": "rooms.example", "protocol": "wss"}, "/"),
+        ("ws://localhost:8000/ws", {"host": "localhost:8000", "protocol": "ws"}, "/ws"),
+    ],
+)
+def test_the_server_is_the_one_that_joining_leads_to(address: str, server: Json, path: str) -> None:
+    found = document(address)
+    assert {name: found["servers"]["rooms"][name] for name in server} == server
+    assert found["channels"]["room"]["address"] == path
+    assert document(address) is found
+
+
+def test_a_server_that_is_found_when_joining_is_left_open() -> None:
+    server = document("")["servers"]["rooms"]
+    assert (server["protocol"], server["host"], list(server["variables"])) == ("wss", "{host}", ["host"])
+
+
+def test_every_reference_leads_somewhere() -> None:
+    found = set(references(document(SOCKET)))
+    assert len(found) > 50
+    for reference in found:
+        part = document(SOCKET)
+        for step in reference.removeprefix("#/").split("/"):
+            part = part[step]
+
+
+def test_it_names_every_frame_and_who_sends_it() -> None:
+    assert named("client-") == FROM_CLIENTS
+    assert named("server-") == FROM_THE_SERVER
+    assert named("relayed-") == FROM_PEERS
+    assert FROM_CLIENTS - {"relay"} == set(protocol.CLIENT_FRAMES)
+
+
+def test_every_message_has_a_name_a_title_and_a_summary() -> None:
+    messages = document(SOCKET)["components"]["messages"]
+    assert len({message["title"] for message in messages.values()}) == len(messages)
+    for name, message in messages.items():
+        assert message["name"] == name.partition("-")[2]
+        assert message["summary"]
+
+
+def test_every_frame_of_a_client_is_an_operation_with_its_answers() -> None:
+    operations = document(SOCKET)["operations"]
+    assert set(operations) == {*FROM_CLIENTS, "push"}
+    for kind in FROM_CLIENTS:
+        received, answers = operations[kind]["messages"], operations[kind]["reply"]["messages"]
+        assert received == [{"$ref": f"#/channels/room/messages/client-{kind}"}]
+        expected = REPLIES.get(kind, {"ack", "error"})
+        assert {answer["$ref"] for answer in answers} == {f"#/channels/room/messages/server-{one}" for one in expected}
+        assert (operations[kind]["action"], bool(operations[kind]["summary"])) == ("receive", True)
+
+
+def test_all_that_members_get_is_pushed() -> None:
+    push = document(SOCKET)["operations"]["push"]
+    pushed = {one["$ref"].removeprefix("#/channels/room/messages/") for one in push["messages"]}
+    assert push["action"] == "send"
+    assert pushed == {f"server-{kind}" for kind in FROM_THE_SERVER} | {f"relayed-{kind}" for kind in FROM_PEERS}
+
+
+def test_a_connection_is_opened_with_a_ticket_or_a_token() -> None:
+    binding = document(SOCKET)["channels"]["room"]["bindings"]["ws"]
+    assert (binding["method"], set(binding["query"]["properties"])) == ("GET", {"ticket", "token", "room_id"})
+    assert list(binding["headers"]["properties"]) == ["Sec-WebSocket-Protocol"]
+    schemes = document(SOCKET)["components"]["securitySchemes"]
+    assert {(scheme["in"], scheme["name"]) for scheme in schemes.values()} == {
+        ("query", "ticket"),
+        ("query", "token"),
+        ("header", "Sec-WebSocket-Protocol"),
+    }
+    assert {one["$ref"].rpartition("/")[2] for one in document(SOCKET)["servers"]["rooms"]["security"]} == set(schemes)
+
+
+def test_an_error_has_one_of_the_codes_of_the_contract() -> None:
+    data = schema_of("ErrorData")
+    assert set(data["properties"]["code"]["enum"]) == ERRORS
+    assert all(f"| `{code}` |" in data["description"] for code in ERRORS)
+
+
+def test_a_bye_says_why_and_what_to_do() -> None:
+    properties = schema_of("ByeData")["properties"]
+    assert set(properties["code"]["enum"]) == {
+        *("left", "timed_out", "removed", "room_closed", "replaced", "rate_limited"),
+    }
+    assert properties["action"]["enum"] == ["reconnect", "rejoin", "stop"]
+    assert set(schema_of("UserLeftData")["properties"]["reason"]["enum"]) == set(get_args(protocol.LeaveReason))
+
+
+@pytest.mark.parametrize("frame", protocol.SERVER_FRAMES)
+def test_what_the_server_sends_has_the_shape_of_the_contract(frame: type[protocol.ServerFrame]) -> None:
+    kind = frame.model_fields["type"].default
+    schema = schema_of(frame.__name__)
+    sequenced = {"seq"} if kind in SEQUENCED else set()
+    data = set() if kind == "ack" else {"data"}
+    assert set(schema["required"]) == {"type", "roomId", "ts"} | sequenced | data
+    if kind in DATA:
+        about = schema_of(schema["properties"]["data"]["$ref"].rpartition("/")[2])
+        assert set(about["required"]) == DATA[kind]
+
+
+@pytest.mark.parametrize("kind", sorted(FROM_CLIENTS))
+def test_the_example_of_a_client_frame_is_accepted(kind: str) -> None:
+    (example,) = document(SOCKET)["components"]["messages"][f"client-{kind}"]["examples"]
+    validator(f"client-{kind}").validate(example["payload"])
+    assert protocol.read(protocol.parse(json.dumps(example["payload"]))).type == example["payload"]["type"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "accepted"),
+    [
+        ({"type": "sync"}, True),
+        ({"type": "sync", "last_seq": None}, True),
+        ({"type": "sync", "last_seq": 0, "id": "1", "roomId": "whatever"}, True),
+        ({"type": "sync", "data": {"last_seq": 7}}, True),
+        ({"type": "sync", "data": None}, True),
+        ({"type": "sync", "last_seq": -1}, False),
+        ({"type": "sync", "data": {"last_seq": "newest"}}, False),
+        ({"type": "sync", "id": ""}, False),
+        ({"type": "sync", "id": "x" * 65}, False),
+        ({"type": "ping", "last_seq": 2**53}, False),
+        ({"type": "message", "text": "hi"}, True),
+        ({"type": "message", "data": {"text": "hi"}}, True),
+        ({"type": "message", "text": "hi", "data": {"text": 5}}, True),
+        ({"type": "message", "text": "", "data": {"text": "hi"}}, False),
+        ({"type": "message"}, False),
+        ({"type": "message", "data": "hi"}, False),
+        ({"type": "message", "text": "x" * 4001}, False),
+        ({"type": "emoji", "emoji": "🎉"}, True),
+        ({"type": "mic", "is_muted": True}, True),
+        ({"type": "mic", "data": {"is_muted": 1}}, False),
+        ({"type": "speaking", "is_speaking": None}, False),
+        ({"type": "typing", "data": {"is_typing": False}}, True),
+        ({"type": "offer", "data": [1, 2]}, True),
+        ({"type": "answer", "to": "someone", "sdp": {}}, True),
+        ({"type": "ice-candidate", "to": ""}, False),
+        ({"type": "ice-candidate", "data": {"to": "x" * 129}}, False),
+        ({"type": "leave"}, True),
+        ({"type": "whiteboard", "anything": [{}]}, True),
+        ({"type": "user-joined"}, True),
+        ({"type": "Whiteboard"}, False),
+        ({"type": "x" * 65}, False),
+        ({"type": ""}, False),
+    ],
+)
+def test_the_document_and_the_service_agree_on_what_a_frame_may_be(frame: Json, accepted: bool) -> None:
+    kind = frame["type"] if frame["type"] in protocol.CLIENT_FRAMES else "relay"
+    assert validator(f"client-{kind}").is_valid(frame) == accepted
+    try:
+        protocol.read(protocol.parse(json.dumps(frame)))
+    except (InvalidFrameError, ValidationError):
+        assert not accepted
+    else:
+        assert accepted
+
+
+@pytest.mark.parametrize("kind", sorted(protocol.RESERVED_TYPES))
+def test_names_that_the_server_keeps_to_itself_are_no_relayed_frames(kind: str) -> None:
+    assert kind in FROM_THE_SERVER
+    assert not validator("client-relay").is_valid({"type": kind})
+
+
+def message_of(frame: Frame) -> str:
+    """The message that a frame on a client's connection is an instance of."""
+    kind = frame["type"]
+    if kind in FROM_THE_SERVER:
+        return f"server-{kind}"
+    return f"relayed-{kind}" if kind in FROM_PEERS else "relayed-relay"
+
+
+def talk(world: World, ada: str) -> None:
+    world.send(ada, "message", id="m", text="hello")
+    world.send(ada, "emoji", data={"emoji": "🎉"})
+    world.send(ada, "mic", is_muted=False)
+    world.send(ada, "speaking", is_speaking=True)
+    world.send(ada, "typing", is_typing=True)
+    for kind in ("offer", "answer", "ice-candidate"):
+        world.send(ada, kind, to="ben", data={"sdp": "v=0"})
+    world.send(ada, "whiteboard", x=1)
+    world.send(ada, "user-joined", data={"userId": "somebody", "name": "Ada"})
+
+
+def make_mistakes(world: World, ada: str, ben: str) -> None:
+    world.send("stranger", "sync")
+    world.send(ada, "message", text="x" * protocol.MAX_FRAME_BYTES)
+    world.send(ada, "NO NAME")
+    world.send(ada, "snapshot")
+    world.send(ada, "offer", to="nobody")
+    world.send(ada, "message", text="")
+    world.send(ben, "speaking", is_speaking=True)
+    for strike in range(STRIKES):
+        for _ in range(MAX_FRAMES + 1):
+            world.send(ada, "typing", NOW + MINUTE + strike * WINDOW_MS)
+
+
+def live(world: World) -> None:
+    """All that can happen to people in a room."""
+    room_id = world.open_room()
+    ada, ben = world.enter("ada", room_id), world.enter("ben", room_id)
+    for connection_id in (ada, ben):
+        world.send(connection_id, "sync", id="s")
+        world.send(connection_id, "ping", id="p", last_seq=1)
+    talk(world, ada)
+    rooms.update(world.backend, room_id, RoomUpdate(name="Deep Focus"), NOW)
+    make_mistakes(world, ada, ben)
+    for _ in range(MAX_CONNECTIONS):
+        world.connect("ben", room_id, NOW + MINUTE)
+    world.fanout.gone.add(ada)
+    world.join("cleo", room_id, NOW + MINUTE)
+    seats.leave(world.backend, "cleo", room_id, NOW + MINUTE)
+    rooms.toggle(world.backend, room_id, NOW + MINUTE)
+
+
+def test_every_frame_that_a_client_gets_is_as_the_document_says(world: World) -> None:
+    live(world)
+    sent = [json.loads(act.data) for act in world.fanout.acts if isinstance(act, OutboundFrame)]
+    for frame in sent:
+        validator(message_of(frame)).validate(frame)
+    told = {frame["data"]["code"] for frame in sent if frame["type"] == "error"}
+    everything = {f"server-{kind}" for kind in FROM_THE_SERVER} | {f"relayed-{kind}" for kind in FROM_PEERS}
+    assert {message_of(frame) for frame in sent} == everything
+    assert told == ERRORS - {"room_not_found", "unavailable", "internal_error"}

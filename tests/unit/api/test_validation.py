@@ -1,0 +1,295 @@
+"""What clients send is checked field by field, and refused in words that a person understands."""
+
+import unicodedata
+from typing import Any
+
+import pytest
+from chalicelib.schemas import MAX_INTEGER
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from chalicelib.api.validation import field_errors
+from chalicelib.chat.schemas import EmojiReactionRequest, HistoryQuery, SendMessageRequest
+from chalicelib.contract import Body
+from chalicelib.contract.fields import is_uuid
+from chalicelib.kernel.errors import InvalidRequestError
+from chalicelib.lifecycle.schemas import RoomUpdate
+from chalicelib.log import Message
+from chalicelib.log.schemas import RoomMessage
+from chalicelib.profiles.schemas import ProfileUpdate
+from chalicelib.rooms.schemas import RoomCreate, RoomsQuery, RoomSummary
+from chalicelib.rooms.table import Room
+from chalicelib.seats.schemas import RoomDetail
+from chalicelib.seats.table import Participant
+from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
+from tests.fakes.bodies import REFUSED
+
+untimed = hypothesis_settings(deadline=None)
+ROOM_ID = "6f1c2f0e-3f4e-4a55-9b0b-0f5f5b1c9a77"
+NOW = 1_800_000_000_123
+
+CASES = [
+    pytest.param(model, base | {name: value}, name, id=f"{model.__name__}-{name}-{value!r:.24}")
+    for model, base, name, values in REFUSED
+    for value in values
+]
+
+
+def refusals(model: type[Body], body: object) -> list[dict[str, Any]]:
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(body)
+    return field_errors(caught.value)
+
+
+@pytest.mark.parametrize(("model", "body", "name"), CASES)
+def test_a_field_that_breaks_the_contract_is_named_and_said_to_be_wrong(
+    model: type[Body], body: dict[str, Any], name: str
+) -> None:
+    [error] = refusals(model, body)
+    assert error["loc"] == [name]
+    assert error["msg"].startswith(("must ", "is "))
+    assert error["type"].isidentifier()
+    detail = InvalidRequestError([error]).detail
+    for word in ("Input", "Value", "item", "dictionary", "instance", "parse", "validation", model.__name__):
+        assert word not in detail, "nobody needs to know what Python or pydantic call things"
+
+
+@pytest.mark.parametrize("model", Body.__subclasses__())
+@pytest.mark.parametrize("body", [None, [], "text", 5, True, 1.5, "\ud800"])
+def test_a_body_must_be_an_object(model: type[Body], body: object) -> None:
+    [error] = refusals(model, body)
+    assert (error["loc"], error["msg"]) == ([], "must be a JSON object")
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        (RoomCreate, ["name"]),
+        (ProfileUpdate, ["name"]),
+        (SendMessageRequest, ["message_text"]),
+        (EmojiReactionRequest, ["emoji"]),
+        (MicToggleRequest, ["is_muted"]),
+        (SpeakingStatusRequest, ["is_speaking"]),
+        (RoomUpdate, []),
+    ],
+)
+def test_what_is_required_is_said_to_be_required(model: type[Body], names: list[str]) -> None:
+    errors = refusals(model, {"other": 1}) if names else []
+    assert [(error["loc"], error["msg"], error["type"]) for error in errors] == [
+        ([name], "is required", "missing") for name in names
+    ]
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    errors = refusals(RoomCreate, {"name": "", "color": "<b>", "max_participants": 99})
+    assert [error["loc"] for error in errors] == [["name"], ["max_participants"], ["color"]]
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "said"),
+    [
+        (SendMessageRequest, {"message_text": ""}, "must not be blank"),
+        (SendMessageRequest, {"message_text": "x" * 4001}, "must have at most 4000 characters"),
+        (SendMessageRequest, {"message_text": 5}, "must be text"),
+        (SendMessageRequest, {"message_text": "x", "message_type": "system"}, "must be 'text' or 'emoji'"),
+        (ProfileUpdate, {"name": "x" * 81}, "must have at most 80 characters"),
+        (ProfileUpdate, {"name": "x", "avatar": "x"}, "must be an http(s) URL or an absolute path"),
+        (RoomCreate, {"name": "x", "max_participants": 51}, "must be at most 50"),
+        (RoomCreate, {"name": "x", "max_participants": "5"}, "must be a whole number"),
+        (RoomCreate, {"name": "x", "color": "<b>"}, "must have 1 to 40 letters, digits, `_`, `#` or `-`"),
+        (MicToggleRequest, {"is_muted": "yes"}, "must be true or false"),
+        (RoomsQuery, {"limit": "0"}, "must be at least 1"),
+        (RoomsQuery, {"limit": "x"}, "must be a whole number"),
+    ],
+)
+def test_what_is_wrong_is_said_plainly(model: type[Body], body: dict[str, Any], said: str) -> None:
+    assert refusals(model, body)[0]["msg"] == said
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "longest"),
+    [
+        (RoomCreate, "name", 255),
+        (RoomUpdate, "name", 255),
+        (ProfileUpdate, "name", 80),
+        (SendMessageRequest, "message_text", 4000),
+    ],
+)
+def test_length_is_counted_in_characters_as_they_are_stored(model: type[Body], name: str, longest: int) -> None:
+    decomposed, exclusion, clef = "e\u0301", "\u0958", "\U0001d160"  # NFC makes one of the first, more of the others
+    for text in ("x" * longest, "😀" * longest, decomposed * longest, exclusion * (longest // 2)):
+        assert getattr(model.model_validate({name: text}), name) == unicodedata.normalize("NFC", text)
+    for text in ("x" * longest + "y", "😀" * longest + "x", exclusion * (longest // 2 + 1), clef * (longest // 3 + 1)):
+        assert refusals(model, {name: text})[0]["msg"] == f"must have at most {longest} characters"
+
+
+@pytest.mark.parametrize("model", [RoomCreate, RoomUpdate, ProfileUpdate])
+def test_names_are_trimmed(model: type[Body]) -> None:
+    assert model.model_validate({"name": " \t\n\u00a0 A  name \u3000"}).model_dump()["name"] == "A  name"
+
+
+def test_trimming_does_not_count() -> None:
+    assert ProfileUpdate(name=" " * 500 + "x" * 80 + "\n" * 500).name == "x" * 80
+
+
+def test_a_message_is_kept_as_it_was_sent() -> None:
+    text = "  <b>&amp;</b>\n\t\u202eשלום\u200d 👩‍👩‍👧 \U0001f600  "
+    assert SendMessageRequest(message_text=text).message_text == text
+
+
+@untimed
+@given(
+    around=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=50),
+    seen=st.characters(categories=["L", "N", "P", "S"], exclude_characters="\u115f\u1160\u2800\u3164\uffa0"),
+)
+def test_a_message_with_anything_to_see_is_stored_as_its_nfc(around: str, seen: str) -> None:
+    assert SendMessageRequest(message_text=around + seen).message_text == unicodedata.normalize("NFC", around + seen)
+
+
+@untimed
+@given(text=st.text(st.characters(categories=["Zs", "Zl", "Zp", "Cf", "Mn"]), min_size=1, max_size=50))
+def test_a_message_with_nothing_to_see_is_refused(text: str) -> None:
+    assert refusals(SendMessageRequest, {"message_text": text})[0]["msg"] == "must not be blank"
+
+
+@pytest.mark.parametrize(
+    "text", ["👍", "❤", "❤️", "👩‍👩‍👧‍👦", "🇩🇪", "1️⃣", "👍🏽", "👍👍", "👍 !", "ℹ️", "™", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "👍" * 10]
+)
+def test_an_emoji_is_one(text: str) -> None:
+    assert EmojiReactionRequest(emoji=text).emoji == unicodedata.normalize("NFC", text)
+
+
+@pytest.mark.parametrize(
+    "avatar",
+    [
+        None,
+        "/",
+        "/a.png",
+        "/a?b#c",
+        "https://host/a.png",
+        "HTTPS://host",
+        "http://[::1]:8000/ä",
+        "http://h/" + "a" * 2039,
+    ],
+)
+def test_an_avatar_is_a_web_address_an_absolute_path_or_nothing(avatar: str | None) -> None:
+    assert ProfileUpdate(name="x", avatar=avatar).avatar == avatar
+
+
+@pytest.mark.parametrize("color", ["bg-grayBlue", "#ff00aa", "x", "A_1-#" * 8])
+def test_a_color_is_a_word(color: str) -> None:
+    assert RoomCreate(name="x", color=color).color == color
+
+
+def test_what_is_left_out_of_a_new_room_has_a_default() -> None:
+    assert RoomCreate(name="x").model_dump() == {
+        "name": "x",
+        "description": "",
+        "max_participants": 15,
+        "color": "bg-grayBlue",
+    }
+
+
+def test_what_is_left_out_of_a_change_or_null_stays_as_it_is() -> None:
+    nothing: dict[str, Any] = dict.fromkeys(["name", "description", "max_participants", "color", "status"])
+    for body in ({}, nothing):
+        assert RoomUpdate.model_validate(body).model_dump(exclude_none=True) == {}
+
+
+@pytest.mark.parametrize("model", Body.__subclasses__())
+def test_unknown_fields_are_ignored(model: type[Body]) -> None:
+    bodies: dict[type[Body], dict[str, Any]] = {
+        RoomCreate: {"name": "x"},
+        ProfileUpdate: {"name": "x"},
+        SendMessageRequest: {"message_text": "x"},
+        EmojiReactionRequest: {"emoji": "👍"},
+        MicToggleRequest: {"is_muted": True},
+        SpeakingStatusRequest: {"is_speaking": True},
+    }
+    body = bodies.get(model, {})
+    assert model.model_validate(body | {"id": 1, "\ud800": [], "created_by": "me"}) == model.model_validate(body)
+
+
+def test_message_is_another_name_for_message_text() -> None:
+    assert SendMessageRequest.model_validate({"message": "x"}).message_text == "x"
+    assert SendMessageRequest.model_validate({"message": "x", "message_text": "y"}).message_text == "y"
+
+
+@pytest.mark.parametrize("number", [0, 1, MAX_INTEGER])
+def test_a_sequence_number_is_one_that_javascript_can_count_to(number: int) -> None:
+    assert HistoryQuery.model_validate({"after_seq": str(number)}).after_seq == number
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        (ROOM_ID, True),
+        (ROOM_ID.upper(), False),
+        (ROOM_ID.replace("-", ""), False),
+        ("{" + ROOM_ID + "}", False),
+        ("urn:uuid:" + ROOM_ID, False),
+        (ROOM_ID + "\n", False),
+        ("", False),
+        (None, False),
+        (5, False),
+    ],
+)
+def test_an_id_is_a_uuid_in_one_spelling(text: object, is_one: bool) -> None:
+    assert is_uuid(text) is is_one
+
+
+ROOM = Room(ROOM_ID, "Focus", "", "active", 7, 10, "bg-red", NOW, None)
+ADA = Participant(ROOM_ID, "ada", "Ada", None, True, False, True, NOW, NOW + 1, "http")
+HELLO = Message(ROOM_ID, 3, "5a2e35d0-7f0a-4d43-a7ea-4f8c1ea0e4ab", "text", "ada", "Ada", None, "hello", NOW)
+
+SUMMARY = {
+    "id": ROOM_ID,
+    "name": "Focus",
+    "description": "",
+    "status": "active",
+    "participant_count": 7,
+    "max_participants": 10,
+    "color": "bg-red",
+    "created_at": "2027-01-15T08:00:00.123Z",
+    "created_by": None,
+}
+MESSAGE = {
+    "id": "5a2e35d0-7f0a-4d43-a7ea-4f8c1ea0e4ab",
+    "seq": 3,
+    "type": "text",
+    "user_id": "ada",
+    "user": "Ada",
+    "avatar": None,
+    "text": "hello",
+    "time": "08:00",
+    "created_at": "2027-01-15T08:00:00.123Z",
+}
+
+
+def test_a_summary_says_what_the_contract_lists() -> None:
+    assert RoomSummary.of(ROOM).model_dump() == SUMMARY
+
+
+def test_a_message_says_what_the_contract_lists() -> None:
+    assert RoomMessage.of(HELLO).model_dump() == MESSAGE
+
+
+def test_a_detail_counts_the_participants_that_it_shows() -> None:
+    participant = {
+        "id": "ada",
+        "name": "Ada",
+        "avatar": None,
+        "is_muted": True,
+        "is_speaking": False,
+        "is_online": True,
+        "joined_at": "2027-01-15T08:00:00.123Z",
+    }
+    focus = {"tasks_completed": 0, "tasks_total": 0, "focus_time": 0, "focus_goal": 480}
+    shown = {"participant_count": 1, "participants": [participant], "messages": [MESSAGE], "last_seq": 3}
+    assert RoomDetail.compose(ROOM, [ADA], [HELLO]).model_dump() == SUMMARY | shown | focus
+
+
+def test_the_last_number_of_an_empty_log_is_zero() -> None:
+    assert RoomDetail.compose(ROOM, [], []).last_seq == 0

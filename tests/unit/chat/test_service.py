@@ -1,0 +1,272 @@
+"""Messages and emoji are stored once and in order, and read back."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import pytest
+
+from chalicelib import log
+from chalicelib.chat import service
+from chalicelib.chat.schemas import HistoryQuery
+from chalicelib.identity.profiles import PROFILES, Profile
+from chalicelib.kernel.errors import NotInRoomError, RateLimitedError, RoomNotFoundError
+from chalicelib.kernel.settings import Limit
+from chalicelib.log import service as log_service
+from chalicelib.log.schemas import RoomMessage
+from chalicelib.log.table import MESSAGES
+from tests.fakes.backend import DAY, MINUTE, NOW, SECOND, World, interrupt, on_moto
+from tests.fakes.records import make_message
+
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+HTTP_LEASE = 15 * MINUTE
+
+
+@pytest.fixture
+def room_id(world: World) -> str:
+    """A room with Ada and Bob in it; its log has two entries."""
+    made = world.open_room()
+    world.join("ada", made)
+    world.join("bob", made)
+    return made
+
+
+def say(
+    world: World,
+    room_id: str,
+    text: str = "hello",
+    *,
+    by: str = "ada",
+    kind: Literal["text", "emoji"] = "text",
+    key: str | None = None,
+    now: int = NOW,
+) -> RoomMessage:
+    return service.send_message(world.context(by, room_id, now), text, kind, key)
+
+
+def last_number(world: World, room_id: str) -> int:
+    return log.get_position(world.store, room_id).last_seq
+
+
+def texts(world: World, room_id: str) -> list[str]:
+    """The texts of users, without those of the room itself."""
+    return [message.text for message in world.log(room_id) if message.type != "system"]
+
+
+def read(world: World, room_id: str, now: int = NOW, *, by: str = "ada", **query: Any) -> tuple[list[int], bool]:
+    history = service.get_history(world.context(by, room_id, now), HistoryQuery(**query))
+    return [message.seq for message in history.messages], history.has_more
+
+
+def test_a_message_is_stored_and_answered_unchanged(world: World, room_id: str) -> None:
+    world.store.put(PROFILES, Profile("cyd", "Cyd C.", "/cyd.png"))
+    world.join("cyd", room_id)
+    text = "<b>naïve</b> & “quoted”\n\t🎉"
+
+    answer = say(world, room_id, text, by="cyd", now=NOW + 61_005)
+
+    assert (answer.text, answer.type, answer.user_id, answer.user, answer.avatar) == (
+        text,
+        "text",
+        "cyd",
+        "Cyd C.",
+        "/cyd.png",
+    )
+    assert (answer.time, answer.created_at) == ("00:01", "2027-01-01T00:01:01.005Z")
+    assert RoomMessage.of(world.log(room_id)[-1]) == answer
+
+
+@pytest.mark.parametrize(("kind", "frame_type"), [("text", "message_sent"), ("emoji", "emoji_reaction")])
+def test_all_connections_of_the_room_receive_a_message(
+    world: World, room_id: str, kind: Literal["text", "emoji"], frame_type: str
+) -> None:
+    connected = [world.connect("ada", room_id), world.connect("bob", room_id)]
+
+    answer = say(world, room_id, "🎉", kind=kind)
+
+    for connection_id in connected:
+        frame = world.fanout.last(connection_id)
+        assert (frame["type"], frame["from"], frame["seq"]) == (frame_type, "ada", answer.seq)
+        assert frame["data"] == answer.model_dump()
+
+
+def test_messages_are_numbered_in_order_though_the_fan_out_fails(world: World, room_id: str) -> None:
+    world.connect("bob", room_id)
+    world.fanout.error = ConnectionError("no network")
+
+    assert [say(world, room_id, f"{number}").seq for number in range(3)] == [3, 4, 5]
+
+    assert texts(world, room_id) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("kind", ["text", "emoji"])
+def test_a_repeated_key_stores_one_message_and_is_answered(
+    world: World, room_id: str, kind: Literal["text", "emoji"]
+) -> None:
+    there = world.connect("bob", room_id)
+
+    first = say(world, room_id, "🎉", kind=kind, key="key")
+    again = say(world, room_id, "🎈", kind=kind, key="key", now=NOW + SECOND)
+
+    assert again == first
+    assert texts(world, room_id) == ["🎉"]
+    assert len(world.fanout.frames(there)) == 1
+    assert last_number(world, room_id) == first.seq
+
+
+def test_a_key_used_twice_at_once_stores_one_message(
+    world: World, room_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = world.connect("bob", room_id)
+    answers: list[RoomMessage] = []
+    interrupt(monkeypatch, log_service, "put_message", lambda: answers.append(say(world, room_id, key="key")))
+
+    answers.append(say(world, room_id, key="key"))
+
+    assert answers[0] == answers[1]
+    assert texts(world, room_id) == ["hello"]
+    assert len(world.fanout.frames(there)) == 1
+
+
+def test_a_key_belongs_to_a_user_and_a_room(world: World, room_id: str) -> None:
+    another = world.open_room()
+    world.join("ada", another)
+
+    ids = {say(world, room_id, key="k").id, say(world, room_id, by="bob", key="k").id, say(world, another, key="k").id}
+
+    assert len(ids) == 3
+
+
+def test_a_key_is_remembered_for_a_day(world: World, room_id: str) -> None:
+    first = say(world, room_id, key="key")
+
+    world.join("ada", room_id, almost := NOW + DAY - SECOND)
+    assert say(world, room_id, key="key", now=almost).id == first.id
+    world.join("ada", room_id, NOW + DAY)
+    assert say(world, room_id, key="key", now=NOW + DAY).id != first.id
+
+
+def test_messages_are_limited_and_a_refused_one_uses_no_number() -> None:
+    with on_moto(messages_limit=Limit(3, 10)) as world:
+        room_id = world.open_room()
+        world.join("ada", room_id)
+        world.join("bob", room_id)
+        say(world, room_id)
+        say(world, room_id, "🎉", kind="emoji")
+        say(world, room_id, key="key")
+
+        with pytest.raises(RateLimitedError) as raised:
+            say(world, room_id, now=NOW + SECOND)
+
+        assert raised.value.headers() == {"Retry-After": "9"}
+        assert (raised.value.status, raised.value.code) == (429, "rate_limited")
+        assert last_number(world, room_id) == 5
+        say(world, room_id, by="bob")
+        say(world, room_id, now=NOW + 10 * SECOND)
+
+
+def test_a_limit_counts_all_rooms_but_no_repetition() -> None:
+    with on_moto(messages_limit=Limit(1, 10)) as world:
+        one, other = world.open_room(), world.open_room()
+        for room_id in (one, other):
+            world.join("ada", room_id)
+        first = say(world, one, key="key")
+
+        with pytest.raises(RateLimitedError):
+            say(world, other)
+        assert say(world, one, key="key") == first
+
+
+@pytest.mark.parametrize("key", [None, "key"])
+def test_a_user_without_a_seat_sends_nothing(world: World, room_id: str, key: str | None) -> None:
+    with pytest.raises(NotInRoomError) as raised:
+        say(world, room_id, by="eve", key=key)
+    assert (raised.value.status, raised.value.code) == (403, "not_in_room")
+    with pytest.raises(NotInRoomError):
+        say(world, room_id, key=key, now=NOW + HTTP_LEASE)
+    with pytest.raises(RoomNotFoundError):
+        say(world, NOWHERE, key=key)
+
+    assert texts(world, room_id) == []
+    assert last_number(world, room_id) == 2
+
+
+@pytest.mark.parametrize("act", [say, read])
+def test_sending_and_reading_renew_the_lease(world: World, room_id: str, act: Callable[..., object]) -> None:
+    act(world, room_id, now=NOW + 2 * MINUTE)
+
+    assert world.member("ada", room_id).lease_expires_at == NOW + 2 * MINUTE + HTTP_LEASE
+
+
+def test_the_number_of_a_failed_message_is_skipped(
+    world: World, room_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise ConnectionError("no network")
+
+    interrupt(monkeypatch, log_service, "put_message", fail)
+    with pytest.raises(ConnectionError):
+        say(world, room_id, "lost")
+
+    assert say(world, room_id, "kept").seq == 4
+    assert texts(world, room_id) == ["kept"]
+
+
+@pytest.mark.parametrize(
+    ("query", "seqs", "has_more"),
+    [
+        ({}, [1, 2, 3, 4, 5, 6], False),
+        ({"limit": 2}, [5, 6], True),
+        ({"limit": 6}, [1, 2, 3, 4, 5, 6], False),
+        ({"before_seq": 5, "limit": 2}, [3, 4], True),
+        ({"before_seq": 3, "limit": 2}, [1, 2], False),
+        ({"before_seq": 1}, [], False),
+        ({"before_seq": 0}, [], False),
+        ({"after_seq": 0, "limit": 2}, [1, 2], True),
+        ({"after_seq": 4, "limit": 2}, [5, 6], False),
+        ({"after_seq": 6}, [], False),
+        ({"after_seq": 1, "before_seq": 5, "limit": 2}, [2, 3], True),
+        ({"after_seq": 2, "before_seq": 5, "limit": 2}, [3, 4], False),
+        ({"after_seq": 5, "before_seq": 2}, [], False),
+    ],
+)
+def test_history_pages_both_ways_oldest_first(
+    world: World, room_id: str, query: dict[str, Any], seqs: list[int], has_more: bool
+) -> None:
+    for number in range(4):
+        say(world, room_id, f"{number}")
+
+    assert read(world, room_id, **query) == (seqs, has_more)
+
+
+def test_history_can_be_read_to_its_end_both_ways(world: World, room_id: str) -> None:
+    for number in range(5):
+        say(world, room_id, f"{number}")
+
+    back: list[int] = []
+    more = True
+    while more:
+        seqs, more = read(world, room_id, before_seq=back[0] if back else 99, limit=3)
+        back = seqs + back
+    forth: list[int] = []
+    more = True
+    while more:
+        seqs, more = read(world, room_id, after_seq=forth[-1] if forth else 0, limit=3)
+        forth += seqs
+
+    assert back == forth == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_history_answers_50_messages_by_default(world: World, room_id: str) -> None:
+    for number in range(60):
+        world.store.put(MESSAGES, make_message(room_id, number + 3))
+
+    assert read(world, room_id) == (list(range(13, 63)), True)
+
+
+def test_a_user_without_a_seat_reads_nothing(world: World, room_id: str) -> None:
+    with pytest.raises(NotInRoomError):
+        read(world, room_id, by="eve")
+    with pytest.raises(NotInRoomError):
+        read(world, room_id, NOW + HTTP_LEASE)
+    with pytest.raises(RoomNotFoundError):
+        read(world, NOWHERE)

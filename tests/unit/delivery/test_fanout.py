@@ -1,0 +1,278 @@
+"""Fan-out over real connections on loopback. Where time decides, the test moves the clock."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Barrier, Event
+
+import pytest
+
+from chalicelib.delivery import Close, DeliveryReport, OutboundFrame
+from chalicelib.delivery.fanout import Fanout, Pace
+from chalicelib.delivery.gateway import Gateway, PostResult
+from tests.fakes.connections_api import KEYS, REGION, Answer, ConnectionsApi
+from tests.fakes.records import make_connection
+
+BUSY, SENT = PostResult(503, "status 503"), PostResult(200, "status 200")
+
+
+@dataclass
+class Time:
+    """A clock that only pauses move. Each retry waits as long as it may."""
+
+    now: float = 1_000.0
+    slept: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def pace(self) -> Pace:
+        return Pace(lambda: self.now, self.sleep, lambda least, most: most)
+
+
+class ScriptedGateway(Gateway):
+    """A gateway that answers a post as the test's function does, by connection id."""
+
+    def __init__(self, on_post: Callable[[str], PostResult]) -> None:
+        super().__init__()
+        self.on_post = on_post
+        self.timeouts: list[float] = []
+
+    def post(self, endpoint: str, connection_id: str, data: bytes, timeout: float = 0) -> PostResult:
+        self.timeouts.append(timeout)
+        return self.on_post(connection_id)
+
+
+@pytest.fixture
+def api() -> Iterator[ConnectionsApi]:
+    with ConnectionsApi() as server:
+        yield server
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def make_fanout() -> Iterator[Callable[..., Fanout]]:
+    made: list[Fanout] = []
+
+    def make(gateway: Gateway | None = None, threads: int = 8, time: Time | None = None) -> Fanout:
+        gateway = gateway or Gateway(find_keys=KEYS.get_frozen_credentials, region=REGION)
+        made.append(Fanout(gateway, threads=threads, pace=time.pace() if time else None))
+        return made[-1]
+
+    yield make
+    for fanout in made:
+        fanout.shutdown()
+
+
+@pytest.fixture
+def fanout(make_fanout: Callable[..., Fanout], time: Time) -> Fanout:
+    """Over real connections, but retries do not wait."""
+    return make_fanout(time=time)
+
+
+def frame(connection_id: str, api: ConnectionsApi | None = None) -> OutboundFrame:
+    endpoint = api.endpoint() if api else "http://gateway.example/api"
+    return OutboundFrame(
+        make_connection("room", connection_id, endpoint=endpoint), f"secret for {connection_id}".encode()
+    )
+
+
+def frames(api: ConnectionsApi | None, *connection_ids: str) -> list[OutboundFrame]:
+    return [frame(name, api) for name in connection_ids]
+
+
+def result(report: DeliveryReport) -> tuple[int, list[str], list[str]]:
+    """How many were sent, and the ids of the connections that are gone and that failed."""
+    gone, failed = ([one.connection_id for one in found] for found in (report.gone, report.failed))
+    return report.sent, gone, failed
+
+
+def test_each_connection_receives_its_own_frame(api: ConnectionsApi, fanout: Fanout) -> None:
+    names = [f"connection-{n}=" for n in range(20)]
+    assert result(fanout.deliver(frames(api, *names))) == (20, [], [])
+    assert {name: api.bodies(name) for name in names} == {name: [f"secret for {name}".encode()] for name in names}
+
+
+def test_frames_are_posted_in_parallel(api: ConnectionsApi, fanout: Fanout) -> None:
+    all_have_arrived = Barrier(8)
+    api.before_answer = lambda: all_have_arrived.wait(10)
+    assert fanout.deliver(frames(api, *"abcdefgh")).sent == 8
+
+
+def test_the_report_tells_sent_gone_and_failed_apart(
+    api: ConnectionsApi, fanout: Fanout, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, status in (("gone=", 410), ("forbidden=", 403), ("too-large=", 413)):
+        api.answer(name, status)
+    acts = frames(api, "ok=", "gone=", "forbidden=", "too-large=", "ok-too=", "gone=", "forbidden=")
+    report = fanout.deliver(acts)
+    assert result(report) == (2, ["gone="], ["forbidden=", "too-large="]), "each connection once"
+    assert report.gone[0] is acts[1].connection
+    warned = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert not [record for record in warned if "gone=" in record.message or "ok" in record.message]
+
+
+def test_without_acts_the_report_is_empty(fanout: Fanout) -> None:
+    assert fanout.deliver([]) == DeliveryReport()
+
+
+def test_the_report_says_how_long_it_took(make_fanout: Callable[..., Fanout], time: Time) -> None:
+    def take_two_seconds(_: str) -> PostResult:
+        time.sleep(2)
+        return SENT
+
+    report = make_fanout(ScriptedGateway(take_two_seconds), time=time).deliver(frames(None, "a="))
+    assert report == DeliveryReport(sent=1, seconds=2)
+
+
+@pytest.mark.parametrize(("count", "in_own_thread"), [(1, True), (2, False)])
+def test_only_a_single_post_runs_in_the_callers_thread(
+    make_fanout: Callable[..., Fanout], count: int, in_own_thread: bool
+) -> None:
+    threads = set()
+
+    def note_thread(_: str) -> PostResult:
+        threads.add(threading.current_thread())
+        return SENT
+
+    make_fanout(ScriptedGateway(note_thread)).deliver(frames(None, *"ab"[:count]))
+    assert (threading.current_thread() in threads) is in_own_thread
+
+
+@pytest.mark.parametrize("bad", [Answer(429), Answer(500), Answer(503), Answer(cut=True)])
+@pytest.mark.parametrize("others", [(), ("other=",)])
+def test_a_post_that_may_succeed_later_is_retried(
+    api: ConnectionsApi, fanout: Fanout, bad: Answer, others: tuple[str, ...]
+) -> None:
+    api.answer("a=", bad, bad, Answer(200))
+    report = fanout.deliver(frames(api, "a=", *others))
+    assert (result(report), report.retries) == ((1 + len(others), [], []), 2)
+    assert api.bodies("a=") == [b"secret for a="] * 3
+
+
+@pytest.mark.parametrize("status", [400, 403, 413])
+def test_a_refused_post_is_logged_once_and_not_retried(
+    api: ConnectionsApi, fanout: Fanout, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    api.answer("a=", status)
+    fanout.deliver(frames(api, "a="))
+    assert len(api.received) == 1
+    assert caplog.messages == [f"not delivered to connection a=: status {status}"]
+    assert "secret" not in caplog.text + repr(frame("a="))
+
+
+def test_retries_wait_longer_each_time_until_the_deadline(
+    make_fanout: Callable[..., Fanout], time: Time, caplog: pytest.LogCaptureFixture
+) -> None:
+    report = make_fanout(ScriptedGateway(lambda _: BUSY), time=time).deliver(frames(None, "a="))
+    assert time.slept == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8, 1.0])
+    assert result(report) == (0, [], ["a="])
+    assert caplog.messages == ["not delivered to connection a=: status 503"]
+
+
+def test_retries_have_full_jitter() -> None:
+    waits = [Pace().retry_after(2) for _ in range(200)]
+    assert 0 <= min(waits) < 0.05
+    assert 0.15 < max(waits) <= 0.2
+
+
+def test_a_retry_does_not_delay_other_connections(make_fanout: Callable[..., Fanout], time: Time) -> None:
+    posted: list[str] = []
+
+    def refuse_the_first(connection_id: str) -> PostResult:
+        posted.append(connection_id)
+        return BUSY if len(posted) == 1 else SENT
+
+    report = make_fanout(ScriptedGateway(refuse_the_first), threads=1, time=time).deliver(frames(None, *"abc"))
+    assert posted == ["a", "b", "c", "a"]
+    assert (report.sent, len(time.slept)) == (3, 1)
+
+
+def test_acts_that_are_not_started_by_the_deadline_fail(
+    make_fanout: Callable[..., Fanout], time: Time, caplog: pytest.LogCaptureFixture
+) -> None:
+    def take_a_second(_: str) -> PostResult:
+        time.sleep(1)
+        return SENT
+
+    gateway = ScriptedGateway(take_a_second)
+    report = make_fanout(gateway, threads=1, time=time).deliver(frames(None, *"abcde"), deadline_seconds=3)
+    assert result(report) == (3, [], ["d", "e"])
+    assert gateway.timeouts == [3, 2, 1]
+    assert caplog.messages == [f"not delivered to connection {name}: the deadline passed" for name in ("d", "e")]
+
+
+def test_a_server_that_hangs_delays_nothing_past_the_deadline(
+    api: ConnectionsApi, make_fanout: Callable[..., Fanout]
+) -> None:
+    fanout = make_fanout(threads=2)
+    release = Event()
+    api.before_answer = release.wait
+    assert result(fanout.deliver(frames(api, *"abcdef"), deadline_seconds=0.1)) == (0, [], list("abcdef"))
+    assert result(fanout.deliver(frames(api, "a="), deadline_seconds=0.1)) == (0, [], ["a="])
+    release.set()
+    assert fanout.deliver(frames(api, *"ghijkl")).sent == 6
+    assert not {"c", "d", "e", "f"} & {request.connection_id for request in api.received}
+
+
+def test_the_report_comes_at_the_deadline_even_if_posts_hang(make_fanout: Callable[..., Fanout]) -> None:
+    release = Event()
+
+    def hang(_: str) -> PostResult:
+        release.wait(10)
+        return SENT
+
+    report = make_fanout(ScriptedGateway(hang)).deliver(frames(None, *"ab"), deadline_seconds=0.05)
+    release.set()
+    assert result(report) == (0, [], ["a", "b"])
+
+
+def test_one_pool_of_threads_serves_every_delivery(api: ConnectionsApi, make_fanout: Callable[..., Fanout]) -> None:
+    fanout = make_fanout(threads=3)
+    before = set(threading.enumerate())
+    for _ in range(5):
+        fanout.deliver(frames(api, *"abcdefgh"))
+    started = {thread for thread in set(threading.enumerate()) - before if thread.name.startswith("fanout")}
+    assert len(started) <= 3
+
+
+@pytest.mark.parametrize("connection_ids", ["a", "abc"])
+def test_an_error_that_is_not_the_networks_is_raised_at_once(
+    make_fanout: Callable[..., Fanout], connection_ids: str
+) -> None:
+    def fail(_: str) -> PostResult:
+        raise LookupError("no credentials")
+
+    fanout = make_fanout(ScriptedGateway(fail), threads=2)
+    with ThreadPoolExecutor(1) as caller:
+        delivery = caller.submit(fanout.deliver, frames(None, *connection_ids), deadline_seconds=20)
+        with pytest.raises(LookupError, match="no credentials"):
+            delivery.result(timeout=10)
+
+
+def close(api: ConnectionsApi, connection_id: str) -> Close:
+    return Close(frame(connection_id, api).connection)
+
+
+def test_closes_and_frames_go_out_together(api: ConnectionsApi, fanout: Fanout) -> None:
+    assert fanout.deliver([close(api, "a="), *frames(api, "b=")]).sent == 2
+    received = {(request.method, request.connection_id) for request in api.received}
+    assert received == {("DELETE", "a="), ("POST", "b=")}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "reported"), [([204], (1, [], [])), ([410], (0, ["a="], [])), ([500, 204], (1, [], []))]
+)
+def test_a_close_is_reported_and_retried_like_a_post(
+    api: ConnectionsApi, fanout: Fanout, statuses: list[int], reported: tuple[int, list[str], list[str]]
+) -> None:
+    api.answer("a=", *statuses)
+    assert result(fanout.deliver([close(api, "a=")])) == reported
+    assert [request.method for request in api.received] == ["DELETE"] * len(statuses)

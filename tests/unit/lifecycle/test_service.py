@@ -1,0 +1,210 @@
+"""Rooms that are changed, closed and deleted."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib import log
+from chalicelib.chat.service import send_message
+from chalicelib.identity.tokens import User
+from chalicelib.kernel.errors import ForbiddenError, NotInRoomError, RoomNotFoundError
+from chalicelib.lifecycle import service
+from chalicelib.lifecycle.schemas import RoomUpdate
+from chalicelib.rooms.schemas import RoomSummary
+from chalicelib.rooms.table import ROOMS, RoomStatus, get_room, is_marked_deleted, list_all
+from tests.fakes.backend import MINUTE, NOW, SECOND, World, interrupt, user
+from tests.fakes.records import make_room
+
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+ADMIN = user("root", is_admin=True)
+
+
+@pytest.fixture
+def room_id(world: World) -> str:
+    return world.open_room(made_by="ada")
+
+
+@pytest.fixture
+def there(world: World, room_id: str) -> str:
+    """The connection of a member, which has received nothing yet."""
+    connection_id = world.enter("bob", room_id)
+    world.fanout.forget()
+    return connection_id
+
+
+def change(world: World, room_id: str, **changes: Any) -> RoomSummary:
+    return service.update_room(world.context("root", room_id), RoomUpdate(**changes))
+
+
+def toggle(world: World, room_id: str) -> RoomStatus:
+    return service.toggle_status(world.context("root", room_id)).new_status
+
+
+def delete(world: World, room_id: str, by: User = ADMIN) -> str:
+    return service.delete_own_room(world.context(by.id, room_id), by).message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"name": "Quiet"}, {"description": "shh"}, {"description": ""}, {"max_participants": 1}, {"color": "#fff"}),
+        {"name": "Quiet", "description": "shh", "max_participants": 2, "color": "bg-red", "status": "active"},
+        {},
+    ],
+)
+def test_any_subset_can_be_changed_and_members_are_told(
+    world: World, room_id: str, there: str, changes: dict[str, Any]
+) -> None:
+    before = RoomSummary.of(world.room(room_id))
+
+    changed = change(world, room_id, **changes)
+
+    assert changed == before.model_copy(update=changes)
+    assert changed == RoomSummary.of(world.room(room_id))
+    frame = world.fanout.last(there)
+    assert (frame["type"], frame["data"]) == ("room_updated", changed.model_dump())
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda world: change(world, NOWHERE, name="Quiet"),
+        lambda world: change(world, NOWHERE),
+        lambda world: toggle(world, NOWHERE),
+        lambda world: delete(world, NOWHERE, user("ada")),
+        lambda world: service.delete_room(world.context("root", NOWHERE)),
+    ],
+    ids=["update", "update nothing", "toggle", "delete own", "delete"],
+)
+def test_an_unknown_room_is_not_found(world: World, act: Callable[[World], object]) -> None:
+    with pytest.raises(RoomNotFoundError):
+        act(world)
+
+
+def test_deactivation_tells_the_members_and_ends_their_seats(world: World, room_id: str, there: str) -> None:
+    world.join("cyd", room_id)
+    second = world.connect("bob", room_id)
+    world.fanout.forget()
+
+    changed = change(world, room_id, status="inactive")
+
+    assert (changed.status, changed.participant_count) == ("inactive", 0)
+    assert world.members(room_id) == world.roster(room_id) == []
+    for connection_id in (there, second):
+        assert world.fanout.types(connection_id) == ["room_closed", "bye", "CLOSED"]
+        closed, bye = world.fanout.frames(connection_id)
+        assert closed["data"] == {"reason": "deactivated"}
+        assert bye["data"]["action"] == "stop"
+    assert sorted(world.said(room_id)[2:]) == ["Bob left the room", "Cyd left the room"]
+    with pytest.raises(NotInRoomError):
+        send_message(world.context("bob", room_id), "hello?", "text", None)
+
+
+def test_an_inactive_room_can_be_opened_again(world: World, room_id: str) -> None:
+    change(world, room_id, status="inactive")
+    assert list(list_all(world.store, "active")) == []
+
+    assert change(world, room_id, status="active").status == "active"
+
+    assert [room.name for room in list_all(world.store, "active")] == ["Focus Zone"]
+    world.join("ada", room_id)
+
+
+@pytest.mark.parametrize(("before", "after"), [("active", "inactive"), ("inactive", "active")])
+def test_a_toggle_inverts_the_status(world: World, before: RoomStatus, after: RoomStatus) -> None:
+    room = make_room(status=before)
+    world.store.put(ROOMS, room)
+
+    toggled = service.toggle_status(world.context("root", room.room_id))
+
+    assert (toggled.success, toggled.room_id, toggled.new_status) == (True, room.room_id, after)
+    assert world.room(room.room_id).status == after
+
+
+def test_a_toggle_of_an_active_room_ends_every_seat(world: World, room_id: str, there: str) -> None:
+    toggle(world, room_id)
+
+    assert world.members(room_id) == []
+    assert world.fanout.types(there) == ["room_closed", "bye", "CLOSED"]
+
+
+def test_two_toggles_at_once_both_count(world: World, room_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt(monkeypatch, service, "compare_and_set_status", lambda: toggle(world, room_id))
+
+    assert toggle(world, room_id) == world.room(room_id).status == "active"
+
+
+@pytest.mark.parametrize("caller", [user("ada"), ADMIN])
+def test_the_creator_and_administrators_delete_a_room(world: World, room_id: str, caller: User) -> None:
+    assert delete(world, room_id, caller) == "Room deleted"
+    assert get_room(world.store, room_id) is None
+
+
+@pytest.mark.parametrize("made_by", ["ada", None])
+def test_other_users_do_not_delete_a_room(world: World, made_by: str | None) -> None:
+    room = make_room(created_by=made_by)
+    world.store.put(ROOMS, room)
+
+    with pytest.raises(ForbiddenError):
+        delete(world, room.room_id, user("bob"))
+
+    assert get_room(world.store, room.room_id)
+
+
+def test_a_deletion_removes_everything_in_the_room_only(world: World, room_id: str, there: str) -> None:
+    another = world.open_room()
+    elsewhere = world.enter("bob", another)
+    for number in range(60):
+        send_message(world.context("bob", room_id, NOW + number * SECOND), f"{number}", "text", None)
+    world.fanout.forget()
+
+    service.delete_room(world.context("root", room_id, NOW + MINUTE))
+
+    assert get_room(world.store, room_id) is None
+    assert not is_marked_deleted(world.store, room_id)
+    assert world.members(room_id) == world.log(room_id) == world.roster(room_id) == []
+    assert log.get_position(world.store, room_id).last_seq == 0
+    assert world.fanout.types(there) == ["room_closed", "bye", "CLOSED"]
+    assert world.fanout.frames(there)[0]["data"] == {"reason": "deleted"}
+    assert (world.members(another), world.roster(another)) == (["bob"], [elsewhere])
+    assert world.said(another) == ["Bob joined the room"]
+
+
+def test_an_interrupted_deletion_can_be_repeated(
+    world: World, room_id: str, there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise ConnectionError("no network")
+
+    interrupt(monkeypatch, service, "list_participants", fail)
+    with pytest.raises(ConnectionError):
+        service.delete_room(world.context("root", room_id))
+    assert get_room(world.store, room_id) is None
+
+    service.delete_room(world.context("root", room_id))
+
+    assert world.members(room_id) == []
+    assert not is_marked_deleted(world.store, room_id)
+    assert world.fanout.types(there)[-1] == "CLOSED"
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda world, room_id: change(world, room_id, name="Quiet"),
+        lambda world, room_id: change(world, room_id, status="inactive"),
+        toggle,
+        delete,
+    ],
+    ids=["update", "deactivate", "toggle", "delete"],
+)
+def test_a_failing_fan_out_fails_no_change(
+    world: World, room_id: str, there: str, act: Callable[[World, str], object]
+) -> None:
+    world.fanout.error = ConnectionError("no network")
+
+    act(world, room_id)
+
+    kept = get_room(world.store, room_id)
+    assert kept is None or kept.status == "inactive" or kept.name == "Quiet"

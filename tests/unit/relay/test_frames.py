@@ -1,0 +1,99 @@
+"""Relayed frames: what they cost, how large they may be, and which leases they renew."""
+
+import json
+
+import pytest
+
+from chalicelib.api import frames
+from chalicelib.api.frames import MAX_FRAME_BYTES
+from chalicelib.seats.leases import HTTP_LEASE_MS, RENEW_EVERY_MS
+from chalicelib.seats.sockets import SocketEvent
+from tests.fakes.backend import ENDPOINT, MINUTE, NOW, SECOND, World
+from tests.fakes.fanout import Frame
+from tests.fakes.faults import Faults
+
+FIELDS: dict[str, Frame] = {
+    **{"message": {"text": "hello"}, "emoji": {"emoji": "\U0001f44b"}, "mic": {"is_muted": True}},
+    **{"speaking": {"is_speaking": False}, "typing": {"is_typing": True}},
+}
+KINDS = [*FIELDS, "offer", "answer", "ice-candidate", "wave", "user-joined"]
+
+
+@pytest.fixture
+def room_id(world: World) -> str:
+    return world.open_room()
+
+
+@pytest.fixture
+def ada(world: World, room_id: str) -> str:
+    """The connection of a member."""
+    return world.enter("ada", room_id)
+
+
+@pytest.fixture
+def ben(world: World, room_id: str, ada: str) -> str:
+    """The connection of a second member."""
+    connection_id = world.enter("ben", room_id)
+    world.fanout.forget()
+    return connection_id
+
+
+def receive(world: World, connection_id: str, text: str) -> list[Frame]:
+    before = len(world.fanout.frames(connection_id))
+    frames.receive(world.backend, SocketEvent(connection_id, ENDPOINT), text, NOW)
+    return world.fanout.frames(connection_id)[before:]
+
+
+@pytest.mark.parametrize("kind", ["wave", "offer"])
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_a_relayed_frame_costs_one_read_of_the_roster(
+    world: World, room_id: str, ada: str, ben: str, kind: str, is_cached: bool
+) -> None:
+    world.send(ada, "sync")
+    world.fanout.forget()
+    if not is_cached:
+        world.restart()
+    with Faults(world.store.connection) as faults:
+        world.send(ada, kind, roomId=room_id)
+    assert [operation for operation, _ in faults.tries] == ["Query"]
+    assert world.fanout.types(ben) == [kind]
+
+
+def test_frames_other_than_ping_leave_a_socket_lease_alone(world: World, room_id: str, ada: str) -> None:
+    world.send(ada, "ping")
+    before = world.member("ada", room_id).lease_expires_at
+    for kind in KINDS:
+        world.send(ada, kind, NOW + MINUTE + SECOND, **FIELDS.get(kind, {}))
+    assert world.member("ada", room_id).lease_expires_at == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_frame_renews_an_http_lease_at_most_once_a_minute(
+    world: World, room_id: str, ada: str, kind: str
+) -> None:
+    renewed = []
+    for at in (NOW + RENEW_EVERY_MS - 1, NOW + RENEW_EVERY_MS + 1, NOW + RENEW_EVERY_MS + 2):
+        world.send(ada, kind, at, **FIELDS.get(kind, {}))
+        renewed.append(world.member("ada", room_id).lease_expires_at)
+    assert renewed == [NOW + HTTP_LEASE_MS, *[NOW + RENEW_EVERY_MS + 1 + HTTP_LEASE_MS] * 2]
+
+
+def test_a_frame_that_grows_too_large_for_a_post_is_refused(world: World, ada: str, ben: str) -> None:
+    numbers = ",".join(["1e15"] * 6000)
+    text = '{"type": "wave", "data": [' + numbers + "]}"
+    assert len(text) < MAX_FRAME_BYTES
+    (error,) = receive(world, ada, text)
+    assert error["data"]["code"] == "too_large"
+    assert world.fanout.frames(ben) == []
+
+
+@pytest.mark.parametrize("user_id", ["u" * 128, "\U0001f600" * 128, "\u0001" * 128])
+def test_the_largest_frame_is_relayed_with_the_longest_user_id(world: World, room_id: str, user_id: str) -> None:
+    ben = world.enter("ben", room_id)
+    world.join(user_id, room_id)
+    sender = world.connect(user_id, room_id, connection_id="bSzPqfc5oAMCKrg=")
+    for kind in ("wave", "user-joined"):
+        bare = json.dumps({"type": kind, "text": ""}, separators=(",", ":"))
+        text = bare.replace('""', '"' + "x" * (MAX_FRAME_BYTES - len(bare)) + '"')
+        assert receive(world, sender, text) == []
+        assert world.fanout.last(ben)["from"] == user_id

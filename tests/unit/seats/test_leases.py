@@ -1,0 +1,118 @@
+"""Leases: how long a seat is held, and what renews it."""
+
+import pytest
+
+from chalicelib.seats import sockets
+from chalicelib.seats.broadcast import NEWBORN_MS
+from chalicelib.seats.leases import GRACE_MS, HTTP_LEASE_MS, RENEW_EVERY_MS, SOCKET_LEASE_MS, renew_by_call
+from tests.fakes.backend import MINUTE, NOW, SECOND, World
+from tests.fakes.faults import Faults
+
+
+@pytest.fixture
+def room_id(world: World) -> str:
+    return world.open_room()
+
+
+def lease(world: World, room_id: str, user_id: str = "ada") -> tuple[str, int]:
+    member = world.member(user_id, room_id)
+    return member.lease_kind, member.lease_expires_at
+
+
+def test_the_durations_are_those_of_the_contract() -> None:
+    assert (HTTP_LEASE_MS, SOCKET_LEASE_MS, GRACE_MS) == (15 * MINUTE, 90 * SECOND, 20 * SECOND)
+    assert (RENEW_EVERY_MS, NEWBORN_MS) == (MINUTE, 10 * SECOND)
+
+
+@pytest.mark.parametrize(("after", "writes"), [(0, 0), (MINUTE, 0), (MINUTE + 1, 1)])
+def test_calls_renew_an_http_lease_at_most_once_a_minute(world: World, room_id: str, after: int, writes: int) -> None:
+    world.join("ada", room_id)
+    assert lease(world, room_id) == ("http", NOW + HTTP_LEASE_MS)
+
+    with Faults(world.store.connection) as faults:
+        renew_by_call(world.context("ada", room_id, NOW + after), world.member("ada", room_id))
+
+    assert len(faults.asked("UpdateItem")) == writes
+    assert lease(world, room_id) == ("http", NOW + after * writes + HTTP_LEASE_MS)
+
+
+def test_calls_do_not_renew_a_socket_lease(world: World, room_id: str) -> None:
+    world.send(world.enter("ada", room_id), "sync")
+
+    renew_by_call(world.context("ada", room_id, NOW + 80 * SECOND), world.member("ada", room_id))
+
+    assert lease(world, room_id) == ("socket", NOW + SOCKET_LEASE_MS)
+
+
+def test_a_call_does_not_revive_an_expired_lease(world: World, room_id: str) -> None:
+    world.join("ada", room_id)
+
+    renew_by_call(world.context("ada", room_id, NOW + HTTP_LEASE_MS), world.member("ada", room_id))
+
+    assert lease(world, room_id) == ("http", NOW + HTTP_LEASE_MS)
+
+
+def test_a_call_does_not_extend_a_lease_that_became_a_socket_lease(world: World, room_id: str) -> None:
+    ada, seen = world.enter("ada", room_id), world.member("ada", room_id)
+    later = NOW + 2 * MINUTE
+    world.send(ada, "sync", later)
+
+    renew_by_call(world.context("ada", room_id, later), seen)
+
+    assert lease(world, room_id) == ("socket", later + SOCKET_LEASE_MS)
+
+
+@pytest.mark.parametrize("kind", ["sync", "ping"])
+def test_the_first_sync_or_ping_makes_a_socket_lease_for_good(world: World, room_id: str, kind: str) -> None:
+    ada = world.enter("ada", room_id)
+
+    for frame, at in ((kind, NOW + SECOND), ("ping", NOW + MINUTE)):
+        world.send(ada, frame, at)
+        assert lease(world, room_id) == ("socket", at + SOCKET_LEASE_MS)
+
+    world.join("ada", room_id, NOW + MINUTE + SECOND)
+    assert lease(world, room_id) == ("socket", NOW + MINUTE + SECOND + SOCKET_LEASE_MS)
+
+
+@pytest.mark.parametrize("kind", ["http", "socket"])
+def test_a_lost_last_connection_leaves_a_grace(world: World, room_id: str, kind: str) -> None:
+    ada, bob = world.enter("ada", room_id), world.enter("bob", room_id)
+    if kind == "socket":
+        world.send(ada, "sync")
+    world.fanout.forget()
+
+    sockets.disconnect(world.backend, ada, NOW + SECOND)
+
+    assert lease(world, room_id) == (kind, NOW + SECOND + GRACE_MS)
+    assert not world.member("ada", room_id).is_online
+    assert world.room(room_id).participant_count == 2
+    offline, peer_left = world.fanout.frames(bob)
+    assert (offline["type"], offline["data"]) == ("presence_changed", {"user_id": "ada", "is_online": False})
+    assert (peer_left["type"], peer_left["data"]) == ("user-left", {"userId": "ada"})
+    assert (peer_left["from"], peer_left["connection"]) == ("ada", ada)
+
+
+def test_a_member_back_within_the_grace_never_left(world: World, room_id: str) -> None:
+    ada, bob = world.enter("ada", room_id), world.enter("bob", room_id)
+    said = world.said(room_id)
+    sockets.disconnect(world.backend, ada, NOW)
+    world.fanout.forget()
+
+    world.connect("ada", room_id, NOW + GRACE_MS - 1)
+
+    assert world.fanout.types(bob) == ["presence_changed"]
+    assert world.fanout.last(bob)["data"] == {"user_id": "ada", "is_online": True}
+    assert world.said(room_id) == said
+    assert world.member("ada", room_id).is_online
+    assert lease(world, room_id) == ("http", NOW + GRACE_MS - 1 + HTTP_LEASE_MS)
+
+
+def test_after_the_grace_the_seat_is_free(world: World, room_id: str) -> None:
+    ada, bob = world.enter("ada", room_id), world.enter("bob", room_id)
+    sockets.disconnect(world.backend, ada, NOW)
+    world.fanout.forget()
+
+    answer = world.join("cyd", room_id, NOW + GRACE_MS)
+
+    assert [person.id for person in answer.room.participants] == ["bob", "cyd"]
+    assert "user_left" in world.fanout.types(bob)

@@ -1,0 +1,120 @@
+"""The snapshot that answers `sync`: what a client missed, within the size of one frame."""
+
+import pytest
+
+from chalicelib import log
+from chalicelib.contract import Context
+from chalicelib.kernel.times import iso
+from chalicelib.log import LogPosition
+from chalicelib.log import service as log_service
+from chalicelib.log.table import MESSAGES, POSITIONS
+from chalicelib.rooms.schemas import RoomSummary
+from chalicelib.seats.schemas import ParticipantView, Snapshot, SnapshotData, SnapshotRoom, You
+from chalicelib.seats.snapshot import MAX_SNAPSHOT_BYTES, trim_to_limit
+from tests.fakes.backend import DAY, MINUTE, NOW, World
+from tests.fakes.fanout import Frame
+from tests.fakes.records import make_message, make_room
+
+
+@pytest.fixture
+def room_id(world: World) -> str:
+    return world.open_room()
+
+
+@pytest.fixture
+def ada(world: World, room_id: str) -> str:
+    """The connection of a member."""
+    return world.enter("ada", room_id)
+
+
+def fill(world: World, room_id: str, first: int, last: int, text: str = "said") -> None:
+    """Put messages into the log, as if they had been sent."""
+    world.store.put(POSITIONS, LogPosition(room_id, 0, last, NOW))
+    for seq in range(first, last + 1):
+        world.store.put(MESSAGES, make_message(room_id, seq, text=text))
+
+
+def sync(world: World, connection_id: str, last_seq: int | None, now: int = NOW) -> Frame:
+    (snapshot,) = [f for f in world.send(connection_id, "sync", now, last_seq=last_seq) if f["type"] == "snapshot"]
+    data: Frame = snapshot["data"]
+    return data
+
+
+def recovery(data: Frame) -> tuple[list[int], bool, int]:
+    """The numbers of the messages, whether they are all, and up to where nothing is missing."""
+    return [message["seq"] for message in data["messages"]], data["recovered"], data["last_seq"]
+
+
+def test_up_to_300_missed_messages_come_back_else_the_last_50(world: World, room_id: str, ada: str) -> None:
+    fill(world, room_id, 2, 310)
+    for missed in (0, 1, 299, 300):
+        assert recovery(sync(world, ada, 310 - missed)) == ([*range(311 - missed, 311)], True, 310)
+    for last_seq in (None, 0, 9):
+        assert recovery(sync(world, ada, last_seq)) == ([*range(261, 311)], False, 310)
+
+
+def test_a_client_ahead_of_the_log_gets_the_last_messages(world: World, room_id: str, ada: str) -> None:
+    fill(world, room_id, 2, 5)
+    assert recovery(sync(world, ada, 1000)) == ([1, 2, 3, 4, 5], False, 5)
+    for last_seq in (None, 0, 3, 5, 1000):
+        assert sync(world, ada, last_seq)["room"]["last_seq"] == 5
+
+
+def test_an_outdated_position_makes_no_difference(
+    world: World, room_id: str, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = log.get_position(world.store, room_id)
+    fill(world, room_id, 2, 5)
+    monkeypatch.setattr(log_service, "get_position", lambda *_: late)
+    assert recovery(sync(world, ada, 5)) == ([], True, 5)
+
+
+@pytest.mark.parametrize(("after", "last_seq"), [(0, 1), (MINUTE, 3)])
+def test_an_unused_number_is_skipped_after_a_minute(
+    world: World, room_id: str, ada: str, after: int, last_seq: int
+) -> None:
+    log.allocate(world.store, room_id, NOW)
+    world.send(ada, "message", text="after the gap")
+    assert recovery(sync(world, ada, 1, NOW + after)) == ([3], True, last_seq)
+
+
+def test_a_gap_from_retention_is_reported(world: World, room_id: str) -> None:
+    later = NOW + 91 * DAY
+    fill(world, room_id, 1, 3)
+    for seq in (1, 2):
+        world.store.delete(MESSAGES, (room_id, seq))
+    ada = world.enter("ada", room_id, later)
+    assert [sync(world, ada, last_seq, later)["recovered"] for last_seq in (1, 2)] == [False, True]
+
+
+def test_a_snapshot_fits_into_one_post(world: World, room_id: str, ada: str) -> None:
+    fill(world, room_id, 2, 60, text="\u2603" * 4000)
+    data = sync(world, ada, 1)
+    assert len(world.fanout.acts[-1].data) <= MAX_SNAPSHOT_BYTES  # type: ignore[union-attr]
+    seqs, recovered, _ = recovery(data)
+    assert recovered is False
+    assert seqs == [*range(61 - len(seqs), 61)]
+    assert len(seqs) >= 5
+
+
+@pytest.mark.parametrize("letter", ["a", "\u2603", "\U0001f600"])
+@pytest.mark.parametrize("length", [400, 2048])
+def test_a_full_room_fits_with_the_longest_names_and_avatars(world: World, letter: str, length: int) -> None:
+    avatar = "/" + letter * (length - 1)
+    shown = {"name": letter * 80, "avatar": avatar, "is_muted": True, "is_speaking": False, "is_online": True}
+    ids = [f"{number:02}" + letter * 126 for number in range(50)]
+    seated = [ParticipantView(id=one, joined_at=iso(NOW), **shown) for one in ids]  # type: ignore[arg-type]
+    room = make_room(name=letter * 255, description=letter * 2000, color="c" * 40, created_by=ids[0])
+    data = SnapshotData(
+        room=SnapshotRoom(**RoomSummary.of(room).model_dump(), participants=seated, last_seq=1),
+        you=You(user_id=ids[0], connection_id="c" * 16),
+        messages=[],
+        recovered=True,
+        last_seq=1,
+    )
+
+    fitted = trim_to_limit(Context(world.backend, room.room_id, ids[0], NOW).stamp(Snapshot, data=data))
+
+    assert len(fitted.encode()) <= MAX_SNAPSHOT_BYTES
+    assert [one.id for one in fitted.data.room.participants] == ids
+    assert {one.avatar for one in fitted.data.room.participants} == {avatar if len(avatar.encode()) <= 400 else None}

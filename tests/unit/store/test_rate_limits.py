@@ -1,0 +1,133 @@
+"""Rate limits, counted in windows in the `guards` table."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chalicelib.kernel.limits import Cache
+from chalicelib.kernel.settings import Limit
+from chalicelib.store.rate_limits import WINDOWS, RateLimits
+from tests.fakes.backend import NOW, SECOND, World, interrupt
+from tests.fakes.counting import Counter
+
+LIMIT = Limit(3, 10)
+LATER = NOW + 10 * SECOND
+
+
+@pytest.fixture
+def limits(store: World) -> RateLimits:
+    return RateLimits(store.store)
+
+
+def use_up(limits: RateLimits, now: int = NOW) -> None:
+    assert waits(limits, now) == [0, 0, 0]
+
+
+def waits(limits: RateLimits, now: int = NOW, subject: str = "ada") -> list[int]:
+    """The answers to three acts."""
+    return [limits.check(subject, LIMIT, now) for _ in range(LIMIT.count)]
+
+
+def another_process(limits: RateLimits) -> RateLimits:
+    return RateLimits(limits._store)
+
+
+def test_a_limit_holds_until_its_window_ends(limits: RateLimits) -> None:
+    use_up(limits)
+
+    for after, wait in ((0, 10), (1, 10), (9 * SECOND, 1), (10 * SECOND - 1, 1)):
+        assert limits.check("ada", LIMIT, NOW + after) == wait
+
+
+def test_a_new_window_opens_when_the_last_has_ended(limits: RateLimits) -> None:
+    use_up(limits)
+    use_up(limits, LATER)
+
+    assert limits.check("ada", LIMIT, LATER) == 10
+
+
+def test_each_subject_has_its_own_window(limits: RateLimits) -> None:
+    use_up(limits)
+
+    assert limits.check("bob", LIMIT, NOW) == 0
+
+
+def test_processes_count_in_the_same_window(limits: RateLimits) -> None:
+    use_up(limits)
+
+    assert another_process(limits).check("ada", LIMIT, NOW + SECOND) == 9
+
+
+def test_a_window_that_ended_in_the_meantime_opens_again(limits: RateLimits) -> None:
+    use_up(limits)
+    limits._open_windows.put("rate#ada", NOW + 60 * SECOND)  # this process takes the window for open
+
+    assert limits.check("ada", LIMIT, LATER) == 0
+
+
+def test_a_window_that_the_table_has_deleted_opens_again(limits: RateLimits) -> None:
+    use_up(limits)
+    limits._store.delete(WINDOWS, "rate#ada")
+
+    assert limits.check("ada", LIMIT, NOW + SECOND) == 0
+
+
+def before_open(limits: RateLimits) -> tuple[object, str]:
+    return limits, "_open"
+
+
+def before_read(limits: RateLimits) -> tuple[object, str]:
+    return limits._store, "get"
+
+
+@pytest.mark.parametrize(
+    ("place", "is_used_up"),
+    [(before_open, False), (before_open, True), (before_read, True)],
+    ids=["the first window", "a new window", "a new window, before the old one is read"],
+)
+def test_a_window_opened_by_another_process_at_once_is_counted(
+    limits: RateLimits,
+    monkeypatch: pytest.MonkeyPatch,
+    place: Callable[[RateLimits], tuple[object, str]],
+    is_used_up: bool,
+) -> None:
+    if is_used_up:
+        use_up(limits)
+        limits._open_windows.put("rate#ada", LATER + SECOND)
+    interrupt(monkeypatch, *place(limits), lambda: another_process(limits).check("ada", LIMIT, LATER))
+
+    assert waits(limits, LATER) == [0, 0, 10]
+
+
+def test_an_act_within_the_limit_costs_one_write_unit(engine_world: World) -> None:
+    with Counter(engine_world.store) as counter:
+        use_up(RateLimits(engine_world.store))
+
+    assert (counter.write_units, counter.read_units) == (LIMIT.count, 0)
+
+
+def test_a_window_that_this_process_forgot_still_counts(world: World) -> None:
+    limits = RateLimits(world.store)
+    limits._open_windows = Cache(2)
+    for subject in ("ada", "bob", "cyd"):
+        limits.check(subject, LIMIT, NOW)
+
+    assert limits._open_windows.get("rate#ada") is None
+    assert waits(limits) == [0, 0, 10]
+
+
+def test_parallel_acts_pass_as_often_as_the_limit_says(engine_world: World) -> None:
+    limits = RateLimits(engine_world.store)
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(lambda _: limits.check("ada", LIMIT, NOW), range(12)))
+
+    assert sorted(found) == [0] * 3 + [10] * 9
+
+
+def test_a_window_outlives_its_end_in_the_table(limits: RateLimits) -> None:
+    limits.check("ada", LIMIT, NOW)
+
+    window = limits._store.get(WINDOWS, "rate#ada")
+    assert window is not None
+    assert window.expires_at * 1000 > window.window_ends_at == LATER
