@@ -21,7 +21,7 @@ from tests.fakes.documents import Document
 DEADLINE_SECONDS = 60.0
 TOUR, CONNECT = Document("README.md").blocks("bash", "Try it")
 FRAMES = Document("README.md").blocks("json", "Try it")[0].splitlines()
-(CLIENT,) = Document("docs/websocket.md").blocks("python", "A whole client")
+(CLIENT,) = Document("docs/websocket.md").blocks("python", "A complete client")
 
 
 def pasted(stack: LocalStack, *blocks: str, name: str = "Ada") -> list[str]:
@@ -93,7 +93,7 @@ def unruly(stack: LocalStack) -> Iterator[LocalStack]:
     stack.plan_faults()
 
 
-def test_the_whole_client_prints_everything_once_and_in_order(unruly: LocalStack, tmp_path: Path) -> None:
+def test_the_complete_client_prints_everything_once_and_in_order(unruly: LocalStack, tmp_path: Path) -> None:
     (tmp_path / "client.py").write_text(CLIENT, "utf-8")
     with Api(unruly) as api:
         ada, grace = api.person("Ada"), api.person("Grace")
