@@ -88,7 +88,7 @@ def _run(backend: Backend, route: Route, sent: ChaliceRequest, path_parameters: 
     if route.query:
         arguments["query"] = validate(route.query, dict(sent.query_params or {}))
     result = route.view(request, **arguments)
-    if route.has_room:
+    if route.access in (Access.MEMBER, Access.OWNER):
         request.context.require_proof(route.access)
     return _respond(route, result)
 

@@ -11,7 +11,6 @@ from threading import Event, Lock
 
 from chalicelib.delivery.connection import Close, Connection, OutboundFrame
 from chalicelib.delivery.gateway import Gateway, PostResult
-from chalicelib.kernel import telemetry
 
 DEADLINE_SECONDS = 3.0
 THREADS = 50
@@ -73,9 +72,7 @@ class Fanout:
             for _ in range(min(len(delivery.acts), self._threads)):
                 self._pool.submit(delivery.work)
             delivery.wait()
-        report = delivery.report(self._pace.clock() - started)
-        _note(delivery.acts, report)
-        return report
+        return delivery.report(self._pace.clock() - started)
 
     def shutdown(self) -> None:
         """End the threads once their work is done, and close idle HTTP connections."""
@@ -164,14 +161,3 @@ class _Delivery:
         if isinstance(act, Close):
             return self._gateway.close(to.endpoint, to.connection_id, timeout)
         return self._gateway.post(to.endpoint, to.connection_id, act.data, timeout)
-
-
-def _note(acts: Sequence[Act], report: DeliveryReport) -> None:
-    telemetry.current().note_delivery(
-        [act.connection.connection_id for act in acts if isinstance(act, OutboundFrame)],
-        [connection.connection_id for connection in report.gone],
-        [connection.connection_id for connection in report.failed],
-        sent=report.sent,
-        retries=report.retries,
-        ms=report.seconds * 1000,
-    )

@@ -16,9 +16,7 @@ class Network(FakeFanout):
         self.heard: dict[str, list[Frame]] = {}
         self.hung_up: set[str] = set()
 
-    def deliver(
-        self, acts: Iterable[Act], deadline_seconds: float = DEADLINE_SECONDS
-    ) -> DeliveryReport:
+    def deliver(self, acts: Iterable[Act], deadline_seconds: float = DEADLINE_SECONDS) -> DeliveryReport:
         acts = list(acts)
         report = super().deliver(acts, deadline_seconds)
         for act in acts:

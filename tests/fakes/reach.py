@@ -24,7 +24,8 @@ class Package:
         self._code: dict[Name, list[ast.AST]] = {}
         self._imported: dict[str, dict[str, str]] = {}
         for path in root.rglob("*.py"):
-            module = ".".join([name, *path.relative_to(root).with_suffix("").parts])
+            parts = path.relative_to(root).with_suffix("").parts
+            module = ".".join([name, *(part for part in parts if part != "__init__")])
             if module not in silent:
                 self._read(module, ast.parse(path.read_text("utf-8")))
 
@@ -40,13 +41,32 @@ class Package:
             new = found - reached
         return reached
 
-    def _read(self, module: str, tree: ast.Module) -> None:
-        self._imported[module] = {
-            alias.asname or alias.name: f"{node.module}.{alias.name}"
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom)
-            for alias in node.names
+    def definitions(self) -> set[Name]:
+        """Everything that the package defines."""
+        return set(self._code)
+
+    def names(self, name: Name) -> set[Name]:
+        """What a definition names of this package."""
+        return set(self._names(name))
+
+    def accesses(self, name: Name) -> set[tuple[str, str]]:
+        """Each attribute that a definition uses, after the last word of its owner: (store, get) of `my.store.get`."""
+        return {
+            (owner.rpartition(".")[2], node.attr)
+            for node in self._walk(name)
+            if isinstance(node, ast.Attribute) and (owner := _dotted(node.value))
         }
+
+    def _read(self, module: str, tree: ast.Module) -> None:
+        imported = self._imported[module] = {}
+        for node in ast.walk(tree):
+            match node:
+                case ast.ImportFrom(module=source, names=aliases):
+                    imported |= {alias.asname or alias.name: f"{source}.{alias.name}" for alias in aliases}
+                case ast.Import(names=aliases):
+                    first = {alias.name.partition(".")[0] for alias in aliases if not alias.asname}
+                    imported |= {alias.asname: alias.name for alias in aliases if alias.asname}
+                    imported |= {name: name for name in first}
         for node in tree.body:
             match node:
                 case ast.FunctionDef(name=name):
@@ -65,25 +85,38 @@ class Package:
         return (node.attr for node in self._walk(name) if isinstance(node, ast.Attribute))
 
     def _names(self, name: Name) -> Iterator[Name]:
-        """What a definition names of this package."""
         module = name[0]
-        imported = self._imported[module]
         for node in self._walk(name):
-            match node:
-                case ast.Attribute(value=ast.Name(id=owner), attr=attribute) if owner in imported:
-                    used = imported[owner], attribute
-                case ast.Name(id=local) if local in imported:
-                    source, _, original = imported[local].rpartition(".")
-                    used = source, original
-                case ast.Name(id=local):
-                    used = module, local
-                case _:
-                    continue
-            if used in self._code:
-                yield used
+            if dotted := _dotted(node):
+                first, _, rest = dotted.partition(".")
+                source = self._imported[module].get(first, f"{module}.{first}")
+                if used := self._find(f"{source}.{rest}".rstrip(".")):
+                    yield used
+
+    def _find(self, dotted: str) -> Name | None:
+        """The definition that a full name leads to, also where a package re-exports it. The longest module counts
+        first: in `a.b.c`, `c` is rather of `a.b` than `b` of `a`."""
+        parts = dotted.split(".")
+        for end in range(len(parts) - 1, 0, -1):
+            module, name = ".".join(parts[:end]), parts[end]
+            if (module, name) in self._code:
+                return module, name
+            if found := self._imported.get(module, {}).get(name):
+                return self._find(found)
+        return None
 
     def _methods(self, reached: set[Name], attributes: set[str]) -> Iterator[Name]:
         for module, definition in self._code:
             owner, _, method = definition.partition(".")
             if (module, owner) in reached and (method in attributes or method.startswith("__")):
                 yield module, definition
+
+
+def _dotted(node: ast.AST) -> str:
+    """`a.b.c` as it is written, or nothing if the node is no such name."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=owner, attr=attribute) if before := _dotted(owner):
+            return f"{before}.{attribute}"
+    return ""

@@ -19,7 +19,6 @@ from chalice.deploy.models import LambdaFunction
 
 from chalicelib.kernel.telemetry import DIMENSIONS, METRICS, SERVICE, Kind, UnexpectedError
 from chalicelib.seats.leases import GRACE_MS
-from chalicelib.store.tables import bound_connection
 from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.tables import TEMPLATE, Template
 from infra.rehearse.emulator import Emulator
@@ -196,7 +195,7 @@ def live_through(functions: Functions) -> None:
     functions.now += GRACE_MS
     functions.sweep()
 
-    with Faults(bound_connection()) as faults:
+    with Faults(functions._world.store.connection) as faults:
         faults.plan("Query", Refused("ThrottlingException"))
         functions.frame(ada, "wave")
         for operation in ("GetItem", "PutItem", "UpdateItem", "Query", "TransactWriteItems"):

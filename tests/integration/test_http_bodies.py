@@ -1,6 +1,7 @@
 """Whatever a body holds, it is taken as the contract says or refused with a reason, and nothing else happens."""
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from chalicelib.api.http import MAX_BODY_BYTES, find_operation
+from chalicelib.api.http import MAX_BODY_BYTES
 from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Route
 from chalicelib.lifecycle.schemas import RoomUpdate
@@ -27,7 +28,7 @@ GOOD: dict[str, Json] = {
     "voice_set_speaking": {"is_speaking": False},
     "lifecycle_update_room": {"name": "Room"},
 }
-VIEWS = {find_operation(route_of(view)).body: view for view in GOOD}
+VIEWS = {route_of(view).body: view for view in GOOD}
 
 NO_JSON = {
     "nothing": b"",
@@ -44,10 +45,15 @@ NO_JSON = {
     "less than infinity": b"-Infinity",
     "a raw newline": b'{"message_text": "a\nb"}',
     "a raw null": b'{"message_text": "a\x00b"}',
+    "a number out of range": b'{"max_participants": 1e400}',
+    "open braces": b"{" * 10_000,
     "a huge number": b'{"max_participants": ' + b"9" * 5000 + b"}",
     "invalid UTF-8": b'{"message_text": "\xff"}',
     "cut UTF-8": b'{"message_text": "\xf0\x9f\x98"}',
     "a raw surrogate": b'{"message_text": "\xed\xa0\x80"}',
+    "a lone surrogate": b'"\\ud800"',
+    "a lone surrogate in a text": b'{"message_text": "a\\udfff"}',
+    "a lone surrogate in a name": b'{"\\ud800": {"a": [null]}}',
     "Latin-1": '{"message_text": "é"}'.encode("latin-1"),
     "a byte order mark": b'\xef\xbb\xbf{"message_text": "x"}',
     "UTF-16": '{"message_text": "x"}'.encode("utf-16"),
@@ -56,11 +62,11 @@ NO_JSON = {
 TOO_DEEP = [
     b"[" * 33 + b"]" * 33,
     b"[" * 10_000 + b"]" * 10_000,
-    b"{" * 10_000,
     b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
     b'{"message_text": "x", "other": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
 ]
-NO_OBJECT = ["[]", "[{}]", '"text"', '"\\ud800"', "5", "-0", "1e400", "true", "null"]
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+NO_OBJECT = ["[]", "[{}]", '"text"', "5", "-0", "true", "null"]
 OTHER_TYPES = [
     "text/plain",
     "text/json",
@@ -216,6 +222,9 @@ def test_a_field_that_breaks_the_contract_is_refused_by_its_name(
 ) -> None:
     for value in values:
         content = json.dumps(rest | {name: value})
+        if isinstance(value, str) and LONE_SURROGATE.search(value):
+            refused(untouched.call(VIEWS[model], content=content), 400, "invalid_json")
+            continue
         problem = refused(untouched.call(VIEWS[model], content=content), 422, "invalid_request")
         assert [error["loc"] for error in problem["errors"]] == [[name]], value
         assert problem["detail"].startswith(f"{name} "), value
@@ -246,7 +255,7 @@ def test_unknown_fields_are_ignored(desk: Desk, view: str) -> None:
         "user_id": "eve",
         "created_by": "eve",
         "participant_count": 7,
-        "\ud800": {"a": [None]},
+        "\ufffe": {"a": [None]},
     }
     answer = desk.call(view, content=json.dumps(extra | GOOD[view]))
     assert answer.is_success, answer.text
@@ -348,10 +357,10 @@ def send_as_it_is(caller: Caller, method: str, path: str, body: Json | None) -> 
     return caller.http.send(request)
 
 
-@pytest.mark.parametrize("route", ROOM_ROUTES, ids=lambda route: route.view)
+@pytest.mark.parametrize("route", ROOM_ROUTES, ids=lambda route: route.name)
 def test_what_is_no_id_names_no_room(untouched: Desk, route: Route) -> None:
     for room_id in IDS:
-        answer = send_as_it_is(untouched.person, route.method, route.path.format(room_id=room_id), GOOD.get(route.view))
+        answer = send_as_it_is(untouched.person, route.method, route.path.format(room_id=room_id), GOOD.get(route.name))
         refused(answer, 404, "room_not_found")
 
 

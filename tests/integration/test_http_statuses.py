@@ -13,9 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from chalicelib.api.http import find_operation
 from chalicelib.api.routes import ROUTES
-from chalicelib.contract import Route
+from chalicelib.contract import Access, Route
 from tests.fakes.clients import ROOMS, Api, Caller
 from tests.fakes.events import route_of
 from tests.integration.conftest import LIMIT, ORIGIN, Deployment, Unplugged
@@ -31,8 +30,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "voice_set_speaking": {"is_speaking": False},
     "lifecycle_update_room": {"name": "Room"},
 }
-ROOM_VIEWS = [route.view for route in ROUTES if "{room_id}" in route.path]
-ADMIN_VIEWS = [view for view in ROOM_VIEWS if view.startswith("admin.")]
+ROOM_VIEWS = [route.name for route in ROUTES if route.has_room]
+ADMIN_VIEWS = [route.name for route in ROUTES if route.access is Access.ADMIN]
 MEMBER_VIEWS = [
     "seats_request_ticket",
     "chat_get_history",
@@ -171,7 +170,7 @@ BODIES = list(GOOD)
 CASES = [
     *each(["api_get_health", "api_get_openapi", "api_get_asyncapi", "api_get_docs"], 200, by="nobody"),
     *each(["profiles_get_me", "profiles_update_me", "rooms_list_rooms", "seats_get_room", *MEMBER_VIEWS], 200),
-    *each([route.view for route in ROUTES if not route.is_open], 401, "unauthorized", by="nobody"),
+    *each([route.name for route in ROUTES if route.access is not Access.OPEN], 401, "unauthorized", by="nobody"),
     *each(ROOM_VIEWS, 404, "room_not_found", by="admin", room="missing"),
     *each(ROOM_VIEWS, 404, "room_not_found", by="admin", room="malformed"),
     *each(MEMBER_VIEWS, 403, "not_in_room", by="stranger"),
@@ -209,11 +208,12 @@ CASES = [
 
 def promised(route: Route) -> set[int]:
     """Every status that the route's operation declares, and those that go without saying."""
-    found = find_operation(route)
-    implied = set[int]() if route.is_open else {401}
-    implied |= {400, 413, 415, 422} if found.body else set()
-    implied |= {422} if found.query or found.idempotent else set()
-    return {found.status} | {error.status for error in found.errors} | implied
+    implied = set[int]() if route.access is Access.OPEN else {401}
+    implied |= {403} if route.access is Access.ADMIN else set()
+    implied |= {404} if route.has_room else set()
+    implied |= {400, 413, 415, 422} if route.body else set()
+    implied |= {422} if route.query or route.idempotent else set()
+    return {route.status} | {error.status for error in route.errors} | implied
 
 
 @pytest.fixture(scope="session")
@@ -260,9 +260,9 @@ def check_problem(answer: httpx.Response, code: str) -> None:
         assert 0 < int(answer.headers["Retry-After"]) == problem["retry_after"]
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.view)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_every_status_that_is_promised_is_in_the_table(route: Route) -> None:
-    assert {case.status for case in CASES if case.view == route.view} == promised(route)
+    assert {case.status for case in CASES if case.view == route.name} == promised(route)
 
 
 @pytest.mark.parametrize("path", sorted({route.path for route in ROUTES}))

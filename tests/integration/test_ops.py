@@ -11,11 +11,13 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib import rooms, tickets
-from chalicelib.backend import Backend
+from chalicelib.identity.tickets import issue_ticket, verify_ticket
 from chalicelib.kernel.errors import InvalidCursorError, UnauthorizedError
+from chalicelib.lifecycle.service import delete_room
+from chalicelib.rooms import service as rooms
 from chalicelib.rooms.schemas import RoomsQuery
-from chalicelib.store.tables import ParticipantRow, RoomRow, bound_connection
+from chalicelib.rooms.table import ROOMS
+from chalicelib.seats.table import PARTICIPANTS
 from infra import ops
 from infra.local.engine import CREDENTIALS, REGION, Engine
 from tests.fakes.backend import MINUTE, NOW, SECOND, World
@@ -86,7 +88,7 @@ def test_a_lease_that_nobody_ended_is_odd(engine_world: World, room_id: str) -> 
 def test_a_connection_without_a_seat_is_odd_and_so_is_one_older_than_they_get(
     engine_world: World, room_id: str
 ) -> None:
-    ParticipantRow(room_id, "grace").delete()
+    engine_world.store.delete(PARTICIPANTS, (room_id, "grace"))
 
     lines = run(engine_world, "room", room_id, now=NOW + 126 * MINUTE)
 
@@ -96,7 +98,7 @@ def test_a_connection_without_a_seat_is_odd_and_so_is_one_older_than_they_get(
 
 
 def test_a_connection_that_the_roster_lacks_is_odd(engine_world: World, room_id: str) -> None:
-    ParticipantRow(room_id, "grace").update([ParticipantRow.connections.set({"lost"})])
+    engine_world.store.update(PARTICIPANTS, (room_id, "grace"), [PARTICIPANTS.connections.set({"lost"})])
 
     assert "  ODD: grace: holds lost, which the roster lacks" in run(engine_world, "room", room_id)
 
@@ -106,7 +108,7 @@ def test_a_sweep_by_hand_ends_what_is_over(engine_world: World, room_id: str) ->
 
     payload = json.loads(from_runbook("invoke")["--payload"])
     with (
-        patch("chalicelib.api.schedule.backend", lambda: engine_world.backend),
+        patch("chalicelib.backend._process_backend", engine_world.backend),
         patch("chalicelib.api.schedule.now_ms", lambda: NOW + 20 * MINUTE),
     ):
         app.sweep(payload, None)
@@ -116,14 +118,15 @@ def test_a_sweep_by_hand_ends_what_is_over(engine_world: World, room_id: str) ->
 
 
 def test_a_wrong_count_is_set_right_if_it_still_is_what_was_seen(engine_world: World, room_id: str) -> None:
-    RoomRow(room_id).update([RoomRow.participant_count.set(4), RoomRow.occupied.remove()])
+    store, wrong = engine_world.store, [ROOMS.participant_count.set(4), ROOMS.occupied.remove()]
+    store.update(ROOMS, room_id, wrong)
     engine_world.enter("linus", room_id)
-    RoomRow(room_id).update([RoomRow.participant_count.set(4), RoomRow.occupied.remove()])
+    store.update(ROOMS, room_id, wrong)
     options = from_runbook("update-item")
 
     def correct() -> None:
-        bound_connection().client.update_item(
-            TableName=RoomRow.Meta.table_name,
+        store.connection.client.update_item(
+            TableName=store.prefix + "rooms",
             Key=json.loads(options["--key"].replace(A_ROOM, room_id)),
             UpdateExpression=options["--update-expression"],
             ConditionExpression=options["--condition-expression"],
@@ -134,7 +137,7 @@ def test_a_wrong_count_is_set_right_if_it_still_is_what_was_seen(engine_world: W
 
     assert engine_world.room(room_id).participant_count == len(engine_world.members(room_id)) == 3
     assert [line for line in run(engine_world, "rooms") if line.startswith(room_id)]
-    with pytest.raises(bound_connection().client.exceptions.ConditionalCheckFailedException):
+    with pytest.raises(store.connection.client.exceptions.ConditionalCheckFailedException):
         correct()
 
 
@@ -160,28 +163,31 @@ def test_emptying_an_empty_room_does_nothing(engine_world: World, room_id: str) 
 def test_after_the_secret_is_rotated_new_processes_refuse_what_old_ones_signed(
     engine_world: World, room_id: str
 ) -> None:
-    old = Backend(engine_world.backend.settings, engine_world.backend.fanout)
     engine_world.open_room()
-    signed, _ = tickets.issue("ada", room_id, old.secret, NOW)
-    cursor = rooms.list_active(old, RoomsQuery(limit=1)).next_cursor
+    old = engine_world.backend
+    signed, _ = issue_ticket("ada", room_id, old.secret, NOW)
+    cursor = rooms.list_rooms(engine_world.request("ada"), RoomsQuery(limit=1)).next_cursor
 
     run(engine_world, "rotate-secret")
-    new = Backend(old.settings, old.fanout)
+    engine_world.restart()
+    new = engine_world.backend
 
     assert new.secret != old.secret
     with pytest.raises(UnauthorizedError):
-        tickets.verify(signed, new.secret, NOW)
+        verify_ticket(signed, new.secret, NOW)
     with pytest.raises(InvalidCursorError):
-        rooms.list_active(new, RoomsQuery(limit=1, cursor=cursor))
-    assert tickets.verify(signed, old.secret, NOW).user_id == "ada"
+        rooms.list_rooms(engine_world.request("ada"), RoomsQuery(limit=1, cursor=cursor))
+    assert verify_ticket(signed, old.secret, NOW).user_id == "ada"
 
 
 def test_all_new_processes_agree_on_the_new_secret(engine_world: World) -> None:
     run(engine_world, "rotate-secret")
 
-    first, second = (Backend(engine_world.backend.settings, engine_world.backend.fanout) for _ in range(2))
+    engine_world.restart()
+    first = engine_world.backend.secret
+    engine_world.restart()
 
-    assert first.secret == second.secret
+    assert engine_world.backend.secret == first
 
 
 @pytest.fixture
@@ -198,17 +204,17 @@ def client(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Any:
 def restored(engine_world: World, room_id: str, client: Any) -> Iterator[str]:
     """What the tables' names start with that hold a state from before, when the room was there and busy."""
     names = []
-    rooms_table = RoomRow.Meta.table_name
-    prefix = rooms_table.removesuffix("rooms") + "restored-"
+    live = engine_world.store.prefix
+    prefix = live + "restored-"
     engine_world.send(engine_world.roster(room_id)[0], "message", text="Hello")
     for base in ("rooms", "messages"):
-        described = client.describe_table(TableName=rooms_table.removesuffix("rooms") + base)["Table"]
+        described = client.describe_table(TableName=live + base)["Table"]
         wanted = {key: described[key] for key in ("KeySchema",)}
         used = {one["AttributeName"] for one in wanted["KeySchema"]}
         types = [one for one in described["AttributeDefinitions"] if one["AttributeName"] in used]
         names.append(prefix + base)
         client.create_table(TableName=names[-1], AttributeDefinitions=types, BillingMode="PAY_PER_REQUEST", **wanted)
-        copy_items(client, rooms_table.removesuffix("rooms") + base, names[-1])
+        copy_items(client, live + base, names[-1])
     yield prefix
     for name in names:
         client.delete_table(TableName=name)
@@ -224,7 +230,7 @@ def test_a_deleted_room_comes_back_empty_with_its_log_and_can_be_joined(
 ) -> None:
     said = engine_world.said(room_id)
     prefix = restored.removesuffix("restored-")
-    rooms.delete(engine_world.backend, room_id, NOW)
+    delete_room(engine_world.context("admin", room_id))
     assert engine_world.said(room_id) == []
 
     for base in ("messages", "rooms"):
@@ -279,7 +285,7 @@ def test_from_the_command_line_it_works_on_the_tables_of_the_environment(
         **CREDENTIALS,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENDPOINT_URL_DYNAMODB": engine.url,
-        "TABLE_PREFIX": RoomRow.Meta.table_name.removesuffix("rooms"),
+        "TABLE_PREFIX": engine_world.store.prefix,
     }
     command = [sys.executable, "-m", "infra.ops", "prod", "room", room_id]
 

@@ -8,12 +8,11 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
-from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from traceback import walk_stack
-from types import FunctionType
 from typing import Any
 from unittest.mock import patch
 
@@ -25,13 +24,15 @@ from chalice.deploy.appgraph import ApplicationGraphBuilder
 from chalice.deploy.models import LambdaFunction
 
 from chalicelib.api.routes import ROUTES
+from chalicelib.backend import get_backend
+from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit
+from chalicelib.rooms.table import mark_deleted
 from chalicelib.seats.broadcast import NEWBORN_MS
 from chalicelib.seats.leases import SOCKET_LEASE_MS
 from chalicelib.seats.sockets import MAX_CONNECTIONS
-from chalicelib.store import guards
-from chalicelib.store import rooms as stored_rooms
-from chalicelib.store.tables import TABLES, bound_connection
+from chalicelib.store import Delete, Put, Store, Table, Update, Write
+from chalicelib.store.tables import TABLES
 from infra import policies
 from infra.local.engine import Engine
 from infra.local.events import SocketEvents
@@ -49,28 +50,23 @@ MOST_CHARACTERS = 10_240
 """In the policies of a role."""
 API = "chalicelib.api"
 STARTS: dict[str, list[Name]] = {
-    "api_handler": [(f"{API}.dispatch", "answer")]
-    + [(f"{API}.{module}", view) for module, _, view in (route.view.partition(".") for route in ROUTES)],
-    "websocket_connect": [(f"{API}.sockets", "connect")],
-    "websocket_message": [(f"{API}.sockets", "receive")],
-    "websocket_disconnect": [(f"{API}.sockets", "disconnect")],
-    "sweep": [(f"{API}.schedule", "sweep")],
+    "api_handler": [(f"{API}.http", "answer")] + [(route.view.__module__, route.view.__name__) for route in ROUTES],
+    "websocket_connect": [(f"{API}.sockets", "on_connect")],
+    "websocket_message": [(f"{API}.sockets", "on_message")],
+    "websocket_disconnect": [(f"{API}.sockets", "on_disconnect")],
+    "sweep": [(f"{API}.schedule", "run_sweep")],
 }
-ASK_NOTHING = {
-    ("guards", "claim"),
-    ("guards", "_remember"),
-    ("membership", "_is_as_read"),
-    ("membership", "_row_of"),
-    ("messages", "row_of"),
-    ("tables", "bind"),
-    ("tables", "bound_connection"),
-}
-"""Functions of the store that build something, or do what their callers give them: it counts as the callers' own."""
+STORE = "chalicelib.store.store"
+OPERATIONS = {name for name in vars(Store) if not name.startswith("_")} - {"transact"}
+ASKS = {(owner, operation) for owner in ("store", "_store") for operation in OPERATIONS} | {("client", "get_item")}
+"""Uses of an attribute that ask the database something. `Store._answers` uses the client itself."""
+WRITES = {Put: "PutItem", Update: "UpdateItem", Delete: "DeleteItem"}
+"""The writes of a transaction. They count as asked by the function that builds them."""
 
 BESIDE_THE_STORE: dict[Name, Permission] = {
-    ("chalicelib.presence", "send"): ("execute-api:ManageConnections", "POST"),
-    ("chalicelib.presence", "dismiss"): ("execute-api:ManageConnections", "DELETE"),
-    ("chalicelib.addresses", "find_websocket_url"): ("apigateway:GET", "/apis"),
+    ("chalicelib.seats.broadcast", "_post"): ("execute-api:ManageConnections", "POST"),
+    ("chalicelib.seats.broadcast", "close_all"): ("execute-api:ManageConnections", "DELETE"),
+    ("chalicelib.delivery.addresses", "find_websocket_url"): ("apigateway:GET", "/apis"),
 }
 
 
@@ -80,6 +76,8 @@ class Record:
     def __init__(self, functions: Functions) -> None:
         self.used: dict[str, set[Permission]] = defaultdict(set)
         self.through: dict[str, dict[Name, set[Permission]]] = defaultdict(lambda: defaultdict(set))
+        self.direct: dict[str, set[Name]] = defaultdict(set)
+        """The functions of the package that asked the store themselves."""
         self._functions = functions
 
     @contextmanager
@@ -87,9 +85,12 @@ class Record:
         """All that goes on inside is recorded; the list of APIs is made up, DynamoDB is real."""
         self._functions.gateway.note = lambda method: self._note("execute-api:ManageConnections", method)
         answers = [("before-call.apigatewayv2.*", self._list_apis)]
-        events = bound_connection().client.meta.events
+        events = get_backend().store.connection.client.meta.events
         events.register("before-parameter-build.dynamodb.*", self._ask)
-        with patch.object(handlers, "BUILTIN_HANDLERS", handlers.BUILTIN_HANDLERS + answers):
+        with ExitStack() as patches:
+            patches.enter_context(patch.object(handlers, "BUILTIN_HANDLERS", handlers.BUILTIN_HANDLERS + answers))
+            for kind in WRITES:
+                patches.enter_context(patch.object(kind, "__init__", self._watch(kind)))
             try:
                 yield
             finally:
@@ -97,19 +98,47 @@ class Record:
 
     def _ask(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         for action, resource in permissions_of(model.name, params):
-            self._note(f"dynamodb:{action}", resource)
+            self._note(f"dynamodb:{action}", resource, by_caller=model.name != "TransactWriteItems")
+
+    def _watch(self, kind: type[Write]) -> Callable[..., None]:
+        """The constructor of a write, which notes who builds it."""
+        original: Callable[..., None] = kind.__init__
+
+        def build(write: Write, table: Table[Any], *rest: Any, **more: Any) -> None:
+            original(write, table, *rest, **more)
+            self._attribute((f"dynamodb:{WRITES[kind]}", table.base_name))
+
+        return build
 
     def _list_apis(self, model: Any, **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
         self._note(f"apigateway:{model.http['method']}", model.http["requestUri"].removeprefix("/v2"))
         found = {"Name": "coworking-rooms-dev-websocket-api", "ApiEndpoint": "wss://api.test"}
         return AWSResponse("", 200, {}, None), {"Items": [found]}
 
-    def _note(self, action: str, resource: str) -> None:
+    def _note(self, action: str, resource: str, *, by_caller: bool = True) -> None:
+        self.used[self._functions.running].add((action, resource))
+        if by_caller:
+            self._attribute((action, resource))
+
+    def _attribute(self, permission: Permission) -> None:
+        """Note every function on the stack, and the innermost one of the package above the store's machinery."""
         function = self._functions.running
-        self.used[function].add((action, resource))
-        for frame, _ in walk_stack(None):
-            name = frame.f_code.co_qualname.partition(".")[0]
-            self.through[function][frame.f_globals["__name__"], name].add((action, resource))
+        stack = [
+            (frame.f_globals["__name__"], frame.f_code.co_qualname.partition(".<locals>")[0])
+            for frame, _ in walk_stack(None)
+        ]
+        for name in stack:
+            self.through[function][name].add(permission)
+        if permission[0].startswith("dynamodb:"):
+            own = (name for name in stack if name[0].startswith("chalicelib.") and not is_machinery(name))
+            self.direct[function] |= set(islice(own, 1))
+
+
+def is_machinery(name: Name) -> bool:
+    """True for what does as its callers say: the store's own methods, its client and its threads."""
+    module, definition = name
+    in_store = module in (STORE, "chalicelib.store.client", "chalicelib.store.concurrency", "chalicelib.store.tables")
+    return in_store and definition != "Store._answers"
 
 
 def permissions_of(operation: str, params: dict[str, Any]) -> Iterator[Permission]:
@@ -133,7 +162,7 @@ def permissions_of(operation: str, params: dict[str, Any]) -> Iterator[Permissio
 
 
 def base_name(table: str) -> str:
-    (name,) = {one.base_name for one in TABLES if table.endswith(f"-{one.base_name}")}
+    (name,) = {one for one in TABLES if table.endswith(f"-{one}")}
     return name
 
 
@@ -219,9 +248,9 @@ def say_too_much(functions: Functions, wire: SocketEvents, room_id: str) -> None
     """Where another process has counted before, the window has to be read."""
     for _ in range(LIMIT.count):
         functions.frame(wire, "message", text="and another thing")
-    guards._open_windows.clear()
+    get_backend().rate_limits._open_windows = Cache()
     assert [frame["type"] for frame in functions.frame(wire, "message", text="and another thing")] == ["error"]
-    guards._open_windows.clear()
+    get_backend().rate_limits._open_windows = Cache()
     body = {"message_text": "and another thing"}
     assert functions.refused("chat_send_message", "ada", body, room_id=room_id) == "rate_limited"
 
@@ -319,7 +348,7 @@ def close_rooms(functions: Functions) -> None:
 
 def give_up_closing(room_id: str) -> None:
     """As a function does whose time is up."""
-    stored_rooms.bury(room_id)
+    mark_deleted(get_backend().store, room_id)
 
 
 @pytest.fixture(scope="module")
@@ -332,21 +361,38 @@ def record(engine: Engine) -> Record:
 
 
 @cache
-def in_reach(function: str) -> set[Name]:
+def package() -> Package:
     # asyncapi.py only reads what the handlers of frames say of themselves.
-    return Package("chalicelib", silent=["chalicelib.api.asyncapi"]).reach(*STARTS[function])
+    return Package("chalicelib", silent=["chalicelib.api.asyncapi"])
+
+
+@cache
+def in_reach(function: str) -> set[Name]:
+    return package().reach(*STARTS[function])
 
 
 def asking(function: str) -> set[Name]:
-    """The functions of the store that are in a function's reach and ask the database something."""
-    return {(module, name) for module, name in in_reach(function) if is_asking(module, name)}
+    """The functions in a function's reach that ask the database something, or build a write for it."""
+    return {name for name in in_reach(function) if is_asking(name)}
 
 
-def is_asking(module: str, name: str) -> bool:
-    if not module.startswith("chalicelib.store.") or module == "chalicelib.store.client":
+@cache
+def is_asking(name: Name) -> bool:
+    """True for what asks by itself. Beside the tables also for what does so through another such function."""
+    if is_machinery(name):
         return False
-    is_function = isinstance(getattr(import_module(module), name, None), FunctionType)
-    return is_function and (module.rpartition(".")[2], name) not in ASK_NOTHING
+    writes = {(STORE, kind.__name__) for kind in WRITES}
+    names = package().names(name) - {name}
+    if package().accesses(name) & ASKS or names & writes:
+        return True
+    return name[0] in modules_of_tables() and any(is_asking(used) for used in names)
+
+
+@cache
+def modules_of_tables() -> set[str]:
+    """The modules that declare tables."""
+    table = ("chalicelib.store.tables", "Table")
+    return {name[0] for name in package().definitions() if name[1].isupper() and table in package().names(name)}
 
 
 def granted(stage: str, function: str) -> set[Permission]:
@@ -383,6 +429,7 @@ each_stage = pytest.mark.parametrize("stage", CONFIG["stages"])
 @each_function
 def test_nothing_that_a_function_can_reach_was_left_out(record: Record, function: str) -> None:
     assert asking(function) <= set(record.through[function])
+    assert record.direct[function] <= asking(function)
     for name, permission in BESIDE_THE_STORE.items():
         assert (name in in_reach(function)) == (permission in record.used[function])
 

@@ -1,35 +1,37 @@
-"""Where things are composed."""
+"""The composition root: all state of a process hangs on its backend."""
 
 import threading
-from collections.abc import Iterator
-from unittest.mock import patch
+from collections.abc import Callable
 
 import pytest
 
-from chalicelib import get_backend as composition
-from chalicelib.backend import Backend, get_backend, prepare
+from chalicelib import backend as composition
+from chalicelib.backend import Backend, build_backend, get_backend
 from chalicelib.delivery.fanout import Fanout
 from chalicelib.kernel.errors import UnavailableError
 from chalicelib.kernel.settings import Settings
-from chalicelib.store import tables
-from chalicelib.store.client import RetryingConnection
 from infra.local.engine import CREDENTIALS, REGION
 from tests.fakes.backend import World
 from tests.fakes.fanout import FakeFanout
 
 
 @pytest.fixture
-def unbuilt() -> Iterator[None]:
-    """A process that has no get_backend yet; what it binds is undone."""
-    before = [(table, table.Meta.table_name, table._connection) for table in tables.TABLES]
-    with patch.object(composition, "_backend", None):
-        yield
-    for table, name, connection in before:
-        table.Meta.table_name, table._connection = name, connection
+def _new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has no backend yet."""
+    monkeypatch.setattr(composition, "_process_backend", None)
 
 
-@pytest.mark.usefixtures("unbuilt")
-def test_threads_that_need_the_backend_at_once_get_the_same() -> None:
+def forbid_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.session.Session.create_client", lambda *_, **__: pytest.fail("a client was built"))
+
+
+@pytest.fixture
+def make(world: World) -> Callable[..., Backend]:
+    return lambda **settings: Backend(Settings(**settings), world.store, FakeFanout())
+
+
+@pytest.mark.usefixtures("_new_process")
+def test_threads_that_race_for_the_backend_get_the_same() -> None:
     start, got = threading.Barrier(8), []
 
     def ask() -> None:
@@ -44,61 +46,80 @@ def test_threads_that_need_the_backend_at_once_get_the_same() -> None:
 
     assert len({id(one) for one in got}) == 1
     assert isinstance(got[0].fanout, Fanout)
-    assert isinstance(tables.bound_connection(), RetryingConnection)
 
 
-@pytest.mark.usefixtures("unbuilt")
-def test_nothing_is_opened_before_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botocore.session.Session.create_client", lambda *_, **__: pytest.fail("a client was built"))
+@pytest.mark.usefixtures("_new_process")
+def test_a_process_reads_its_environment_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    forbid_clients(monkeypatch)
+    monkeypatch.setenv("TABLE_PREFIX", "first-")
+    first = get_backend()
+    monkeypatch.setenv("TABLE_PREFIX", "second-")
 
-    assert get_backend() is get_backend()
+    assert get_backend() is first
+    assert (first.settings.table_prefix, first.store.prefix) == ("first-", "first-")
 
 
-@pytest.mark.usefixtures("unbuilt")
-def test_a_prepared_process_has_its_client_before_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clients_get_region_and_certificates_from_the_settings() -> None:
+    made = build_backend(Settings(aws_region=REGION, aws_ca_bundle="/ca.pem"))
+
+    assert made.store.connection.region == REGION
+    gateway = made.fanout._gateway
+    assert (gateway._region, gateway._pool._ca_bundle) == (REGION, "/ca.pem")
+
+
+def test_a_prepared_process_has_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    made = build_backend(Settings(aws_region=REGION))
 
-    prepare(reads_tokens=True)
+    made.prepare(reads_tokens=True)
 
-    monkeypatch.setattr("botocore.session.Session.create_client", lambda *_, **__: pytest.fail("a client was built"))
-    assert tables.bound_connection().client.meta.service_model.service_name == "dynamodb"
+    forbid_clients(monkeypatch)
+    assert made.store.connection.client.meta.service_model.service_name == "dynamodb"
 
 
-def test_the_secret_is_read_once_and_shared_by_all(world: World) -> None:
-    another = Backend(world.backend.settings, FakeFanout())
-
-    assert world.backend.secret == another.secret
+def test_the_secret_is_read_once_and_shared_by_all(world: World, make: Callable[..., Backend]) -> None:
+    assert world.backend.secret == make().secret
     assert world.backend.secret is world.backend.secret
 
 
-def test_the_websocket_is_where_the_settings_say() -> None:
-    assert Backend(Settings(websocket_url="wss://rooms.test"), FakeFanout()).websocket_url == "wss://rooms.test"
+def test_processes_share_no_caches_and_limits(make: Callable[..., Backend]) -> None:
+    one, other = make(), make()
+
+    for name in ("connection_cache", "frame_limits", "expiry_checks", "lease_renewals", "rate_limits", "authenticator"):
+        assert getattr(one, name) is getattr(one, name) is not getattr(other, name), name
 
 
-def test_or_else_it_is_found_by_its_name_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+def test_the_websocket_url_is_that_of_the_settings(make: Callable[..., Backend]) -> None:
+    assert make(websocket_url="wss://rooms.test").websocket_url == "wss://rooms.test"
 
-    def find(name: str) -> str:
-        asked.append(name)
+
+def test_without_a_setting_the_websocket_url_is_found_once(
+    make: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def find(*named: str) -> str:
+        asked.append((named[0], named[1]))
         return "wss://found.test/api"
 
     monkeypatch.setattr(composition, "find_websocket_url", find)
-    composed = Backend(Settings(websocket_api_name="rooms"), FakeFanout())
+    made = make(websocket_api_name="rooms", aws_region=REGION)
 
-    assert [composed.websocket_url, composed.websocket_url] == ["wss://found.test/api"] * 2
-    assert asked == ["rooms"]
+    assert [made.websocket_url, made.websocket_url] == ["wss://found.test/api"] * 2
+    assert asked == [("rooms", REGION)]
 
 
-def test_a_websocket_that_was_not_found_is_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: str) -> str:
+def test_a_websocket_url_that_was_not_found_is_looked_up_again(
+    make: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: str) -> str:
         raise UnavailableError
 
     monkeypatch.setattr(composition, "find_websocket_url", fail)
-    composed = Backend(Settings(), FakeFanout())
+    made = make()
     with pytest.raises(UnavailableError):
-        _ = composed.websocket_url
-    monkeypatch.setattr(composition, "find_websocket_url", lambda _: "wss://found.test/api")
+        _ = made.websocket_url
+    monkeypatch.setattr(composition, "find_websocket_url", lambda *_: "wss://found.test/api")
 
-    assert composed.websocket_url == "wss://found.test/api"
+    assert made.websocket_url == "wss://found.test/api"

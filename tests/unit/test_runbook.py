@@ -1,4 +1,4 @@
-"""What the runbook tells operators to type exists: commands, their options, queries, routes, targets of make."""
+"""The commands, queries, routes and make targets of the runbook exist."""
 
 import ast
 import os
@@ -32,7 +32,7 @@ def test_aws_knows_the_command(command: list[str]) -> None:
     check_aws(command)
 
 
-def test_no_command_is_overlooked() -> None:
+def test_all_commands_are_checked() -> None:
     written = sum(len(re.findall(r"(?m)(?:^|\$\(|while )\s*aws [a-z]", "\n".join(shell_lines(one)))) for one in SCRIPTS)
 
     assert len(COMMANDS) == written > 25
@@ -51,14 +51,14 @@ def test_no_command_is_overlooked() -> None:
         ("aws dynamodb delete-table --table-name x y", "what is"),
     ],
 )
-def test_a_command_that_there_is_not_is_noticed(command: str, complaint: str) -> None:
+def test_an_unknown_command_is_found(command: str, complaint: str) -> None:
     (words,) = aws_commands(command)
 
     with pytest.raises(AssertionError, match=complaint):
         check_aws(words)
 
 
-def test_answers_of_queries_are_shown_as_lines() -> None:
+def test_answers_of_queries_are_printed_as_lines() -> None:
     (expression,) = re.findall(r'--query "(results.*?)" \|', "\n".join(shell_lines(SCRIPTS[0])))
     fields = [{"field": "kind", "value": "frame"}, {"field": "copies", "value": "3"}, {"field": "@ptr", "value": "x"}]
 
@@ -66,7 +66,7 @@ def test_answers_of_queries_are_shown_as_lines() -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_scripts_are_ones_that_a_shell_understands(script: str) -> None:
+def test_scripts_are_valid_bash(script: str) -> None:
     assert subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=False).stderr == ""
 
 
@@ -80,7 +80,7 @@ esac
 """
 
 
-def test_asking_the_logs_waits_for_the_answer_and_shows_it_line_by_line(tmp_path: Path) -> None:
+def test_insights_waits_for_the_answer_and_prints_its_lines(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     (tmp_path / "aws").write_text(AWS.format(calls=calls))
     (tmp_path / "aws").chmod(0o755)
@@ -100,7 +100,7 @@ def test_asking_the_logs_waits_for_the_answer_and_shows_it_line_by_line(tmp_path
 
 
 def logged_fields() -> set[str]:
-    """What lines may hold: what the observation counts, and what is noted anywhere."""
+    """The fields of log lines: those of an observation, and those that are noted anywhere."""
     names = {"level", "message", *(source for _, source in METRICS.values())}
     for path in (ROOT / "chalicelib").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -118,7 +118,7 @@ def called(node: ast.Call) -> str:
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_queries_ask_for_what_is_logged(query: str) -> None:
+def test_queries_use_logged_fields(query: str) -> None:
     own = set(re.findall(r" as (\w+)", query))
     plain = re.sub(r'"[^"]*"|/[^/]*/', "", query)
     names = {name for name in re.findall(r"(?<![@\w.])([a-z_]\w*)(?:\.\w+)*", plain) if name not in WORDS | own}
@@ -127,7 +127,7 @@ def test_queries_ask_for_what_is_logged(query: str) -> None:
 
 
 @pytest.mark.parametrize("query", [query for query in QUERIES if "| stats" in query and "| sort" in query])
-def test_what_is_summed_up_is_sorted_by_what_is_left_of_it(query: str) -> None:
+def test_aggregates_are_sorted_by_a_remaining_field(query: str) -> None:
     (field,) = re.findall(r"\| sort (@?\w+)", query)
 
     assert field in re.findall(r" as (\w+)", query)
@@ -138,7 +138,7 @@ def test_there_are_queries() -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_routes_that_are_called_are_there(script: str) -> None:
+def test_called_routes_exist(script: str) -> None:
     known = {(route.method, route.path.replace("{room_id}", "$ROOM")) for route in ROUTES}
     for line in shell_lines(script):
         if line.startswith("curl"):
@@ -147,7 +147,7 @@ def test_routes_that_are_called_are_there(script: str) -> None:
             assert (words[words.index("-X") + 1] if "-X" in words else "GET", path) in known
 
 
-def test_our_own_tool_is_called_as_it_wants_to_be() -> None:
+def test_infra_ops_accepts_its_arguments() -> None:
     lines = [line for script in SCRIPTS for line in shell_lines(script) if "infra.ops" in line]
     assert len(lines) >= 6
     for line in lines:
@@ -156,12 +156,12 @@ def test_our_own_tool_is_called_as_it_wants_to_be() -> None:
         assert ops.parse(arguments).stage == "prod"
 
 
-def test_targets_of_make_are_there() -> None:
+def test_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", Path(ROOT / "Makefile").read_text("utf-8"), re.M))
     assert set(re.findall(r"(?:^|`)make ([a-z-]+)", RUNBOOK.text, re.M)) <= targets
 
 
-def test_every_table_that_is_named_is_one() -> None:
+def test_named_tables_exist() -> None:
     declared = set(
         re.findall(r"TableName: !Sub \$\{Prefix\}(\w+)", (ROOT / "infra" / "tables.yaml").read_text("utf-8"))
     )

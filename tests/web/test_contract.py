@@ -1,12 +1,26 @@
-"""The client library knows the service as it is: its routes, and what its answers and frames hold."""
+"""The client library knows the routes, answers and frames of the service."""
 
 import re
 
 import pytest
 from pydantic import BaseModel
 
-from chalicelib import protocol, schemas
+from chalicelib.api.problems import FieldError
 from chalicelib.api.routes import ROUTES
+from chalicelib.contract import Success
+from chalicelib.features import EVENTS
+from chalicelib.log.schemas import RoomMessage
+from chalicelib.profiles.schemas import Me
+from chalicelib.rooms.schemas import RoomCreate, RoomSummary
+from chalicelib.seats.schemas import (
+    ByeData,
+    JoinRoomResponse,
+    ParticipantView,
+    RoomDetail,
+    SnapshotData,
+    WebsocketAccess,
+    You,
+)
 from tests.fakes.node import WEB
 
 SDK = WEB.parent.parent / "web" / "sdk"
@@ -25,19 +39,19 @@ def fields(interface: str) -> set[str]:
 @pytest.mark.parametrize(
     ("interface", "model"),
     [
-        ("Profile", schemas.Me),
-        ("RoomSummary", schemas.RoomSummary),
-        ("RoomDetail", schemas.RoomDetail),
-        ("ParticipantView", schemas.ParticipantView),
-        ("RoomMessage", schemas.RoomMessage),
-        ("Ticket", schemas.WebsocketAccess),
-        ("Joined", schemas.JoinRoomResponse),
-        ("NewRoom", schemas.RoomCreate),
-        ("Done", schemas.Success),
-        ("FieldError", schemas.FieldError),
-        ("SnapshotData", protocol.SnapshotData),
-        ("You", protocol.You),
-        ("Ended", protocol.ByeData),
+        ("Profile", Me),
+        ("RoomSummary", RoomSummary),
+        ("RoomDetail", RoomDetail),
+        ("ParticipantView", ParticipantView),
+        ("RoomMessage", RoomMessage),
+        ("Ticket", WebsocketAccess),
+        ("Joined", JoinRoomResponse),
+        ("NewRoom", RoomCreate),
+        ("Done", Success),
+        ("FieldError", FieldError),
+        ("SnapshotData", SnapshotData),
+        ("You", You),
+        ("Ended", ByeData),
     ],
 )
 def test_an_interface_has_the_fields_of_what_it_is_about(interface: str, model: type[BaseModel]) -> None:
@@ -52,8 +66,6 @@ def test_every_route_is_called_in_a_test() -> None:
 
 
 def test_every_numbered_frame_is_known() -> None:
-    numbered = {
-        str(frame.model_fields["type"].default) for frame in protocol.SERVER_FRAMES if "seq" in frame.model_fields
-    }
+    numbered = {str(frame.model_fields["type"].default) for frame in EVENTS if "seq" in frame.model_fields}
     code = (SDK / "socket.js").read_text("utf-8")
     assert set(re.findall(r"^    (\w+): this\.#numbered,$", code, re.MULTILINE)) == numbered

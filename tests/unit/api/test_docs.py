@@ -1,4 +1,4 @@
-"""The page is one file that needs no other host, and its policy lets nothing run but what belongs there."""
+"""The docs page is one file that needs no other host, and its policy allows only its own scripts."""
 
 import base64
 import hashlib
@@ -54,26 +54,21 @@ def hashed(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def test_it_is_a_page_in_utf8_that_fits_an_answer_of_a_function() -> None:
+def test_the_page_is_utf_8_and_fits_into_a_lambda_answer() -> None:
     page = render(API)
     assert page.content_type == "text/html; charset=utf-8"
     assert page.text.startswith("<!doctype html>")
     assert len(json.dumps({"body": page.text}).encode()) < LAMBDA_ANSWER / 2
 
 
-def test_the_policy_allows_the_scripts_of_the_page_and_no_others(elements: Any) -> None:
-    scripts = [text for tag, attributes, text in elements if tag == "script" and "type" not in attributes]
-    assert len(scripts) == 2
-    assert policy()["script-src"] == [hashed(text) for text in scripts]
+@pytest.mark.parametrize(("tag", "directive", "count"), [("script", "script-src", 2), ("style", "style-src", 1)])
+def test_the_policy_allows_the_pages_own_scripts_and_style(elements: Any, tag: str, directive: str, count: int) -> None:
+    own = [text for name, attributes, text in elements if name == tag and "type" not in attributes]
+    assert len(own) == count
+    assert policy()[directive] == [hashed(text) for text in own]
 
 
-def test_the_policy_allows_the_style_of_the_page_and_no_other(elements: Any) -> None:
-    styles = [text for tag, _, text in elements if tag == "style"]
-    assert len(styles) == 1
-    assert policy()["style-src"] == [hashed(text) for text in styles]
-
-
-def test_the_policy_allows_calls_to_the_own_api_and_nothing_else() -> None:
+def test_the_policy_allows_only_calls_to_its_own_api() -> None:
     found = policy()
     for name in ("default-src", "base-uri", "form-action", "frame-ancestors"):
         assert found.pop(name) == ["'none'"]
@@ -95,7 +90,7 @@ def test_nothing_is_loaded_from_elsewhere(elements: Any) -> None:
             assert all(target.startswith("data:") for target in re.findall(r"url\([\"']?([^\"')]*)", text))
 
 
-def test_no_script_ends_before_its_end_or_swallows_the_page(elements: Any) -> None:
+def test_no_script_ends_early_or_includes_the_rest(elements: Any) -> None:
     assert [tag for tag, _, _ in elements] == [
         *("html", "head", "meta", "meta", "title", "link", "style", "body", "div", "noscript"),
         *("script", "script", "script"),
@@ -110,17 +105,17 @@ def test_it_shows_the_document(elements: Any) -> None:
     assert [json.loads(text) for text in texts] == [document(API)]
 
 
-def test_what_the_document_says_cannot_end_the_script_that_it_stands_in(elements: Any) -> None:
+def test_the_embedded_document_cannot_end_its_script(elements: Any) -> None:
     (text,) = (text for _, attributes, text in elements if attributes.get("id") == "openapi")
     assert "<JWT>" in json.loads(text)["info"]["description"]
     assert "<" not in text
 
 
-def test_its_other_headers_keep_it_to_itself() -> None:
+def test_the_other_headers_protect_the_page() -> None:
     headers = render(API).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_it_is_made_once_for_each_address() -> None:
+def test_the_page_is_made_once_per_address() -> None:
     assert render(API) is render(API)

@@ -1,6 +1,5 @@
-"""The WebSocket routes: API Gateway's events in, the status of the upgrade or a use case out."""
+"""Socket events: `$connect`, messages and `$disconnect` as API Gateway sends them."""
 
-import base64
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,15 +8,12 @@ from unittest.mock import Mock
 
 import jwt
 import pytest
-from chalicelib.sockets import Memory
 
-from chalicelib import realtime
 from chalicelib.api import sockets
 from chalicelib.api.sockets import SUBPROTOCOL
 from chalicelib.identity.tickets import issue_ticket
 from chalicelib.kernel.times import now_ms
-from chalicelib.store import connections
-from chalicelib.store.tables import ConnectionRow, bound_connection
+from chalicelib.seats import connections
 from infra.local.events import SocketEvents
 from tests.fakes.backend import World, on_moto
 from tests.fakes.faults import Faults
@@ -27,11 +23,10 @@ Event = dict[str, Any]
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Behind the routes; a test's parameters are settings."""
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """A world with sign-in. The parameter of a test replaces settings."""
     settings = {"auth_secret": SECRET, "connections_endpoint": "https://connections.test/api"}
     with on_moto(**settings | getattr(request, "param", {})) as world:
-        monkeypatch.setattr(sockets, "backend", lambda: world.backend)
         yield world
 
 
@@ -56,146 +51,135 @@ def connecting(query: dict[str, str] | None = None, *offered: str, header: str =
     return SocketEvents("rooms.test", "127.0.0.1", "test").connect(headers, list((query or {}).items()))
 
 
-def status_of(event: Event) -> int:
-    return sockets.connect(event).status_code
+def status_of(world: World, event: Event) -> int:
+    return sockets.on_connect(world.backend, event).status_code
 
 
-def test_whoever_is_let_in_is_on_the_roster(world: World, room_id: str) -> None:
+def test_an_admitted_connection_is_on_the_roster(world: World, room_id: str) -> None:
     event = connecting({"ticket": ticket(world, room_id)})
-    assert status_of(event) == 200
-    (connection,) = connections.roster(room_id)
+    assert status_of(world, event) == 200
+    (connection,) = world.connections(room_id)
     assert connection.connection_id == event["requestContext"]["connectionId"]
     assert (connection.user_id, connection.endpoint) == ("ada", "https://connections.test/api")
 
 
 @pytest.mark.parametrize("header", ["Sec-WebSocket-Protocol", "sec-websocket-protocol", "SEC-WEBSOCKET-PROTOCOL"])
-def test_the_version_is_echoed_where_it_is_offered(world: World, room_id: str, header: str) -> None:
-    answer = sockets.connect(connecting({}, SUBPROTOCOL, f"ticket.{ticket(world, room_id)}", header=header))
+def test_an_offered_version_is_answered(world: World, room_id: str, header: str) -> None:
+    answer = sockets.on_connect(
+        world.backend, connecting({}, SUBPROTOCOL, f"ticket.{ticket(world, room_id)}", header=header)
+    )
     assert (answer.status_code, answer.headers) == (200, {"Sec-WebSocket-Protocol": SUBPROTOCOL})
 
 
-def test_nothing_is_echoed_where_the_version_is_not_offered(world: World, room_id: str) -> None:
-    answer = sockets.connect(connecting({}, f"ticket.{ticket(world, room_id)}"))
+def test_a_version_that_is_not_offered_is_not_answered(world: World, room_id: str) -> None:
+    answer = sockets.on_connect(world.backend, connecting({}, f"ticket.{ticket(world, room_id)}"))
     assert (answer.status_code, answer.headers) == (200, {})
 
 
-def test_a_refusal_is_a_problem_and_says_how_to_sign_in(world: World) -> None:
-    answer = sockets.connect(connecting())
+@pytest.mark.parametrize("changes", [{}, {"headers": None, "queryStringParameters": None}])
+def test_a_refusal_is_a_problem_and_says_how_to_sign_in(world: World, changes: Event) -> None:
+    answer = sockets.on_connect(world.backend, connecting() | changes)
     assert answer.status_code == 401
     assert answer.headers == {"Content-Type": "application/problem+json", "WWW-Authenticate": "Bearer"}
     assert json.loads(answer.body)["code"] == "unauthorized"
 
 
-def test_an_event_without_headers_and_query_is_refused_like_any_other(world: World) -> None:
-    event = connecting() | {"headers": None, "queryStringParameters": None}
-    assert status_of(event) == 401
-
-
-def test_a_ticket_holds_for_60_seconds(world: World, room_id: str) -> None:
-    assert status_of(connecting({"ticket": ticket(world, room_id, now=now_ms() - 59_000)})) == 200
-    answer = sockets.connect(connecting({"ticket": ticket(world, room_id, now=now_ms() - 60_000)}))
+def test_a_ticket_is_valid_for_60_seconds(world: World, room_id: str) -> None:
+    assert status_of(world, connecting({"ticket": ticket(world, room_id, now=now_ms() - 59_000)})) == 200
+    answer = sockets.on_connect(world.backend, connecting({"ticket": ticket(world, room_id, now=now_ms() - 60_000)}))
     assert (answer.status_code, json.loads(answer.body)["detail"]) == (401, "The ticket has expired")
 
 
 def test_a_ticket_that_another_deployment_signed_is_refused(world: World, room_id: str) -> None:
     foreign, _ = issue_ticket("ada", room_id, b"another deployment's secret" * 2, now_ms())
-    assert status_of(connecting({"ticket": foreign})) == 401
+    assert status_of(world, connecting({"ticket": foreign})) == 401
 
 
-def test_a_ticket_is_its_bearers_own_whoever_the_token_beside_it_names(world: World, room_id: str) -> None:
-    assert status_of(connecting({"ticket": ticket(world, room_id), "token": token("ben"), "room_id": room_id})) == 200
-    assert [one.user_id for one in connections.roster(room_id)] == ["ada"]
+def test_a_ticket_counts_more_than_a_token_beside_it(world: World, room_id: str) -> None:
+    assert (
+        status_of(world, connecting({"ticket": ticket(world, room_id), "token": token("ben"), "room_id": room_id}))
+        == 200
+    )
+    assert [one.user_id for one in world.connections(room_id)] == ["ada"]
 
 
-def test_a_ticket_that_fails_is_not_made_up_for_by_a_token(world: World, room_id: str) -> None:
-    assert status_of(connecting({"ticket": "no ticket", "token": token(), "room_id": room_id})) == 401
+def test_a_token_does_not_replace_an_invalid_ticket(world: World, room_id: str) -> None:
+    assert status_of(world, connecting({"ticket": "no ticket", "token": token(), "room_id": room_id})) == 401
 
 
 @pytest.mark.parametrize("world", [{"socket_tokens": False}], indirect=True)
 def test_tokens_can_be_switched_off(world: World, room_id: str) -> None:
-    assert status_of(connecting({"token": token(), "room_id": room_id})) == 401
-    assert status_of(connecting({"room_id": room_id}, SUBPROTOCOL, f"bearer.{token()}")) == 401
-    assert status_of(connecting({"ticket": ticket(world, room_id)})) == 200
+    assert status_of(world, connecting({"token": token(), "room_id": room_id})) == 401
+    assert status_of(world, connecting({"room_id": room_id}, SUBPROTOCOL, f"bearer.{token()}")) == 401
+    assert status_of(world, connecting({"ticket": ticket(world, room_id)})) == 200
 
 
 @pytest.mark.parametrize("world", [{"auth_secret": ""}], indirect=True)
 def test_without_any_key_configured_a_token_is_refused(world: World, room_id: str) -> None:
-    assert status_of(connecting({"token": token(), "room_id": room_id})) == 401
+    assert status_of(world, connecting({"token": token(), "room_id": room_id})) == 401
 
 
-@pytest.mark.parametrize("world", [{"connections_endpoint": ""}], indirect=True)
 @pytest.mark.parametrize(
-    ("region", "endpoint"),
+    ("world", "endpoint"),
     [
-        ("eu-central-1", "https://abc123.execute-api.eu-central-1.amazonaws.com/live"),
-        ("cn-north-1", "https://abc123.execute-api.cn-north-1.amazonaws.com.cn/live"),
+        (
+            {"connections_endpoint": "", "aws_region": region},
+            f"https://abc123.execute-api.{region}.amazonaws.com{suffix}/live",
+        )
+        for region, suffix in (("eu-central-1", ""), ("cn-north-1", ".cn"))
     ],
+    indirect=["world"],
 )
-def test_frames_are_posted_to_the_api_and_stage_of_the_event_whatever_the_domain(
-    world: World, room_id: str, monkeypatch: pytest.MonkeyPatch, region: str, endpoint: str
-) -> None:
-    monkeypatch.setenv("AWS_REGION", region)
+def test_frames_are_posted_to_the_api_and_stage_of_the_event(world: World, room_id: str, endpoint: str) -> None:
     event = connecting({"ticket": ticket(world, room_id)})
     event["requestContext"] |= {"apiId": "abc123", "stage": "live", "domainName": "rooms.example.org"}
-    assert status_of(event) == 200
-    assert [one.endpoint for one in connections.roster(room_id)] == [endpoint]
+    assert status_of(world, event) == 200
+    assert [one.endpoint for one in world.connections(room_id)] == [endpoint]
 
 
 @pytest.fixture
 def events(world: World, room_id: str) -> SocketEvents:
     """Those of an open connection."""
     events = SocketEvents("rooms.test", "127.0.0.1", "test")
-    assert status_of(events.connect([], [("ticket", ticket(world, room_id))])) == 200
+    assert status_of(world, events.connect([], [("ticket", ticket(world, room_id))])) == 200
     return events
 
 
 def test_a_message_is_a_frame(world: World, events: SocketEvents) -> None:
-    sockets.receive(events.message('{"type": "ping"}'))
+    sockets.on_message(world.backend, events.message('{"type": "ping"}'))
     assert world.fanout.types(events.connection_id) == ["pong"]
 
 
 def test_the_first_frame_is_answered_though_the_index_is_late(
-    world: World, events: SocketEvents, monkeypatch: pytest.MonkeyPatch
+    world: World, room_id: str, events: SocketEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late = [*ConnectionRow.by_connection.query(events.connection_id)]
-    monkeypatch.setattr(ConnectionRow.by_connection, "query", Mock(side_effect=[[], late]))
-    monkeypatch.setattr(realtime, "memory", Memory())  # frames have processes of their own
+    monkeypatch.setattr(connections, "_look_up", Mock(side_effect=[None, room_id]))
+    world.restart()  # frames have processes of their own
 
-    with Faults(bound_connection()):
-        sockets.receive(events.message('{"type": "sync"}'))
+    with Faults(world.store.connection):
+        sockets.on_message(world.backend, events.message('{"type": "sync"}'))
 
     assert world.fanout.types(events.connection_id) == ["snapshot"]
 
 
-@pytest.mark.parametrize("body", [b'{"type": "ping"}', b"", b"\xff\x00"])
-def test_a_binary_message_is_no_frame(world: World, events: SocketEvents, body: bytes) -> None:
-    event = events.message(body)
-    assert base64.b64decode(event["body"]) == body
-    sockets.receive(event)
-    assert world.fanout.last(events.connection_id)["data"]["code"] == "invalid_frame"
-    assert world.fanout.closed() == []
-
-
 @pytest.mark.parametrize("body", [None, ""])
 def test_a_message_without_a_body_is_no_frame(world: World, events: SocketEvents, body: str | None) -> None:
-    sockets.receive(events.message("") | {"body": body})
+    sockets.on_message(world.backend, events.message("") | {"body": body})
     assert world.fanout.last(events.connection_id)["data"]["code"] == "invalid_frame"
 
 
-def test_after_the_disconnect_the_connection_is_off_the_roster(
-    world: World, room_id: str, events: SocketEvents
-) -> None:
-    sockets.disconnect(events.disconnect(1001, "Going away"))
+def test_a_disconnect_removes_the_connection(world: World, room_id: str, events: SocketEvents) -> None:
+    sockets.on_disconnect(world.backend, events.disconnect(1001, "Going away"))
     assert world.roster(room_id) == []
     assert not world.member("ada", room_id).is_online
 
 
-def test_a_disconnect_of_a_connection_that_nobody_knows_does_nothing(world: World, room_id: str) -> None:
-    sockets.disconnect(SocketEvents("rooms.test", "127.0.0.1", "test").disconnect(1006, ""))
+def test_a_disconnect_of_an_unknown_connection_does_nothing(world: World, room_id: str) -> None:
+    sockets.on_disconnect(world.backend, SocketEvents("rooms.test", "127.0.0.1", "test").disconnect(1006, ""))
     assert world.fanout.acts == []
 
 
-def test_the_same_connect_again_lets_the_same_connection_in(world: World, room_id: str) -> None:
+def test_a_repeated_connect_admits_the_connection_once(world: World, room_id: str) -> None:
     event = connecting({"ticket": ticket(world, room_id)})
-    assert status_of(event) == status_of(event) == 200
-    assert len(connections.roster(room_id)) == 1
+    assert status_of(world, event) == status_of(world, event) == 200
+    assert len(world.connections(room_id)) == 1

@@ -197,9 +197,7 @@ def test_sending_and_reading_renew_the_lease(world: World, room_id: str, act: Ca
     assert world.member("ada", room_id).lease_expires_at == NOW + 2 * MINUTE + HTTP_LEASE
 
 
-def test_the_number_of_a_failed_message_is_skipped(
-    world: World, room_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_number_of_a_failed_message_is_skipped(world: World, room_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise ConnectionError("no network")
 

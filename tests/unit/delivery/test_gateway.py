@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,8 +74,8 @@ def gateway(certificate: Path) -> Iterator[Gateway]:
     gateway.shutdown()
 
 
-def make_gateway(keys: Credentials | RefreshableCredentials = KEYS, **options: Any) -> Gateway:
-    options = {"region": REGION, "clock": lambda: 0.0} | options
+def make_gateway(keys: Credentials | RefreshableCredentials = KEYS, **different: Any) -> Gateway:
+    options: dict[str, Any] = {"region": REGION, "clock": lambda: 0.0, **different}
     return Gateway(find_keys=keys.get_frozen_credentials, **options)
 
 

@@ -163,7 +163,7 @@ def test_a_deletion_removes_everything_in_the_room_only(world: World, room_id: s
 
     assert get_room(world.store, room_id) is None
     assert not is_marked_deleted(world.store, room_id)
-    assert world.members(room_id) == world.log(room_id) == world.roster(room_id) == []
+    assert world.members(room_id) == world.said(room_id) == world.roster(room_id) == []
     assert log.get_position(world.store, room_id).last_seq == 0
     assert world.fanout.types(there) == ["room_closed", "bye", "CLOSED"]
     assert world.fanout.frames(there)[0]["data"] == {"reason": "deleted"}

@@ -11,7 +11,7 @@ from chalicelib.log import table
 from chalicelib.log.table import MESSAGES
 from chalicelib.rooms.table import change_room, is_marked_deleted, list_occupied, mark_deleted
 from chalicelib.seats import service as seats
-from chalicelib.seats.table import claim_ending
+from chalicelib.seats.table import claim_ending, list_participants
 from tests.fakes.backend import MINUTE, NOW, SECOND, World, interrupt
 from tests.fakes.records import make_message
 
@@ -149,7 +149,7 @@ def test_an_interrupted_deletion_is_finished(world: World, has_member: bool) -> 
     run(world)
 
     assert not is_marked_deleted(world.store, room_id)
-    assert world.members(room_id) == world.roster(room_id) == world.log(room_id) == []
+    assert world.members(room_id) == world.roster(room_id) == world.said(room_id) == []
     assert world.fanout.types(there) == ["room_closed", "bye", "CLOSED"] * has_member
 
 
@@ -186,12 +186,11 @@ def test_a_room_that_fails_is_logged_and_stops_no_other(
     for room_id in ids:
         world.join("ada", room_id)
     broken = occupied(world)[1]
-    find = sweep.list_participants
 
     def fail(store: object, room_id: str) -> object:
         if room_id == broken:
             raise ConnectionError("no network")
-        return find(world.store, room_id)
+        return list_participants(world.store, room_id)
 
     monkeypatch.setattr(sweep, "list_participants", fail)
     with caplog.at_level(logging.ERROR), pytest.raises(RuntimeError, match="1 rooms"):

@@ -1,29 +1,35 @@
-"""What a client missed. The promise: every message after the last it has, or a word that these are not all."""
+"""Committing entries, and recovery: a client gets all messages it missed, or is told that some are missing."""
 
 from collections.abc import Sequence
 
 import pytest
 
-from chalicelib import recovery
-from chalicelib.log import LogPosition
-from chalicelib.log.service import Recovery, has_retention_gap, recover, stable_seq
-from chalicelib.store import messages
-from chalicelib.store.tables import MessageRow
+from chalicelib.log import Draft, LogPosition, commit, list_newest
+from chalicelib.log.service import SHOWN, Recovery, has_retention_gap, recover, stable_seq
+from chalicelib.log.table import MESSAGES, POSITIONS, get_position, put_message
+from chalicelib.store import Put, Store
 from tests.fakes.backend import DAY, MINUTE, NOW, World
-from tests.fakes.records import make_message, make_room
+from tests.fakes.records import make_message
+from tests.unit.store.samples import COUNTED, IS_NEW, ONE
 
 OLD = NOW - 100 * DAY
 FRESH = NOW - 80 * DAY
+DUE = NOW - 90 * DAY
 
 
-def fill(seqs: Sequence[int], created_at: int = NOW, room_id: str = "room") -> None:
+@pytest.fixture
+def tables(world: World) -> Store:
+    return world.store
+
+
+def fill(tables: Store, seqs: Sequence[int], created_at: int = NOW, room_id: str = "room") -> None:
     for seq in seqs:
-        messages.put(make_message(room_id, seq, created_at=created_at), 90)
+        tables.put(MESSAGES, make_message(room_id, seq, created_at=created_at))
 
 
-def number(room_id: str, up_to: int, now: int = NOW) -> None:
-    """The log's head, as if that many numbers had been given out."""
-    MessageRow(room_id, 0, last_seq=up_to, allocated_at=now).save()
+def set_position(tables: Store, last_seq: int, room_id: str = "room") -> None:
+    """The position of the log, as if so many numbers had been allocated."""
+    tables.put(POSITIONS, LogPosition(room_id, 0, last_seq, NOW))
 
 
 def seqs(missed: Recovery) -> list[int]:
@@ -31,151 +37,153 @@ def seqs(missed: Recovery) -> list[int]:
 
 
 @pytest.fixture
-def log(world: World) -> None:
-    """A log of ten."""
-    fill(range(1, 11))
-    number("room", 10)
+def ten(tables: Store) -> Store:
+    """A log of ten messages."""
+    fill(tables, range(1, 11))
+    set_position(tables, 10)
+    return tables
 
 
-@pytest.mark.usefixtures("log")
+def test_an_entry_is_committed_with_the_next_number(world: World) -> None:
+    context = world.context("ada", "room")
+
+    made = [commit(context, Draft("hello", "text", "ada", "Ada", "/a.png")), commit(context, Draft("closed"))]
+
+    assert list_newest(world.store, "room", 10) == made
+    assert [(one.seq, one.user, one.user_id, one.type, one.created_at) for one in made if one] == [
+        (1, "Ada", "ada", "text", NOW),
+        (2, "System", None, "system", NOW),
+    ]
+
+
+def test_an_entry_and_its_writes_are_committed_together(world: World) -> None:
+    context, writes = world.context("ada", "room"), [Put(COUNTED, ONE, IS_NEW)]
+
+    committed = commit(context, Draft("joined"), writes=writes)
+    assert commit(context, Draft("joined"), writes=writes) is None, "the condition is not met"
+    retried = commit(context, Draft("left"), seq=2)
+
+    assert list_newest(world.store, "room", 10) == [committed, retried]
+    assert world.store.get(COUNTED, ONE.key) == ONE
+    assert get_position(world.store, "room").last_seq == 2
+
+
+@pytest.mark.parametrize("writes", [[], [Put(COUNTED, ONE)]], ids=["alone", "with writes"])
+def test_an_entry_expires_after_the_retention_time(world: World, writes: list[Put]) -> None:
+    message = commit(world.context("ada", "room"), Draft("hello"), writes=writes)
+
+    assert message
+    expected = put_message(message, world.backend.settings.message_retention_days).also["expires_at"]
+    (item,) = (item for page in world.store.pages(MESSAGES, "room", MESSAGES.seq > 0) for item in page)
+    assert item["expires_at"]["N"] == str(expected)
+
+
 @pytest.mark.parametrize("last_seq", [0, 4, 9, 10])
-def test_every_message_after_the_last_seen_comes_back(last_seq: int) -> None:
-    missed = recover("room", last_seq, NOW)
+def test_every_message_after_the_last_seen_is_recovered(ten: Store, last_seq: int) -> None:
+    missed = recover(ten, "room", last_seq, NOW)
 
     assert seqs(missed) == list(range(last_seq + 1, 11))
     assert (missed.recovered, missed.last_seq) == (True, 10)
 
 
-@pytest.mark.usefixtures("log")
-def test_who_saw_nothing_yet_gets_the_newest_and_knows_that_there_may_be_more() -> None:
-    missed = recover("room", None, NOW)
+def test_a_new_client_gets_the_newest_as_not_recovered(ten: Store) -> None:
+    missed = recover(ten, "room", None, NOW)
 
     assert seqs(missed) == list(range(1, 11))
     assert (missed.recovered, missed.last_seq) == (False, 10)
 
 
-@pytest.mark.parametrize(("behind", "count", "recovered"), [(300, 300, True), (301, 50, False)])
-def test_what_is_too_much_is_cut_to_the_newest_and_said_to_be(
-    world: World, behind: int, count: int, recovered: bool
-) -> None:
-    fill(range(1, 311))
-    number("room", 310)
-
-    missed = recover("room", 310 - behind, NOW)
-
-    assert seqs(missed) == list(range(311 - count, 311))
-    assert (missed.recovered, missed.last_seq) == (recovered, 310)
-
-
-def test_an_empty_log_is_whole(world: World) -> None:
-    assert recover("room", 0, NOW) == Recovery([], True, 0)
-    assert recover("room", None, NOW) == Recovery([], False, 0)
-
-
-@pytest.mark.usefixtures("log")
-def test_a_client_that_is_ahead_of_the_log_starts_over() -> None:
-    missed = recover("room", 11, NOW)
+def test_a_client_ahead_of_the_log_starts_over(ten: Store) -> None:
+    missed = recover(ten, "room", 11, NOW)
 
     assert (seqs(missed), missed.recovered) == (list(range(1, 11)), False)
 
 
+def test_more_than_300_missed_messages_are_cut_to_50(tables: Store) -> None:
+    fill(tables, range(1, 311))
+    set_position(tables, 310)
+
+    for behind, count, recovered in ((300, 300, True), (301, 50, False)):
+        missed = recover(tables, "room", 310 - behind, NOW)
+        assert seqs(missed) == list(range(311 - count, 311))
+        assert (missed.recovered, missed.last_seq) == (recovered, 310)
+
+
+def test_an_empty_log_is_complete(tables: Store) -> None:
+    assert recover(tables, "room", 0, NOW) == Recovery([], True, 0)
+    assert recover(tables, "room", None, NOW) == Recovery([], False, 0)
+
+
 @pytest.mark.parametrize(
-    ("after", "present", "head", "settled"),
+    ("after", "present", "last_seq", "allocated_at", "stable"),
     [
-        (0, [], LogPosition(0, 0), 0),
-        (0, [1, 2, 3], LogPosition(3, NOW), 3),
-        (0, [1, 3], LogPosition(3, NOW), 1),
-        (2, [4], LogPosition(4, NOW), 2),
-        (2, [], LogPosition(5, NOW), 2),
-        (2, [], LogPosition(5, NOW - MINUTE), 5),
-        (2, [], LogPosition(5, NOW - MINUTE + 1), 2),
-        (0, [1, 2], LogPosition(5, NOW - MINUTE), 5),
-    ],
-    ids=[
-        "nothing",
-        "all there",
-        "one still on its way",
-        "the first still on its way",
-        "all still on their way",
-        "numbers that nobody used for a minute",
-        "numbers that nobody used for almost a minute",
-        "numbers that nobody used at the end",
+        pytest.param(0, [], 0, 0, 0, id="an empty log"),
+        pytest.param(0, [1, 2, 3], 3, NOW, 3, id="complete"),
+        pytest.param(0, [1, 3], 3, NOW, 1, id="one message is being written"),
+        pytest.param(2, [4], 4, NOW, 2, id="the first one is being written"),
+        pytest.param(2, [], 5, NOW, 2, id="all are being written"),
+        pytest.param(2, [], 5, NOW - MINUTE, 5, id="unused for a minute"),
+        pytest.param(2, [], 5, NOW - MINUTE + 1, 2, id="unused for almost a minute"),
+        pytest.param(0, [1, 2], 5, NOW - MINUTE, 5, id="unused at the end"),
     ],
 )
-def test_the_log_is_final_up_to_what_may_still_turn_up(
-    after: int, present: list[int], head: LogPosition, settled: int
+def test_the_log_is_final_below_numbers_that_may_be_in_use(
+    after: int, present: list[int], last_seq: int, allocated_at: int, stable: int
 ) -> None:
     found = [make_message("room", seq) for seq in present]
 
-    assert stable_seq(after, found, head, NOW) == settled
+    assert stable_seq(after, found, LogPosition("room", 0, last_seq, allocated_at), NOW) == stable
 
 
-def test_a_hole_below_a_message_a_minute_old_is_final() -> None:
+def test_a_gap_below_a_message_a_minute_old_is_final() -> None:
     found = [make_message("room", 3, created_at=NOW - MINUTE), make_message("room", 5)]
 
-    assert stable_seq(0, found, LogPosition(5, NOW), NOW) == 3
+    assert stable_seq(0, found, LogPosition("room", 0, 5, NOW), NOW) == 3
 
 
 @pytest.mark.parametrize(
-    ("last_seq", "old", "fresh", "could"),
+    ("last_seq", "old", "fresh", "has_gap"),
     [
-        (None, [], [4, 5], False),
-        (3, [], [4, 5], False),
-        (2, [], [4, 5], True),
-        (0, [], [4, 5], True),
-        (0, [1, 2], [3, 4], False),
-        (1, [1, 2], [3, 4], False),
-        (1, [1, 3], [4, 5], True),
-        (1, [1], [3, 4], True),
-        (1, [1, 2], [4, 5], True),
-        (3, [1], [3, 5], False),
-        (4, [1], [3, 5], False),
-        (5, [1], [3, 5], False),
-        (2, [1, 2], [], True),
-    ],
-    ids=[
-        "nothing claimed",
-        "goes on where they were",
-        "one is missing",
-        "the beginning is missing",
-        "not yet taken, from the start",
-        "not yet taken",
-        "one was taken before another",
-        "what follows the last seen was taken",
-        "one was taken, the last of the old ones",
-        "a number that was never used, after what is kept",
-        "the last seen was never used, after what is kept",
-        "nothing came after",
-        "all that is left is due to be taken",
+        pytest.param(None, [], [4, 5], False, id="a new client"),
+        pytest.param(3, [], [4, 5], False, id="continues"),
+        pytest.param(2, [], [4, 5], True, id="one is missing"),
+        pytest.param(0, [], [4, 5], True, id="the start is missing"),
+        pytest.param(0, [1, 2], [3, 4], False, id="not yet deleted, from the start"),
+        pytest.param(1, [1, 2], [3, 4], False, id="not yet deleted"),
+        pytest.param(1, [1, 3], [4, 5], True, id="one was deleted before another"),
+        pytest.param(1, [1], [3, 4], True, id="the message after the last seen was deleted"),
+        pytest.param(1, [1, 2], [4, 5], True, id="the last of the old ones was deleted"),
+        pytest.param(3, [1], [3, 5], False, id="an unused number after a message that is kept"),
+        pytest.param(4, [1], [3, 5], False, id="the last seen is an unused number"),
+        pytest.param(5, [1], [3, 5], False, id="nothing follows"),
+        pytest.param(2, [1, 2], [], True, id="all that is left is due"),
     ],
 )
-def test_messages_that_retention_may_have_taken_are_owned_up_to(
-    world: World, last_seq: int | None, old: list[int], fresh: list[int], could: bool
+def test_messages_that_retention_may_have_deleted_are_a_gap(
+    tables: Store, last_seq: int | None, old: list[int], fresh: list[int], has_gap: bool
 ) -> None:
-    room = make_room(created_at=OLD)
-    fill(old, OLD, room.id)
-    fill(fresh, FRESH, room.id)
-    number(room.id, 5)
-    missed = recover(room.id, last_seq, NOW)
+    fill(tables, old, OLD)
+    fill(tables, fresh, FRESH)
+    set_position(tables, 5)
+    missed = recover(tables, "room", last_seq, NOW)
 
-    assert has_retention_gap(room, last_seq, missed, 90, NOW) is could
-
-
-def test_a_room_younger_than_retention_lacks_nothing(world: World) -> None:
-    room = make_room(created_at=FRESH)
-    fill([4], NOW, room.id)
-
-    assert not has_retention_gap(room, 1, recover(room.id, 1, NOW), 90, NOW)
+    assert has_retention_gap(tables, "room", OLD, last_seq, missed, DUE) is has_gap
 
 
-def test_where_some_may_be_missing_the_last_fifty_come_and_say_so(world: World) -> None:
+def test_a_room_younger_than_the_retention_time_has_no_gap(tables: Store) -> None:
+    fill(tables, [4])
+
+    assert not has_retention_gap(tables, "room", FRESH, 1, recover(tables, "room", 1, NOW), DUE)
+
+
+def test_a_snapshot_with_a_gap_has_the_last_50_messages(world: World) -> None:
     room_id = world.open_room(now=OLD)
-    fill(range(20, 100), FRESH, room_id)
-    number(room_id, 99)
+    fill(world.store, range(20, 100), FRESH, room_id)
+    set_position(world.store, 99, room_id)
     ada = world.enter("ada", room_id)
 
     data = world.send(ada, "sync", last_seq=10)[0]["data"]
 
     assert [message["seq"] for message in data["messages"]] == list(range(51, 101))
     assert data["recovered"] is False
-    assert len(data["messages"]) == recovery.SHOWN
+    assert len(data["messages"]) == SHOWN

@@ -13,29 +13,13 @@ from tests.fakes.fanout import Frame
 from tests.fakes.faults import Faults
 
 FIELDS: dict[str, Frame] = {
-    **{"message": {"text": "hello"}, "emoji": {"emoji": "\U0001f44b"}, "mic": {"is_muted": True}},
-    **{"speaking": {"is_speaking": False}, "typing": {"is_typing": True}},
+    "message": {"text": "hello"},
+    "emoji": {"emoji": "\U0001f44b"},
+    "mic": {"is_muted": True},
+    "speaking": {"is_speaking": False},
+    "typing": {"is_typing": True},
 }
 KINDS = [*FIELDS, "offer", "answer", "ice-candidate", "wave", "user-joined"]
-
-
-@pytest.fixture
-def room_id(world: World) -> str:
-    return world.open_room()
-
-
-@pytest.fixture
-def ada(world: World, room_id: str) -> str:
-    """The connection of a member."""
-    return world.enter("ada", room_id)
-
-
-@pytest.fixture
-def ben(world: World, room_id: str, ada: str) -> str:
-    """The connection of a second member."""
-    connection_id = world.enter("ben", room_id)
-    world.fanout.forget()
-    return connection_id
 
 
 def receive(world: World, connection_id: str, text: str) -> list[Frame]:

@@ -1,59 +1,83 @@
-"""The `connections` table."""
+"""The `connections` table: the roster of a room."""
 
 from dataclasses import replace
 
-from chalicelib.store import connections
-from chalicelib.store.tables import ConnectionRow
+import pytest
+
+from chalicelib.seats.connections import (
+    CONNECTIONS,
+    find_room,
+    get_roster,
+    mark_announced,
+    put_connection,
+    remove_connection,
+)
+from chalicelib.store import Store
 from tests.fakes.backend import NOW, World
+from tests.fakes.faults import FakeClock
 from tests.fakes.records import make_connection
 
+CONNECTION = make_connection("room", "c1")
 
-def test_a_roster_has_the_connections_of_its_room(store: World) -> None:
-    mine = [make_connection("room", "c1"), make_connection("room", "c2", "bob", announced=True, connected_at=NOW + 5)]
+
+@pytest.fixture
+def tables(store: World) -> Store:
+    return store.store
+
+
+def test_a_roster_has_the_connections_of_its_room(tables: Store) -> None:
+    mine = [CONNECTION, make_connection("room", "c2", "bob", announced=True, connected_at=NOW + 5)]
     for connection in (*mine, make_connection("another", "c3")):
-        connections.put(connection)
+        put_connection(tables, connection)
 
-    assert connections.roster("room") == mine
-
-
-def test_the_roster_of_a_room_without_connections_is_empty(store: World) -> None:
-    assert connections.roster("room") == []
+    assert get_roster(tables, "room") == mine
+    assert get_roster(tables, "empty") == []
 
 
-def test_a_connection_is_removed_once_and_again(store: World) -> None:
-    connections.put(make_connection("room", "c1"))
+def test_a_connection_is_removed_once_and_again(tables: Store) -> None:
+    put_connection(tables, CONNECTION)
 
-    connections.remove("room", "c1")
-    connections.remove("room", "c1")
+    for _ in range(2):
+        remove_connection(tables, CONNECTION)
 
-    assert connections.roster("room") == []
-
-
-def test_the_index_knows_which_room_a_connection_is_in(store: World) -> None:
-    connections.put(make_connection("room", "c1"))
-    connections.put(make_connection("another", "c2"))
-
-    assert connections.find_room("c1") == "room"
-    assert connections.find_room("c2") == "another"
-    assert connections.find_room("c3") is None
+    assert get_roster(tables, "room") == []
 
 
-def test_the_roster_knows_which_connections_were_announced(store: World) -> None:
-    connection = make_connection("room", "c1")
-    connections.put(connection)
+def test_the_index_finds_the_room_of_a_connection(tables: Store) -> None:
+    put_connection(tables, CONNECTION)
+    put_connection(tables, make_connection("another", "c2"))
 
-    connections.note_announced("room", "c1")
-
-    assert connections.roster("room") == [replace(connection, announced=True)]
+    assert [find_room(tables, connection_id) for connection_id in ("c1", "c2", "c3")] == ["room", "another", None]
 
 
-def test_a_connection_that_is_gone_is_not_announced_into_being(store: World) -> None:
-    connections.note_announced("room", "c1")
+def test_the_index_is_given_time_for_a_new_connection(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    monkeypatch.setattr(world.store.connection, "sleep", clock.sleep)
 
-    assert connections.roster("room") == []
+    assert find_room(world.store, "c1", is_new=True) is None
+    assert sum(clock.pauses) == pytest.approx(0.75)
+
+    put_connection(world.store, CONNECTION)
+    assert find_room(world.store, "c1", is_new=True) == "room"
+    assert len(clock.pauses) == 4
 
 
-def test_a_record_outlives_the_two_hours_that_a_connection_may_last_and_no_more_than_one_more(store: World) -> None:
-    connections.put(make_connection("room", "c1"))
+def test_a_connection_is_marked_as_announced(tables: Store) -> None:
+    put_connection(tables, CONNECTION)
 
-    assert ConnectionRow.get("room", "c1").expires_at == NOW // 1000 + 3 * 3600
+    mark_announced(tables, CONNECTION)
+
+    assert get_roster(tables, "room") == [replace(CONNECTION, announced=True)]
+
+
+def test_a_removed_connection_is_not_marked_as_announced(tables: Store) -> None:
+    mark_announced(tables, CONNECTION)
+
+    assert get_roster(tables, "room") == []
+
+
+def test_an_item_expires_an_hour_after_the_longest_connection(tables: Store) -> None:
+    put_connection(tables, CONNECTION)
+
+    ((item,),) = tables.pages(CONNECTIONS, "room")
+    assert int(item["expires_at"]["N"]) == NOW // 1000 + 3 * 3600

@@ -10,31 +10,13 @@ from chalicelib.seats import frames, sockets
 from chalicelib.seats.broadcast import NEWBORN_MS
 from chalicelib.seats.frames import CHECK_EVERY_MS, ROTATE_AFTER_MS
 from chalicelib.seats.leases import GRACE_MS, SOCKET_LEASE_MS
+from chalicelib.seats.table import list_participants
 from tests.fakes.backend import MINUTE, NOW, SECOND, World
 from tests.fakes.fanout import Frame
 
 LATER = NOW + NEWBORN_MS
 TWO_HOURS = 120 * MINUTE
 END = NOW + SOCKET_LEASE_MS
-
-
-@pytest.fixture
-def room_id(world: World) -> str:
-    return world.open_room()
-
-
-@pytest.fixture
-def ada(world: World, room_id: str) -> str:
-    """The connection of a member."""
-    return world.enter("ada", room_id)
-
-
-@pytest.fixture
-def ben(world: World, room_id: str, ada: str) -> str:
-    """The connection of a second member."""
-    connection_id = world.enter("ben", room_id)
-    world.fanout.forget()
-    return connection_id
 
 
 def code_of(answers: list[Frame]) -> str:
@@ -75,7 +57,7 @@ def test_sync_or_ping_of_a_peer_ends_expired_memberships(
 
 
 def test_pings_look_for_expired_members_once_in_15_s_per_room(world: World, room_id: str, ada: str, ben: str) -> None:
-    with patch.object(frames, "list_participants", wraps=frames.list_participants) as looks:
+    with patch.object(frames, "list_participants", wraps=list_participants) as looks:
         for at in (NOW, NOW + CHECK_EVERY_MS - 1, NOW + CHECK_EVERY_MS):
             for connection_id in (ada, ben):
                 world.send(connection_id, "ping", at)

@@ -9,11 +9,6 @@ from tests.fakes.backend import MINUTE, NOW, SECOND, World
 from tests.fakes.faults import Faults
 
 
-@pytest.fixture
-def room_id(world: World) -> str:
-    return world.open_room()
-
-
 def lease(world: World, room_id: str, user_id: str = "ada") -> tuple[str, int]:
     member = world.member(user_id, room_id)
     return member.lease_kind, member.lease_expires_at

@@ -1,6 +1,7 @@
 """Take a seat, give it up, and lose it."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -38,9 +39,13 @@ def room_id(world: World) -> str:
     return world.open_room(seats=3)
 
 
-def before_it_is_stored(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    """Let something happen after the next entry has a number, and before the transaction that stores it."""
-    interrupt(monkeypatch, log_service, "put_message", act)
+Interrupt = Callable[[Callable[[], object]], None]
+
+
+@pytest.fixture
+def before_commit(monkeypatch: pytest.MonkeyPatch) -> Interrupt:
+    """Lets something happen after the next entry has a number, and before the transaction that stores it."""
+    return partial(interrupt, monkeypatch, log_service, "put_message")
 
 
 def last_number(world: World, room_id: str) -> int:
@@ -62,8 +67,13 @@ def test_a_participant_starts_muted_silent_and_online(world: World, room_id: str
     (shown,) = world.join("ada", room_id).room.participants
 
     assert shown.model_dump() == {
-        **{"id": "ada", "name": "Ada", "avatar": None, "joined_at": iso(NOW)},
-        **{"is_muted": True, "is_speaking": False, "is_online": True},
+        "id": "ada",
+        "name": "Ada",
+        "avatar": None,
+        "joined_at": iso(NOW),
+        "is_muted": True,
+        "is_speaking": False,
+        "is_online": True,
     }
 
 
@@ -208,9 +218,9 @@ def test_a_claimed_end_is_taken_over_only_if_the_seat_is_needed(world: World, se
     assert world.said(room_id).count("Ada left the room") == 2 - seats
 
 
-def test_of_two_joins_for_the_last_seat_one_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_joins_for_the_last_seat_one_is_refused(world: World, before_commit: Interrupt) -> None:
     room_id = world.open_room(seats=1)
-    before_it_is_stored(monkeypatch, lambda: world.join("bob", room_id))
+    before_commit(lambda: world.join("bob", room_id))
 
     with pytest.raises(RoomFullError):
         world.join("ada", room_id)
@@ -218,10 +228,8 @@ def test_of_two_joins_for_the_last_seat_one_is_refused(world: World, monkeypatch
     assert world.members(room_id) == ["bob"]
 
 
-def test_two_joins_of_a_user_at_once_take_one_seat(
-    world: World, room_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before_it_is_stored(monkeypatch, lambda: world.join("ada", room_id))
+def test_two_joins_of_a_user_at_once_take_one_seat(world: World, room_id: str, before_commit: Interrupt) -> None:
+    before_commit(lambda: world.join("ada", room_id))
 
     assert world.join("ada", room_id).message == "Already in this room"
 
@@ -229,10 +237,8 @@ def test_two_joins_of_a_user_at_once_take_one_seat(
     assert world.room(room_id).participant_count == 1
 
 
-def test_a_room_that_closes_during_a_join_admits_nobody(
-    world: World, room_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before_it_is_stored(monkeypatch, lambda: change_room(world.store, room_id, {"status": "inactive"}))
+def test_a_room_that_closes_during_a_join_admits_nobody(world: World, room_id: str, before_commit: Interrupt) -> None:
+    before_commit(lambda: change_room(world.store, room_id, {"status": "inactive"}))
 
     with pytest.raises(RoomInactiveError):
         world.join("ada", room_id)
@@ -317,9 +323,9 @@ def test_leave_after_the_lease_ended_is_a_time_out(world: World, room_id: str) -
     assert world.fanout.last(there)["data"]["reason"] == "timed_out"
 
 
-def test_leave_works_while_the_lease_is_renewed(world: World, room_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leave_works_while_the_lease_is_renewed(world: World, room_id: str, before_commit: Interrupt) -> None:
     mine = world.enter("ada", room_id)
-    before_it_is_stored(monkeypatch, lambda: world.join("ada", room_id, NOW + 1))
+    before_commit(lambda: world.join("ada", room_id, NOW + 1))
 
     world.leave("ada", room_id, NOW + 1)
 
@@ -332,14 +338,14 @@ def test_leave_works_while_the_lease_is_renewed(world: World, room_id: str, monk
 
 
 def test_a_member_who_comes_back_during_leave_leaves_again(
-    world: World, room_id: str, monkeypatch: pytest.MonkeyPatch
+    world: World, room_id: str, before_commit: Interrupt
 ) -> None:
     def leave_and_come_back() -> None:
         world.leave("ada", room_id, NOW + 1)
         world.join("ada", room_id, NOW + 2)
 
     world.join("ada", room_id)
-    before_it_is_stored(monkeypatch, leave_and_come_back)
+    before_commit(leave_and_come_back)
 
     world.leave("ada", room_id, NOW + 3)
 
@@ -347,10 +353,10 @@ def test_a_member_who_comes_back_during_leave_leaves_again(
     assert world.said(room_id) == [f"Ada {act} the room" for act in ("joined", "left") * 2]
 
 
-def test_two_leaves_at_once_write_one_message(world: World, room_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_leaves_at_once_write_one_message(world: World, room_id: str, before_commit: Interrupt) -> None:
     mine, there = world.enter("ada", room_id), world.enter("bob", room_id)
     world.fanout.forget()
-    before_it_is_stored(monkeypatch, lambda: world.leave("ada", room_id))
+    before_commit(lambda: world.leave("ada", room_id))
 
     with pytest.raises(NothingToLeaveError):
         world.leave("ada", room_id)
@@ -363,10 +369,10 @@ def test_two_leaves_at_once_write_one_message(world: World, room_id: str, monkey
 
 @pytest.mark.parametrize("same_moment", [0, 1])
 def test_a_connection_that_opens_during_leave_is_closed(
-    world: World, room_id: str, monkeypatch: pytest.MonkeyPatch, same_moment: int
+    world: World, room_id: str, before_commit: Interrupt, same_moment: int
 ) -> None:
     opened = [world.enter("ada", room_id, NOW)]
-    before_it_is_stored(monkeypatch, lambda: opened.append(world.connect("ada", room_id, NOW + same_moment)))
+    before_commit(lambda: opened.append(world.connect("ada", room_id, NOW + same_moment)))
 
     world.leave("ada", room_id, NOW + 1)
 

@@ -16,17 +16,6 @@ from tests.fakes.fanout import Frame
 from tests.fakes.records import make_message, make_room
 
 
-@pytest.fixture
-def room_id(world: World) -> str:
-    return world.open_room()
-
-
-@pytest.fixture
-def ada(world: World, room_id: str) -> str:
-    """The connection of a member."""
-    return world.enter("ada", room_id)
-
-
 def fill(world: World, room_id: str, first: int, last: int, text: str = "said") -> None:
     """Put messages into the log, as if they had been sent."""
     world.store.put(POSITIONS, LogPosition(room_id, 0, last, NOW))

@@ -1,223 +1,319 @@
-"""The `participants` table: every change is conditional, since somebody else may be changing the same."""
+"""The `participants` table. Every change is conditional, since others may change the same row."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from chalicelib.seats.table import Participant
-from chalicelib.store import membership, participants, rooms
+from chalicelib.delivery import Connection
+from chalicelib.log import get_message, list_newest
+from chalicelib.log.table import put_message
+from chalicelib.rooms.table import ROOMS, Change, change_room, get_room, mark_deleted
+from chalicelib.seats.connections import get_roster, put_connection
+from chalicelib.seats.table import (
+    PARTICIPANTS,
+    Participant,
+    attach,
+    claim_ending,
+    detach,
+    detach_last,
+    extend_lease,
+    get_participant,
+    give_up_seat,
+    list_participants,
+    renew_http_lease,
+    renew_socket_lease,
+    take_seat,
+    update_participant,
+)
+from chalicelib.store import Store
 from tests.fakes.backend import MINUTE, NOW, SECOND, World
 from tests.fakes.records import make_connection, make_message, make_participant, make_room
 
+ROOM = "the-room"
 END = NOW + MINUTE
-"""When the lease of these tests' member runs out."""
+"""The end of the lease of these tests' member."""
+C1, C2 = (make_connection(ROOM, name) for name in ("c1", "c2"))
+BOBS = make_connection(ROOM, "c3", "bob")
 
 
 @pytest.fixture
-def room_id(store: World) -> str:
-    room = make_room()
-    rooms.create(room, None, NOW)
-    return room.id
+def tables(store: World) -> Store:
+    """The tables, with a room of two seats."""
+    store.store.put(ROOMS, make_room(room_id=ROOM, max_participants=2))
+    return store.store
 
 
 @pytest.fixture
-def ada(room_id: str) -> Participant:
-    return seat(make_participant(room_id))
+def ada(tables: Store) -> Participant:
+    return seat(tables)
 
 
-def seat(member: Participant) -> Participant:
-    assert membership.take_seat(member, make_message(member.room_id, hash(member.user_id) % 1000 + 1), 90)
+def seat(tables: Store, user_id: str = "ada", **different: Any) -> Participant:
+    """A new member."""
+    member = make_participant(ROOM, user_id, **different)
+    assert tables.transact(take_seat(member))
     return member
 
 
-def stored(member: Participant) -> Participant | None:
-    return participants.get(member.room_id, member.user_id)
+def join(tables: Store, user_id: str, seq: int = 1, room_id: str = ROOM) -> bool:
+    """Take a seat and write a message, as a join does."""
+    message = put_message(make_message(room_id, seq, type="system"), 90)
+    return tables.transact([message, *take_seat(make_participant(room_id, user_id))])
 
 
-def test_somebody_who_is_not_there_is_none(room_id: str) -> None:
-    assert participants.get(room_id, "ada") is None
+def leave(tables: Store, member: Participant, leaving: Sequence[Connection] = (), seq: int = 2) -> bool:
+    """Give up a seat and write a message, as leaving does."""
+    return tables.transact([put_message(make_message(ROOM, seq), 90), *give_up_seat(member, leaving)])
+
+
+def stored(tables: Store, user_id: str = "ada") -> Participant | None:
+    return get_participant(tables, ROOM, user_id)
+
+
+def count(tables: Store) -> int:
+    room = get_room(tables, ROOM)
+    assert room
+    return room.participant_count
+
+
+@pytest.mark.parametrize(("after", "is_valid"), [(-1, True), (0, False), (1, False)])
+def test_a_lease_is_valid_until_its_end(after: int, is_valid: bool) -> None:
+    assert make_participant(ROOM, lease_expires_at=NOW).holds_at(NOW + after) is is_valid
+
+
+def test_an_absent_member_is_none(tables: Store) -> None:
+    assert stored(tables) is None
+
+
+def test_a_join_counts_the_seat_and_writes_all_rows(tables: Store) -> None:
+    assert join(tables, "ada")
+
+    assert count(tables) == 1
+    assert stored(tables) == make_participant(ROOM)
+    assert get_message(tables, ROOM, 1)
 
 
 @pytest.mark.parametrize(
-    "detail", [{"avatar": "/ada.png"}, {"avatar": None}, {"is_online": False}, {"lease_kind": "socket"}]
+    "detail", [{"avatar": "/ada.png"}, {"is_online": False, "is_muted": False}, {"lease_kind": "socket"}]
 )
-def test_a_member_comes_back_as_stored(room_id: str, detail: dict[str, Any]) -> None:
-    member = seat(make_participant(room_id, **detail))
-
-    assert stored(member) == member
+def test_a_member_is_read_as_stored(tables: Store, detail: dict[str, Any]) -> None:
+    assert seat(tables, **detail) == stored(tables)
 
 
-def test_members_come_oldest_first(room_id: str) -> None:
+def test_a_user_takes_one_seat(tables: Store) -> None:
+    assert join(tables, "ada")
+    assert not join(tables, "ada", 2)
+
+    assert count(tables) == 1
+    assert get_message(tables, ROOM, 2) is None
+
+
+def test_a_full_room_has_no_seat(tables: Store) -> None:
+    assert join(tables, "ada", 1)
+    assert join(tables, "bob", 2)
+    assert not join(tables, "cyd", 3)
+
+    assert count(tables) == 2
+    assert stored(tables, "cyd") is None
+    assert get_message(tables, ROOM, 3) is None
+
+
+@pytest.mark.parametrize("change", [{"status": "inactive"}, {"max_participants": 0}, None], ids=str)
+def test_a_closed_room_has_no_seat(tables: Store, change: Change | None) -> None:
+    assert change_room(tables, ROOM, change) if change else mark_deleted(tables, ROOM)
+
+    assert not join(tables, "ada")
+    assert stored(tables) is None
+
+
+def test_joining_an_unknown_room_does_not_make_it(tables: Store) -> None:
+    assert not join(tables, "ada", room_id="nowhere")
+
+    assert get_room(tables, "nowhere") is None
+
+
+def test_a_seat_and_its_connections_are_given_up_once(tables: Store, ada: Participant) -> None:
+    seat(tables, "bob")
+    for connection in (C1, BOBS):
+        put_connection(tables, connection)
+
+    assert leave(tables, ada, [C1])
+    assert not leave(tables, ada, [C1], seq=3)
+
+    assert count(tables) == 1
+    assert stored(tables) is None
+    assert get_roster(tables, ROOM) == [BOBS]
+    assert [message.seq for message in list_newest(tables, ROOM, 10)] == [2]
+
+
+@pytest.mark.parametrize(
+    "stale",
+    [
+        {"lease_expires_at": END - 1},
+        {"joined_at": NOW - 1},
+        {"connections": frozenset({"another"})},
+        {"connections": frozenset()},
+    ],
+    ids=["renewed since", "another membership", "another connection", "a connection since"],
+)
+def test_a_membership_that_has_changed_does_not_end(tables: Store, ada: Participant, stale: dict[str, Any]) -> None:
+    put_connection(tables, C1)
+    attach(tables, C1, END, NOW)
+    member = stored(tables)
+    assert member
+
+    assert not leave(tables, replace(member, **stale), [C1])
+
+    assert stored(tables) == member
+    assert count(tables) == 1
+    assert get_roster(tables, ROOM) == [C1]
+    assert get_message(tables, ROOM, 2) is None
+    assert leave(tables, member)
+
+
+def test_the_count_is_never_negative(tables: Store) -> None:
+    assert not tables.transact(give_up_seat(make_participant(ROOM), []))
+
+    assert count(tables) == 0
+
+
+def test_members_are_listed_oldest_first(tables: Store) -> None:
+    change_room(tables, ROOM, {"max_participants": 3})
     late, early, twin = (
-        seat(make_participant(room_id, "ada", joined_at=NOW + 2)),
-        seat(make_participant(room_id, "cyd", joined_at=NOW + 1)),
-        seat(make_participant(room_id, "bob", joined_at=NOW + 1)),
+        seat(tables, user_id, joined_at=NOW + after) for user_id, after in (("ada", 2), ("cyd", 1), ("bob", 1))
     )
 
-    assert participants.members(room_id) == [twin, early, late]
+    assert list_participants(tables, ROOM) == [twin, early, late]
 
 
-def test_a_lease_is_only_ever_extended(ada: Participant) -> None:
-    participants.extend_lease(ada, END + SECOND, NOW)
-    participants.extend_lease(ada, END, NOW)
+def test_a_lease_is_only_extended(tables: Store, ada: Participant) -> None:
+    extend_lease(tables, ada, END + SECOND, NOW)
+    extend_lease(tables, ada, END, NOW)
 
-    assert stored(ada) == replace(ada, lease_expires_at=END + SECOND)
-
-
-def test_a_lease_that_is_over_is_not_extended(ada: Participant) -> None:
-    participants.extend_lease(ada, END + MINUTE, END)
-
-    assert stored(ada) == ada
+    assert stored(tables) == replace(ada, lease_expires_at=END + SECOND)
 
 
-def test_a_lease_of_nobody_is_not_extended(room_id: str) -> None:
-    participants.extend_lease(make_participant(room_id), END, NOW)
+def test_an_ended_or_absent_lease_is_not_extended(tables: Store, ada: Participant) -> None:
+    extend_lease(tables, ada, END + MINUTE, END)
+    extend_lease(tables, make_participant(ROOM, "bob"), END + MINUTE, NOW)
+    extend_lease(tables, replace(ada, lease_kind="socket"), END + MINUTE, NOW)
 
-    assert participants.members(room_id) == []
-
-
-def test_a_connection_makes_the_lease_a_socket_lease(ada: Participant) -> None:
-    participants.attach(ada.room_id, "ada", "c1", END, NOW)
-
-    assert participants.renew_socket_lease(make_connection(ada.room_id, "c1"), NOW + 5, NOW)
-
-    assert stored(ada) == replace(ada, lease_expires_at=NOW + 5, lease_kind="socket", connections=frozenset({"c1"}))
+    assert list_participants(tables, ROOM) == [ada]
 
 
-@pytest.mark.parametrize(("connection_id", "now"), [("c2", NOW), ("c1", END)], ids=["not theirs", "over"])
-def test_a_socket_lease_needs_a_membership_that_has_this_connection(
-    ada: Participant, connection_id: str, now: int
+def test_a_connection_turns_the_lease_into_a_socket_lease(tables: Store, ada: Participant) -> None:
+    attach(tables, C1, END, NOW)
+
+    assert renew_socket_lease(tables, C1, NOW + 5, NOW)
+
+    expected = replace(ada, lease_expires_at=NOW + 5, lease_kind="socket", connections=frozenset({"c1"}))
+    assert stored(tables) == expected
+
+
+@pytest.mark.parametrize(("connection", "now"), [(C2, NOW), (C1, END)], ids=["not the member's", "ended"])
+def test_a_socket_lease_needs_a_connection_of_a_valid_member(
+    tables: Store, ada: Participant, connection: Connection, now: int
 ) -> None:
-    participants.attach(ada.room_id, "ada", "c1", END, NOW)
+    attach(tables, C1, END, NOW)
 
-    assert not participants.renew_socket_lease(make_connection(ada.room_id, connection_id), END + 5, now)
+    assert not renew_socket_lease(tables, connection, END + 5, now)
 
-    assert stored(ada) == replace(ada, connections=frozenset({"c1"}))
-
-
-def test_an_http_lease_is_renewed_by_frames(ada: Participant) -> None:
-    participants.renew_http_lease(make_connection(ada.room_id, "c1"), END + 5, NOW)
-
-    assert stored(ada) == replace(ada, lease_expires_at=END + 5)
+    assert stored(tables) == replace(ada, connections=frozenset({"c1"}))
 
 
 @pytest.mark.parametrize(
-    ("kind", "until", "now"),
-    [("socket", END + 5, NOW), ("http", END - 5, NOW), ("http", END + 5, END)],
-    ids=["a socket lease", "shorter", "over"],
+    ("kind", "until", "now", "expected"),
+    [
+        ("http", END + 5, NOW, END + 5),
+        ("socket", END + 5, NOW, END),
+        ("http", END - 5, NOW, END),
+        ("http", END + 5, END, END),
+    ],
+    ids=["renewed", "a socket lease", "shorter", "ended"],
 )
-def test_an_http_lease_is_not_renewed_where_it_is(room_id: str, kind: str, until: int, now: int) -> None:
-    member = seat(make_participant(room_id, lease_kind=kind))
+def test_frames_renew_a_valid_http_lease(tables: Store, kind: str, until: int, now: int, expected: int) -> None:
+    member = seat(tables, lease_kind=kind)
 
-    participants.renew_http_lease(make_connection(room_id, "c1"), until, now)
+    renew_http_lease(tables, C1, until, now)
 
-    assert stored(member) == member
-
-
-def test_muting_ends_speaking(room_id: str) -> None:
-    speaker = seat(make_participant(room_id, is_muted=False, is_speaking=True))
-
-    assert participants.set_muted(room_id, "ada", True, NOW) == speaker
-
-    assert stored(speaker) == replace(speaker, is_muted=True, is_speaking=False)
+    assert stored(tables) == replace(member, lease_expires_at=expected)
 
 
-def test_unmuting_does_not_begin_speaking(ada: Participant) -> None:
-    assert participants.set_muted(ada.room_id, "ada", False, NOW) == ada
+def test_an_update_returns_the_membership_before_it(tables: Store, ada: Participant) -> None:
+    actions, is_muted = [PARTICIPANTS.is_muted.set(False)], PARTICIPANTS.is_muted == True  # noqa: E712
 
-    assert stored(ada) == replace(ada, is_muted=False)
+    assert update_participant(tables, ROOM, "ada", actions, is_muted) == ada
+    assert update_participant(tables, ROOM, "ada", actions, is_muted) is None
+    assert update_participant(tables, ROOM, "bob", actions, is_muted) is None
 
-
-def test_somebody_who_is_muted_does_not_speak(ada: Participant) -> None:
-    assert participants.set_speaking(ada.room_id, "ada", True, NOW) is None
-    assert stored(ada) == ada
-
-    assert participants.set_speaking(ada.room_id, "ada", False, NOW) == ada, "but may be silent"
+    assert list_participants(tables, ROOM) == [replace(ada, is_muted=False)]
 
 
-def test_somebody_who_is_not_muted_speaks_and_falls_silent(room_id: str) -> None:
-    member = seat(make_participant(room_id, is_muted=False))
-    speaking = replace(member, is_speaking=True)
+def test_connections_bring_their_member_back_online(tables: Store) -> None:
+    offline = seat(tables, is_online=False)
 
-    assert participants.set_speaking(room_id, "ada", True, NOW) == member
-    assert stored(member) == speaking
-    assert participants.set_speaking(room_id, "ada", False, NOW) == speaking
-    assert stored(member) == member
+    assert attach(tables, C1, END + 5, NOW) == offline
+    assert attach(tables, C2, END + 6, NOW)
 
-
-def test_a_microphone_needs_a_lease_that_holds(ada: Participant) -> None:
-    assert participants.set_muted(ada.room_id, "ada", False, END) is None
-    assert participants.set_speaking(ada.room_id, "ada", False, END) is None
-    assert participants.set_muted(ada.room_id, "bob", False, NOW) is None
-
-    assert stored(ada) == ada
+    expected = replace(offline, is_online=True, connections=frozenset({"c1", "c2"}), lease_expires_at=END + 6)
+    assert stored(tables) == expected
 
 
-def test_a_connection_that_comes_brings_its_member_back_online(room_id: str) -> None:
-    offline = seat(make_participant(room_id, is_online=False))
+@pytest.mark.parametrize(("connection", "now"), [(C1, END), (BOBS, NOW)], ids=["ended", "no member"])
+def test_a_connection_needs_a_valid_membership(
+    tables: Store, ada: Participant, connection: Connection, now: int
+) -> None:
+    assert attach(tables, connection, END + 5, now) is None
 
-    assert participants.attach(room_id, "ada", "c1", END + 5, NOW) == offline
-    assert participants.attach(room_id, "ada", "c2", END + 6, NOW)
-
-    assert stored(offline) == replace(
-        offline, is_online=True, connections=frozenset({"c1", "c2"}), lease_expires_at=END + 6
-    )
+    assert list_participants(tables, ROOM) == [ada]
 
 
-def test_a_connection_comes_to_nothing_where_the_lease_is_over(ada: Participant) -> None:
-    assert participants.attach(ada.room_id, "ada", "c1", END + 5, END) is None
-    assert participants.attach(ada.room_id, "bob", "c1", END + 5, NOW) is None
+def test_the_last_connection_takes_its_member_offline(tables: Store) -> None:
+    speaker = seat(tables, is_muted=False, is_speaking=True)
+    attach(tables, C1, END, NOW)
 
-    assert participants.members(ada.room_id) == [ada]
+    assert detach_last(tables, C1, NOW + 20 * SECOND, NOW)
 
-
-def test_the_last_connection_takes_its_member_offline(room_id: str) -> None:
-    speaker = seat(make_participant(room_id, is_muted=False, is_speaking=True))
-    participants.attach(room_id, "ada", "c1", END, NOW)
-
-    assert participants.detach_last(room_id, "ada", "c1", NOW + 20 * SECOND, NOW)
-
-    assert stored(speaker) == replace(speaker, is_online=False, is_speaking=False, lease_expires_at=NOW + 20 * SECOND)
+    expected = replace(speaker, is_online=False, is_speaking=False, lease_expires_at=NOW + 20 * SECOND)
+    assert stored(tables) == expected
 
 
-@pytest.mark.parametrize("held", [["c1", "c2"], ["c2"], []])
-def test_a_connection_is_not_the_last_where_it_is_not_the_only_one(ada: Participant, held: list[str]) -> None:
-    for connection_id in held:
-        participants.attach(ada.room_id, "ada", connection_id, END, NOW)
+@pytest.mark.parametrize("held", [[C1, C2], [C2], []], ids=len)
+def test_only_the_only_connection_is_the_last(tables: Store, ada: Participant, held: list[Connection]) -> None:
+    for connection in held:
+        attach(tables, connection, END, NOW)
 
-    assert not participants.detach_last(ada.room_id, "ada", "c1", NOW, NOW)
+    assert not detach_last(tables, C1, NOW, NOW)
 
-    assert stored(ada) == replace(ada, connections=frozenset(held))
-
-
-def test_one_of_several_connections_goes_without_a_word(ada: Participant) -> None:
-    participants.attach(ada.room_id, "ada", "c1", END, NOW)
-    participants.attach(ada.room_id, "ada", "c2", END, NOW)
-
-    participants.detach(ada.room_id, "ada", "c1")
-    participants.detach(ada.room_id, "ada", "c1")
-
-    assert stored(ada) == replace(ada, connections=frozenset({"c2"}))
+    assert stored(tables) == replace(ada, connections=frozenset(one.connection_id for one in held))
 
 
-def test_detaching_from_somebody_who_left_makes_nobody(room_id: str) -> None:
-    participants.detach(room_id, "ada", "c1")
+def test_one_of_several_connections_is_detached_once(tables: Store, ada: Participant) -> None:
+    attach(tables, C1, END, NOW)
+    attach(tables, C2, END, NOW)
 
-    assert participants.members(room_id) == []
+    assert detach(tables, C1)
+    assert not detach(tables, C1)
+    assert not detach(tables, C2), "it is the only one now"
 
-
-def test_one_alone_sets_out_to_end_a_membership(ada: Participant) -> None:
-    assert participants.claim_ending(ada, END)
-    assert not participants.claim_ending(ada, END + 9 * SECOND)
-
-
-def test_who_set_out_to_end_a_membership_and_never_arrived_is_relieved_after_ten_seconds(ada: Participant) -> None:
-    assert participants.claim_ending(ada, END)
-    assert participants.claim_ending(ada, END + 10 * SECOND)
+    assert stored(tables) == replace(ada, connections=frozenset({"c2"}))
 
 
-def test_a_membership_that_was_renewed_is_not_claimed(ada: Participant) -> None:
-    participants.extend_lease(ada, END + MINUTE, NOW)
+def test_detaching_from_a_former_member_does_nothing(tables: Store) -> None:
+    assert not detach(tables, C1)
 
-    assert not participants.claim_ending(ada, END)
+    assert list_participants(tables, ROOM) == []
+
+
+def test_one_process_claims_the_end_of_a_membership_for_10_s(tables: Store, ada: Participant) -> None:
+    claims = [claim_ending(tables, ada, END + after * SECOND) for after in (0, 9, 10)]
+
+    assert claims == [True, False, True]
+
+
+def test_a_renewed_membership_is_not_claimed(tables: Store, ada: Participant) -> None:
+    extend_lease(tables, ada, END + MINUTE, NOW)
+
+    assert not claim_ending(tables, ada, END)

@@ -22,7 +22,7 @@ from chalicelib.store.client import RetryingConnection, is_transient
 from infra.local.engine import REGION
 from tests.fakes.backend import World
 from tests.fakes.faults import Fault, Faults, Lost, Refused, Unsent, cancelled
-from tests.unit.store.samples import COUNTED, IS_NEW, ONE, TWO
+from tests.unit.store.samples import COUNTED, IS_NEW, ONE, TWO, Counted
 
 TRANSIENT = (
     "InternalServerError",
@@ -54,7 +54,7 @@ def faults(tables: Store) -> Iterator[Faults]:
         yield planned
 
 
-def stored(tables: Store) -> list[object]:
+def stored(tables: Store) -> list[Counted | None]:
     return [tables.get(COUNTED, record.key) for record in (ONE, TWO)]
 
 

@@ -1,0 +1,188 @@
+"""Access: every route answers each kind of caller as it declares, before it does anything else."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+from unittest.mock import Mock, patch
+
+import jwt
+import pytest
+
+from app import app
+from chalicelib import backend as composition
+from chalicelib.api import http
+from chalicelib.api.routes import ROUTES
+from chalicelib.contract import Access, Context, Request, Route, Success
+from chalicelib.kernel.telemetry import Observation, Telemetry
+from tests.fakes.backend import MINUTE, NOW, World, on_moto
+from tests.fakes.events import read_json, rest_event
+
+SECRET = "a secret that the tokens of these tests are signed with"
+NOBODY, INVALID, STRANGER, MEMBER, CREATOR, ADMIN = "nobody", "invalid", "stranger", "member", "creator", "admin"
+CALLERS = (NOBODY, INVALID, STRANGER, MEMBER, CREATOR, ADMIN)
+ADMITTED: dict[Access, tuple[str, ...]] = {
+    Access.OPEN: CALLERS,
+    Access.USER: (STRANGER, MEMBER, CREATOR, ADMIN),
+    Access.MEMBER: (MEMBER,),
+    Access.OWNER: (CREATOR, ADMIN),
+    Access.ADMIN: (ADMIN,),
+}
+BODIES = {
+    "profiles_update_me": {"name": "Countess"},
+    "rooms_create_room": {"name": "Quiet"},
+    "chat_send_message": {"message_text": "hello"},
+    "chat_send_emoji": {"emoji": "🎉"},
+    "voice_toggle_mic": {"is_muted": False},
+    "voice_set_speaking": {"is_speaking": False},
+    "lifecycle_update_room": {"name": "Quiet"},
+}
+WITH_BODY = [route for route in ROUTES if route.body]
+PROVEN_BY_ROWS = [route for route in ROUTES if route.access in (Access.MEMBER, Access.OWNER)]
+
+
+def name_of(route: Route) -> str:
+    return route.name
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The app in this process, on tables in memory, at the time NOW."""
+    with on_moto(auth_secret=SECRET) as world:
+        monkeypatch.setattr(composition, "_process_backend", world.backend)
+        monkeypatch.setattr(http, "now_ms", lambda: NOW)
+        yield world
+
+
+@pytest.fixture
+def room_id(world: World) -> str:
+    return open_room(world)
+
+
+def open_room(world: World) -> str:
+    """A room with its creator, who has no seat in it, and a member."""
+    made = world.open_room(made_by=CREATOR)
+    world.join(MEMBER, made)
+    return made
+
+
+def sign(caller: str) -> str | None:
+    """The token that a caller sends."""
+    claims = {"sub": caller, "cognito:groups": [caller], "exp": (NOW + MINUTE) // 1000}
+    if caller == NOBODY:
+        return None
+    return jwt.encode(claims, "another secret" * 5 if caller == INVALID else SECRET, "HS256")
+
+
+def call(route: Route, caller: str, room_id: str, **changes: Any) -> dict[str, Any]:
+    body = json.dumps(BODIES[route.name]) if route.body else None
+    event = rest_event(route.name, room_id=room_id, token=sign(caller), **{"body": body} | changes)
+    result: dict[str, Any] = app(event, None)
+    return result
+
+
+def status_for(route: Route, caller: str) -> tuple[int, str]:
+    """The status and the error code that a caller gets."""
+    if caller in ADMITTED[route.access]:
+        return route.status, ""
+    if caller in (NOBODY, INVALID):
+        return 401, "unauthorized"
+    if route.access is Access.MEMBER:
+        return 404 if route.name == "seats_leave" else 403, "not_in_room"
+    return 403, "forbidden"
+
+
+@pytest.fixture(params=["with telemetry", "without telemetry"])
+def _telemetry(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each answer must be the same if nothing is noted, counted, logged or measured."""
+    with ExitStack() as patches:
+        if request.param == "without telemetry":
+            nothing = {name: Mock() for name in vars(Observation) if name.startswith(("note", "count_", "line"))}
+            patches.enter_context(patch.multiple(Observation, **nothing))
+            patches.enter_context(patch.multiple(Telemetry, logger=Mock(), _emit=Mock()))
+        yield
+
+
+@pytest.mark.usefixtures("_telemetry")
+@pytest.mark.parametrize("route", ROUTES, ids=name_of)
+def test_each_caller_gets_the_status_that_the_route_declares(world: World, route: Route) -> None:
+    assert set(ADMITTED) == set(Access)
+    for caller in CALLERS:
+        result = call(route, caller, open_room(world))
+        status, code = status_for(route, caller)
+        assert (caller, result["statusCode"]) == (caller, status), result["body"]
+        assert (read_json(result)["code"] if status >= 400 else "") == code, caller
+
+
+@pytest.mark.parametrize("route", WITH_BODY, ids=name_of)
+@pytest.mark.parametrize("body", ["no JSON", "{}", '"' + "x" * 70_000 + '"'], ids=["no JSON", "empty", "too large"])
+def test_access_is_refused_before_the_body_is_read(world: World, room_id: str, route: Route, body: str) -> None:
+    assert call(route, NOBODY, room_id, body=body)["statusCode"] == 401
+    with patch.object(http, "_read_body", side_effect=AssertionError("the body is read")):
+        assert call(route, INVALID, room_id)["statusCode"] == 401
+        if route.access is Access.ADMIN:
+            for caller in (STRANGER, MEMBER, CREATOR):
+                assert call(route, caller, room_id, body=body)["statusCode"] == 403
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.has_room], ids=name_of)
+def test_access_is_refused_before_the_room_is_looked_up(world: World, route: Route) -> None:
+    refused = (NOBODY, INVALID, *((STRANGER,) if route.access is Access.ADMIN else ()))
+    for room_id in ("no-id", "00000000-0000-4000-8000-000000000000"):
+        for caller in refused:
+            assert call(route, caller, room_id)["statusCode"] == (403 if caller == STRANGER else 401)
+        assert call(route, ADMIN, room_id)["statusCode"] == 404
+
+
+@pytest.mark.parametrize("route", PROVEN_BY_ROWS, ids=name_of)
+def test_a_service_without_its_proof_answers_500(world: World, room_id: str, route: Route) -> None:
+    with patch.object(Context, "prove"):
+        result = call(route, ADMITTED[route.access][0], room_id)
+    assert result["statusCode"] == 500
+    assert read_json(result).keys() == {"type", "title", "status", "detail", "code"}
+
+
+@pytest.mark.parametrize("access", Access)
+@pytest.mark.parametrize("proven", [None, Access.MEMBER, Access.OWNER])
+def test_an_answer_needs_the_proof_of_exactly_its_access(
+    world: World, room_id: str, access: Access, proven: Access | None
+) -> None:
+    def view(request: Request) -> Success:
+        """Answer, with one proof or none."""
+        if proven:
+            request.context.prove(proven)
+        return Success(message="a secret of the room")
+
+    route = Route("POST", "/coworking/rooms/{room_id}/join", view, access=access)
+    sent = Mock(headers={"authorization": f"Bearer {sign(ADMIN)}"}, context={"path": "/"})
+
+    response = http.answer(world.backend, route, sent, {"room_id": room_id})
+
+    is_enough = access in (Access.OPEN, Access.USER, Access.ADMIN, proven)
+    assert response.status_code == (200 if is_enough else 500)
+    assert ("a secret of the room" in response.body) is is_enough
+
+
+@pytest.mark.parametrize(
+    ("access", "path", "status"),
+    [
+        (Access.OPEN, "/coworking/rooms/{room_id}", 200),
+        (Access.USER, "/coworking/rooms/{room_id}", 401),
+        (Access.MEMBER, "/coworking/me", 401),
+    ],
+)
+def test_only_an_open_route_needs_no_token(world: World, room_id: str, access: Access, path: str, status: int) -> None:
+    route = Route("GET", path, lambda _: None, access=access)
+    sent = Mock(headers={}, context={"path": "/"})
+    assert http.answer(world.backend, route, sent, {"room_id": room_id}).status_code == status
+
+
+def test_a_member_route_without_a_room_answers_500(world: World) -> None:
+    route = Route("GET", "/coworking/me", lambda _: None, access=Access.MEMBER)
+    sent = Mock(headers={"authorization": f"Bearer {sign(MEMBER)}"}, context={"path": "/"})
+    assert http.answer(world.backend, route, sent, {}).status_code == 500
+
+
+def test_a_route_must_declare_its_access() -> None:
+    with pytest.raises(TypeError, match="access"):
+        Route("GET", "/x", call)  # type: ignore[call-arg]
