@@ -12,8 +12,8 @@ export PORT DATA_DIR
 VENV := .venv
 NODE := tests/web/node_modules
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip
-INSTALL := install -qq --disable-pip-version-check --no-compile
+UV := UV_SYSTEM_CERTS=true $(BIN)/uv --quiet
+INSTALL := $(UV) pip install --require-hashes --python $(BIN)/python --constraint requirements/lock.txt -r pyproject.toml
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -38,7 +38,7 @@ check: setup-dev ## everything that has to hold before a change goes in: format,
 artefacts: setup-checks ## look at what would be deployed: package, templates, code, libraries
 	@$(BIN)/python -m infra.checks
 
-lock: setup-checks ## pin what requirements*.in ask for, with hashes (UPGRADE=--upgrade takes the newest)
+lock: $(VENV)/made ## pin the dependencies in pyproject.toml, with hashes (UPGRADE=--upgrade takes the newest)
 	$(BIN)/python -m infra.locks $(UPGRADE)
 
 soak: setup-dev ## 20 clients, 5,000 messages, all faults that can be made; 10,000 mutated frames (a quarter of an hour)
@@ -76,9 +76,9 @@ clean: ## forget the data, the virtual environments and the caches
 	rm -rf $(VENV) $(NODE) .local vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The virtual environments. MiniStack pins botocore exactly, and checkov much else, hence one of its own for each. Two
-# are filled at the same time, and left alone as long as their files of requirements stay as they are. pip comes first:
-# it can't replace itself while it is also filling the other one.
+# The virtual environments. MiniStack pins botocore exactly, and checkov many libraries: each has an environment of its
+# own. Two environments are installed at the same time; each is installed again only when its lock file changes.
+LOCK := pyproject.toml requirements/lock.txt | $(VENV)/made
 
 setup:
 	@$(MAKE) -s -j2 $(VENV)/local $(VENV)/engine/done
@@ -92,17 +92,17 @@ setup-checks:
 setup-bench:
 	@$(MAKE) -s -j2 $(VENV)/bench $(VENV)/engine/done
 
-$(VENV)/local: requirements-local.txt | $(VENV)/made
+$(VENV)/local: $(LOCK)
 	@echo "Installing the gateway"
-	@$(PIP) $(INSTALL) -r requirements-local.txt
+	@$(INSTALL) --group local
 	@touch $@
 
-$(VENV)/dev: requirements-dev.txt | $(VENV)/made
+$(VENV)/dev: $(LOCK)
 	@echo "Installing what the tests need"
-	@$(PIP) $(INSTALL) -r requirements-dev.txt
+	@$(INSTALL) --group dev
 	@touch $@ $(VENV)/local
 
-# What the tests of the page need. Its Node is in the environment.
+# The tests of the page. Node.js is in the environment.
 NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix tests/web
 
 $(NODE)/done: tests/web/package-lock.json $(VENV)/dev
@@ -110,31 +110,32 @@ $(NODE)/done: tests/web/package-lock.json $(VENV)/dev
 	@$(NPM) ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-$(VENV)/bench: requirements-bench.txt $(VENV)/dev
-	@echo "Installing what the benchmarks compare with"
-	@$(PIP) $(INSTALL) -r requirements-bench.txt
+$(VENV)/bench: $(VENV)/dev
+	@echo "Installing what the benchmarks need"
+	@$(INSTALL) --group bench
 	@touch $@
 
-$(VENV)/engine/done: requirements-engine.txt | $(VENV)/made
+$(VENV)/engine/done: requirements/engine.txt | $(VENV)/made
 	@echo "Installing the database engine"
-	@$(BIN)/python -m venv --clear --without-pip $(VENV)/engine
-	@$(PIP) --python $(VENV)/engine/bin/python $(INSTALL) -r requirements-engine.txt
+	@$(UV) venv --clear --no-project --python $(BIN)/python $(VENV)/engine
+	@$(UV) pip sync --require-hashes --python $(VENV)/engine/bin/python requirements/engine.txt
 	@touch $@
 
-$(VENV)/checks/done: requirements-checks.txt | $(VENV)/made
-	@echo "Installing what looks at what is deployed"
-	@$(BIN)/python -m venv --clear --without-pip $(VENV)/checks
-	@$(PIP) --python $(VENV)/checks/bin/python $(INSTALL) -r requirements-checks.txt
+$(VENV)/checks/done: requirements/checks.txt | $(VENV)/made
+	@echo "Installing the tools that check what is deployed"
+	@$(UV) venv --clear --no-project --python $(BIN)/python $(VENV)/checks
+	@$(UV) pip sync --require-hashes --python $(VENV)/checks/bin/python requirements/checks.txt
 	@touch $@
 
-# The first Python that fits, and can make virtual environments: Debian and Ubuntu pack that apart.
+# The first Python that fits, and can make virtual environments: Debian and Ubuntu pack that apart. pip installs uv.
 FITS := import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
-$(VENV)/made:
+$(VENV)/made: requirements/uv.txt
 	@for python in $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3); do \
 		if "$$python" -c '$(FITS)' 2> /dev/null; then \
 			echo "Making $(VENV) with $$("$$python" --version)"; \
-			"$$python" -m venv --clear $(VENV) && $(PIP) $(INSTALL) "$$(sed -n 's/^\(pip==[^ ]*\).*/\1/p' requirements-local.txt)" && touch $@; \
+			"$$python" -m venv --clear $(VENV) && $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check \
+				--require-hashes -r requirements/uv.txt && touch $@; \
 			exit; \
 		fi; \
 	done; \

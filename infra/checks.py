@@ -29,9 +29,11 @@ from infra.artefacts import (
     make_package,
     read_pins,
 )
-from infra.locks import checks_tool, find_stale
+from infra.locks import find_stale
 
 TEMPLATES = tuple(str(ROOT / "infra" / f"{name}.yaml") for name in ("tables", "observability", "edge"))
+TOOLS = Path(sys.prefix, "checks", "bin")
+"""The virtual environment of the checks, inside ours."""
 DEPLOYED = ("app.py", "chalicelib", "seed.py")
 """The code that runs on AWS, or with the rights to."""
 
@@ -109,7 +111,7 @@ def report_blind(what: str) -> Problems:
 
 
 def run_tool(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([checks_tool(name), *arguments], cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run([TOOLS / name, *arguments], cwd=ROOT, capture_output=True, text=True)
 
 
 def read_json(run: subprocess.CompletedProcess[str]) -> Any:

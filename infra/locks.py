@@ -1,8 +1,9 @@
-"""Requirements pinned with the hash of every file: `requirements*.txt`, from what `requirements*.in` ask for.
+"""Pin all dependencies of `pyproject.toml`, with the hash of each file.
 
     python -m infra.locks [--upgrade]
 
-What is pinned stays as it is while it fits; `--upgrade` takes the newest of everything.
+A pinned version stays as it is while it fits; `--upgrade` takes the newest of each. The lock files name no package
+index, so they can be used with any mirror.
 """
 
 import argparse
@@ -14,15 +15,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent
-NAMES = (
-    "requirements",
-    "requirements-local",
-    "requirements-dev",
-    "requirements-bench",
-    "requirements-engine",
-    "requirements-checks",
-)
-"""In this order: what is in one is pinned alike in the next that has it too."""
+UV = str(Path(sys.prefix, "bin", "uv"))
+LOCKS = {
+    "requirements/lock.txt": ("pyproject.toml", "--group=bench"),
+    "requirements/engine.txt": ("--group=engine",),
+    "requirements/checks.txt": ("--group=checks",),
+    "requirements/uv.txt": ("--group=uv",),
+    "requirements.txt": ("pyproject.toml", "--constraint=requirements/lock.txt"),
+}
+"""What is pinned in each file. The last one is for `chalice package`: the functions' part of the first."""
 OPTIONS = (
     "--quiet",
     "--no-config",
@@ -35,35 +36,27 @@ OPTIONS = (
 )
 
 
-def checks_tool(name: str) -> str:
-    """A tool from the virtual environment of the checks, which stands inside ours."""
-    return str(Path(sys.prefix, "checks", "bin", name))
-
-
 def write_locks(directory: Path, options: Sequence[str] = ()) -> None:
-    """Write the files of pins in a directory from the files beside them."""
-    for name in NAMES:
-        command = [checks_tool("uv"), "pip", "compile", *OPTIONS, *options, f"{name}.in", "-o", f"{name}.txt"]
+    """Write the lock files in a directory from the `pyproject.toml` there."""
+    for name, source in LOCKS.items():
+        command = [UV, "pip", "compile", *OPTIONS, *options, *source, f"--output-file={name}"]
         subprocess.run(command, cwd=directory, check=True)
 
 
 def find_stale(root: Path = ROOT) -> list[str]:
-    """The files of pins that aren't what their sources come to."""
+    """The lock files that `make lock` would change."""
     with TemporaryDirectory() as directory:
         copy = Path(directory)
-        for file in root.glob("requirements*"):
-            shutil.copy(file, copy)
+        (copy / "requirements").mkdir()
+        for name in ("pyproject.toml", *LOCKS):
+            shutil.copy(root / name, copy / name)
         write_locks(copy)
-        return [f"{name}.txt" for name in NAMES if not same(root / f"{name}.txt", copy / f"{name}.txt")]
-
-
-def same(one: Path, other: Path) -> bool:
-    return one.read_bytes() == other.read_bytes()
+        return [name for name in LOCKS if (root / name).read_bytes() != (copy / name).read_bytes()]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--upgrade", action="store_true", help="take the newest of everything")
+    parser.add_argument("--upgrade", action="store_true", help="take the newest version of each package")
     write_locks(ROOT, ["--upgrade"] if parser.parse_args().upgrade else [])
 
 

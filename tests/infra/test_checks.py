@@ -20,12 +20,13 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tool:
 
     def say(answer: Any, error: str = "") -> None:
         text = answer if isinstance(answer, str) else json.dumps(answer)
-        script = tmp_path / "tool"
-        script.write_text(
-            f"#!{sys.executable}\nimport sys\nprint({text!r}, end='')\nprint({error!r}, file=sys.stderr, end='')\n"
-        )
-        script.chmod(0o755)
-        monkeypatch.setattr(checks, "checks_tool", lambda _name: str(script))
+        for name in ("bandit", "cfn-lint", "checkov", "pip-audit"):
+            script = tmp_path / name
+            script.write_text(
+                f"#!{sys.executable}\nimport sys\nprint({text!r}, end='')\nprint({error!r}, file=sys.stderr, end='')\n"
+            )
+            script.chmod(0o755)
+        monkeypatch.setattr(checks, "TOOLS", tmp_path)
 
     return say
 

@@ -1,24 +1,29 @@
-"""What the functions import is what their package holds, and what is installed is what was chosen."""
+"""The lock files: every dependency is pinned with hashes, and the functions' package has what they import."""
 
 import ast
 import re
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from infra.artefacts import normalize, read_pins
-from infra.locks import NAMES
+from infra.locks import LOCKS
 
 ROOT = Path(__file__).parent.parent.parent
 OWN = {"app", "chalicelib"}
 PACKAGED_BY_CHALICE = {"chalice"}
-LAYERS = ("requirements", "requirements-local", "requirements-dev", "requirements-bench")
 
 
 def read(name: str) -> str:
-    return (ROOT / f"{name}.txt").read_text("utf-8")
+    return (ROOT / name).read_text("utf-8")
+
+
+def version(pin: str) -> str:
+    return pin.partition("==")[2].split()[0]
 
 
 def imported_packages(file: Path) -> set[str]:
@@ -32,7 +37,7 @@ def imported_packages(file: Path) -> set[str]:
 
 
 def test_every_library_that_the_functions_import_is_pinned() -> None:
-    pinned = read_pins(read("requirements"))
+    pinned = read_pins(read("requirements.txt"))
     sources = [ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")]
     imported = set[str]().union(*(imported_packages(file) for file in sources))
     libraries = imported - OWN - PACKAGED_BY_CHALICE - sys.stdlib_module_names
@@ -42,25 +47,34 @@ def test_every_library_that_the_functions_import_is_pinned() -> None:
         assert {normalize(name) for name in distributions[library]} & pinned.keys(), f"{library} is in no package"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_everything_is_pinned_with_its_hashes_and_nothing_says_where_from(name: str) -> None:
+@pytest.mark.parametrize("name", LOCKS)
+def test_each_pin_has_a_hash_and_names_no_package_index(name: str) -> None:
     text = read(name)
     for pin in read_pins(text).values():
         assert re.match(r"\S+==\S+( ;[^\n]*)? \\\n    --hash=sha256:", pin)
     assert "://" not in text
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_everything_that_was_asked_for_is_pinned(name: str) -> None:
-    asked = (ROOT / f"{name}.in").read_text("utf-8").splitlines()
-    names = {normalize(re.split(r"[\[~=<>; ]", line)[0]) for line in asked if line and line[0] not in "#-"}
+@pytest.mark.parametrize(
+    ("lock", "groups"),
+    [
+        ("requirements.txt", ()),
+        ("requirements/lock.txt", ("local", "dev", "bench")),
+        ("requirements/engine.txt", ("engine",)),
+        ("requirements/checks.txt", ("checks",)),
+        ("requirements/uv.txt", ("uv",)),
+    ],
+)
+def test_each_dependency_is_pinned(lock: str, groups: tuple[str, ...]) -> None:
+    project = tomllib.loads(read("pyproject.toml"))
+    asked = [one for group in groups for one in project["dependency-groups"][group] if isinstance(one, str)]
+    names = {normalize(Requirement(one).name) for one in asked or project["project"]["dependencies"]}
     assert names
-    assert names <= read_pins(read(name)).keys()
+    assert names <= read_pins(read(lock)).keys()
 
 
-def test_what_stands_in_several_files_is_the_same_in_all() -> None:
-    seen: dict[str, str] = {}
-    for name in LAYERS:
-        versions = {one: pin.partition("==")[2].split()[0] for one, pin in read_pins(read(name)).items()}
-        assert versions.items() >= seen.items(), f"{name} and what it builds on differ"
-        seen = versions
+def test_the_functions_use_the_versions_that_the_tests_use() -> None:
+    packaged, tested = read_pins(read("requirements.txt")), read_pins(read("requirements/lock.txt"))
+    assert {name: version(pin) for name, pin in packaged.items()}.items() <= {
+        name: version(pin) for name, pin in tested.items()
+    }.items()
