@@ -71,7 +71,7 @@ def lint_templates(templates: Sequence[str]) -> Problems:
 def scan_templates(templates: Sequence[str]) -> Problems:
     """What checkov says of templates, and which suppressions say nothing."""
     files = [option for template in templates for option in ("--file", template)]
-    run = run_tool("checkov", "--framework", "cloudformation", "--skip-download", "--output", "json", *files)
+    run = run_tool("checkov", "--config-file", "infra/checkov.yaml", "--output", "json", *files)
     results = read_json(run)["results"]
     failed = [f"{one['check_id']} {one['resource']}: {one['check_name']}" for one in results["failed_checks"]]
     silent = [
