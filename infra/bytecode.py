@@ -1,13 +1,12 @@
-"""Bytecode for what is deployed: functions start in half the time where Lambda needn't compile what they import.
+"""Bytecode for the deployed functions: without it, Lambda compiles some 500 modules at each cold start.
 
     python -m infra.bytecode
 
-Chalice packs sources only, and Lambda can't keep what it compiles from them, so that every new process compiles some
-500 modules before it sees its first event. But what stands in `vendor/` Chalice packs as it is: there the bytecode of
-what the functions import goes, and the next `chalice deploy` or `chalice package` takes it along. Ours goes beside its
-source, which Chalice packs whole.
+Chalice packs sources only, and Lambda can't store what it compiles. So the bytecode of the libraries that the functions
+import goes into `vendor/`, which Chalice packs as it is; our own bytecode goes beside its source. The next
+`chalice deploy` or `chalice package` includes both.
 
-It is safe to forget: bytecode names the hash of its source, and Python compiles anew where that has changed.
+Old bytecode does no harm: it names the hash of its source, and Python compiles a changed source again.
 """
 
 import json
@@ -30,7 +29,7 @@ AS_ON_LAMBDA = {
     "AWS_ACCESS_KEY_ID": "nobody",
     "AWS_SECRET_ACCESS_KEY": "nobody",
 }
-"""Functions prepare themselves for their first event; nothing is called with these."""
+"""With these, the functions prepare for their first event as they do on Lambda. No request is sent."""
 LIST_IMPORTS = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
@@ -41,7 +40,7 @@ print(json.dumps(sorted(file for file in files if file and file.endswith(".py"))
 
 
 def compile_imports(root: Path = ROOT) -> int:
-    """Compile what the functions of the app in `root` import, and return how many modules that are."""
+    """Compile the modules that the functions of the app in `root` import, and return their number."""
     vendor = root / "vendor"
     forget(vendor)
     sources = set[Path]().union(*(list_imports(root, function) for function in FUNCTIONS))
@@ -55,13 +54,13 @@ def compile_imports(root: Path = ROOT) -> int:
 
 
 def forget(vendor: Path) -> None:
-    """Remove the bytecode of an earlier run, and nothing else that may stand there."""
+    """Remove the bytecode of an earlier run; other files in `vendor/` stay."""
     for cache in list(vendor.rglob("__pycache__")):
         shutil.rmtree(cache)
 
 
 def list_imports(root: Path, function: str) -> set[Path]:
-    """The source files that a function imports as it starts."""
+    """The source files that a function imports at its start."""
     command = [sys.executable, "-I", "-c", LIST_IMPORTS, str(root)]
     environment = {**os.environ, **AS_ON_LAMBDA, "_HANDLER": f"app.{function}"}
     listed = subprocess.run(command, env=environment, check=True, capture_output=True).stdout
@@ -69,7 +68,7 @@ def list_imports(root: Path, function: str) -> set[Path]:
 
 
 def find_libraries(sources: Iterable[Path]) -> Mapping[Path, Path]:
-    """Those of the files that come from installed packages, and where in the package of the functions they go."""
+    """The source files of installed packages, and their paths in the functions' package."""
     found = {}
     for source in sources:
         if "site-packages" in source.parts:
@@ -79,7 +78,7 @@ def find_libraries(sources: Iterable[Path]) -> Mapping[Path, Path]:
 
 
 def compile_source(source: Path, name: Path, beside: Path) -> None:
-    """Write the bytecode of a source file where Python would look for it if the source were at `beside`."""
+    """Write the bytecode of a source file to the place where Python looks if the source is at `beside`."""
     target = cache_from_source(str(beside))
     py_compile.compile(str(source), target, str(name), doraise=True, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from infra.artefacts import (
     ARCHITECTURES,
+    REQUIREMENTS,
     ROOT,
     copy_sources,
     describe_package,
@@ -55,9 +56,9 @@ def check_package(architecture: str, where: Path) -> Problems:
     project = where / architecture / "project"
     copy_sources(project)
     file = make_package(project, architecture)
-    pins = read_pins((ROOT / "requirements.txt").read_text("utf-8"))
+    pins = read_pins(REQUIREMENTS.read_text("utf-8"))
     description = describe_package(file, architecture, set(pins))
-    return find_problems({**description, "not_as_pinned": find_unpinned(file, pins)})
+    return find_problems({**description, "not_as_pinned": find_unpinned(file, architecture)})
 
 
 def lint_templates(templates: Sequence[str]) -> Problems:

@@ -1,22 +1,18 @@
-"""Lets pages read what API Gateway itself answers: throttled, too large, no such route, no answer in time.
+"""CORS headers for API Gateway's own answers: throttled, too large, no such route, time-out.
 
-Those answers never see the functions, so that they lack what lets a page of another origin read them, and a browser
-reports no status at all. Chalice has no means to declare it, and each of its deployments may take it away: it is to be
-declared anew after each.
+The functions never see these requests. Without the header, a page of another origin can't read even the status. Chalice
+can't declare it, and each of its deployments may remove it: call this after each deployment.
 """
 
 from typing import Any
 
 STAGE = "api"
 RESPONSES = ("DEFAULT_4XX", "DEFAULT_5XX")
-"""All that aren't declared one by one, and none is."""
+"""API Gateway's defaults for all its own answers."""
 
 
 def allow_origin(client: Any, api_id: str, origin: str) -> None:
-    """Let pages of `origin` (or `*`) read API Gateway's own answers, and deploy that. Doing it again changes nothing.
-
-    `client` is botocore's for `apigateway`.
-    """
+    """Let pages of `origin` (or `*`) read API Gateway's own answers. `client` is botocore's for `apigateway`."""
     header = {"gatewayresponse.header.Access-Control-Allow-Origin": f"'{origin}'"}
     for response in RESPONSES:
         client.put_gateway_response(restApiId=api_id, responseType=response, responseParameters=header)

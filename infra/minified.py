@@ -1,4 +1,4 @@
-"""The page's files as browsers get them: without what is there for people who read them."""
+"""The page's files as browsers get them: minified."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,12 +8,7 @@ _HAS_MINIFIER = find_spec("minify") is not None
 
 
 def read(path: Path) -> bytes:
-    """A file, minified where it is of a kind that can be, and where the minifier runs on this machine: it comes ready
-    built for Linux only. Nothing but the size depends on it.
-
-    Raises:
-        MinifyError: the file can't be understood.
-    """
+    """A file, minified if its kind allows it and the minifier runs on this machine (it is built for Linux only)."""
     if path.suffix not in KINDS or not _HAS_MINIFIER:
         return path.read_bytes()
     import minify  # starts up to serve: not everybody who starts the stack wants the page

@@ -1,12 +1,12 @@
-"""What operators look at and do, from a machine with AWS credentials: `python -m infra.ops STAGE COMMAND`.
+"""The operators' command, on a machine with AWS credentials: `python -m infra.ops STAGE COMMAND`.
 
-    rooms                   the rooms that somebody is in, the fullest first
-    room ROOM               who sits there, until when, over which connections; and what doesn't add up
-    empty ROOM              end everybody's stay; the room stays open
-    rotate-secret           forget what signs tickets and cursors; deploy afterwards
-    refill FROM TO [ROOM]   copy into a table what it lacks of another, such as a restored one: all, or a room's
+    rooms                   list the occupied rooms, the fullest first
+    room ROOM               show a room's members, leases, connections and inconsistencies
+    empty ROOM              remove everybody from a room; the room stays open
+    rotate-secret           replace the secret that signs tickets and cursors; deploy afterwards
+    refill FROM TO [ROOM]   copy the items that a table lacks from another one, such as a restored backup
 
-It uses the product's own code on the stage's tables, as the functions do. docs/runbook.md says when.
+It runs the service's own code on the stage's tables. docs/runbook.md says when to use which command.
 """
 
 import argparse
@@ -36,14 +36,14 @@ from chalicelib.store import Store
 
 CONFIG = Path(__file__).parent.parent / ".chalice" / "config.json"
 REFILLABLE = ("rooms", "messages", "profiles")
-"""The others say who is there now, which nobody was then."""
+"""The other tables hold who is present now; a backup can't know that."""
 LONGEST_CONNECTION_MS = 125 * 60_000
 """API Gateway closes connections after two hours."""
 
 
 @dataclass(frozen=True)
 class Stay:
-    """A room as it is now, with all who belong to it."""
+    """A room with its members and connections, as they are now."""
 
     room: Room
     members: Sequence[Participant]
@@ -59,7 +59,7 @@ class Stay:
         return cls(room, members, roster) if room else None
 
     def oddities(self, now: Moment) -> Iterator[str]:
-        """What doesn't add up, one line each. A moment later much of it may."""
+        """The inconsistencies, one line each. Some resolve themselves a moment later."""
         if self.room.participant_count != len(self.members):
             yield f"count is {self.room.participant_count}, members are {len(self.members)}"
         users = {member.user_id for member in self.members}
@@ -77,7 +77,7 @@ class Stay:
 
 
 def list_rooms(store: Store, now: Moment) -> Iterator[str]:
-    """Every occupied room in a line."""
+    """One line for each occupied room."""
     found = [stay for room_id in list_occupied(store) if (stay := Stay.of(store, room_id))]
     for stay in sorted(found, key=lambda stay: -len(stay.roster)):
         odd = sum(1 for _ in stay.oddities(now))
@@ -86,11 +86,7 @@ def list_rooms(store: Store, now: Moment) -> Iterator[str]:
 
 
 def describe_room(store: Store, room_id: str, now: Moment) -> Iterator[str]:
-    """A room, its members, and what doesn't add up.
-
-    Raises:
-        SystemExit: there is no such room.
-    """
+    """Show a room and its members; exits if there is no such room."""
     stay = Stay.of(store, room_id)
     if stay is None:
         raise SystemExit(f"There is no room {room_id}")
@@ -105,11 +101,7 @@ def describe_room(store: Store, room_id: str, now: Moment) -> Iterator[str]:
 
 
 def empty_room(backend: Backend, room_id: str, now: Moment) -> Iterator[str]:
-    """End everybody's stay, as closing the room does; whoever likes can come again at once.
-
-    Raises:
-        SystemExit: there is no such room.
-    """
+    """Remove everybody from a room, as closing it does; exits if there is no such room. They may join again."""
     before = Stay.of(backend.store, room_id)
     if before is None:
         raise SystemExit(f"There is no room {room_id}")
@@ -118,17 +110,16 @@ def empty_room(backend: Backend, room_id: str, now: Moment) -> Iterator[str]:
 
 
 def rotate_secret(store: Store) -> Iterator[str]:
-    """Make a new secret. Processes keep the old one as long as they live, hence the deployment."""
+    """Create a new secret. Running processes keep the old one until the next deployment."""
     forget_secret(store, "signing")
     get_secret(store, "signing")
     yield "There is a new secret. Deploy now: until then tickets of old processes are refused by new ones"
 
 
 def refill(client: Any, source: str, target: str, room_id: str | None) -> Iterator[str]:
-    """Copy what the target lacks; what it has stays as it is. Rooms come back empty.
+    """Copy the items that the target lacks, and leave its own as they are.
 
-    Raises:
-        SystemExit: the target is no table to do that with.
+    Copied rooms are empty. Exits if the target isn't a table that can be refilled.
     """
     if not target.endswith(REFILLABLE):
         raise SystemExit(f"Only tables named {', '.join(REFILLABLE)} can be refilled")
@@ -138,12 +129,12 @@ def refill(client: Any, source: str, target: str, room_id: str | None) -> Iterat
 
 
 def make_client() -> Any:
-    """Apart from the functions' own, which never read a whole table."""
+    """A separate client: the functions' own is not made for reading whole tables."""
     return Session().create_client("dynamodb")
 
 
 def read_items(client: Any, table: str, room_id: str | None) -> Iterator[dict[str, Any]]:
-    """All of a table, or what belongs to a room."""
+    """All items of a table, or those of one room."""
     asked: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
     if room_id:
         asked["KeyConditionExpression"] = "room_id = :room"
@@ -153,14 +144,14 @@ def read_items(client: Any, table: str, room_id: str | None) -> Iterator[dict[st
 
 
 def emptied(item: dict[str, Any]) -> dict[str, Any]:
-    """A room without the people who were in it; anything else as it is."""
+    """A room without its participants; any other item unchanged."""
     if "participant_count" not in item:
         return item
     return {name: value for name, value in item.items() if name != "occupied"} | {"participant_count": {"N": "0"}}
 
 
 def add_item(client: Any, table: str, key: str, item: dict[str, Any]) -> bool:
-    """Put an item where there is none; False where there is one."""
+    """Put an item if its key is free; return whether it was."""
     condition = {"ConditionExpression": "attribute_not_exists(#key)", "ExpressionAttributeNames": {"#key": key}}
     try:
         client.put_item(TableName=table, Item=item, **condition)
@@ -171,12 +162,8 @@ def add_item(client: Any, table: str, key: str, item: dict[str, Any]) -> bool:
     return True
 
 
-def become(stage: str) -> None:
-    """Take on the environment that the stage's functions have.
-
-    Raises:
-        SystemExit: there is no such stage, or no region.
-    """
+def use_stage_env(stage: str) -> None:
+    """Set the environment of the stage's functions; exits without such a stage, or without a region."""
     stages = json.loads(CONFIG.read_text())["stages"]
     if stage not in stages:
         raise SystemExit(f".chalice/config.json has no stage {stage!r}, but {' and '.join(stages)}")
@@ -188,7 +175,7 @@ def become(stage: str) -> None:
 
 
 def run(options: argparse.Namespace, backend: Backend, now: Moment) -> Iterator[str]:
-    """What the command says, line by line."""
+    """The lines that the command prints."""
     match options.command:
         case "rooms":
             return list_rooms(backend.store, now)
@@ -203,7 +190,7 @@ def run(options: argparse.Namespace, backend: Backend, now: Moment) -> Iterator[
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """What is asked for."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m infra.ops", description="Look after a deployed stage.")
     parser.add_argument("stage", help="a stage of .chalice/config.json")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -219,9 +206,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do it, and return the exit code."""
+    """Run the command, and return the exit code."""
     options = parse(arguments)
-    become(options.stage)
+    use_stage_env(options.stage)
     for line in run(options, get_backend(), now_ms()):
         print(line)
     return 0

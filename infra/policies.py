@@ -1,8 +1,8 @@
-"""What each function may do, and nothing else: writes `.chalice/policy-STAGE-FUNCTION.json` for every stage.
+"""What each function may do in AWS: writes `.chalice/policy-STAGE-FUNCTION.json` for each stage.
 
     python -m infra.policies
 
-`tests/integration/test_permissions.py` holds this table to what the code asks of AWS.
+`tests/integration/test_permissions.py` compares this table with the calls that the code makes.
 """
 
 import json
@@ -63,7 +63,7 @@ FIND_THE_API = {"api_handler"}
 
 
 def write(directory: Path = CHALICE) -> None:
-    """Write every policy of the stages that `config.json` has, and remove those of stages that are no more."""
+    """Write the policies of all stages in `config.json`, and remove those of stages that are gone."""
     policies = make_policies(json.loads((directory / "config.json").read_text("utf-8")))
     for old in directory.glob("policy-*.json"):
         if old.name not in policies:
@@ -73,7 +73,7 @@ def write(directory: Path = CHALICE) -> None:
 
 
 def make_policies(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Every policy by the name of its file; `config` is Chalice's."""
+    """All policies by file name; `config` is Chalice's."""
     return {
         f"policy-{stage}-{function}.json": {
             "Version": "2012-10-17",
@@ -85,7 +85,7 @@ def make_policies(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def log_group(config: dict[str, Any], stage: str, function: str) -> str:
-    """Where a function logs. Chalice names the one behind REST after the stage alone."""
+    """The function's log group. Chalice names the REST function's after the stage alone."""
     name = [config["app_name"], stage] if function == "api_handler" else [config["app_name"], stage, function]
     return f"/aws/lambda/{'-'.join(name)}"
 

@@ -1,10 +1,11 @@
-"""`make deploy` and `make destroy`: a stage brought up in AWS, step by step, and taken away again.
+"""`make deploy` and `make destroy`: create or update a stage in AWS, and delete it.
 
-* `__main__`: what the user asked for
-* `steps`: the steps of both, in order; each can be run again
-* `progress`: runs the steps and shows how far they are
-* `target`: the stage, and the account and region it goes to
-* `stacks`: CloudFormation stacks by change sets
-* `functions`: what Chalice deploys, and where it is then
-* `smoke`: two people in a room, to see that it works
+* `__main__`, `destroy`: the two commands
+* `steps`: the steps of a deployment, in order; each can be repeated
+* `progress`: runs the steps and shows their progress
+* `target`: the stage, and its account and region
+* `stacks`: CloudFormation stacks, changed by change sets
+* `chalice_command`, `functions`, `record`: Chalice, and its record of what it deployed
+* `page`: the web page in the CDN's bucket
+* `smoke`: a test with two people in a room
 """

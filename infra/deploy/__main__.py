@@ -1,4 +1,4 @@
-"""`python -m infra.deploy STAGE`: bring up a stage, or what changed of it; `--plan` only says what would be done."""
+"""`python -m infra.deploy STAGE`: create or update a stage; `--plan` only shows what would be done."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ from infra.deploy.target import Target
 
 
 def main() -> int:
-    """Do it, and return the exit code."""
+    """Run the command, and return the exit code."""
     parser = argparse.ArgumentParser(prog="make deploy", description=__doc__)
     parser.add_argument("stage", help="a stage of .chalice/config.json")
     parser.add_argument("--plan", action="store_true", help="say what would be done, and change nothing")
@@ -23,7 +23,7 @@ def main() -> int:
 
 
 def deploy(target: Target, console: Console, is_plan: bool, with_edge: bool) -> int:
-    """Bring the stage up, or say what that would mean."""
+    """Deploy the stage, or show the plan."""
     act = plan_steps if is_plan else run_steps
     act([ACCOUNT], target, console)
     act(list_steps(target, with_edge=with_edge), target, console)
@@ -33,7 +33,7 @@ def deploy(target: Target, console: Console, is_plan: bool, with_edge: bool) -> 
 
 
 def print_addresses(target: Target, console: Console) -> None:
-    """Where people and clients find it."""
+    """Print where people and clients find the stage."""
     api, outputs = functions.api_url(target), find_edge(target)
     say(console, "")
     if outputs:

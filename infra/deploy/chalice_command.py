@@ -1,12 +1,12 @@
-"""Chalice's own command line, on a stage with variables that `.chalice/config.json` doesn't have.
+"""Chalice's command line, with two additions.
 
     STAGE_VARIABLES='{"AUTH_SECRET": "..."}' python -m infra.deploy.chalice_command deploy --stage dev
 
-A secret has no place in a file that is in git, and some addresses are known only once there is something there. What
-the file does have goes first.
+It adds environment variables that aren't in `.chalice/config.json`: secrets don't belong in git, and some addresses are
+known only after the first deployment. The file's own values win.
 
-And a deployment that breaks off leaves a record of what it made. Chalice writes one only at the end, and would make a
-second pair of APIs the next time.
+It records a deployment that fails halfway. Chalice writes its record only at the end, and would create a second pair of
+APIs the next time.
 """
 
 import json
@@ -23,18 +23,18 @@ from chalice.deploy.deployer import Deployer
 from chalice.deploy.executor import Executor
 
 SOCKET_API = "websocket_api_id"
-"""What Chalice calls it in its record, which gets it once the API is whole."""
+"""The variable in which Chalice keeps the API's id; it goes into the record when the API is complete."""
 
 
 def add_variables(config: dict[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
-    """A configuration of Chalice in which every stage has these variables too."""
+    """Add these variables to each stage of a Chalice configuration."""
     for stage in config.get("stages", {}).values():
         stage["environment_variables"] = {**variables, **stage.get("environment_variables", {})}
     return config
 
 
 def record_unfinished(deployer: Deployer, config: Config, stage: str) -> None:
-    """Write down what is there after a deployment that broke off: what it made, and what was there before it."""
+    """Record what exists after a failed deployment: what it created, and what was there before."""
     executor, before = deployer._executor, config.deployed_resources(stage)
     if not isinstance(executor, Executor) or not executor.resource_values:
         return

@@ -1,4 +1,4 @@
-"""`python -m infra.deploy.destroy STAGE`: take a stage away, with all that it holds; asks first."""
+"""`python -m infra.deploy.destroy STAGE`: delete a stage and all its data, after a question."""
 
 import argparse
 import sys
@@ -27,7 +27,7 @@ def plan_delete_stack(name: str, target: Target) -> str:
 
 
 def delete_edge(target: Target, tell: Tell) -> str:
-    """Its bucket has to be empty first."""
+    """Empty the bucket, then delete the stack."""
     if bucket := find_edge(target).get("PageBucket"):
         page.empty(target, bucket)
     return delete_stack("edge", target, tell)
@@ -54,7 +54,7 @@ def is_protected(target: Target, table: str) -> bool:
 
 
 def delete_tables(target: Target, tell: Tell) -> str:
-    """Delete the stack, which leaves its tables, and then those of them that aren't protected."""
+    """Delete the stack, which keeps its tables; then delete the tables that aren't protected."""
     names = list_tables(target)
     kept = [name for name in names if is_protected(target, name)]
     tables(target).delete(tell)
@@ -87,7 +87,7 @@ DESTROY = (
 
 
 def main() -> int:
-    """Ask, do it, and return the exit code."""
+    """Ask, delete, and return the exit code."""
     parser = argparse.ArgumentParser(prog="make destroy", description=__doc__)
     parser.add_argument("stage", help="a stage of .chalice/config.json")
     parser.add_argument("--plan", action="store_true", help="say what would be deleted, and delete nothing")
@@ -102,7 +102,7 @@ def main() -> int:
 
 
 def destroy(target: Target, console: Console, is_plan: bool, is_sure: bool) -> int:
-    """Say what goes, and once that is confirmed take it away."""
+    """Show what will be deleted, and delete it once the user confirms."""
     plan_steps(DESTROY, target, console)
     if is_plan:
         return 0
@@ -114,7 +114,7 @@ def destroy(target: Target, console: Console, is_plan: bool, is_sure: bool) -> i
 
 
 def confirm(stage: str, console: Console) -> bool:
-    """Whether the user means it."""
+    """Ask the user to type the stage's name."""
     try:
         return Prompt.ask(f"\nAll of this goes. Type {stage} to delete it", console=console) == stage
     except EOFError:

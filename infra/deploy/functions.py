@@ -1,4 +1,4 @@
-"""What Chalice deploys: the functions and both APIs; and where they are then."""
+"""The functions and both APIs, which Chalice deploys; their addresses, logs and secret."""
 
 import json
 import os
@@ -27,18 +27,14 @@ IN_WORDS = {
     "delete_websocket_routes": "update the WebSocket API",
     "delete_websocket_api": "delete the WebSocket API",
 }
-"""Calls that Chalice makes, as its plan names them."""
+"""Chalice's calls that change something, in the words of a plan."""
 CHALICE = (sys.executable, "-m", "infra.deploy.chalice_command")
 INCOMPLETE = "Could not install dependencies"
-"""Chalice says so, and would deploy functions that can't start."""
+"""Chalice only warns with this, and would deploy functions that can't start."""
 
 
 def deploy(target: Target, tell: Tell) -> None:
-    """Have Chalice deploy, with bytecode.
-
-    Raises:
-        DeployError: it failed, or would have deployed what can't work.
-    """
+    """Deploy with Chalice, including bytecode; raises DeployError if Chalice fails or a library is missing."""
     record.fetch(target)
     tell("compiling")
     compile_imports(target.root)
@@ -57,7 +53,7 @@ def plan(target: Target) -> list[str]:
 
 
 def delete(target: Target, tell: Tell) -> None:
-    """Have Chalice delete what it deployed, and delete what that logged."""
+    """Delete what Chalice deployed, and its logs."""
     record.fetch(target)
     logs = list_logs(target)
     run_chalice(target, tell, "delete")
@@ -70,11 +66,7 @@ def delete(target: Target, tell: Tell) -> None:
 
 
 def run_chalice(target: Target, tell: Tell, *command: str) -> list[str]:
-    """Run a command of Chalice on the stage, tell each line that it writes, and return them.
-
-    Raises:
-        DeployError: it failed, and the reason that it gave.
-    """
+    """Run a command of Chalice on the stage, pass each line to `tell`, and return the lines; raises DeployError."""
     process = subprocess.Popen(
         [*CHALICE, "--project-dir", str(target.root), *command, "--stage", target.stage],
         cwd=ROOT,
@@ -103,7 +95,7 @@ def run_chalice(target: Target, tell: Tell, *command: str) -> list[str]:
 
 
 def read_plan(lines: Iterable[str]) -> Iterator[str]:
-    """The calls in what `chalice dev plan` writes that make, change or delete something, in words."""
+    """The changes in the output of `chalice dev plan`, in words."""
     doing = ""
     for line in lines:
         key, _, value = line.partition("│")[2].lstrip(" │").partition(": ")
@@ -118,14 +110,14 @@ def read_plan(lines: Iterable[str]) -> Iterator[str]:
 
 
 def find_reason(lines: list[str]) -> str:
-    """What Chalice gives as its reason, less the trace of calls that leads to it."""
+    """The reason that Chalice gives, without the traceback."""
     said = [line.strip() for line in lines if line.strip()]
     start = max((place for place, line in enumerate(said) if "Error" in line.split(":")[0]), default=-5)
     return " ".join(said[start:]) or "it said nothing"
 
 
 def find_variables(target: Target) -> None:
-    """Note a secret that is in the environment or, from an earlier deployment, with the function only."""
+    """Take AUTH_SECRET from the environment, or keep the one of an earlier deployment, which only the function has."""
     if target.variables.get("AUTH_JWKS_URL") or target.variables.get("AUTH_SECRET"):
         return
     if secret := os.environ.get("AUTH_SECRET"):
@@ -139,7 +131,7 @@ def find_variables(target: Target) -> None:
 
 
 def list_logs(target: Target) -> list[str]:
-    """The log groups of the stage's functions, and those that Chalice makes besides."""
+    """The log groups of the stage's functions."""
     deployed = record.resources(target)
     named = {resource["log_group_name"] for resource in deployed if "log_group_name" in resource}
     written = {
@@ -149,7 +141,7 @@ def list_logs(target: Target) -> list[str]:
 
 
 def keep_logs(target: Target) -> None:
-    """Keep what the HTTP function logs as long as the others: Chalice sets that for a log group of another name."""
+    """Set the retention of the HTTP function's logs: Chalice sets it for a log group of another name."""
     days = target.config.log_retention_in_days
     if not days:
         return
@@ -161,7 +153,7 @@ def keep_logs(target: Target) -> None:
 
 
 def api_url(target: Target) -> str:
-    """The base of the HTTP API."""
+    """The base URL of the HTTP API."""
     if target.endpoint:
         api_id = record.find(target, "rest_api", "rest_api_id")
         return f"{target.endpoint}/_aws/execute-api/{api_id}/{target.config.api_gateway_stage}"
@@ -169,5 +161,5 @@ def api_url(target: Target) -> str:
 
 
 def socket_url(target: Target) -> str:
-    """The WebSocket API."""
+    """The URL of the WebSocket API."""
     return record.find(target, "websocket_api", "websocket_api_url").rstrip("/")

@@ -1,4 +1,4 @@
-"""The page's files, in the bucket that the CDN reads, with a `config.json` for the stage."""
+"""The page's files in the CDN's bucket, with a `config.json` for the stage."""
 
 import json
 import mimetypes
@@ -17,12 +17,12 @@ Tell = Callable[[str], None]
 CONFIG = "config.json"
 LEFT_OUT = {".ts", ".md"}
 TYPES = {".js": "text/javascript", ".svg": "image/svg+xml", ".json": "application/json"}
-"""What this machine might call otherwise, or not know."""
+"""Types that this machine may not know, or may name otherwise."""
 SECONDS = 20
 
 
 def list_files(web: Path) -> list[Path]:
-    """What a browser asks for, in a directory of the page's sources."""
+    """The files of the page that a browser asks for."""
     found = sorted(path.relative_to(web) for path in web.rglob("*") if path.is_file())
     return [path for path in found if path.suffix not in LEFT_OUT and path.name != CONFIG and path.name[0] != "."]
 
@@ -33,9 +33,9 @@ def content_type(path: Path) -> str:
 
 
 def upload(target: Target, bucket: str, tell: Tell) -> int:
-    """Put the files there and take away what else is there; returns how many they are.
+    """Upload the files, delete all others from the bucket, and return their number.
 
-    What refers to others goes last, so that nobody gets a page whose parts aren't there.
+    HTML files go last, so that no visitor gets a page whose parts are missing.
     """
     web, client = target.root / "web", target.client("s3")
     files = sorted(list_files(web), key=lambda path: path.suffix == ".html")
@@ -49,7 +49,7 @@ def upload(target: Target, bucket: str, tell: Tell) -> int:
 
 
 def empty(target: Target, bucket: str, keep: set[str] | frozenset[str] = frozenset()) -> None:
-    """Delete what is in the bucket, but for some of it."""
+    """Delete all objects of a bucket but those to `keep`."""
     client = target.client("s3")
     for listed in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for entry in listed.get("Contents", []):
@@ -58,17 +58,13 @@ def empty(target: Target, bucket: str, keep: set[str] | frozenset[str] = frozens
 
 
 def invalidate(target: Target, distribution: str) -> None:
-    """Have the CDN forget the files that it has."""
+    """Make the CDN drop its cached files."""
     batch = {"Paths": {"Quantity": 1, "Items": ["/*"]}, "CallerReference": str(uuid.uuid4())}
     target.client("cloudfront").create_invalidation(DistributionId=distribution, InvalidationBatch=batch)
 
 
 def configure(target: Target) -> dict[str, Any]:
-    """What the page reads of the stage: where the API is, how people sign in, and what helps browsers to connect.
-
-    Raises:
-        DeployError: nothing says how.
-    """
+    """The page's `config.json`: the API's path, sign-in and WebRTC settings; raises DeployError without a sign-in."""
     sign_in = {"kind": "oidc"} | dict(target.settings["page"])
     rtc = sign_in.pop("rtc", None)
     if not {"authorizationEndpoint", "tokenEndpoint"} <= sign_in.keys():
@@ -77,11 +73,7 @@ def configure(target: Target) -> dict[str, Any]:
 
 
 def discover(variables: Mapping[str, str]) -> dict[str, str]:
-    """Where the provider signs people in, as it tells itself (OpenID Connect Discovery).
-
-    Raises:
-        DeployError: it doesn't.
-    """
+    """The provider's sign-in addresses, by OpenID Connect Discovery; raises DeployError if it doesn't tell them."""
     advice = 'Give "authorizationEndpoint" and "tokenEndpoint" in the stage\'s "page", or mend AUTH_ISSUER'
     url = f"{variables.get('AUTH_ISSUER', '').rstrip('/')}/.well-known/openid-configuration"
     try:

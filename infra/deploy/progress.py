@@ -1,4 +1,4 @@
-"""Runs steps one after the other and shows how far they are."""
+"""Runs steps in order and shows their progress."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Step:
-    """Something to do: `run` does it and says what came of it, `plan` says what `run` would do."""
+    """One step: `run` does it and returns the outcome; `plan` returns what `run` would do."""
 
     title: str
     run: Callable[[Target, Tell], str]
@@ -25,7 +25,7 @@ class Step:
 
 
 class StepError(Exception):
-    """A step failed, for the reason that is its cause."""
+    """A step failed; `cause` is the reason."""
 
     def __init__(self, step: Step, cause: DeployError) -> None:
         super().__init__(f"{step.title}: {cause}")
@@ -34,11 +34,7 @@ class StepError(Exception):
 
 
 def run_steps(steps: Sequence[Step], target: Target, console: Console) -> None:
-    """Do each step, and say what came of it.
-
-    Raises:
-        StepError: one failed; those after it weren't begun.
-    """
+    """Run each step and print its outcome; raises StepError at the first that fails."""
     for step in steps:
         begun = time.monotonic()
         with console.status(f"{step.title} …") as status:
@@ -48,11 +44,7 @@ def run_steps(steps: Sequence[Step], target: Target, console: Console) -> None:
 
 
 def plan_steps(steps: Sequence[Step], target: Target, console: Console) -> None:
-    """Say what each step would do.
-
-    Raises:
-        StepError: one can't tell.
-    """
+    """Print what each step would do; raises StepError if a step can't tell."""
     for step in steps:
         with console.status(f"{step.title} …"):
             outcome = _attempt(step, partial(step.plan, target))
@@ -63,7 +55,7 @@ def plan_steps(steps: Sequence[Step], target: Target, console: Console) -> None:
 
 
 def say(console: Console, text: str) -> None:
-    """Write a line with rich's markup, as long as it is."""
+    """Print a line with rich's markup, without wrapping."""
     console.print(text, highlight=False, soft_wrap=True)
 
 
@@ -79,13 +71,13 @@ def _attempt(step: Step, act: Callable[[], str]) -> str:
 
 
 def report_failure(failure: StepError, console: Console) -> None:
-    """Which step failed, why, and what to do."""
+    """Print the failed step, the reason, and what to do."""
     say(console, f"[red]✗[/] [bold]{failure.step.title}[/]: {escape(str(failure.cause))}")
     say(console, f"  {escape(failure.cause.advice)}")
 
 
 def carry_out(act: Callable[[], int], target: Target, console: Console) -> int:
-    """Do something to a stage, let go of it, and return the exit code; what keeps it from being done is told."""
+    """Run a command on a stage, report its failure, release the stage, and return the exit code."""
     try:
         return act()
     except StepError as failure:

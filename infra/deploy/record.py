@@ -1,7 +1,7 @@
-"""What Chalice has deployed, as it keeps it in `.chalice/deployed/STAGE.json`, and a copy of that in the account.
+"""Chalice's record of a deployment, `.chalice/deployed/STAGE.json`, and a copy of it in the account.
 
-The file is in no repository, and without it Chalice makes a second pair of APIs. The copy, a parameter of Systems
-Manager, is for whoever deploys from somewhere else.
+Git ignores the file, and without it Chalice creates a second pair of APIs. The copy, a parameter of Systems Manager,
+lets other machines deploy the stage.
 """
 
 import json
@@ -21,7 +21,7 @@ def name_of(target: Target) -> str:
 
 
 def resources(target: Target) -> list[dict[str, Any]]:
-    """All that Chalice has deployed; nothing where it has not."""
+    """All resources that Chalice has deployed."""
     file = file_of(target)
     if not file.exists():
         return []
@@ -30,11 +30,7 @@ def resources(target: Target) -> list[dict[str, Any]]:
 
 
 def find(target: Target, kind: str, key: str) -> str:
-    """A property of the first resource of a type.
-
-    Raises:
-        DeployError: there is none.
-    """
+    """A property of the first resource of a kind; raises DeployError if there is none."""
     for resource in resources(target):
         if resource["resource_type"] == kind:
             found: str = resource[key]
@@ -43,11 +39,10 @@ def find(target: Target, kind: str, key: str) -> str:
 
 
 def fetch(target: Target) -> None:
-    """See to it that the file is here, if there is anything to say in it.
+    """Get the record from the account if there is no file.
 
-    Raises:
-        DeployError: it is about another account, or about other APIs than the copy, or what is deployed was so without
-            a copy.
+    Raises DeployError if the file is for another account, if file and copy name different APIs, or if a function
+    exists without either.
     """
     file, kept = file_of(target), _read_copy(target)
     if file.exists():
@@ -61,7 +56,7 @@ def fetch(target: Target) -> None:
 
 
 def keep(target: Target) -> None:
-    """Write the copy, if there is anything to say in it."""
+    """Write the copy."""
     if not file_of(target).exists():
         return
     text = json.dumps(json.loads(file_of(target).read_text("utf-8")), separators=(",", ":"))
@@ -71,7 +66,7 @@ def keep(target: Target) -> None:
 
 
 def forget(target: Target) -> None:
-    """Delete both."""
+    """Delete the file and the copy."""
     client = target.client("ssm")
     with suppress(client.exceptions.ParameterNotFound):
         client.delete_parameter(Name=name_of(target))

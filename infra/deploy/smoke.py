@@ -1,16 +1,14 @@
-"""Two people in a room of their own: join, connect, relay, speak and leave, over what was deployed."""
+"""A test of a deployed stage: two people join a room, connect, relay a frame, chat and leave."""
 
 import json
 import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from types import TracebackType
 from typing import Any, Self
 
 import jwt
+import urllib3
 from websockets.exceptions import InvalidHandshake, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
@@ -20,41 +18,33 @@ Tell = Callable[[str], None]
 Json = dict[str, Any]
 
 SECONDS = 60.0
-"""How long anything may take: the first event of a new function is the slowest."""
+"""The time limit of each request; the first event of a new function is the slowest."""
 TOKEN_SECONDS = 600
 ADVICE = "Look at the functions' logs (CloudWatch, /aws/lambda/coworking-rooms-...), mend that, and run the same again"
 
 
 class Person:
-    """Somebody who calls the HTTP API."""
+    """A user of the HTTP API."""
 
     def __init__(self, api: str, token: str) -> None:
         self._api = api
-        self._token = token
+        self._headers = {"Authorization": f"Bearer {token}"}
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """What the API answers, as JSON.
-
-        Raises:
-            DeployError: that is an error, or nothing.
-        """
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._api + path, data, headers, method=method)
+        """Call the API and return its JSON answer; raises DeployError for an error or no answer."""
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS) as response:
-                answer = response.read()
-        except urllib.error.HTTPError as error:
-            raise DeployError(
-                f"{method} {path} answers {error.code}: {describe_problem(error.read())}", ADVICE
-            ) from error
-        except OSError as error:
+            answer = urllib3.request(
+                method, self._api + path, json=body, headers=self._headers, timeout=SECONDS, retries=False
+            )
+        except urllib3.exceptions.HTTPError as error:
             raise DeployError(f"{method} {path} is not answered: {error}", ADVICE) from error
-        return json.loads(answer) if answer else None
+        if answer.status >= 400:
+            raise DeployError(f"{method} {path} answers {answer.status}: {describe_problem(answer.data)}", ADVICE)
+        return answer.json() if answer.data else None
 
 
 class Socket:
-    """A connection to a room; a context manager that closes it."""
+    """A connection to a room; a context manager."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -69,11 +59,7 @@ class Socket:
         self._connection.send(json.dumps({"type": kind} | fields))
 
     def wait(self, kind: str, **fields: object) -> Json:
-        """The next frame of a type with these fields; others are kept for later.
-
-        Raises:
-            DeployError: it doesn't come.
-        """
+        """Wait for a frame of a type with these fields, and keep other frames for later; raises DeployError."""
         expires = time.monotonic() + SECONDS
         kept, self._kept = self._kept, []
         while True:
@@ -84,7 +70,7 @@ class Socket:
             self._kept.append(frame)
 
     def wait_end(self) -> None:
-        """Read until the server closes."""
+        """Read until the server closes the connection."""
         expires = time.monotonic() + SECONDS
         while True:
             try:
@@ -107,19 +93,17 @@ class Socket:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
 
 
 def describe_frame(frame: Json) -> str:
-    """What somebody was sent: its type, and what it says if it is an error."""
+    """The type of a frame, and the code of an error."""
     return f"{frame['type']} ({frame['data']['code']})" if frame["type"] == "error" else str(frame["type"])
 
 
 def describe_problem(body: bytes) -> str:
-    """What an answer says went wrong."""
+    """The reason in an error response."""
     try:
         problem = json.loads(body)
         return str(problem.get("detail") or problem.get("message") or problem)
@@ -128,7 +112,7 @@ def describe_problem(body: bytes) -> str:
 
 
 def issue_token(variables: Mapping[str, str], name: str) -> str:
-    """A token for somebody new, as the stage's shared secret signs them."""
+    """A token for a new user, signed with the stage's shared secret."""
     now = int(time.time())
     claims = {"sub": f"smoke-test-{uuid.uuid4()}", "name": name, "iat": now, "exp": now + TOKEN_SECONDS}
     named = {"iss": variables.get("AUTH_ISSUER"), "aud": variables.get("AUTH_AUDIENCE")}
@@ -137,21 +121,13 @@ def issue_token(variables: Mapping[str, str], name: str) -> str:
 
 
 def check_health(api: str) -> str:
-    """The version that answers.
-
-    Raises:
-        DeployError: it doesn't, or its tables don't.
-    """
+    """The version of the service; raises DeployError if it or its tables can't work."""
     version: str = Person(api, "").call("GET", "/healthz")["version"]
     return version
 
 
 def play(api: str, tokens: Sequence[str], tell: Tell) -> None:
-    """Join, connect, relay, speak and leave. With one token, one person in two tabs does so.
-
-    Raises:
-        DeployError: something doesn't work, and what.
-    """
+    """Join, connect, relay, chat and leave, in a new room; raises DeployError. One token: one person in two tabs."""
     people = Person(api, tokens[0]), Person(api, tokens[-1])
     room_id = people[0].call("POST", "/coworking/rooms", {"name": "Smoke test", "max_participants": 2})["id"]
     try:
@@ -164,7 +140,7 @@ def play(api: str, tokens: Sequence[str], tell: Tell) -> None:
 
 
 def play_in(room: str, people: tuple[Person, Person], tell: Tell) -> None:
-    """All that, in a room that is there."""
+    """Join, connect, relay, chat and leave in a room."""
     with ExitStack() as opened:
         tell("joining")
         addresses = [person.call("POST", f"{room}/join")["websocket"]["url"] for person in people]

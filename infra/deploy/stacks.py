@@ -1,4 +1,4 @@
-"""CloudFormation stacks, made and changed by change sets."""
+"""CloudFormation stacks, created and updated by change sets."""
 
 import json
 import re
@@ -20,21 +20,20 @@ Tell = Callable[[str], None]
 POLL_SECONDS = 2.0
 NO_CHANGES = re.compile("didn't contain changes|No updates are to be performed", re.IGNORECASE)
 UNFINISHED = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}
-"""A stack that never came to be: it has to be deleted before it can be made."""
+"""The stack was never created; it has to be deleted before it can be."""
 
 
 class Stack:
-    """A stack of this name, as a template and parameters have it."""
+    """A stack, its template and its parameters. A parameter that is None keeps its value."""
 
     def __init__(self, client: Any, name: str, template: Path, parameters: Mapping[str, str | None]) -> None:
-        """A parameter without a value stays as it is."""
         self.name = name
         self._client = client
         self._template = template
         self._parameters = parameters
 
     def describe(self) -> dict[str, Any] | None:
-        """The stack as it is, or nothing."""
+        """The stack as it is, or None."""
         try:
             stacks = self._client.describe_stacks(StackName=self.name)["Stacks"]
         except ClientError as error:
@@ -45,7 +44,7 @@ class Stack:
         return None if found["StackStatus"] == "DELETE_COMPLETE" else found
 
     def outputs(self) -> dict[str, str]:
-        """What the stack tells of itself."""
+        """The outputs of the stack."""
         described = self.describe() or {}
         return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
@@ -56,7 +55,7 @@ class Stack:
         return [table["TableName"] for table in declared]
 
     def plan(self) -> list[str]:
-        """What `deploy` would change. CloudFormation works it out; nothing is changed."""
+        """What `deploy` would change, by CloudFormation's own account. Changes nothing."""
         described = self.describe()
         if described is None or described["StackStatus"] in UNFINISHED:
             return [f"add {name}" for name in self._declared()["Resources"]]
@@ -67,12 +66,9 @@ class Stack:
         return describe_changes(change_set)
 
     def deploy(self, tell: Tell, orphans: Collection[str] = ()) -> list[str]:
-        """Make the stack what the template says, and return what was changed.
+        """Create or update the stack, and return the changes; raises DeployError after CloudFormation has rolled back.
 
-        `orphans` are tables of an earlier stack, which a new one takes over with all that they hold.
-
-        Raises:
-            DeployError: it could not be done; CloudFormation has put back what there was.
+        `orphans` are tables that an earlier stack left; a new stack imports them with their data.
         """
         described = self.describe()
         if described is not None:
@@ -97,11 +93,7 @@ class Stack:
         return describe_changes(change_set)
 
     def delete(self, tell: Tell) -> None:
-        """Delete the stack, if there is one.
-
-        Raises:
-            DeployError: something in it can't be deleted.
-        """
+        """Delete the stack, if there is one; raises DeployError if CloudFormation can't."""
         described = self.describe()
         if described is None:
             return
@@ -124,7 +116,7 @@ class Stack:
             raise DeployError(f"The stack {self.name} is being changed just now ({status})", "Wait, and run again")
 
     def _propose(self, described: Mapping[str, Any] | None, orphans: Collection[str] = ()) -> dict[str, Any] | None:
-        """A change set, or nothing where there is nothing to change."""
+        """A change set, or None if nothing would change."""
         wanted = self._adopt(orphans) if orphans else {"TemplateBody": self._template.read_text("utf-8")}
         identity = self._client.create_change_set(
             StackName=self.name,
@@ -150,7 +142,7 @@ class Stack:
         return found[0] | {"Changes": [change for page in found for change in page["Changes"]]}
 
     def _adopt(self, orphans: Collection[str]) -> dict[str, Any]:
-        """A change set that imports tables: of a template with these only, as CloudFormation wants it."""
+        """A change set that imports tables; CloudFormation wants a template with nothing else."""
         template, names = self._declared(), self.table_names()
         tables = {key: name for key, name in zip(template["Resources"], names, strict=True) if name in orphans}
         template["Resources"] = {key: template["Resources"][key] for key in tables}
@@ -173,7 +165,7 @@ class Stack:
                 yield {"ParameterKey": key, "UsePreviousValue": True}
 
     def _watch(self, stack_id: str, begin: Callable[[], object], tell: Tell) -> tuple[str, str]:
-        """Begin something, tell what happens until it is over; the stack's status then, and what went wrong first."""
+        """Begin a change and report events until it ends; returns the stack's status and the first failure."""
         told = {event["EventId"] for event in self._events(stack_id)}
         reason = "no reason given"
         begin()
@@ -191,13 +183,13 @@ class Stack:
             time.sleep(POLL_SECONDS)  # CloudFormation calls nobody back
 
     def _events(self, stack_id: str) -> list[dict[str, Any]]:
-        """All that happened to the stack, oldest first."""
+        """All events of the stack, oldest first."""
         pages = self._client.get_paginator("describe_stack_events").paginate(StackName=stack_id)
         return [event for page in pages for event in page["StackEvents"]][::-1]
 
 
 def describe_changes(change_set: Mapping[str, Any]) -> list[str]:
-    """A line for each resource that a change set touches."""
+    """One line for each resource in a change set."""
     changes = [change["ResourceChange"] for change in change_set["Changes"]]
     return [
         f"{change['Action'].lower()} {change['LogicalResourceId']} ({change['ResourceType']})"

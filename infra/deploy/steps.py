@@ -1,4 +1,4 @@
-"""What bringing up a stage consists of."""
+"""The steps of a deployment."""
 
 import os
 import subprocess
@@ -12,11 +12,11 @@ from infra.gateway_responses import allow_origin
 
 NO_TOKEN = "no room was tried, for want of a token (give one, or two: SMOKE_TOKENS=TOKEN,TOKEN)"
 EDGE_VARIABLES = {"PUBLIC_URL": "PublicUrl", "WEBSOCKET_URL": "WebSocketUrl"}
-"""What the functions need of a CDN, and what its stack calls it."""
+"""The functions' variables, and the outputs of the CDN's stack that they come from."""
 
 
 def make_stack(target: Target, name: str, parameters: dict[str, str | None]) -> Stack:
-    """The stack from one of the templates."""
+    """The stack of one of the templates."""
     template = target.root / "infra" / f"{name}.yaml"
     return Stack(target.client("cloudformation"), f"{target.prefix}{name}", template, parameters)
 
@@ -26,7 +26,7 @@ def tables(target: Target) -> Stack:
 
 
 def observability(target: Target) -> Stack:
-    """Alarms and dashboard; whom they write to is asked once, or whenever it changes."""
+    """Alarms and dashboard."""
     parameters = {
         "Stage": target.stage,
         "Prefix": target.prefix,
@@ -37,7 +37,7 @@ def observability(target: Target) -> Stack:
 
 
 def edge(target: Target) -> Stack:
-    """The CDN; what is optional is asked once, or whenever it changes."""
+    """The CDN. Optional parameters keep their value unless the environment sets them."""
     parameters = {
         "Stage": target.stage,
         "RestApiId": record.find(target, "rest_api", "rest_api_id"),
@@ -51,12 +51,12 @@ def edge(target: Target) -> Stack:
 
 
 def find_edge(target: Target) -> dict[str, str]:
-    """What the CDN's stack tells; nothing where there is none."""
+    """The outputs of the CDN's stack; empty without one."""
     return make_stack(target, "edge", {}).outputs()
 
 
 def check_account(target: Target) -> str:
-    """Who deploys, and to where; and what of the stage's variables is to be found there."""
+    """Who deploys, and to where; finds the variables that the stage has there already."""
     identity = identify(target)
     functions.find_variables(target)
     outputs = find_edge(target)
@@ -68,11 +68,7 @@ def check_account(target: Target) -> str:
 
 
 def identify(target: Target) -> dict[str, str]:
-    """Who deploys.
-
-    Raises:
-        DeployError: nobody.
-    """
+    """The identity that deploys; raises DeployError without credentials."""
     _ = target.config  # a stage that isn't there is the first thing to say
     if target.session.get_credentials() is None:
         raise DeployError("There are no AWS credentials", "Sign in (aws sso login), or set AWS_PROFILE")
@@ -81,7 +77,7 @@ def identify(target: Target) -> dict[str, str]:
 
 
 def list_tables(target: Target) -> list[str]:
-    """The stage's tables that exist, of its stack or left by one."""
+    """The stage's tables that exist, whether their stack does or not."""
     names, found = tables(target).table_names(), []
     for listed in target.client("dynamodb").get_paginator("list_tables").paginate():
         found += [name for name in listed["TableNames"] if name in names]
@@ -109,21 +105,21 @@ def deploy_functions(target: Target, tell: Tell) -> str:
 
 
 def allow_origins(target: Target, _: Tell) -> str:
-    """Let pages read what API Gateway itself answers."""
+    """Let pages read API Gateway's own answers."""
     origin = target.variables.get("CORS_ALLOW_ORIGIN") or "*"
     allow_origin(target.client("apigateway"), record.find(target, "rest_api", "rest_api_id"), origin)
     return f"pages of {origin} may read what API Gateway itself answers"
 
 
 def plan_after_functions(stack_of: str, target: Target) -> str:
-    """A stack that is about the APIs: before there are any, all of it is to be made."""
+    """The plan of a stack that needs the APIs' ids; before the first deployment, all its resources."""
     if not record.resources(target):
         return "\n".join(make_stack(target, stack_of, {}).plan())
     return plan_stack({"observability": observability, "edge": edge}[stack_of](target))
 
 
 def deploy_edge(target: Target, tell: Tell) -> str:
-    """Make the CDN, and have the functions hand out its addresses."""
+    """Create the CDN, and give the functions its addresses."""
     outcome = deploy_stack(edge(target), tell)
     outputs = find_edge(target)
     before = dict(target.variables)
@@ -151,7 +147,7 @@ def plan_page(target: Target) -> str:
 
 
 def seed(target: Target, _: Tell) -> str:
-    """Make the default rooms that are missing."""
+    """Create the default rooms that are missing."""
     environment = {**os.environ, **target.variables, "AWS_DEFAULT_REGION": target.region}
     done = subprocess.run(
         [sys.executable, "seed.py"], cwd=target.root, env=environment, capture_output=True, text=True, check=False
@@ -163,7 +159,7 @@ def seed(target: Target, _: Tell) -> str:
 
 
 def smoke_tokens(target: Target) -> tuple[str, ...]:
-    """Tokens to try the stage with: given ones, or new ones where we have the secret."""
+    """Tokens for the test: those in the environment, or new ones if we know the secret."""
     given = os.environ.get("SMOKE_TOKENS") or os.environ.get("SMOKE_TOKEN") or ""
     if given:
         return tuple(token.strip() for token in given.split(","))
@@ -209,6 +205,6 @@ TRY = (
 
 
 def list_steps(target: Target, *, with_edge: bool) -> tuple[Step, ...]:
-    """What comes after the account; with a CDN if that is asked for, in the configuration, or there already."""
+    """The steps after the account. The CDN is included on request, by configuration, or if it exists already."""
     wanted = with_edge or "page" in target.settings or bool(find_edge(target))
     return (*DEPLOY, *(EDGE if wanted else ()), *TRY)

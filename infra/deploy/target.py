@@ -1,4 +1,4 @@
-"""What is deployed where: a stage of a checkout, in the account and region of whoever deploys."""
+"""The target of a deployment: a stage of a checkout, in an account and a region."""
 
 import os
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ PROD = "prod"
 
 
 class DeployError(Exception):
-    """Why a step can't be done, and what to do about it."""
+    """A step failed; `advice` says what to do."""
 
     def __init__(self, reason: str, advice: str) -> None:
         super().__init__(reason)
@@ -24,7 +24,7 @@ class DeployError(Exception):
 
 
 class Target:
-    """One stage; clients, credentials and region as the environment and AWS's own files have them."""
+    """One stage. Clients, credentials and region come from the environment and AWS's own files."""
 
     def __init__(self, stage: str, root: Path = ROOT) -> None:
         self.stage = stage
@@ -35,11 +35,7 @@ class Target:
 
     @cached_property
     def config(self) -> Any:
-        """The stage as Chalice reads `.chalice/config.json`.
-
-        Raises:
-            DeployError: it has no such stage.
-        """
+        """The stage as Chalice reads it; raises DeployError if there is no such stage."""
         factory = CLIFactory(str(self.root))
         stages = factory.load_project_config().get("stages", {})
         if self.stage not in stages:
@@ -51,13 +47,13 @@ class Target:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The stage in `.chalice/config.json`, with what is ours in it besides Chalice's."""
+        """The stage in `.chalice/config.json`, including our own keys."""
         settings: Mapping[str, Any] = CLIFactory(str(self.root)).load_project_config()["stages"][self.stage]
         return settings
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """What the functions find in their environment: from `.chalice/config.json`, else as it was found out."""
+        """The functions' environment. The file's values win over those that were found."""
         return {**self.found, **self.config.environment_variables}
 
     @property
@@ -67,7 +63,7 @@ class Target:
 
     @property
     def prefix(self) -> str:
-        """What the names of tables and stacks start with."""
+        """The prefix of the names of tables and stacks."""
         prefix = self.variables.get("TABLE_PREFIX", "")
         if not prefix:
             raise DeployError(
@@ -82,7 +78,7 @@ class Target:
 
     @property
     def region(self) -> str:
-        """Raises DeployError where there is none."""
+        """The region; raises DeployError if none is set."""
         region: str | None = self.session.get_config_variable("region")
         if not region:
             raise DeployError("There is no region to deploy to", "Set AWS_DEFAULT_REGION, such as eu-central-1")
@@ -90,25 +86,25 @@ class Target:
 
     @property
     def endpoint(self) -> str | None:
-        """Where AWS is, if it is an emulator."""
+        """The emulator's address, if AWS is emulated."""
         endpoint: str | None = os.environ.get("AWS_ENDPOINT_URL")
         return endpoint
 
     def client(self, service: str) -> Any:
-        """A client, made once."""
+        """A client of a service, made once."""
         if service not in self._clients:
             config = Config(retries={"mode": "standard", "total_max_attempts": 5})
             self._clients[service] = self.session.create_client(service, region_name=self.region, config=config)
         return self._clients[service]
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the clients."""
         for client in self._clients.values():
             client.close()
 
 
 def explain(error: Exception) -> DeployError:
-    """What AWS or botocore says, and what to do about it."""
+    """The DeployError for an error of AWS or botocore; raises any other error again."""
     if isinstance(error, DeployError):
         return error
     advice = "Mend that, and run the same again: what is done already is not done twice"

@@ -1,7 +1,7 @@
-"""`python -m infra.local`: runs the whole product on this machine until Ctrl-C.
+"""`python -m infra.local`: runs the service on this machine until Ctrl-C.
 
-PORT (default 8000) and DATA_DIR (default .local) are read from the environment. With AWS_ENDPOINT_URL_DYNAMODB set
-that endpoint is used, and no engine is started.
+It reads PORT (default 8000) and DATA_DIR (default .local). If AWS_ENDPOINT_URL_DYNAMODB is set, it uses that database
+and starts no engine.
 """
 
 import os
@@ -13,11 +13,11 @@ from infra.local.stack import Stack
 from infra.local.supervisor import Supervisor
 
 QUIET = {"POWERTOOLS_LOG_LEVEL": "WARNING"}
-"""The gateway has a line for every request already; the functions' own are for POWERTOOLS_LOG_LEVEL=INFO."""
+"""The gateway logs each request; POWERTOOLS_LOG_LEVEL=INFO adds the functions' own lines."""
 
 
 def main() -> int:
-    """Run, and return the exit code: 0 where it was told to stop, 1 where it can't go on."""
+    """Run, and return the exit code: 0 after a stop, 1 after an error."""
     try:
         port = read_port(os.environ.get("PORT") or "8000")
         data_dir = Path(os.environ.get("DATA_DIR") or ".local")
@@ -29,11 +29,7 @@ def main() -> int:
 
 
 def read_port(text: str) -> int:
-    """The port that the user wants.
-
-    Raises:
-        StackError: that is none.
-    """
+    """Parse a port number; raises StackError if it is none."""
     if not (text.isascii() and text.isdigit() and int(text) < 65_536):
         raise StackError(f"PORT={text} is not a port: choose one from 1024 to 65535")
     return int(text)

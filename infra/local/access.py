@@ -1,4 +1,4 @@
-"""One short line in the log for each request: never its query, which can hold a token or a ticket."""
+"""The access log: one line for each HTTP request, without the query, which may hold a token or a ticket."""
 
 import logging
 import time
@@ -12,7 +12,7 @@ log = logging.getLogger("gateway")
 
 
 class AccessLog:
-    """ASGI middleware around everything that is HTTP."""
+    """ASGI middleware that writes the access log."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,7 +40,7 @@ class AccessLog:
 
 
 def printable(path: str) -> str:
-    """A path that can't break out of its line."""
+    """A path with all control characters escaped."""
     return path if path.isprintable() else repr(path)
 
 

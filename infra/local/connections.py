@@ -1,4 +1,4 @@
-"""The open connections, and API Gateway's `@connections` API on them."""
+"""The open connections, and API Gateway's `@connections` API for them."""
 
 import asyncio
 import contextlib
@@ -26,19 +26,19 @@ ERRORS = {
 
 
 WRITE_PATIENCE = 1.0
-"""Seconds that a client may leave everything unread before a post to it is answered 429, as on AWS."""
+"""How many seconds a client may not read before a post to it is answered 429, as on AWS."""
 
 
 class ConnectionGoneError(Exception):
-    """The connection ended before a message could be sent."""
+    """The connection ended before a message was sent."""
 
 
 class BufferFullError(Exception):
-    """The client doesn't read what it was sent already."""
+    """The client doesn't read what it was sent."""
 
 
 class Connection:
-    """One accepted WebSocket, which ends when nothing passes for too long, or after its life."""
+    """One accepted WebSocket. It ends after an idle time and after a maximum life."""
 
     def __init__(self, websocket: WebSocket, events: SocketEvents, options: Options) -> None:
         self.websocket = websocket
@@ -50,11 +50,11 @@ class Connection:
 
     @property
     def id(self) -> str:
-        """What the functions know it by."""
+        """The id that the functions know."""
         return self.events.connection_id
 
     async def receive(self) -> Message:
-        """The next message, or the disconnect that comes of having waited too long for one."""
+        """The next message, or the disconnect after the idle time or the maximum life."""
         self._receiving = anyio.CancelScope()
         self._touch()
         with self._receiving:
@@ -63,17 +63,12 @@ class Connection:
         return await self.websocket.receive()
 
     async def send(self, data: bytes) -> None:
-        """Send to the client: as text where it is text.
-
-        Raises:
-            ConnectionGoneError: the client is gone.
-            BufferFullError: it is there, and doesn't read.
-        """
+        """Send as text if it is text; raises ConnectionGoneError or BufferFullError."""
         await self._write(self.websocket.send(_frame(data)))
         self._touch()
 
     async def close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake; a client that doesn't read is simply dropped."""
+        """Start the closing handshake. If the client doesn't read, drop the connection."""
         try:
             await self._write(self.websocket.close(code, reason))
         except ConnectionGoneError:
@@ -82,11 +77,11 @@ class Connection:
             self.cut()
 
     def cut(self) -> None:
-        """Drop the TCP connection, as a network does: no closing handshake."""
+        """Drop the TCP connection without a closing handshake, as a network failure does."""
         self.websocket.scope["extensions"]["local.cut"]["abort"]()
 
     def describe(self) -> dict[str, object]:
-        """What `GET @connections` says of it."""
+        """The answer to `GET @connections`."""
         connected = datetime.fromtimestamp(self.events.connected_at / 1000, UTC)
         return {
             "connectedAt": connected.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -116,7 +111,7 @@ def _frame(data: bytes) -> Message:
 
 
 class Connections:
-    """Every accepted connection by its id: one that is still in its `$connect` isn't here, hence 410."""
+    """The accepted connections by id. During its `$connect` a connection isn't here: posts are answered 410."""
 
     def __init__(self, checker: SignatureChecker, faults: Faults) -> None:
         self._open: dict[str, Connection] = {}
@@ -129,7 +124,7 @@ class Connections:
         self._open[connection.id] = connection
 
     def remove(self, connection: Connection) -> None:
-        """Forget a connection that is closing."""
+        """Make a closing connection unreachable."""
         self._open.pop(connection.id, None)
 
     def __len__(self) -> int:
@@ -177,7 +172,7 @@ class Connections:
             await connection.send(body)
 
     async def cut(self, request: Request) -> Response:
-        """`POST /dev/cut`: drop one connection (`?connection=ID`), or all of them."""
+        """`POST /dev/cut`: drop one connection (`?connection=ID`), or all."""
         chosen = request.query_params.get("connection")
         if chosen is not None and chosen not in self._open:
             return _error(410)
@@ -187,7 +182,7 @@ class Connections:
 
 
 def raw_url(request: Request) -> str:
-    """The URL as the client wrote it: decoding it would lose what was signed."""
+    """The URL as the client sent it, undecoded: that is what was signed."""
     query = request.scope["query_string"].decode("ascii")
     path = request.scope["raw_path"].decode("ascii")
     return f"http://{request.headers['host']}{path}{'?' if query else ''}{query}"

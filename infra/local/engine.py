@@ -1,11 +1,10 @@
-"""The DynamoDB-compatible engine: MiniStack as a child process, in a virtual environment of its own."""
+"""The database engine: MiniStack, DynamoDB-compatible, as a child process with its own virtual environment."""
 
 import http.client
 import os
 import socket
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from infra.local.process import Child, StackError
@@ -15,16 +14,16 @@ LAUNCHER = Path(__file__).with_name("engine_launcher.py")
 SAVE_FAILED = 3
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-"""MiniStack keeps each region's and account's data apart, so that these must never change."""
+"""MiniStack separates data by region and account, so these values must never change."""
 
 
 def engine_python() -> Path:
-    """The interpreter of the engine's virtual environment, which stands inside ours."""
+    """The Python of the engine's virtual environment, which is inside ours."""
     return Path(os.environ.get("ENGINE_PYTHON") or Path(sys.prefix, "engine", "bin", "python"))
 
 
 class Engine:
-    """A running engine whose data stays in `data_dir`. A context manager, or `start` and `stop`."""
+    """A running engine; its data stays in `data_dir`. A context manager, or `start` and `stop`."""
 
     launcher = LAUNCHER
 
@@ -36,11 +35,11 @@ class Engine:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, pass_fds: tuple[int, ...] = ()) -> Child:
-        """Start the process on a free port of 127.0.0.1; requests wait in the socket until it answers."""
+        """Start the process on a free port. Requests wait in the socket until it answers."""
         self._check_state()
         python = engine_python()
         if not python.exists():
@@ -56,33 +55,25 @@ class Engine:
         return self.child
 
     def wait_ready(self, patience: float = 30.0) -> None:
-        """Wait until it answers.
-
-        Raises:
-            StackError: it doesn't, and what its log said last.
-        """
+        """Wait until it answers; raises StackError with the last line of its log."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=patience)
         try:
             connection.request("GET", "/_ministack/health")
             connection.getresponse().read()
         except (OSError, http.client.HTTPException) as error:
-            raise StackError(self.epitaph("did not start")) from error
+            raise StackError(self.failure_message("did not start")) from error
         finally:
             connection.close()
 
-    def epitaph(self, what: str) -> str:
-        """One line on what became of the engine, with the last line of its log."""
+    def failure_message(self, what: str) -> str:
+        """One line about a failure, with the last line of the engine's log."""
         lines = self.log.read_text("utf-8", errors="replace").strip().splitlines()
         return f"The database engine {what}: {lines[-1] if lines else 'it said nothing'} (more in {self.log})"
 
     def stop(self) -> None:
-        """Have it save its data and end.
-
-        Raises:
-            StackError: the data could not be saved.
-        """
+        """Stop it after it has saved its data; raises StackError if it can't save."""
         if self.child is not None and self.child.stop() == SAVE_FAILED:
-            raise StackError(self.epitaph("could not save its data"))
+            raise StackError(self.failure_message("could not save its data"))
 
     def client(self) -> Any:
         """A botocore client for its DynamoDB."""
@@ -93,7 +84,7 @@ class Engine:
         return session.create_client("dynamodb", region_name=REGION, endpoint_url=self.url)
 
     def create_tables(self, prefix: str) -> list[str]:
-        """Create the tables that are missing under a prefix, and return their names."""
+        """Create the tables that are missing, and return their names."""
         client = self.client()
         try:
             return create_tables(client, prefix)
@@ -109,19 +100,17 @@ class Engine:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _check_state(self) -> None:
-        """MiniStack takes data that it can't read for no data, and would write over it."""
+        """MiniStack treats unreadable data as no data, and would overwrite it."""
         for file in (self.data_dir / "state").glob("*.json"):
             if not os.access(file, os.R_OK | os.W_OK):
                 raise StackError(f"{file} can't be read and written: change its permissions, or its owner")
 
     def environment(self) -> dict[str, str]:
-        """What MiniStack is told: DynamoDB only, kept in the data directory, and nothing of this machine's own."""
+        """MiniStack's settings: only DynamoDB, stored in the data directory, nothing of this machine's own."""
         nowhere = self.data_dir / "tmp"
         nowhere.mkdir(exist_ok=True)
         return {

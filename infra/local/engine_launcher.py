@@ -1,7 +1,7 @@
-"""Runs MiniStack in the engine's own virtual environment until standard input ends, then has it save its data.
+"""Runs MiniStack in its own virtual environment until standard input ends, then lets it save its data.
 
-MiniStack persists only on a clean shutdown of its server. Its own entry point leaves that to signals, which a
-killed parent never sends, and keeps a file in the system's temporary directory, which two stacks would share.
+MiniStack saves only when its server shuts down cleanly. Its own entry point waits for signals, which a killed parent
+never sends, and keeps a file in the shared temporary directory.
 """
 
 import argparse
@@ -20,7 +20,7 @@ SAVE_FAILED = 3
 
 
 class FailureCounter(logging.Handler):
-    """Counts the errors that MiniStack only logs."""
+    """Counts errors that MiniStack only logs."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -31,7 +31,7 @@ class FailureCounter(logging.Handler):
 
 
 async def serve_until_stdin_ends(served: Any, descriptor: int) -> None:
-    """Serve on an open socket until whoever started this process is gone or says so."""
+    """Serve on an open socket until the parent ends or closes our standard input."""
     config = Config()
     config.bind = [f"fd://{descriptor}"]
     config.keep_alive_timeout = 75
@@ -50,7 +50,7 @@ async def serve_until_stdin_ends(served: Any, descriptor: int) -> None:
 
 
 def main(served: Any = app) -> int:
-    """Serve MiniStack, or what stands in front of it, and return the exit code."""
+    """Serve an ASGI app (MiniStack by default), and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--socket", type=int, required=True, help="the descriptor of a listening socket")
     failures = FailureCounter()

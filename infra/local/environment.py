@@ -1,4 +1,4 @@
-"""What the functions find in their environment: as on AWS, but everything is on this machine."""
+"""The functions' environment: as on AWS, with all services on this machine."""
 
 import os
 import secrets
@@ -19,7 +19,7 @@ DEFAULTS = {
     "POWERTOOLS_METRICS_DISABLED": "true",
     "POWERTOOLS_TRACE_DISABLED": "true",
 }
-"""Where the user hasn't set them."""
+"""Values for what the user hasn't set."""
 
 OWN_ACCOUNT = {
     **CREDENTIALS,
@@ -29,13 +29,13 @@ OWN_ACCOUNT = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""With our own engine, whatever AWS account the user has stays out of it."""
+"""With our own engine, the user's AWS account isn't used."""
 
 
 def build_environment(base: Mapping[str, str], *, port: int, data_dir: Path, engine_url: str | None) -> dict[str, str]:
-    """The environment of the gateway and, since they run in it, of the functions.
+    """The environment of the gateway, and so of the functions, which run in its process.
 
-    Without `engine_url` the user's own endpoint, region and credentials are left as they are.
+    Without `engine_url`, the user's own endpoint, region and credentials are used.
     """
     environment = dict(base)
     if engine_url is not None:
@@ -55,7 +55,7 @@ def build_environment(base: Mapping[str, str], *, port: int, data_dir: Path, eng
 
 
 def read_secret(data_dir: Path) -> str:
-    """The secret that local tokens are signed with, made the first time."""
+    """The secret that signs local tokens; created at the first start."""
     file = data_dir / "auth-secret"
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

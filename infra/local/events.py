@@ -1,4 +1,4 @@
-"""The events that API Gateway and EventBridge hand to functions that aren't behind REST."""
+"""The events that functions get for WebSockets (API Gateway) and schedules (EventBridge)."""
 
 import base64
 import secrets
@@ -17,7 +17,7 @@ Pairs = Sequence[tuple[str, str]]
 
 
 def new_id() -> str:
-    """An id as API Gateway makes them for connections and messages: the `=` must be escaped in a URL."""
+    """An id in API Gateway's format for connections and messages. Its `=` must be escaped in a URL."""
     return base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
 
 
@@ -27,7 +27,7 @@ def now_ms() -> int:
 
 
 def request_time(milliseconds: int) -> str:
-    """A time as access logs write it."""
+    """A time in the format of access logs."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
 
 
@@ -42,7 +42,7 @@ class SocketEvents:
     connected_at: int = field(default_factory=now_ms)
 
     def connect(self, headers: Pairs, query: Pairs) -> dict[str, Any]:
-        """The upgrade request."""
+        """The event of the upgrade request."""
         named = [(name.title().replace("Websocket", "WebSocket"), value) for name, value in headers]
         event = {
             "headers": dict(named),
@@ -55,7 +55,7 @@ class SocketEvents:
         return event
 
     def message(self, body: str | bytes) -> dict[str, Any]:
-        """A message from the client."""
+        """The event of a message from the client."""
         binary = isinstance(body, bytes)
         return {
             "requestContext": self._context("$default", "MESSAGE") | {"messageId": new_id()},
@@ -64,7 +64,7 @@ class SocketEvents:
         }
 
     def disconnect(self, code: int, reason: str) -> dict[str, Any]:
-        """The end of the connection, whoever ended it."""
+        """The event at the end of the connection."""
         headers = {"Host": self.domain, "x-api-key": "", "X-Forwarded-For": "", "x-restapi": ""}
         ended = {"disconnectStatusCode": code, "disconnectReason": reason}
         return {
@@ -94,7 +94,7 @@ class SocketEvents:
 
 
 def scheduled_event(rule: str, region: str) -> dict[str, Any]:
-    """What EventBridge sends when a rule's time has come."""
+    """The event of a scheduled rule."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -109,7 +109,7 @@ def scheduled_event(rule: str, region: str) -> dict[str, Any]:
 
 
 def gather_values(pairs: Pairs) -> dict[str, list[str]]:
-    """Every value under its name, in order."""
+    """All values of each name, in order."""
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         values.setdefault(name, []).append(value)

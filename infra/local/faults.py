@@ -1,4 +1,4 @@
-"""What goes wrong on AWS now and then, on demand. For tests: nothing here happens unless it is asked for."""
+"""Faults on demand, for tests: what goes wrong on AWS now and then."""
 
 import random
 from typing import Annotated, Literal
@@ -13,18 +13,18 @@ Milliseconds = Annotated[int, Field(ge=0, le=60_000)]
 
 
 class FaultPlan(BaseModel):
-    """Which faults happen from now on. What is left out doesn't."""
+    """The faults to inject from now on. The default is none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = 0
     lose_disconnects: bool = False
     frame_delay: tuple[Milliseconds, Milliseconds] = (0, 0)
-    """Every frame, in or out, is late by a time between the two, so that frames overtake each other."""
+    """The shortest and longest delay of each frame, in and out, so that frames overtake each other."""
     run_twice: Probability = 0
-    """How often a frame, a `$disconnect` or a scheduled event is handled a second time."""
+    """The probability that a frame, a `$disconnect` or a scheduled event is handled twice."""
     post_status: dict[Literal["429", "500", "410"], Probability] = {}
-    """How often a post to a connection is answered with an error, though the connection is well."""
+    """The probability that a post to a connection is answered with an error."""
 
     @model_validator(mode="after")
     def check_ranges(self) -> "FaultPlan":
@@ -36,31 +36,31 @@ class FaultPlan(BaseModel):
 
 
 class Faults:
-    """The plan in force, and the dice."""
+    """The current plan, and its random numbers."""
 
     def __init__(self) -> None:
         self.follow(FaultPlan())
 
     def follow(self, plan: FaultPlan) -> None:
-        """Do as the plan says from now on."""
+        """Replace the plan, and restart the random numbers."""
         self.plan = plan
         self._random = random.Random(plan.seed)
 
     def delay(self) -> float:
-        """Seconds by which the next frame is late."""
+        """The delay of the next frame, in seconds."""
         return self._random.uniform(*self.plan.frame_delay) / 1000
 
     async def delay_frame(self) -> None:
-        """Hold a frame up."""
+        """Wait for the delay of a frame."""
         if seconds := self.delay():
             await anyio.sleep(seconds)
 
     def count_runs(self) -> int:
-        """How often the next event is handled."""
+        """How often the next event is handled: once or twice."""
         return 2 if self._random.random() < self.plan.run_twice else 1
 
     def pick_post_status(self) -> int | None:
-        """The error that the next post is answered with, None for none."""
+        """The error status for the next post, or None."""
         left = self._random.random()
         for status, probability in self.plan.post_status.items():
             left -= probability
@@ -73,7 +73,7 @@ class Faults:
         return JSONResponse(self.plan.model_dump(mode="json"))
 
     async def plan_faults(self, request: Request) -> Response:
-        """`PUT /dev/faults`: replaces the plan, and starts its dice anew."""
+        """`PUT /dev/faults`: replace the plan."""
         try:
             self.follow(FaultPlan.model_validate_json(await request.body()))
         except ValidationError as error:

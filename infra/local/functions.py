@@ -1,4 +1,4 @@
-"""Runs the app's functions as Lambda would: side by side, each call in a thread, none longer than its time."""
+"""Runs the app's functions as Lambda does: concurrently, each call in a thread and with a time limit."""
 
 import logging
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 class FunctionError(Exception):
-    """A function raised, or returned what no answer can be made of."""
+    """A function raised an exception, or returned a result that is no valid answer."""
 
     status, message = 502, "Internal server error"
 
@@ -40,17 +40,12 @@ class Functions:
     async def invoke(
         self, function: str, handler: Callable[[Any, Any], Any], event: dict[str, Any], timeout: float | None = None
     ) -> Any:
-        """Call a handler with an event and a context.
-
-        Raises:
-            FunctionError: it raised; the trace is in the log.
-            FunctionTimeoutError: it took too long; like on AWS its side effects may still happen.
-        """
+        """Call a handler with an event; raises FunctionError or FunctionTimeoutError."""
         context = self._context(function)
         return await self.run(function, lambda: handler(event, context), timeout)
 
     async def run(self, function: str, call: Callable[[], Result], timeout: float | None = None) -> Result:
-        """Run a call in a worker thread, for as long as the gateway would wait where no time is given."""
+        """Run a call in a worker thread. After a timeout it may still have side effects, as on AWS."""
         timeout = timeout or self._timeout
         with anyio.move_on_after(timeout):
             try:
@@ -62,7 +57,7 @@ class Functions:
         raise FunctionTimeoutError
 
     def read_timeout(self, function: str) -> float:
-        """The seconds that a function that no gateway waits for may run: by default Chalice's default."""
+        """The time limit of a function without a gateway, in seconds; 60 is Chalice's default."""
         return self.config.scope(self.config.chalice_stage, function).lambda_timeout or 60
 
     def _context(self, function: str) -> LambdaContext:
@@ -74,7 +69,7 @@ class Functions:
 def isolate_requests(app: Chalice) -> Chalice:
     """Give each thread its own `app.current_request` and `app.lambda_context`.
 
-    On Lambda a process handles one event at a time, and Chalice keeps both on the app.
+    Chalice keeps both on the app, because on Lambda a process handles one event at a time.
     """
 
     class IsolatedChalice(LocalChalice, app.__class__):  # type: ignore[misc, name-defined]  # as Chalice does itself

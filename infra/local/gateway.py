@@ -1,6 +1,6 @@
-"""The gateway process: does to the app what API Gateway does, on sockets that its parent opened.
+"""The gateway process: an API Gateway for the app, on sockets that the parent process opened.
 
-Runs as `python -m infra.local.gateway` in the directory of the app, until its standard input ends.
+Runs as `python -m infra.local.gateway` in the app's directory, until its standard input ends.
 """
 
 import argparse
@@ -52,7 +52,7 @@ LOCAL_PAGES = r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 
 
 class StageMount(Mount):
-    """Everything under the stage, even where a path holds a newline."""
+    """Everything below the stage's path, including paths with a newline."""
 
     def __init__(self, path: str, app: ASGIApp) -> None:
         super().__init__(path, app)
@@ -60,7 +60,7 @@ class StageMount(Mount):
 
 
 class Gateway:
-    """Everything that answers on the port."""
+    """All routes of the port."""
 
     def __init__(self, functions: Functions, credentials: Credentials, options: Options, web: Path) -> None:
         self._functions = functions
@@ -109,7 +109,7 @@ class Gateway:
 
 
 def load_functions(root: Path, options: Options) -> Functions:
-    """The functions of the app in a directory, configured as its development stage."""
+    """The functions of the app in a directory, with the configuration of its development stage."""
     file = root / ".chalice" / "config.json"
     config = json.loads(file.read_text("utf-8")) if file.exists() else {}
     return Functions(
@@ -120,7 +120,7 @@ def load_functions(root: Path, options: Options) -> Functions:
 
 
 def find_credentials(session: Any) -> Credentials:
-    """The keys that the functions sign with."""
+    """The credentials that the functions sign with; exits if there are none."""
     credentials = session.get_credentials()
     if credentials is None:
         sys.exit("error: There are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
@@ -129,7 +129,7 @@ def find_credentials(session: Any) -> Credentials:
 
 
 def prepare_data(session: Any, root: Path) -> None:
-    """Create the tables that are missing, and the default rooms."""
+    """Create the tables and default rooms that are missing."""
     limits = ClientConfig(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2})
     client = session.create_client("dynamodb", config=limits)
     try:
@@ -156,7 +156,7 @@ def build_server(options: Options, ready: int, root: Path) -> Server:
 
 
 def log_to_stdout() -> None:
-    """Our own lines; what the functions log goes where they send it."""
+    """Write our own log lines to standard output."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     log.addHandler(handler)
@@ -165,7 +165,7 @@ def log_to_stdout() -> None:
 
 
 def parse_sockets(text: str) -> list[socket.socket]:
-    """The listening sockets behind a comma-separated list of descriptors."""
+    """The listening sockets of a comma-separated list of file descriptors."""
     return [socket.socket(fileno=int(number)) for number in re.findall(r"\d+", text)]
 
 

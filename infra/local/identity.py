@@ -1,4 +1,4 @@
-"""Local identity: tokens for whoever asks, signed with the secret of this stack. Never deployed."""
+"""Local sign-in: tokens for any name, signed with the secret of this stack. Never deployed."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ LIFETIME = timedelta(hours=24)
 
 
 class TokenRequest(BaseModel):
-    """Who to be."""
+    """The claims that the caller wants."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -24,7 +24,7 @@ class TokenRequest(BaseModel):
 
 
 class Identity:
-    """Issues tokens that the functions accept as configured in `environment`."""
+    """Issues tokens that the functions accept with the settings in `environment`."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._secret = environment["AUTH_SECRET"]
@@ -47,6 +47,6 @@ class Identity:
         return JSONResponse({"token": token, "expires_at": stamp})
 
     def claims(self, wanted: TokenRequest) -> dict[str, object]:
-        """What a token says of its bearer."""
+        """The claims of a token."""
         given = {"name": wanted.name, "picture": wanted.avatar, self._roles_claim: wanted.roles}
         return self._claims | {"sub": wanted.sub} | {name: value for name, value in given.items() if value}

@@ -1,4 +1,4 @@
-"""What the gateway can be told, by its environment. Durations are in seconds."""
+"""The gateway's options, from environment variables. Durations are in seconds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ CONNECTIONS_PATH = "/_local/connections"
 
 @dataclass(frozen=True)
 class Options:
-    """The platform's limits, which tests shorten, and what belongs to a local stack only."""
+    """Limits of the platform, which tests shorten, and options of the local stack."""
 
     port: int = 8000
     timeout: float = 29.0
     idle: float = 600.0
     life: float = 7200.0
     sweep: float | None = None
-    """How often every scheduled function runs, where not as often as the app says."""
+    """The interval of all scheduled functions, instead of their own."""
     faults: bool = False
 
     @classmethod

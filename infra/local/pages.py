@@ -1,4 +1,4 @@
-"""The web page, where there is one, and the addresses where there is none."""
+"""The web page; without one, a list of the service's addresses."""
 
 import mimetypes
 from pathlib import Path
@@ -20,13 +20,13 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""With every file. What a page may load it says itself; who may frame it can be said in a header only."""
+"""Headers of each file. The page's own policy says what it may load; frame-ancestors works only in a header."""
 
 mimetypes.add_type("text/javascript", ".js")  # whatever the machine thinks: browsers run modules of no other type
 
 
 def list_addresses(port: int) -> str:
-    """What answers where, for people."""
+    """The service's addresses, for people."""
     base = f"http://localhost:{port}"
     return f"""\
   Page        {base}/
@@ -38,7 +38,7 @@ def list_addresses(port: int) -> str:
 
 
 class Pages:
-    """Serves a directory of files."""
+    """Serves the files of a directory."""
 
     def __init__(self, directory: Path, port: int) -> None:
         self._directory = directory
@@ -46,7 +46,7 @@ class Pages:
         self._files = StaticFiles(directory=directory, html=True, check_dir=False)
 
     async def serve(self, request: Request) -> Response:
-        """A file, or on `/` the addresses where there is no index.html."""
+        """A file; on `/` the addresses if there is no index.html."""
         path = request.path_params["path"]
         if not path and not (self._directory / "index.html").exists():
             return PlainTextResponse(f"Coworking Rooms\n\n{list_addresses(self._port)}")
@@ -61,6 +61,6 @@ class Pages:
 
 
 def shrink(found: FileResponse) -> Response:
-    """A file as it is deployed, with the tag that changes when the file does."""
+    """A file as it is deployed, with an entity tag that changes when the file changes."""
     tags = {name: found.headers[name] for name in ("etag", "last-modified")}
     return Response(read(Path(found.path)), found.status_code, tags, found.media_type)

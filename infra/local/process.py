@@ -1,7 +1,7 @@
-"""A child process that can't outlive its parent.
+"""A child process that ends with its parent.
 
-The child's standard input is a pipe that nobody ever writes to. The parent holds its other end, and when
-that closes, on purpose or because the parent was killed, the child reads the end of file and stops cleanly.
+The child's standard input is a pipe; nothing is ever written to it. When its other end closes, because the parent
+closed it or was killed, the child reads the end of file and stops cleanly.
 """
 
 import contextlib
@@ -15,11 +15,11 @@ from typing import IO
 
 
 class StackError(Exception):
-    """Why the stack can't run, in one line that says what to do."""
+    """The stack can't run; the message says in one line what to do."""
 
 
 class Child:
-    """A running child process; `announces` gives it a pipe on which it says, with one byte, that it is ready."""
+    """A running child process. With `announces`, it gets a pipe on which it writes one byte when it is ready."""
 
     def __init__(
         self,
@@ -50,18 +50,18 @@ class Child:
 
     @property
     def lifeline(self) -> int:
-        """The end of the pipe that keeps the child running; a process that inherits it keeps it running too."""
+        """The pipe's end that keeps the child running; any process that inherits it does so too."""
         assert self.process.stdin is not None
         return self.process.stdin.fileno()
 
     def wait_ready(self, patience: float | None = None) -> bool:
-        """Wait, once, until the child says it is ready; false where it died, or took longer than `patience`."""
+        """Wait once until the child is ready; False if it ended, or after `patience` seconds."""
         with os.fdopen(self._ready, "rb", buffering=0) as pipe:
             readable, _, _ = select.select([pipe], [], [], patience)
             return bool(readable and pipe.read(1))
 
     def stop(self, patience: float = 15.0) -> int:
-        """End the child, at first politely, and return its exit code. Doing it twice is harmless."""
+        """Stop the child, by force after `patience` seconds, and return its exit code. Can be called twice."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         try:
@@ -72,6 +72,6 @@ class Child:
         return self.process.returncode
 
     def kill(self) -> None:
-        """End the child and whatever it started, at once."""
+        """Kill the child and its own children."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""What only one stack can have at a time: a data directory, and a port."""
+"""The port and the data directory, each used by one stack at a time."""
 
 import errno
 import fcntl
@@ -11,16 +11,12 @@ from typing import IO
 from infra.local.process import StackError
 
 PATIENCE = 20
-"""Seconds for the children of a stack that was killed to save their data."""
+"""Seconds to wait for the children of a killed stack, which still save their data."""
 UNAVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 def lock_directory(data_dir: Path) -> IO[str]:
-    """Make the directory ours for as long as the answer is open, here or in a child.
-
-    Raises:
-        StackError: it can't be used, or another stack uses it.
-    """
+    """Lock the directory until the returned file is closed, here and in child processes; raises StackError."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         lock = (data_dir / "lock").open("a+")
@@ -41,7 +37,7 @@ def lock_directory(data_dir: Path) -> IO[str]:
 
 
 def try_lock(lock: IO[str]) -> bool:
-    """Whether the lock is ours now."""
+    """Take the lock if it is free."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -50,7 +46,7 @@ def try_lock(lock: IO[str]) -> bool:
 
 
 def is_owned(lock: IO[str]) -> bool:
-    """Whether the process that took the lock is still running."""
+    """Whether the process that took the lock still runs."""
     lock.seek(0)
     owner = lock.read().strip()
     if not owner:
@@ -65,11 +61,7 @@ def is_owned(lock: IO[str]) -> bool:
 
 
 def listen(port: int) -> list[socket.socket]:
-    """Open the port on 127.0.0.1 and, since browsers may take localhost for either, on ::1 where there is one.
-
-    Raises:
-        StackError: it is taken.
-    """
+    """Listen on 127.0.0.1 and, if available, on ::1, as localhost may be either; raises StackError."""
     try:
         ipv4 = socket.create_server(("127.0.0.1", port))
         port = ipv4.getsockname()[1]

@@ -1,4 +1,4 @@
-"""The REST half of API Gateway: routes, limits and errors as the platform has them, around Chalice's `LocalGateway`."""
+"""API Gateway's REST APIs: its routes, limits and errors around Chalice's `LocalGateway`."""
 
 import base64
 import binascii
@@ -21,10 +21,10 @@ FUNCTION = "api_handler"
 
 
 class RestEvents(LambdaEventConverter):
-    """Makes the events of Lambda proxy integrations, more of them than Chalice's own local mode."""
+    """Makes Lambda proxy events; more complete than those of Chalice's own local mode."""
 
     def find_route(self, path: str) -> tuple[str, dict[str, str]] | None:
-        """The route of a path without its query, and its parameters, decoded."""
+        """The route of a path without its query, and the decoded path parameters."""
         try:
             match = self._route_matcher.match_route(path)
         except ValueError:
@@ -34,7 +34,7 @@ class RestEvents(LambdaEventConverter):
         return (match.route, {name: unquote(value) for name, value in names.items()}) if all(names.values()) else None
 
     def create_lambda_event(self, method: str, path: str, headers: Any, body: bytes | None = None) -> dict[str, Any]:
-        """The event of a request whose route is known to exist; `headers` are Starlette's."""
+        """The event of a request to an existing route; `headers` are Starlette's."""
         path, _, query = path.partition("?")
         found = self.find_route(path)
         if found is None:
@@ -75,7 +75,7 @@ class RestEvents(LambdaEventConverter):
 
 
 class RestApi:
-    """An ASGI app for everything under the stage."""
+    """An ASGI app for everything below the stage's path."""
 
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
@@ -121,7 +121,7 @@ class RestApi:
 
 
 def encode_body(body: bytes | None, *, binary: bool) -> dict[str, Any]:
-    """A body as text, or as base64 where it is declared to be binary or is no text."""
+    """A body as text; as base64 if it is declared binary or isn't valid text."""
     if not body:
         return {"body": None, "isBase64Encoded": False}
     try:
@@ -133,7 +133,7 @@ def encode_body(body: bytes | None, *, binary: bool) -> dict[str, Any]:
 
 
 async def read_body(request: Request, limit: int) -> bytes | None:
-    """The body of a request, None where it is over the limit."""
+    """The body of a request, or None if it is over the limit."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -143,11 +143,7 @@ async def read_body(request: Request, limit: int) -> bytes | None:
 
 
 def build_response(result: Mapping[str, Any]) -> Response:
-    """The HTTP answer that a function's result stands for.
-
-    Raises:
-        FunctionError: it stands for none, which API Gateway calls a malformed proxy response.
-    """
+    """The HTTP response for a function's result; raises FunctionError if the result is malformed."""
     try:
         body = result.get("body") or ""
         content = base64.b64decode(body) if result.get("isBase64Encoded") else body
@@ -164,5 +160,5 @@ def build_response(result: Mapping[str, Any]) -> Response:
 
 
 def refuse(status: int, message: str, kind: str) -> Response:
-    """An answer of API Gateway's own."""
+    """An error response of API Gateway's own."""
     return JSONResponse({"message": message}, status, {"x-amzn-ErrorType": kind})

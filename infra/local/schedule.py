@@ -1,4 +1,4 @@
-"""Runs the app's scheduled functions at their rate, as EventBridge would."""
+"""Runs the app's scheduled functions at their rate, as EventBridge does."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
 
 
 class Schedule:
-    """The scheduled functions of one app; `seconds` overrides how often they run."""
+    """The scheduled functions of one app; `seconds` overrides their interval."""
 
     def __init__(self, functions: Functions, faults: Faults, seconds: float | None = None) -> None:
         self._functions = functions
@@ -27,7 +27,7 @@ class Schedule:
         self._rates = {name: seconds or rate for name, rate in find_rates(functions.app).items()}
 
     async def run_forever(self) -> None:
-        """Run each by its rate, until cancelled."""
+        """Run each function at its rate until cancelled."""
         async with anyio.create_task_group() as tasks:
             for name, seconds in self._rates.items():
                 tasks.start_soon(self._repeat, name, seconds)
@@ -49,23 +49,19 @@ class Schedule:
         return True
 
     async def run_now(self, _: Request) -> Response:
-        """`POST /dev/sweep`: run every scheduled function once, and answer when they are done."""
+        """`POST /dev/sweep`: run each scheduled function once, and answer when all are done."""
         outcomes = {name: await self._run(name) for name in self._rates}
         return JSONResponse({"succeeded": outcomes}, 200 if all(outcomes.values()) else 500)
 
 
 def find_rates(app: Chalice) -> dict[str, int]:
-    """The scheduled functions, and after how many seconds each runs again.
-
-    Raises:
-        ValueError: one has a cron expression, for which there is no use here yet.
-    """
+    """The scheduled functions and their intervals in seconds; raises ValueError for a cron expression."""
     sources = [source for source in app.event_sources if isinstance(source, ScheduledEventConfig)]
     return {source.name: parse_rate(source.schedule_expression) for source in sources}
 
 
 def parse_rate(expression: str | ScheduleExpression) -> int:
-    """The seconds of `rate(1 minute)`, or of Chalice's `Rate`."""
+    """The seconds of `rate(1 minute)` or of Chalice's `Rate`."""
     text = expression if isinstance(expression, str) else expression.to_string()
     match = RATE.fullmatch(text)
     if match is None:

@@ -1,4 +1,4 @@
-"""Uvicorn as the gateway needs it: on sockets that a parent opened, until that parent ends."""
+"""Uvicorn on sockets that the parent process opened, until the parent ends."""
 
 import os
 import socket
@@ -12,11 +12,11 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from infra.local.options import MESSAGE_BYTES
 
 GRACE = 8
-"""Seconds for requests and handlers that are under way when the server stops."""
+"""Seconds to finish running requests and handlers at a stop."""
 
 
 class Protocol(WebSocketsSansIOProtocol):
-    """Uvicorn's WebSocket, which tests can also drop without a closing handshake."""
+    """Uvicorn's WebSocket protocol; tests can also drop the connection without a closing handshake."""
 
     async def run_asgi(self) -> None:
         self.scope["extensions"]["local.cut"] = {"abort": self.transport.abort}
@@ -29,7 +29,7 @@ class Protocol(WebSocketsSansIOProtocol):
 
 
 class Server(uvicorn.Server):
-    """Says on a pipe that it serves, and stops when standard input ends."""
+    """Writes to a pipe when it serves, and stops when standard input ends."""
 
     def __init__(self, app: ASGIApp, ready: int) -> None:
         config = uvicorn.Config(
@@ -54,7 +54,7 @@ class Server(uvicorn.Server):
         os.close(self._ready)
 
     def stop_with_stdin(self) -> None:
-        """Stop once whoever started this process is gone, or says so."""
+        """Stop when the parent process closes our standard input, or ends."""
         while os.read(sys.stdin.fileno(), 4096):
             pass
         self.should_exit = True

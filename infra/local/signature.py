@@ -1,4 +1,4 @@
-"""Checks SigV4 signatures as API Gateway would, so that a mistake in signing shows before AWS finds it."""
+"""Checks SigV4 signatures as API Gateway does, so that local tests find signing mistakes."""
 
 import hmac
 import re
@@ -20,7 +20,7 @@ SKEW = timedelta(minutes=5)
 
 
 class SignatureError(Exception):
-    """A request that API Gateway would answer 403; `kind` is its name for why."""
+    """API Gateway would answer 403; `kind` is its error type."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -28,16 +28,14 @@ class SignatureError(Exception):
 
 
 class SignatureChecker:
-    """Knows the one pair of keys that the local functions sign with, which can be renewed while they run."""
+    """Knows the credentials that the local functions sign with; they may be renewed at run time."""
 
     def __init__(self, credentials: Credentials, region: str) -> None:
         self._credentials = credentials
         self._region = region
 
     def check(self, method: str, url: str, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
-        """Raises:
-        SignatureError: the request isn't signed, or not by these keys, for this region, or as it arrived.
-        """
+        """Raises SignatureError unless the request is signed with our credentials, for our region, as it arrived."""
         if "authorization" not in headers:
             raise SignatureError("MissingAuthenticationTokenException", "Missing Authentication Token")
         match = AUTHORIZATION.fullmatch(headers["authorization"])
@@ -58,14 +56,14 @@ class SignatureChecker:
 
 
 def sign(request: AWSRequest, keys: ReadOnlyCredentials, region: str) -> str:
-    """The signature that a request with these headers ought to have."""
+    """The correct signature of a request with these headers."""
     signer = SigV4Auth(keys, SERVICE, region)
     signature: str = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
     return signature
 
 
 def read_time(text: str) -> datetime:
-    """The time in an `X-Amz-Date` header; long ago where it is none."""
+    """The time in an `X-Amz-Date` header; 1970 if it isn't valid."""
     try:
         return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:

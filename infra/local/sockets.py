@@ -1,4 +1,4 @@
-"""The WebSocket half of API Gateway: upgrades, messages and ends as events to the app's three handlers."""
+"""API Gateway's WebSocket APIs: turns upgrades, messages and disconnects into events for the app's three handlers."""
 
 import json
 import logging
@@ -27,13 +27,13 @@ FUNCTIONS = {
     "$default": "websocket_message",
     "$disconnect": "websocket_disconnect",
 }
-"""The names that Chalice deploys them under."""
+"""The names that Chalice gives to the handlers' functions."""
 ABRUPT_END: Message = {"type": "websocket.disconnect", "code": 1006, "reason": "Connection Closed Abnormally"}
 FRAME_TYPE = re.compile(r'"type"\s*:\s*"([a-z0-9_-]{1,64})"')
 
 
 class SocketApi:
-    """Handles the upgrade requests of one app."""
+    """Handles the WebSockets of one app."""
 
     def __init__(self, functions: Functions, connections: Connections, faults: Faults, options: Options) -> None:
         self._functions = functions
@@ -44,7 +44,7 @@ class SocketApi:
         self._handlers = {route: app.handler_map[config.name] for route, config in app.websocket_handlers.items()}
 
     async def serve(self, websocket: WebSocket) -> None:
-        """One connection, from its upgrade to its `$disconnect`; its frames side by side, as on AWS."""
+        """One connection, from upgrade to `$disconnect`. Its frames are handled concurrently, as on AWS."""
         events = make_events(websocket)
         started = time.monotonic()
         answer = await self._connect(websocket, events)
@@ -91,7 +91,7 @@ class SocketApi:
         log.info("ws %s %d ms", name_frame(body), (time.monotonic() - started) * 1000)
 
     async def _report(self, connection: Connection, error: FunctionError, event: dict[str, Any]) -> None:
-        """API Gateway tells the client of a function that failed, though never what one returned."""
+        """Tell the client that the function failed. API Gateway sends this, but never the function's result."""
         try:
             await connection.send(json.dumps(describe_error(error, event)).encode())
         except (ConnectionGoneError, BufferFullError):
@@ -115,7 +115,7 @@ class SocketApi:
 
 
 def make_events(websocket: WebSocket) -> SocketEvents:
-    """The events of a connection that asks to be opened."""
+    """The events of a new connection."""
     return SocketEvents(
         domain=websocket.headers.get("host", "localhost").partition(":")[0],
         source_ip=websocket.client.host if websocket.client else "127.0.0.1",
@@ -124,7 +124,7 @@ def make_events(websocket: WebSocket) -> SocketEvents:
 
 
 def read_query(websocket: WebSocket) -> Pairs:
-    """The query, where a room in the path counts as `room_id`: API Gateway itself carries no paths."""
+    """The query. A room in the path becomes `room_id`: API Gateway's WebSocket APIs have no paths."""
     pairs = parse_qsl(websocket.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     room = websocket.path_params.get("room_id")
     if room is None:
@@ -133,7 +133,7 @@ def read_query(websocket: WebSocket) -> Pairs:
 
 
 def describe_error(error: FunctionError, event: Mapping[str, Any]) -> dict[str, str]:
-    """What API Gateway says when a WebSocket function fails."""
+    """API Gateway's message to the client when a WebSocket function fails."""
     context = event["requestContext"]
     return {
         "message": error.message,
@@ -143,7 +143,7 @@ def describe_error(error: FunctionError, event: Mapping[str, Any]) -> dict[str, 
 
 
 def explain_end(message: Message) -> tuple[int, str]:
-    """Why a connection ended; without a close frame that is 1006, as RFC 6455 has it."""
+    """The close code and reason; without a close frame the code is 1006 (RFC 6455)."""
     if "reason" in message:
         return message["code"], message["reason"] or ""
     if message["code"] == 1005:
@@ -152,7 +152,7 @@ def explain_end(message: Message) -> tuple[int, str]:
 
 
 def name_frame(body: str | bytes) -> str:
-    """A frame's type for the log, without reading all of it; nothing else of a frame is ever logged."""
+    """The type of a frame for the log. Nothing else of a frame is logged."""
     if isinstance(body, bytes):
         return "(binary)"
     match = FRAME_TYPE.search(body[:4096])

@@ -1,6 +1,6 @@
-"""The stack as two child processes, engine and gateway, on one port and one data directory.
+"""The stack as two child processes, engine and gateway, with one port and one data directory.
 
-`Stack` is what `make run` supervises; `LocalStack` is the same for tests and benchmarks:
+`make run` supervises a `Stack`. Tests and benchmarks use `LocalStack`:
 
     with LocalStack(data_dir=tmp_path) as stack:
         httpx.get(stack.api + "/coworking/rooms", headers={"Authorization": f"Bearer {stack.token('ada')}"})
@@ -14,7 +14,6 @@ import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
 from infra.local.engine import Engine
@@ -27,7 +26,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 class Stack:
-    """Holds the port, the data directory and the children; `close` ends them in order and keeps the data."""
+    """Holds the port, the data directory and the child processes. `close` stops them in order and keeps the data."""
 
     def __init__(
         self,
@@ -49,11 +48,7 @@ class Stack:
         self._cleanup = contextlib.ExitStack()
 
     def open(self) -> None:
-        """Take the directory and the port, and start the engine unless the environment names an endpoint.
-
-        Raises:
-            StackError: one of them can't be had.
-        """
+        """Take the directory and the port, and start the engine unless the environment names an endpoint."""
         with contextlib.ExitStack() as cleanup:
             lock = cleanup.enter_context(lock_directory(self.data_dir))
             self._sockets = listen(self.port)
@@ -68,7 +63,7 @@ class Stack:
             self._cleanup = cleanup.pop_all()
 
     def start_gateway(self) -> Child:
-        """Start the gateway. It keeps the engine running until it has ended itself, whatever becomes of us."""
+        """Start the gateway. It keeps the engine running until it has ended, even if this process is killed."""
         descriptors = [listener.fileno() for listener in self._sockets]
         lifelines = [self.engine.child.lifeline] if self.engine and self.engine.child else []
         environment = build_environment(
@@ -90,22 +85,18 @@ class Stack:
         return self.gateway
 
     def stop_gateway(self) -> None:
-        """End the gateway: open sockets get their `$disconnect` first."""
+        """Stop the gateway; open sockets get their `$disconnect` first."""
         if self.gateway is not None:
             self.gateway.stop(patience=10)
             self.gateway = None
 
     def close(self) -> None:
-        """End everything.
-
-        Raises:
-            StackError: the engine couldn't save its data.
-        """
+        """Stop everything; raises StackError if the engine can't save its data."""
         self._cleanup.close()
 
 
 class LocalStack:
-    """A whole stack of its own for tests and benchmarks, with faults on demand; a context manager."""
+    """A whole stack for tests and benchmarks, with faults on demand; a context manager."""
 
     def __init__(
         self, *, port: int = 0, data_dir: Path, root: Path = ROOT, environment: Mapping[str, str] | None = None
@@ -118,55 +109,55 @@ class LocalStack:
 
     @property
     def url(self) -> str:
-        """Where the gateway answers."""
+        """The gateway's address."""
         return f"http://127.0.0.1:{self._stack.port}"
 
     @property
     def api(self) -> str:
-        """The base of the HTTP API."""
+        """The base URL of the HTTP API."""
         return f"{self.url}/api"
 
     @property
     def socket_url(self) -> str:
-        """The WebSocket API, to which a query is added."""
+        """The URL of the WebSocket API."""
         return f"ws://127.0.0.1:{self._stack.port}/ws"
 
     @property
     def connections_url(self) -> str:
-        """The `@connections` API."""
+        """The URL of the `@connections` API."""
         return self.url + CONNECTIONS_PATH
 
     @property
     def engine(self) -> Engine:
-        """The engine that keeps its data."""
+        """The database engine."""
         assert self._stack.engine is not None
         return self._stack.engine
 
     @property
     def engine_url(self) -> str:
-        """Its DynamoDB endpoint."""
+        """The engine's DynamoDB endpoint."""
         return self.engine.url
 
     def token(self, sub: str, name: str | None = None, *, avatar: str | None = None, roles: Sequence[str] = ()) -> str:
-        """A token for someone."""
+        """A token for a user."""
         wanted = {"sub": sub, "name": name, "avatar": avatar, "roles": list(roles)}
         token: str = self.request("POST", "/dev/token", wanted)["token"]
         return token
 
     def sweep(self) -> None:
-        """Run what is scheduled, now."""
+        """Run the scheduled functions now."""
         self.request("POST", "/dev/sweep")
 
     def plan_faults(self, **plan: object) -> None:
-        """Have things go wrong from now on, as `infra.local.faults.FaultPlan` says; without arguments, no more."""
+        """Inject faults from now on (see `infra.local.faults.FaultPlan`); without arguments, none."""
         self.request("PUT", "/dev/faults", plan)
 
     def cut(self, connection_id: str | None = None) -> None:
-        """Drop one connection, or all, as a network does."""
+        """Drop one connection, or all, as a network failure does."""
         self.request("POST", f"/dev/cut?connection={connection_id}" if connection_id else "/dev/cut")
 
     def request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
-        """Call something of the gateway's own; what it answers, read as JSON."""
+        """Call one of the gateway's own routes, and return the JSON of the answer."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, method=method)
         with urllib.request.urlopen(request, timeout=60) as response:
@@ -174,11 +165,7 @@ class LocalStack:
         return json.loads(answer) if answer else None
 
     def start(self) -> None:
-        """Start, and wait until it serves.
-
-        Raises:
-            StackError: it doesn't, and what its log says.
-        """
+        """Start, and wait until it serves; raises StackError with the end of the log."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._stack = Stack(
@@ -199,7 +186,7 @@ class LocalStack:
         self._stack.close()
 
     def restart(self) -> None:
-        """Stop and start again, at the same address and with the same data."""
+        """Stop and start again, with the same address and data."""
         self.stop()
         self.start()
 
@@ -207,7 +194,5 @@ class LocalStack:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()

@@ -1,12 +1,12 @@
-"""What `make run` is: starts the stack, reloads the gateway when the code changes, and stops everything in the end."""
+"""`make run`: starts the stack, reloads the gateway when the code changes, and stops everything at the end."""
 
 import os
 import queue
 import signal
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from infra.local.pages import list_addresses
 from infra.local.process import Child, StackError
@@ -15,52 +15,26 @@ from infra.local.stack import ROOT, Stack
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@dataclass(frozen=True)
-class Signalled:
-    """Somebody wants us to stop."""
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A child serves."""
-
-    child: Child
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A child is no more."""
-
-    child: Child
-
-
-@dataclass(frozen=True)
-class Changed:
-    """Files of the code were written."""
-
-    names: tuple[str, ...]
+Event = tuple[Literal["signal"]] | tuple[Literal["ready", "end"], Child] | tuple[Literal["change"], list[str]]
+"""A stop signal; a child that serves, or has ended; the names of source files that have changed."""
 
 
 class Supervisor:
-    """Waits for one thing after the other to happen, and acts on it; everything else only reports to it."""
+    """Waits for events and acts on them, one at a time. Threads and signal handlers only report events."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        # Unlike other queues, this one may be put to from a signal handler.
-        self._happened: queue.SimpleQueue[Signalled | Ready | Ended | Changed] = queue.SimpleQueue()
+        # A signal handler may put to a SimpleQueue, but not to other queues.
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._started = time.monotonic()
         self._serving = False
         self._served_before = False
         self._watching: list[threading.Event] = []
 
     def run(self) -> None:
-        """Run until told to stop.
-
-        Raises:
-            StackError: something that it can't go on without is missing, or ended.
-        """
+        """Run until a stop signal; raises StackError if a child ends or can't start."""
         for number in SIGNALS:
-            signal.signal(number, lambda *_: self._happened.put(Signalled()))
+            signal.signal(number, lambda *_: self._events.put(("signal",)))
         if "MAKELEVEL" in os.environ:
             threading.Thread(target=self._report_orphaned, args=(os.getppid(),), daemon=True).start()
         self._stack.open()
@@ -75,15 +49,15 @@ class Supervisor:
 
     def _attend(self) -> None:
         while True:
-            match self._happened.get():
-                case Signalled():
+            match self._events.get():
+                case ("signal",):
                     say("Stopping; the data is kept")
                     return
-                case Ready(child) if child is self._stack.gateway:
+                case ("ready", child) if child is self._stack.gateway:
                     self._announce()
-                case Ended(child):
+                case ("end", child):
                     self._note_end(child)
-                case Changed(names):
+                case ("change", names):
                     say(f"Reloading: {', '.join(names)} changed")
                     self._stack.stop_gateway()
                     self._start_gateway()
@@ -97,12 +71,12 @@ class Supervisor:
 
     def _report_ready(self, gateway: Child) -> None:
         if gateway.wait_ready():
-            self._happened.put(Ready(gateway))
+            self._events.put(("ready", gateway))
 
     def _watch(self, child: Child) -> None:
         def report_end() -> None:
             child.process.wait()
-            self._happened.put(Ended(child))
+            self._events.put(("end", child))
 
         threading.Thread(target=report_end, daemon=True).start()
 
@@ -118,14 +92,12 @@ class Supervisor:
         say(f"Coworking Rooms is running\n\n{list_addresses(self._stack.port)}\n  Ctrl-C stops it")
 
     def _note_end(self, child: Child) -> None:
-        """Raises:
-        StackError: it was a child that nobody told to end.
-        """
+        """Raises StackError if nobody told the child to end."""
         engine = self._stack.engine
         if engine is not None and child is engine.child:
             if self._stack.gateway is not None:
                 self._stack.gateway.kill()  # it could only complain of the same
-            raise StackError(engine.epitaph("ended"))
+            raise StackError(engine.failure_message("ended"))
         if child is not self._stack.gateway:
             return  # an earlier one, which we stopped ourselves
         if self._serving:
@@ -136,10 +108,10 @@ class Supervisor:
         say("The code can't be loaded, for the reason above: waiting for the next change")
 
     def _report_orphaned(self, parent: int) -> None:
-        """A `make run` that was killed can't tell us; no event says so, hence the look once a second."""
+        """Stop when `make` was killed. No event reports that, so check once a second."""
         while os.getppid() == parent:
             time.sleep(1)
-        self._happened.put(Signalled())
+        self._events.put(("signal",))
 
     def _watch_code(self) -> None:
         # Apart, because files in the root are watched without its directories: .venv is one of them.
@@ -159,7 +131,7 @@ class Supervisor:
                 watching.set()
                 if files:
                     names = {str(Path(name).relative_to(ROOT)) for _, name in files}
-                    self._happened.put(Changed(tuple(sorted(names))))
+                    self._events.put(("change", sorted(names)))
         except OSError as error:
             say(f"Changes of the code will not be noticed ({error}): restart after each")
         finally:
@@ -167,5 +139,5 @@ class Supervisor:
 
 
 def say(text: str) -> None:
-    """Tell the user something."""
+    """Print a line for the user."""
     print(text, flush=True)

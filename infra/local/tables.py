@@ -1,4 +1,4 @@
-"""Creates the tables that infra/tables.yaml declares on any DynamoDB endpoint, without CloudFormation."""
+"""Creates the tables of infra/tables.yaml on any DynamoDB endpoint, without CloudFormation."""
 
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,11 @@ import yaml
 TEMPLATE = Path(__file__).parent.parent / "tables.yaml"
 
 COPIED = ("TableName", "BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
-"""What `CreateTable` takes as the template has it. Backups and deletion protection are for deployed tables."""
+"""The properties that `CreateTable` takes as they are. Backups and deletion protection are only for AWS."""
 
 
 class TemplateLoader(yaml.SafeLoader):
-    """Reads YAML where `!Sub x` means `{"Fn::Sub": x}`, and so on for the functions that the template uses."""
+    """A YAML loader that reads `!Sub x` as `{"Fn::Sub": x}`, and likewise the other functions."""
 
 
 def _long_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -37,7 +37,7 @@ class Template:
         self._parameters = {name: str(spec.get("Default", "")) for name, spec in declared.items()} | parameters
 
     def tables(self) -> list[dict[str, Any]]:
-        """The properties of every table, with all functions worked out."""
+        """The properties of each table, with all functions evaluated."""
         return [
             self._resolve(resource["Properties"])
             for resource in self._document["Resources"].values()

@@ -1,7 +1,8 @@
-"""`python -m infra.rehearse`: deploy to an emulator, use it, deploy a change while it is used, and take it away."""
+"""`python -m infra.rehearse`: deploy to an emulator, use the stage, deploy a change meanwhile, and destroy it."""
 
 import json
 import os
+import platform
 import secrets
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from infra.artefacts import gather_wheels
 from infra.deploy import functions, smoke
 from infra.deploy.destroy import DESTROY
 from infra.deploy.progress import Step, StepError, Tell, plan_steps, report_failure, run_steps, say
@@ -22,14 +24,14 @@ from infra.local.events import scheduled_event
 from infra.local.process import StackError
 from infra.rehearse.emulator import Emulator
 from infra.rehearse.people import Party
-from infra.rehearse.project import PREFIX, STAGE, change_version, copy_project, gather_wheels
+from infra.rehearse.project import PREFIX, STAGE, change_version, copy_project
 
 CHANGED = "0.0.0+rehearsal"
 NOT_REHEARSED = (
     "What the emulator can't show: whether the account's quotas and permissions suffice, TLS and domain names, "
     "how fast it is, and the CDN in front of it."
 )
-"""Said at the end of each rehearsal."""
+"""Printed at the end of each rehearsal."""
 
 
 class Rehearsal:
@@ -46,7 +48,7 @@ class Rehearsal:
         return functions.api_url(self.target)
 
     def acts(self) -> list[tuple[str, list[Step]]]:
-        """What is done, in order."""
+        """The acts, in order, and the steps of each."""
         return [
             ("Plan", [step("Plan", self.plan), step("Nothing is there", self.find_nothing)]),
             ("Deploy", [ACCOUNT, *DEPLOY, *TRY]),
@@ -73,13 +75,13 @@ class Rehearsal:
         ]
 
     def plan(self, _: Tell) -> str:
-        """Ask what a deployment would do, as `--plan` does."""
+        """Plan a deployment, as `--plan` does."""
         with self._console.capture() as said:
             plan_steps([ACCOUNT, *DEPLOY, *TRY], self.target, self._console)
         return f"{len(said.get().splitlines())} lines of what would be done"
 
     def call_rest(self, _: Tell) -> str:
-        """What API Gateway answers itself, and what the function does."""
+        """Requests that API Gateway answers, and requests that the function answers."""
         expect_status(self.api + "/coworking/rooms", 401)
         expect_status(self.api + "/nowhere", 403)
         headers = expect_status(self.api + "/coworking/rooms", 200, "OPTIONS")
@@ -106,7 +108,7 @@ class Rehearsal:
         return f"version {CHANGED}, in a checkout that nothing was deployed from, by somebody who has no secret"
 
     def sweep(self, _: Tell) -> str:
-        """Have Grace's lease run out, and EventBridge's target do what it does each minute."""
+        """Let Grace's lease expire, and call the targets of EventBridge's rule."""
         events, party = self.target.client("events"), self._party
         rules = [rule for rule in events.list_rules()["Rules"] if rule.get("ScheduleExpression") == "rate(1 minute)"]
         targets = [target for rule in rules for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]]
@@ -136,7 +138,7 @@ class Rehearsal:
         return f"the connection was closed; version {version} answers"
 
     def find_nothing(self, _: Tell) -> str:
-        """Ask every service that was used."""
+        """Ask each service that was used for what it still has."""
         client = self.target.client
         left = [
             *client("lambda").list_functions()["Functions"],
@@ -162,7 +164,7 @@ def step(title: str, run: Callable[[Tell], str]) -> Step:
 
 
 def expect_status(url: str, status: int, method: str = "GET") -> dict[str, str]:
-    """The headers of an answer that has to have this status."""
+    """The headers of an answer; raises DeployError if it has another status."""
     request = urllib.request.Request(url, method=method)
     try:
         with urllib.request.urlopen(request, timeout=smoke.SECONDS) as response:
@@ -176,19 +178,14 @@ def expect_status(url: str, status: int, method: str = "GET") -> dict[str, str]:
 
 
 def rehearse(directory: Path, console: Console) -> None:
-    """Do it all in a directory of its own.
-
-    Raises:
-        StepError: something didn't work.
-        StackError: the emulator can't be started.
-    """
+    """Run all acts in a directory; raises StepError, or StackError if the emulator doesn't start."""
     emulated, project = directory / "emulator", directory / "project"
     emulated.mkdir()
     project.mkdir()
     with ExitStack() as opened:
         emulator = opened.enter_context(Emulator(emulated))
         os.environ.update(emulator.account)
-        os.environ.update(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(gather_wheels()))
+        os.environ.update(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(gather_wheels(platform.machine())))
         os.environ.pop("AWS_PROFILE", None)
         os.environ["AUTH_SECRET"] = secrets.token_urlsafe(48)
         copy_project(project, emulator.connections)
@@ -201,7 +198,7 @@ def rehearse(directory: Path, console: Console) -> None:
 
 
 def main() -> int:
-    """Rehearse, and return the exit code."""
+    """Run a rehearsal, and return the exit code."""
     if sys.platform != "linux":
         print("error: The functions' package is for Linux, and nothing else runs it: rehearse there", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""MiniStack with every service that a deployment needs, and permissions enforced; forgotten when it ends."""
+"""MiniStack with all services that a deployment needs, and with permissions enforced. It keeps no data."""
 
 from pathlib import Path
 
@@ -21,22 +21,22 @@ SERVICES = (
     "sts",
 )
 SOCKET_API_ID = "50c7e700"
-"""MiniStack takes eight hexadecimal digits."""
+"""MiniStack wants eight hexadecimal digits."""
 
 
 class Emulator(Engine):
-    """A running emulator of AWS; what it is told is in `environment`, what clients need in `account`."""
+    """A running emulator of AWS. `environment` is its own, `account` that of its clients."""
 
     launcher = Path(__file__).with_name("emulator_launcher.py")
 
     def environment(self) -> dict[str, str]:
-        """Every service, nothing kept, and for functions no more than their policies allow."""
+        """All services, no stored data, and permissions enforced."""
         told = {"SERVICES": ",".join(SERVICES), "PERSIST_STATE": "0", "AUTH": "true", "SOCKET_API_ID": SOCKET_API_ID}
         return super().environment() | CREDENTIALS | told
 
     @property
     def connections(self) -> str:
-        """Where functions post frames."""
+        """The URL that functions post frames to."""
         return f"{self.url}/_aws/execute-api/{SOCKET_API_ID}/api"
 
     @property

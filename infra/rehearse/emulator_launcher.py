@@ -1,10 +1,9 @@
-"""Runs MiniStack in its own virtual environment, with what it lacks for a deployment by Chalice in front of it.
+"""Runs MiniStack in its virtual environment, and adds what a deployment by Chalice needs.
 
-* REST APIs from a Swagger document (`ImportRestApi`, `PutRestApi`): written out, with MiniStack's own API, as the
-  resources, methods and integrations that the document declares.
-* WebSocket APIs with an address that a client can open, where MiniStack's could be resolved by nobody else, and with
-  an id that is known beforehand: functions have to be told where connections are reached before there is an API.
-* Changes of a function that wait for the calls that it is at.
+* REST APIs from a Swagger document (`ImportRestApi`, `PutRestApi`), created with MiniStack's own API.
+* WebSocket APIs with an address that clients can open, and with an id that is known beforehand: functions have to know
+  where to post frames before there is an API.
+* Changes of a function wait for its running calls.
 """
 
 import json
@@ -34,11 +33,11 @@ HTTP_METHODS = {"get", "post", "put", "delete", "patch", "head", "options"}
 
 
 class EmulatorError(Exception):
-    """MiniStack refused what was written out for it."""
+    """MiniStack refused a call that creates part of an API."""
 
 
 class Emulator:
-    """MiniStack, and what stands in front of it: an ASGI application."""
+    """An ASGI app in front of MiniStack."""
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -57,7 +56,7 @@ class Emulator:
 
 
 class Caller:
-    """Calls MiniStack's API on behalf of whoever sent a request: in the same account and region."""
+    """Calls MiniStack's API in the account and region of a request."""
 
     def __init__(self, scope: Message) -> None:
         self._scope = scope
@@ -84,7 +83,7 @@ class Caller:
         return await self.replace_api(api["id"], document)
 
     async def replace_api(self, api_id: str, document: Json) -> Json:
-        """`PutRestApi`: what is declared is there then, and nothing else."""
+        """`PutRestApi`: replaces the API by what the document declares."""
         api = f"/restapis/{api_id}"
         resources = await self.get(f"{api}/resources", b"limit=500")
         ids = {resource["path"]: resource["id"] for resource in resources["item"]}
@@ -115,11 +114,7 @@ class Caller:
         return await self.call("GET", path, query_string=query_string)
 
     async def call(self, method: str, path: str, body: Json | None = None, query_string: bytes = b"") -> Json:
-        """Call MiniStack, and return what it answers.
-
-        Raises:
-            EmulatorError: that is an error.
-        """
+        """Call MiniStack, and return its answer; raises EmulatorError if that is an error."""
         answer = await self._exchange(method, path, b"" if body is None else json.dumps(body).encode(), query_string)
         status = next(message["status"] for message in answer if "status" in message)
         data = b"".join(message.get("body", b"") for message in answer)
@@ -143,7 +138,7 @@ class Caller:
 
 
 def list_ancestry(paths: Iterable[str]) -> Iterable[str]:
-    """Paths, and every path above them: each is a resource."""
+    """Paths and all paths above them: each is a resource of the API."""
     yield "/"
     for path in paths:
         parts = path.strip("/").split("/")
@@ -172,15 +167,15 @@ async def reply(send: Send, status: int, body: Json) -> None:
 
 
 def finish_at_once(name: str, _: float) -> None:
-    """A function that was made or changed is ready: Chalice looks every five seconds, ten times in a deployment."""
+    """Mark a new or changed function as ready: Chalice polls only every five seconds, ten times in a deployment."""
     config = lambda_svc._functions[name]["config"]
     config |= {"State": "Active", "StateReason": "", "LastUpdateStatus": "Successful", "LastUpdateStatusReason": ""}
 
 
 def retire(workers: Iterable[Any], end: Callable[[list[Any]], None] = lambda_runtime.kill_workers) -> None:
-    """End the processes of a function that was changed: those at work, or just starting, when they are done.
+    """End the processes of a changed function; those that handle a call end after it.
 
-    As on AWS, which breaks no call off for it. MiniStack would, and hang up on whoever's frame it was.
+    AWS interrupts no call either. MiniStack would end them at once.
     """
     idle = [worker for worker in workers if worker._lock.acquire(blocking=False)]
     end(idle)

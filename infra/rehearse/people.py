@@ -1,4 +1,4 @@
-"""Who is in a room while the stage is deployed, and deployed again."""
+"""Two people who stay in a room during an upgrade."""
 
 import threading
 import uuid
@@ -9,7 +9,7 @@ from infra.deploy.smoke import Person, Socket, issue_token
 
 
 class Guest:
-    """Somebody with a seat in the room and a connection that stays open."""
+    """Somebody with a seat in the room and an open connection."""
 
     def __init__(self, person: Person, socket: Socket, snapshot: dict[str, Any]) -> None:
         self.person = person
@@ -18,7 +18,7 @@ class Guest:
 
 
 PING_SECONDS = 20.0
-"""Clients ping: who doesn't has lost the seat after 90 seconds, and a deployment may take longer."""
+"""Without pings a client loses its seat after 90 seconds, and a deployment may take longer."""
 
 
 class Party:
@@ -35,7 +35,7 @@ class Party:
         self.grace: Guest
 
     def begin(self) -> None:
-        """Ada makes a room; both take a seat, connect and learn of each other."""
+        """Ada creates a room; both take a seat, connect, and see each other."""
         ada, grace = self.invite("Ada"), self.invite("Grace")
         room_id = ada.call("POST", "/coworking/rooms", {"name": "Rehearsal", "max_participants": 2})["id"]
         self.room = f"/coworking/rooms/{room_id}"
@@ -44,12 +44,12 @@ class Party:
         self._pinging.start()
 
     def fall_silent(self) -> None:
-        """Ping no more."""
+        """Stop the pings."""
         self._silent.set()
         self._pinging.join()
 
     def leave(self) -> None:
-        """Ada goes, and is hung up on."""
+        """Ada leaves, and the server closes her connection."""
         self.ada.person.call("POST", f"{self.room}/leave")
         self.ada.socket.wait_end()
         self._opened.close()
@@ -70,7 +70,7 @@ class Party:
         return Guest(person, socket, socket.wait("snapshot")["data"])
 
     def talk(self) -> None:
-        """Both say something, over HTTP and over the WebSocket; both hear both."""
+        """Both send a message, one over HTTP, one over the WebSocket; both receive both."""
         said, typed = f"said {uuid.uuid4()}", f"typed {uuid.uuid4()}"
         self.ada.person.call("POST", f"{self.room}/messages", {"message_text": said})
         self.grace.socket.send("message", text=typed, id=typed[:64])
@@ -80,7 +80,7 @@ class Party:
             assert heard == {said, typed}, heard
 
     def call(self) -> None:
-        """One offers a call, the other answers, and both send a candidate."""
+        """One sends an offer, the other an answer, and both a candidate."""
         offers = (("offer", self.ada, self.grace), ("answer", self.grace, self.ada))
         candidates = (("ice-candidate", self.ada, self.grace), ("ice-candidate", self.grace, self.ada))
         for kind, caller, callee in (*offers, *candidates):

@@ -112,10 +112,10 @@ def test_cutting_an_unknown_connection_is_noticed(platform: Platform) -> None:
     assert httpx.post(f"{platform.stack.url}/dev/cut?connection=nobody").status_code == 410
 
 
-@pytest.mark.parametrize("hasty", [{"LOCAL_FAULTS": "0"}], indirect=True)
+@pytest.mark.parametrize("short_limits", [{"LOCAL_FAULTS": "0"}], indirect=True)
 @pytest.mark.parametrize(("method", "path"), [("GET", "/dev/faults"), ("PUT", "/dev/faults"), ("POST", "/dev/cut")])
-def test_without_the_flag_there_are_no_faults(hasty: Platform, method: str, path: str) -> None:
-    assert httpx.request(method, hasty.stack.url + path).status_code in {404, 405}
+def test_without_the_flag_there_are_no_faults(short_limits: Platform, method: str, path: str) -> None:
+    assert httpx.request(method, short_limits.stack.url + path).status_code in {404, 405}
 
 
 def test_the_same_seed_throws_the_same_dice() -> None:

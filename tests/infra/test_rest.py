@@ -75,11 +75,11 @@ def test_a_malformed_result_is_a_bad_gateway(platform: Platform) -> None:
     assert (answer.status_code, answer.json()) == (502, {"message": "Internal server error"})
 
 
-@pytest.mark.parametrize("hasty", [{"LOCAL_TIMEOUT_SECONDS": "0.2"}], indirect=True)
-def test_a_function_that_takes_too_long_is_a_gateway_timeout(hasty: Platform) -> None:
-    answer = hasty.http.get("/hold/slow")
+@pytest.mark.parametrize("short_limits", [{"LOCAL_TIMEOUT_SECONDS": "0.2"}], indirect=True)
+def test_a_function_that_takes_too_long_is_a_gateway_timeout(short_limits: Platform) -> None:
+    answer = short_limits.http.get("/hold/slow")
     assert (answer.status_code, answer.json()) == (504, {"message": "Endpoint request timed out"})
-    assert hasty.http.get("/release/slow").status_code == 200
+    assert short_limits.http.get("/release/slow").status_code == 200
 
 
 def test_requests_run_side_by_side_and_keep_apart(platform: Platform) -> None:

@@ -154,23 +154,23 @@ def test_a_larger_message_closes_the_connection(platform: Platform, open_socket:
     assert platform.wait_for_end(connection_id)["requestContext"]["disconnectStatusCode"] == 1009
 
 
-@pytest.mark.parametrize("hasty", [{"LOCAL_IDLE_SECONDS": "0.4"}, {"LOCAL_LIFE_SECONDS": "0.6"}], indirect=True)
-def test_a_connection_ends_when_idle_or_old(hasty: Platform) -> None:
-    with connect(hasty.stack.socket_url) as socket:
+@pytest.mark.parametrize("short_limits", [{"LOCAL_IDLE_SECONDS": "0.4"}, {"LOCAL_LIFE_SECONDS": "0.6"}], indirect=True)
+def test_a_connection_ends_when_idle_or_old(short_limits: Platform) -> None:
+    with connect(short_limits.stack.socket_url) as socket:
         connection_id = learn_id(socket)
         with pytest.raises(ConnectionClosed) as closed:
             socket.recv(timeout=20)
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1001, "Going away")
-    assert hasty.wait_for_end(connection_id)["requestContext"]["disconnectStatusCode"] == 1001
+    assert short_limits.wait_for_end(connection_id)["requestContext"]["disconnectStatusCode"] == 1001
 
 
-@pytest.mark.parametrize("hasty", [{"LOCAL_TIMEOUT_SECONDS": "0.2"}], indirect=True)
-def test_a_connect_that_takes_too_long_is_a_gateway_timeout(hasty: Platform) -> None:
+@pytest.mark.parametrize("short_limits", [{"LOCAL_TIMEOUT_SECONDS": "0.2"}], indirect=True)
+def test_a_connect_that_takes_too_long_is_a_gateway_timeout(short_limits: Platform) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        connect(f"{hasty.stack.socket_url}?do=hold&gate=slow")
+        connect(f"{short_limits.stack.socket_url}?do=hold&gate=slow")
     assert refused.value.response.status_code == 504
-    hasty.http.get("/release/slow")
+    short_limits.http.get("/release/slow")
 
 
 def test_every_connection_has_one_disconnect(platform: Platform, open_socket: OpenSocket) -> None:

@@ -222,14 +222,14 @@ def child_pid(command: Command, name: str) -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="finds the children in /proc")
 @pytest.mark.parametrize(
-    ("name", "epitaph"), [("engine_launcher", "The database engine ended"), ("gateway", "The gateway ended by itself")]
+    ("name", "message"), [("engine_launcher", "The database engine ended"), ("gateway", "The gateway ended by itself")]
 )
-def test_a_child_that_dies_ends_the_rest(start: Start, name: str, epitaph: str) -> None:
+def test_a_child_that_dies_ends_the_rest(start: Start, name: str, message: str) -> None:
     command = start()
     command.url()
     os.kill(child_pid(command, name), signal.SIGKILL)
     assert command.finish() == 1
-    assert epitaph in command.errors().splitlines()[-1]
+    assert message in command.errors().splitlines()[-1]
 
 
 def test_code_that_cannot_be_loaded_is_shown(start: Start, checkout: Path) -> None:

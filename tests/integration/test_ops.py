@@ -267,7 +267,7 @@ def test_the_tool_has_the_environment_of_the_stages_functions() -> None:
     with patch.dict(os.environ, {"AWS_DEFAULT_REGION": "eu-north-1"}):
         for name in ("TABLE_PREFIX", "AWS_REGION"):
             os.environ.pop(name, None)
-        ops.become("prod")
+        ops.use_stage_env("prod")
 
         assert os.environ["TABLE_PREFIX"] == "coworking-prod-"
         assert os.environ["AWS_REGION"] == "eu-north-1"
@@ -275,7 +275,7 @@ def test_the_tool_has_the_environment_of_the_stages_functions() -> None:
 
 def test_a_stage_that_there_is_not_is_refused() -> None:
     with pytest.raises(SystemExit, match="no stage 'staging', but dev and prod"):
-        ops.become("staging")
+        ops.use_stage_env("staging")
 
 
 def test_from_the_command_line_it_works_on_the_tables_of_the_environment(

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from infra.artefacts import normalize, read_pins
+from infra.artefacts import read_pins
 from infra.locks import LOCKS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -44,7 +45,9 @@ def test_every_library_that_the_functions_import_is_pinned() -> None:
     distributions = packages_distributions()
     assert len(libraries) > 3
     for library in libraries:
-        assert {normalize(name) for name in distributions[library]} & pinned.keys(), f"{library} is in no package"
+        assert {canonicalize_name(name) for name in distributions[library]} & pinned.keys(), (
+            f"{library} is in no package"
+        )
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -68,7 +71,7 @@ def test_each_pin_has_a_hash_and_names_no_package_index(name: str) -> None:
 def test_each_dependency_is_pinned(lock: str, groups: tuple[str, ...]) -> None:
     project = tomllib.loads(read("pyproject.toml"))
     asked = [one for group in groups for one in project["dependency-groups"][group] if isinstance(one, str)]
-    names = {normalize(Requirement(one).name) for one in asked or project["project"]["dependencies"]}
+    names = {canonicalize_name(Requirement(one).name) for one in asked or project["project"]["dependencies"]}
     assert names
     assert names <= read_pins(read(lock)).keys()
 
