@@ -194,14 +194,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.ops", description="Look after a deployed stage.")
     parser.add_argument("stage", help="a stage of .chalice/config.json")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("rooms", help="the rooms that somebody is in")
-    for name, text in {"room": "who sits in a room", "empty": "end everybody's stay in a room"}.items():
+    commands.add_parser("rooms", help="list the occupied rooms")
+    for name, text in {"room": "show a room's members", "empty": "remove everybody from a room"}.items():
         commands.add_parser(name, help=text).add_argument("room", help="the room's id")
-    commands.add_parser("rotate-secret", help="forget what signs tickets and cursors")
-    copying = commands.add_parser("refill", help="copy what a table lacks of another")
-    copying.add_argument("source", help="the whole name of the table to copy from")
-    copying.add_argument("target", help="the whole name of the table to fill")
-    copying.add_argument("room", nargs="?", help="only what belongs to this room")
+    commands.add_parser("rotate-secret", help="replace the secret that signs tickets and cursors")
+    copying = commands.add_parser("refill", help="copy the items that a table lacks from another")
+    copying.add_argument("source", help="the full name of the table to copy from")
+    copying.add_argument("target", help="the full name of the table to fill")
+    copying.add_argument("room", nargs="?", help="only the items of this room")
     return parser.parse_args(arguments)
 
 

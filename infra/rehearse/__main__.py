@@ -6,18 +6,17 @@ import platform
 import secrets
 import sys
 import tempfile
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+import urllib3
 from rich.console import Console
 
 from infra.artefacts import gather_wheels
 from infra.deploy import functions, smoke
 from infra.deploy.destroy import DESTROY
-from infra.deploy.progress import Step, StepError, Tell, plan_steps, report_failure, run_steps, say
+from infra.deploy.progress import Step, StepError, plan_steps, report_failure, run_steps, say
 from infra.deploy.steps import ACCOUNT, DEPLOY, TRY
 from infra.deploy.target import DeployError, Target
 from infra.local.events import scheduled_event
@@ -28,8 +27,7 @@ from infra.rehearse.project import PREFIX, STAGE, change_version, copy_project
 
 CHANGED = "0.0.0+rehearsal"
 NOT_REHEARSED = (
-    "What the emulator can't show: whether the account's quotas and permissions suffice, TLS and domain names, "
-    "how fast it is, and the CDN in front of it."
+    "An emulator can't show: quotas and permissions of your account, TLS and domain names, speed, and the CDN."
 )
 """Printed at the end of each rehearsal."""
 
@@ -47,40 +45,27 @@ class Rehearsal:
     def api(self) -> str:
         return functions.api_url(self.target)
 
-    def acts(self) -> list[tuple[str, list[Step]]]:
+    def acts(self) -> Iterator[tuple[str, list[Step]]]:
         """The acts, in order, and the steps of each."""
-        return [
-            ("Plan", [step("Plan", self.plan), step("Nothing is there", self.find_nothing)]),
-            ("Deploy", [ACCOUNT, *DEPLOY, *TRY]),
-            (
-                "Use what was deployed",
-                [
-                    step("REST", self.call_rest),
-                    step("Two people", self.seat_people),
-                    step("Chat", self.talk),
-                    step("Signalling", self.signal),
-                ],
-            ),
-            ("Deploy a change, with both connected", [step("A change", self.change), ACCOUNT, *DEPLOY, *TRY]),
-            (
-                "Use that, over the connections from before",
-                [
-                    step("Chat", self.talk),
-                    step("Signalling", self.signal),
-                    step("Sweep", self.sweep),
-                    step("Leave", self.leave),
-                ],
-            ),
-            ("Destroy", [*DESTROY, step("Nothing is left", self.find_nothing)]),
-        ]
+        deploy = [ACCOUNT, *DEPLOY, *TRY]
+        yield "Plan", [step("Plan", self.plan), step("Nothing is there", self.find_nothing)]
+        yield "Deploy", deploy
+        self._party = Party(self.api, self._secret)
+        party = [step("Chat", self._party.talk), step("Signalling", self._party.signal)]
+        use = [step("REST", self.call_rest), step("Two people", self._party.begin), *party]
+        yield "Use what was deployed", use
+        yield "Deploy a change, with both connected", [step("A change", self.change), *deploy]
+        use = [*party, step("Sweep", self.sweep), step("Leave", self.leave)]
+        yield "Use that, over the connections from before", use
+        yield "Destroy", [*DESTROY, step("Nothing is left", self.find_nothing)]
 
-    def plan(self, _: Tell) -> str:
+    def plan(self) -> str:
         """Plan a deployment, as `--plan` does."""
         with self._console.capture() as said:
             plan_steps([ACCOUNT, *DEPLOY, *TRY], self.target, self._console)
-        return f"{len(said.get().splitlines())} lines of what would be done"
+        return f"{len(said.get().splitlines())} lines"
 
-    def call_rest(self, _: Tell) -> str:
+    def call_rest(self) -> str:
         """Requests that API Gateway answers, and requests that the function answers."""
         expect_status(self.api + "/coworking/rooms", 401)
         expect_status(self.api + "/nowhere", 403)
@@ -89,25 +74,12 @@ class Rehearsal:
             raise DeployError("The preflight for pages of other origins allows no Authorization", "Look at app.py")
         return "signed-out, unknown and preflight requests are answered as on AWS"
 
-    def seat_people(self, _: Tell) -> str:
-        self._party = Party(self.api, self._secret)
-        self._party.begin()
-        return "joined and connected, and know of each other"
-
-    def talk(self, _: Tell) -> str:
-        self._party.talk()
-        return "both heard both, over HTTP and the WebSocket"
-
-    def signal(self, _: Tell) -> str:
-        self._party.call()
-        return "offer, answer and candidates arrived"
-
-    def change(self, _: Tell) -> str:
+    def change(self) -> str:
         change_version(self.target.root, CHANGED)
         del os.environ["AUTH_SECRET"]
-        return f"version {CHANGED}, in a checkout that nothing was deployed from, by somebody who has no secret"
+        return f"version {CHANGED}, in another checkout, by a user without the secret"
 
-    def sweep(self, _: Tell) -> str:
+    def sweep(self) -> str:
         """Let Grace's lease expire, and call the targets of EventBridge's rule."""
         events, party = self.target.client("events"), self._party
         rules = [rule for rule in events.list_rules()["Rules"] if rule.get("ScheduleExpression") == "rate(1 minute)"]
@@ -120,7 +92,7 @@ class Rehearsal:
             if "FunctionError" in answer:
                 raise DeployError(f"The sweep failed: {answer['Payload'].read().decode()}", smoke.ADVICE)
         party.ada.socket.wait("user_left")
-        return "a seat whose lease ran out is free again, and the others were told"
+        return "the expired seat is free, and the others were told"
 
     def _end_lease(self, room_id: str, user_id: str) -> None:
         self.target.client("dynamodb").update_item(
@@ -130,16 +102,17 @@ class Rehearsal:
             ExpressionAttributeValues={":past": {"N": "1"}},
         )
 
-    def leave(self, _: Tell) -> str:
+    def leave(self) -> str:
         version = smoke.check_health(self.api)
         if version != CHANGED:
-            raise DeployError(f"Version {version} answers, not {CHANGED}", "Look at what chalice deploy said")
+            raise DeployError(f"Version {version} answers, not {CHANGED}", "Read the output of chalice deploy")
         self._party.leave()
         return f"the connection was closed; version {version} answers"
 
-    def find_nothing(self, _: Tell) -> str:
+    def find_nothing(self) -> str:
         """Ask each service that was used for what it still has."""
         client = self.target.client
+        stacks = client("cloudformation").list_stacks(StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"])
         left = [
             *client("lambda").list_functions()["Functions"],
             *client("apigateway").get_rest_apis()["items"],
@@ -147,34 +120,26 @@ class Rehearsal:
             *client("events").list_rules()["Rules"],
             *client("dynamodb").list_tables()["TableNames"],
             *client("iam").list_roles()["Roles"],
-            *client("cloudformation").list_stacks(StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"])[
-                "StackSummaries"
-            ],
+            *stacks["StackSummaries"],
             *client("logs").describe_log_groups()["logGroups"],
             *client("ssm").describe_parameters()["Parameters"],
             *client("cloudwatch").describe_alarms()["MetricAlarms"],
         ]
         if left:
-            raise DeployError(f"Something is there: {left}", "Look at what was said before")
+            raise DeployError(f"These exist: {left}", "Read the output above")
         return "no function, API, rule, table, role, stack, alarm or log"
 
 
-def step(title: str, run: Callable[[Tell], str]) -> Step:
-    return Step(title, lambda _, tell: run(tell), lambda _: "")
+def step(title: str, run: Callable[[], str]) -> Step:
+    return Step(title, lambda _, __: run(), lambda _: "")
 
 
-def expect_status(url: str, status: int, method: str = "GET") -> dict[str, str]:
+def expect_status(url: str, status: int, method: str = "GET") -> Mapping[str, str]:
     """The headers of an answer; raises DeployError if it has another status."""
-    request = urllib.request.Request(url, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=smoke.SECONDS) as response:
-            answered, headers = response.status, dict(response.headers)
-    except urllib.error.HTTPError as error:
-        answered, headers = error.code, dict(error.headers)
-        error.close()
-    if answered != status:
-        raise DeployError(f"{method} {url} answers {answered}, not {status}", smoke.ADVICE)
-    return headers
+    answer = urllib3.request(method, url, timeout=smoke.SECONDS, retries=False)
+    if answer.status != status:
+        raise DeployError(f"{method} {url} answers {answer.status}, not {status}", smoke.ADVICE)
+    return answer.headers
 
 
 def rehearse(directory: Path, console: Console) -> None:
@@ -192,7 +157,7 @@ def rehearse(directory: Path, console: Console) -> None:
         rehearsal = Rehearsal(project, os.environ["AUTH_SECRET"], console)
         for title, act in rehearsal.acts():
             say(console, f"\n[bold]{title}[/]")
-            rehearsal.target = Target(STAGE, project)  # each act is a command of its own
+            rehearsal.target = Target(STAGE, project)  # each act is a separate command
             run_steps(act, rehearsal.target, console)
             rehearsal.target.close()
 
@@ -200,7 +165,7 @@ def rehearse(directory: Path, console: Console) -> None:
 def main() -> int:
     """Run a rehearsal, and return the exit code."""
     if sys.platform != "linux":
-        print("error: The functions' package is for Linux, and nothing else runs it: rehearse there", file=sys.stderr)
+        print("error: The functions' package runs only on Linux: rehearse there", file=sys.stderr)
         return 1
     console = Console()
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as directory:

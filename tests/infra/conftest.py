@@ -64,7 +64,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 @pytest.fixture
 def short_limits(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Platform]:
-    """The platform with environment variables of the test's own: `parametrize("short_limits", [{...}], indirect=True)`."""
+    """The platform with the test's environment variables: `parametrize("short_limits", [{...}], indirect=True)`."""
     data_dir = tmp_path_factory.mktemp("short_limits")
     with LocalStack(data_dir=data_dir, root=PLATFORM_APP, environment=request.param) as stack:
         running = Platform(stack)
