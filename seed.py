@@ -55,7 +55,7 @@ def seed_rooms() -> list[str]:
 def main() -> None:
     """Seed, and print what was created."""
     made = seed_rooms()
-    print(f"Made {', '.join(made)}" if made else "All default rooms are there")
+    print(f"Created {', '.join(made)}" if made else "All default rooms exist")
 
 
 if __name__ == "__main__":

@@ -106,14 +106,14 @@ def empty_room(backend: Backend, room_id: str, now: Moment) -> Iterator[str]:
     if before is None:
         raise SystemExit(f"There is no room {room_id}")
     close_room(Context(backend, room_id, "", now), "deactivated")
-    yield f"{len(before.members)} people and {len(before.roster)} connections have been shown out of {before.room.name}"
+    yield f"{len(before.members)} people and {len(before.roster)} connections were removed from {before.room.name}"
 
 
 def rotate_secret(store: Store) -> Iterator[str]:
     """Create a new secret. Running processes keep the old one until the next deployment."""
     forget_secret(store, "signing")
     get_secret(store, "signing")
-    yield "There is a new secret. Deploy now: until then tickets of old processes are refused by new ones"
+    yield "There is a new secret. Deploy now: until then, new processes refuse the tickets of old ones"
 
 
 def refill(client: Any, source: str, target: str, room_id: str | None) -> Iterator[str]:

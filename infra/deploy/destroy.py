@@ -64,8 +64,8 @@ def delete_tables(target: Target, tell: Tell) -> str:
         client.delete_table(TableName=name)
         client.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 2})
     if kept:
-        return f"kept, since they are protected from deletion: {', '.join(kept)}"
-    return f"{len(names)} deleted, with all that they held"
+        return f"kept, because of deletion protection: {', '.join(kept)}"
+    return f"{len(names)} deleted, with all data"
 
 
 def plan_delete_tables(target: Target) -> str:
@@ -116,7 +116,7 @@ def destroy(target: Target, console: Console, is_plan: bool, is_sure: bool) -> i
 def confirm(stage: str, console: Console) -> bool:
     """Ask the user to type the stage's name."""
     try:
-        return Prompt.ask(f"\nAll of this goes. Type {stage} to delete it", console=console) == stage
+        return Prompt.ask(f"\nAll of this will be deleted. Type {stage} to confirm", console=console) == stage
     except EOFError:
         return False
 

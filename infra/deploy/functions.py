@@ -85,12 +85,12 @@ def run_chalice(target: Target, tell: Tell, *command: str) -> list[str]:
                 process.terminate()
     if any(INCOMPLETE in line for line in lines):
         raise DeployError(
-            f"Chalice found no wheel for all that requirements.txt has: {' '.join(lines[-8:])}",
-            "Pin versions that have one for this Python and the stage's lambda_architecture",
+            f"Chalice found no wheel for some library of requirements.txt: {' '.join(lines[-8:])}",
+            "Pin versions with wheels for this Python and the stage's lambda_architecture",
         )
     if process.returncode:
         reason = f"chalice {' '.join(command)} failed: {find_reason(lines)}"
-        raise DeployError(reason, "Mend that, and run the same again")
+        raise DeployError(reason)
     return lines
 
 
@@ -113,7 +113,7 @@ def find_reason(lines: list[str]) -> str:
     """The reason that Chalice gives, without the traceback."""
     said = [line.strip() for line in lines if line.strip()]
     start = max((place for place, line in enumerate(said) if "Error" in line.split(":")[0]), default=-5)
-    return " ".join(said[start:]) or "it said nothing"
+    return " ".join(said[start:]) or "no output"
 
 
 def find_variables(target: Target) -> None:

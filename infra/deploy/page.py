@@ -74,7 +74,7 @@ def configure(target: Target) -> dict[str, Any]:
 
 def discover(variables: Mapping[str, str]) -> dict[str, str]:
     """The provider's sign-in addresses, by OpenID Connect Discovery; raises DeployError if it doesn't tell them."""
-    advice = 'Give "authorizationEndpoint" and "tokenEndpoint" in the stage\'s "page", or mend AUTH_ISSUER'
+    advice = 'Give "authorizationEndpoint" and "tokenEndpoint" in the stage\'s "page", or correct AUTH_ISSUER'
     url = f"{variables.get('AUTH_ISSUER', '').rstrip('/')}/.well-known/openid-configuration"
     try:
         with urllib.request.urlopen(url, timeout=SECONDS) as answer:
@@ -84,4 +84,4 @@ def discover(variables: Mapping[str, str]) -> dict[str, str]:
             "tokenEndpoint": told["token_endpoint"],
         }
     except (URLError, OSError, ValueError, KeyError) as error:
-        raise DeployError(f"{url} doesn't tell where people sign in: {error}", advice) from error
+        raise DeployError(f"{url} has no sign-in addresses: {error}", advice) from error

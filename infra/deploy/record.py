@@ -87,7 +87,7 @@ def _check_place(target: Target) -> None:
     here = f"{target.region}:{target.client('sts').get_caller_identity()['Account']}"
     for there in {":".join(function.split(":")[3:5]) for function in functions} - {here}:
         raise DeployError(
-            f"{target.stage} was deployed from here to {there} (region and account), and not to {here}",
+            f"{target.stage} was deployed from here to {there} (region and account), not to {here}",
             f"Choose that account and region, or move .chalice/deployed/{target.stage}.json out of the way",
         )
 
@@ -98,9 +98,9 @@ def _check_copy(target: Target, kept: str | None) -> None:
         ours, theirs = ({resource.get(api) for resource in found} - {None} for found in (resources(target), known))
         if theirs - ours:
             raise DeployError(
-                f"{target.stage} has other APIs than those that were deployed from here",
-                f"Move .chalice/deployed/{target.stage}.json out of the way, and run the same again. Should it be the "
-                f"one that is right, delete the parameter {name_of(target)} of Systems Manager instead",
+                f"{target.stage} has other APIs than those of this checkout's record",
+                f"Move .chalice/deployed/{target.stage}.json out of the way, and run the command again. If the "
+                f"file is right, delete the parameter {name_of(target)} of Systems Manager instead",
             )
 
 
@@ -110,6 +110,6 @@ def _check_unknown(target: Target) -> None:
     with suppress(client.exceptions.ResourceNotFoundException):
         client.get_function(FunctionName=name)
         raise DeployError(
-            f"There is a function {name}, deployed from elsewhere: Chalice would make a second pair of APIs for it",
-            f"Bring .chalice/deployed/{target.stage}.json from there, and run the same again",
+            f"Another checkout deployed the function {name}: Chalice would create a second pair of APIs",
+            f"Copy .chalice/deployed/{target.stage}.json from there, and run the command again",
         )

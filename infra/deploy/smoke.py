@@ -20,7 +20,9 @@ Json = dict[str, Any]
 SECONDS = 60.0
 """The time limit of each request; the first event of a new function is the slowest."""
 TOKEN_SECONDS = 600
-ADVICE = "Look at the functions' logs (CloudWatch, /aws/lambda/coworking-rooms-...), mend that, and run the same again"
+ADVICE = (
+    "Read the functions' logs (CloudWatch, /aws/lambda/coworking-rooms-...), fix the cause, and run the command again"
+)
 
 
 class Person:
@@ -76,7 +78,7 @@ class Socket:
             try:
                 self._connection.recv(max(0.0, expires - time.monotonic()))
             except TimeoutError:
-                raise DeployError("The connection of somebody who left isn't closed", ADVICE) from None
+                raise DeployError("The server doesn't close the connection of a user who left", ADVICE) from None
             except WebSocketException:
                 return
 
@@ -85,7 +87,7 @@ class Socket:
             frame: Json = json.loads(self._connection.recv(max(0.0, expires - time.monotonic())))
         except TimeoutError:
             came = ", ".join(describe_frame(frame) for frame in self._kept) or "nothing"
-            raise DeployError(f"No {kind} came over the WebSocket, but {came}", ADVICE) from None
+            raise DeployError(f"Expected {kind} over the WebSocket, but got {came}", ADVICE) from None
         except WebSocketException as error:
             raise DeployError(f"The WebSocket ended before {kind} came: {error}", ADVICE) from error
         return frame

@@ -87,9 +87,7 @@ class Stack:
         begin = partial(self._client.execute_change_set, ChangeSetName=change_set["ChangeSetId"])
         status, reason = self._watch(change_set["StackId"], begin, tell)
         if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"):
-            raise DeployError(
-                f"CloudFormation could not make {self.name} ({status}): {reason}", "Mend that, and run again"
-            )
+            raise DeployError(f"CloudFormation could not create {self.name} ({status}): {reason}")
         return describe_changes(change_set)
 
     def delete(self, tell: Tell) -> None:
@@ -100,9 +98,7 @@ class Stack:
         begin = partial(self._client.delete_stack, StackName=self.name)
         status, reason = self._watch(described["StackId"], begin, tell)
         if status != "DELETE_COMPLETE":
-            raise DeployError(
-                f"CloudFormation could not delete {self.name} ({status}): {reason}", "Mend that, and run again"
-            )
+            raise DeployError(f"CloudFormation could not delete {self.name} ({status}): {reason}")
 
     def _declared(self) -> dict[str, Any]:
         declared: dict[str, Any] = yaml.load(self._template.read_text("utf-8"), Loader=TemplateLoader)
@@ -110,10 +106,10 @@ class Stack:
 
     def _refuse_busy(self, status: str) -> None:
         if status == "UPDATE_ROLLBACK_FAILED":
-            advice = "Have it continue the rollback in the CloudFormation console, then run again"
+            advice = "Continue the rollback in the CloudFormation console, then run the command again"
             raise DeployError(f"The stack {self.name} is stuck ({status})", advice)
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
-            raise DeployError(f"The stack {self.name} is being changed just now ({status})", "Wait, and run again")
+            raise DeployError(f"The stack {self.name} is being changed ({status})", "Wait, and run the command again")
 
     def _propose(self, described: Mapping[str, Any] | None, orphans: Collection[str] = ()) -> dict[str, Any] | None:
         """A change set, or None if nothing would change."""
@@ -134,9 +130,7 @@ class Stack:
             self._client.delete_change_set(ChangeSetName=identity)
             if NO_CHANGES.search(reason):
                 return None
-            raise DeployError(
-                f"CloudFormation refuses {self._template.name}: {reason}", "Mend that, and run again"
-            ) from error
+            raise DeployError(f"CloudFormation refuses {self._template.name}: {reason}") from error
         pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=identity)
         found: list[dict[str, Any]] = list(pages)
         return found[0] | {"Changes": [change for page in found for change in page["Changes"]]}
@@ -193,6 +187,6 @@ def describe_changes(change_set: Mapping[str, Any]) -> list[str]:
     changes = [change["ResourceChange"] for change in change_set["Changes"]]
     return [
         f"{change['Action'].lower()} {change['LogicalResourceId']} ({change['ResourceType']})"
-        + (", by making it anew" if change.get("Replacement") == "True" else "")
+        + (", with replacement" if change.get("Replacement") == "True" else "")
         for change in changes
     ]

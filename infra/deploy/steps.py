@@ -10,7 +10,7 @@ from infra.deploy.stacks import Stack
 from infra.deploy.target import DeployError, Target
 from infra.gateway_responses import allow_origin
 
-NO_TOKEN = "no room was tried, for want of a token (give one, or two: SMOKE_TOKENS=TOKEN,TOKEN)"
+NO_TOKEN = "rooms not tested, because there is no token (give one or two: SMOKE_TOKENS=TOKEN,TOKEN)"
 EDGE_VARIABLES = {"PUBLIC_URL": "PublicUrl", "WEBSOCKET_URL": "WebSocketUrl"}
 """The functions' variables, and the outputs of the CDN's stack that they come from."""
 
@@ -64,7 +64,7 @@ def check_account(target: Target) -> str:
     place = f"stage {target.stage} in account {identity['Account']}, {target.region}, as {identity['Arn']}"
     if target.variables.get("AUTH_JWKS_URL") or target.variables.get("AUTH_SECRET"):
         return place
-    return f"{place}; nobody can sign in yet: it has neither AUTH_JWKS_URL nor AUTH_SECRET (docs/auth.md)"
+    return f"{place}; nobody can sign in yet: there is neither AUTH_JWKS_URL nor AUTH_SECRET (docs/auth.md)"
 
 
 def identify(target: Target) -> dict[str, str]:
@@ -108,7 +108,7 @@ def allow_origins(target: Target, _: Tell) -> str:
     """Let pages read API Gateway's own answers."""
     origin = target.variables.get("CORS_ALLOW_ORIGIN") or "*"
     allow_origin(target.client("apigateway"), record.find(target, "rest_api", "rest_api_id"), origin)
-    return f"pages of {origin} may read what API Gateway itself answers"
+    return f"pages of {origin} may read API Gateway's own answers"
 
 
 def plan_after_functions(stack_of: str, target: Target) -> str:
@@ -153,8 +153,8 @@ def seed(target: Target, _: Tell) -> str:
         [sys.executable, "seed.py"], cwd=target.root, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        said = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise DeployError(f"seed.py failed: {said[-1]}", "Mend that, and run the same again")
+        said = done.stderr.strip().splitlines() or ["no output"]
+        raise DeployError(f"seed.py failed: {said[-1]}")
     return done.stdout.strip()
 
 
@@ -170,7 +170,7 @@ def smoke_tokens(target: Target) -> tuple[str, ...]:
 
 def try_rooms(target: Target, tell: Tell) -> str:
     """Join, connect, relay and leave."""
-    tell("asking how it is")
+    tell("checking the health")
     api = functions.api_url(target)
     version, tokens = smoke.check_health(api), smoke_tokens(target)
     if not tokens:
@@ -180,14 +180,14 @@ def try_rooms(target: Target, tell: Tell) -> str:
 
 
 def plan_try(target: Target) -> str:
-    return "join, connect, relay, leave" if smoke_tokens(target) else f"ask how it is; {NO_TOKEN}"
+    return "join, connect, relay, leave" if smoke_tokens(target) else f"check the health; {NO_TOKEN}"
 
 
 ACCOUNT = Step("Account", lambda target, _: check_account(target), check_account)
 DEPLOY = (
     Step("Tables", deploy_tables, lambda target: plan_stack(tables(target))),
     Step("Functions", deploy_functions, lambda target: "\n".join(functions.plan(target))),
-    Step("CORS", allow_origins, lambda _: "let pages read what API Gateway itself answers"),
+    Step("CORS", allow_origins, lambda _: "let pages of other origins read API Gateway's own answers"),
     Step(
         "Alarms",
         lambda target, tell: deploy_stack(observability(target), tell),
@@ -199,7 +199,7 @@ EDGE = (
     Step("Page", upload_page, plan_page),
 )
 TRY = (
-    Step("Rooms", seed, lambda _: "make those of the default rooms that are missing"),
+    Step("Rooms", seed, lambda _: "create the default rooms that are missing"),
     Step("Trial", try_rooms, plan_try),
 )
 

@@ -18,7 +18,7 @@ PROD = "prod"
 class DeployError(Exception):
     """A step failed; `advice` says what to do."""
 
-    def __init__(self, reason: str, advice: str) -> None:
+    def __init__(self, reason: str, advice: str = "Fix that, and run the command again") -> None:
         super().__init__(reason)
         self.advice = advice
 
@@ -41,7 +41,7 @@ class Target:
         if self.stage not in stages:
             raise DeployError(
                 f".chalice/config.json has no stage {self.stage!r}",
-                f"Name one that it has (STAGE={' or STAGE='.join(stages)}), or add one as docs/operations.md says",
+                f"Choose an existing one (STAGE={' or STAGE='.join(stages)}), or add one as docs/operations.md says",
             )
         return factory.create_config_obj(chalice_stage_name=self.stage)
 
@@ -67,7 +67,7 @@ class Target:
         prefix = self.variables.get("TABLE_PREFIX", "")
         if not prefix:
             raise DeployError(
-                f"The stage {self.stage} has no TABLE_PREFIX, so that it would share tables with others",
+                f"The stage {self.stage} has no TABLE_PREFIX, and would share tables with other stages",
                 f'Give it "TABLE_PREFIX": "coworking-{self.stage}-" in .chalice/config.json',
             )
         return prefix
@@ -81,7 +81,7 @@ class Target:
         """The region; raises DeployError if none is set."""
         region: str | None = self.session.get_config_variable("region")
         if not region:
-            raise DeployError("There is no region to deploy to", "Set AWS_DEFAULT_REGION, such as eu-central-1")
+            raise DeployError("No region is set", "Set AWS_DEFAULT_REGION, for example to eu-central-1")
         return region
 
     @property
@@ -107,13 +107,13 @@ def explain(error: Exception) -> DeployError:
     """The DeployError for an error of AWS or botocore; raises any other error again."""
     if isinstance(error, DeployError):
         return error
-    advice = "Mend that, and run the same again: what is done already is not done twice"
+    advice = "Fix that, and run the command again: it goes on where it stopped"
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
         if "AccessDenied" in code or "Unauthorized" in code:
-            advice = "Allow it to whoever deploys, and run the same again"
+            advice = "Grant the permission to the deploying identity, and run the command again"
         elif "Expired" in code or "InvalidClientToken" in code or "UnrecognizedClient" in code:
-            advice = "Sign in to AWS again, and run the same again"
+            advice = "Sign in to AWS again, and run the command again"
     elif not isinstance(error, (BotoCoreError, OSError)):
         raise error
     return DeployError(str(error), advice)

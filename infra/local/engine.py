@@ -68,7 +68,7 @@ class Engine:
     def failure_message(self, what: str) -> str:
         """One line about a failure, with the last line of the engine's log."""
         lines = self.log.read_text("utf-8", errors="replace").strip().splitlines()
-        return f"The database engine {what}: {lines[-1] if lines else 'it said nothing'} (more in {self.log})"
+        return f"The database engine {what}: {lines[-1] if lines else 'no output'} (more in {self.log})"
 
     def stop(self) -> None:
         """Stop it after it has saved its data; raises StackError if it can't save."""

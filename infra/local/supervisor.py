@@ -103,9 +103,9 @@ class Supervisor:
         if self._serving:
             raise StackError(f"The gateway ended by itself (exit code {child.process.returncode}): start again")
         if not self._served_before:
-            raise StackError("The gateway could not start, for the reason above: mend that, and start again")
+            raise StackError("The gateway could not start, for the reason printed above: fix that, and start again")
         self._stack.stop_gateway()
-        say("The code can't be loaded, for the reason above: waiting for the next change")
+        say("The code can't be loaded, for the reason printed above: waiting for the next change")
 
     def _report_orphaned(self, parent: int) -> None:
         """Stop when `make` was killed. No event reports that, so check once a second."""
@@ -133,7 +133,7 @@ class Supervisor:
                     names = {str(Path(name).relative_to(ROOT)) for _, name in files}
                     self._events.put(("change", sorted(names)))
         except OSError as error:
-            say(f"Changes of the code will not be noticed ({error}): restart after each")
+            say(f"Code changes can't be watched ({error}): restart after each change")
         finally:
             watching.set()
 

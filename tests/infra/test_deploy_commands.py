@@ -55,7 +55,7 @@ def test_a_stage_that_there_is_not_is_refused(account: str, command: Command) ->
     assert code == 1
     assert said == (
         "✗ Account: .chalice/config.json has no stage 'nowhere' "
-        "Name one that it has (STAGE=dev or STAGE=prod), or add one as docs/operations.md says"
+        "Choose an existing one (STAGE=dev or STAGE=prod), or add one as docs/operations.md says"
     )
 
 
@@ -66,7 +66,7 @@ def test_no_region_is_refused(account: str, command: Command, monkeypatch: pytes
 
     assert (code, said) == (
         1,
-        "✗ Account: There is no region to deploy to Set AWS_DEFAULT_REGION, such as eu-central-1",
+        "✗ Account: No region is set Set AWS_DEFAULT_REGION, for example to eu-central-1",
     )
 
 
@@ -88,7 +88,7 @@ def test_credentials_that_do_not_hold_are_refused(
 
     assert code == 1
     assert "InvalidClientTokenId" in said
-    assert said.endswith("Sign in to AWS again, and run the same again")
+    assert said.endswith("Sign in to AWS again, and run the command again")
 
 
 def test_aws_out_of_reach_is_said(account: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ def test_it_says_where_it_deploys_to_and_that_nobody_can_sign_in_yet(account: st
     said = ACCOUNT.plan(target)
 
     assert said.startswith(f"stage {STAGE} in account {account}, us-east-1, as arn:aws:iam::{account}:root")
-    assert said.endswith("it has neither AUTH_JWKS_URL nor AUTH_SECRET (docs/auth.md)")
+    assert said.endswith("there is neither AUTH_JWKS_URL nor AUTH_SECRET (docs/auth.md)")
 
 
 def test_a_step_that_fails_is_named_with_the_reason_and_what_to_do_and_none_comes_after(target: Target) -> None:
@@ -119,9 +119,9 @@ def test_a_step_that_fails_is_named_with_the_reason_and_what_to_do_and_none_come
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
-        ("AccessDeniedException", "Allow it to whoever deploys, and run the same again"),
-        ("ExpiredToken", "Sign in to AWS again, and run the same again"),
-        ("LimitExceededException", "Mend that, and run the same again: what is done already is not done twice"),
+        ("AccessDeniedException", "Grant the permission to the deploying identity, and run the command again"),
+        ("ExpiredToken", "Sign in to AWS again, and run the command again"),
+        ("LimitExceededException", "Fix that, and run the command again: it goes on where it stopped"),
     ],
 )
 def test_what_aws_refuses_comes_with_advice(target: Target, code: str, advice: str) -> None:
@@ -140,7 +140,7 @@ def test_an_interruption_says_how_to_go_on(account: str, command: Command, monke
 
     monkeypatch.setattr(deploy, "run_steps", interrupt)
 
-    assert command(deploy.main, "dev") == (1, "Interrupted: run the same again to go on")
+    assert command(deploy.main, "dev") == (1, "Interrupted: run the command again to go on")
 
 
 def test_what_is_our_own_mistake_is_not_dressed_up(target: Target) -> None:
@@ -194,7 +194,7 @@ def test_tables_that_are_protected_outlive_their_stage(target: Target) -> None:
 
     said = destroy.delete_tables(target, lambda _: None)
 
-    assert said == f"kept, since they are protected from deletion: {target.prefix}rooms"
+    assert said == f"kept, because of deletion protection: {target.prefix}rooms"
     assert database.list_tables()["TableNames"] == [f"{target.prefix}rooms"]
 
 

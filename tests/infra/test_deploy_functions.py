@@ -211,7 +211,7 @@ def test_what_was_deployed_to_another_account_is_left_alone(target: Target) -> N
 def test_what_somebody_deployed_without_a_trace_is_left_alone(target: Target) -> None:
     make_function(target)
 
-    with pytest.raises(DeployError, match="deployed from elsewhere"):
+    with pytest.raises(DeployError, match="Another checkout deployed"):
         record.fetch(target)
 
 
@@ -221,7 +221,7 @@ def test_what_was_deployed_anew_from_elsewhere_is_not_gone_by(target: Target, ac
     file = record.file_of(target)
     file.write_text(file.read_text("utf-8").replace("abc", "old"), "utf-8")
 
-    with pytest.raises(DeployError, match="has other APIs than those that were deployed from here"):
+    with pytest.raises(DeployError, match="has other APIs than those of this checkout's record"):
         record.fetch(target)
 
 

@@ -114,7 +114,7 @@ def test_a_provider_that_does_not_say_has_to_be_told(target: Target, issuer: str
     configure(target, page={"clientId": "rooms"})
     target.found["AUTH_ISSUER"] = issuer
 
-    with pytest.raises(DeployError, match="doesn't tell where people sign in"):
+    with pytest.raises(DeployError, match="has no sign-in addresses"):
         page.configure(target)
 
 

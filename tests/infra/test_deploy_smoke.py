@@ -71,7 +71,7 @@ def test_a_frame_that_does_not_come_is_said_not_to(stack: LocalStack, monkeypatc
 
     with smoke.Socket(ada.call("POST", f"/coworking/rooms/{room}/join")["websocket"]["url"]) as socket:
         monkeypatch.setattr(smoke, "SECONDS", 0.1)
-        with pytest.raises(DeployError, match="No wave came over the WebSocket, but nothing"):
+        with pytest.raises(DeployError, match="Expected wave over the WebSocket, but got nothing"):
             socket.wait("wave")
 
 

@@ -95,7 +95,7 @@ def test_a_plan_says_what_would_be_changed_and_changes_nothing(cloudformation: A
 
 
 def test_what_cannot_be_made_says_why_and_can_be_mended(cloudformation: Any, tmp_path: Path) -> None:
-    with pytest.raises(DeployError, match=r"could not make stack .*Stream: .*log group does not exist"):
+    with pytest.raises(DeployError, match=r"could not create stack .*Stream: .*log group does not exist"):
         make(cloudformation, tmp_path, BROKEN).deploy(ignore)
 
     mended = make(cloudformation, tmp_path, QUEUE % "one")

@@ -238,7 +238,7 @@ def test_code_that_cannot_be_loaded_is_shown(start: Start, checkout: Path) -> No
     assert command.finish() == 1
     errors = command.errors()
     assert "SyntaxError" in errors
-    assert "error: The gateway could not start, for the reason above" in errors.splitlines()[-1]
+    assert "error: The gateway could not start, for the reason printed above" in errors.splitlines()[-1]
 
 
 def test_changes_are_loaded_and_mistakes_survived(start: Start, checkout: Path) -> None:

@@ -373,10 +373,10 @@ def test_seeding_again_makes_only_what_is_missing(deployment: Deployment) -> Non
     grace, stack = deployment.admin(), deployment.api.stack
     rooms = {room["name"]: room["id"] for page in walk(grace) for room in page if room["created_by"] is None}
     with closed(grace, [rooms["Study Hall"]]):
-        assert run_seed(stack) == "All default rooms are there"
+        assert run_seed(stack) == "All default rooms exist"
     grace.delete(f"{ROOMS}/{rooms['Sprint Room']}")
-    assert run_seed(stack) == "Made Sprint Room"
-    assert run_seed(stack) == "All default rooms are there"
+    assert run_seed(stack) == "Created Sprint Room"
+    assert run_seed(stack) == "All default rooms exist"
     assert sorted(room["name"] for page in walk(grace) for room in page if room["created_by"] is None) == sorted(
         name for name, *_ in SEEDED
     )

@@ -144,7 +144,7 @@ def test_a_wrong_count_is_set_right_if_it_still_is_what_was_seen(engine_world: W
 def test_an_emptied_room_is_empty_open_and_can_be_joined_again(engine_world: World, room_id: str) -> None:
     said = run(engine_world, "empty", room_id)
 
-    assert said == ["2 people and 3 connections have been shown out of Study Hall"]
+    assert said == ["2 people and 3 connections were removed from Study Hall"]
     assert (engine_world.members(room_id), engine_world.roster(room_id)) == ([], [])
     assert engine_world.room(room_id).status == "active"
     engine_world.enter("ada", room_id)

@@ -70,5 +70,5 @@ def test_the_new_rooms_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     seed.main()
 
     made, nothing = capsys.readouterr().out.splitlines()
-    assert made == f"Made {', '.join(NAMES)}"
-    assert nothing == "All default rooms are there"
+    assert made == f"Created {', '.join(NAMES)}"
+    assert nothing == "All default rooms exist"
