@@ -61,8 +61,8 @@ rehearse: setup ## deploy to an emulator of AWS on this machine, use that, upgra
 bytecode: setup ## compile what the functions import, so that what is deployed next starts in half the time
 	@$(BIN)/python -m infra.bytecode
 
-web-types: setup-dev ## write the declarations of the client library's types
-	@$(NPM) run --silent types
+web-types: setup-dev ## write the type declarations of the client library: after a change of its code or of the service
+	@$(BIN)/python -m tests.web.declarations
 
 bench: setup-bench ## measure start, operations, package, posts, a frame end to end and the page (some minutes)
 	@for name in startup operations package posting end_to_end page usage "cost --write" "scaling --simulate --write"; do \

@@ -55,9 +55,9 @@ def test_a_device_that_fails_is_told_and_another_can_be_chosen(house: House, sce
     ada.page.get_by_role("button", name="Microphone and sound").click()
     dialog = ada.page.get_by_role("dialog", name="Microphone and sound")
     dialog.get_by_label("Microphone").select_option(index=1)
-    expect(dialog.get_by_role("alert")).to_have_text("Another program holds the microphone. Close that to speak.")
+    expect(dialog.get_by_role("alert")).to_have_text("Another program uses the microphone. Close it to speak.")
     dialog.get_by_label("Speaker").select_option(index=1)
-    expect(dialog.get_by_role("alert")).to_have_text("That one can't be used.")
+    expect(dialog.get_by_role("alert")).to_have_text("This device can't be used.")
     dialog.get_by_role("button", name="Done").click()
     expect(ada.page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
 

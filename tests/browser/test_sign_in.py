@@ -113,5 +113,5 @@ def test_who_changes_their_mind_is_asked_again(deployment: Deployment) -> None:
 def test_the_answer_to_somebody_elses_sign_in_is_refused(deployment: Deployment) -> None:
     ada = deployment.visitor()
     ada.page.goto(f"{ada.url}?code=stolen&state=guessed")
-    expect(ada.page.get_by_role("main")).to_contain_text("Nobody was signed in.")
+    expect(ada.page.get_by_role("main")).to_contain_text("Signing in failed.")
     assert (ada.page.url, deployment.provider.sign_ins) == (ada.url, 0)

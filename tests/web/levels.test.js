@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Speech, measure } from "../../web/sdk/levels.js";
+import { createSpeech, measureLevel } from "../../web/sdk/levels.js";
 import { dice } from "./fakes.js";
 
 /** When what is heard in steps of 50 ms changes who speaks. @param {number[]} levels */
 function listen(levels) {
-  const detector = new Speech();
+  const detector = createSpeech();
   const changes = [];
   for (const [index, level] of levels.entries()) {
     const before = detector.speaking;
@@ -47,9 +47,9 @@ test("changes stay apart, whatever is heard", () => {
 });
 
 test("the level of samples is their root mean square", () => {
-  assert.equal(measure([]), 0);
-  assert.equal(measure(new Float32Array(2048)), 0);
-  assert.equal(measure([0.5, -0.5, 0.5, -0.5]), 0.5);
+  assert.equal(measureLevel([]), 0);
+  assert.equal(measureLevel(new Float32Array(2048)), 0);
+  assert.equal(measureLevel([0.5, -0.5, 0.5, -0.5]), 0.5);
   const wave = Float32Array.from({ length: 2048 }, (_, index) => Math.sin((index * Math.PI) / 32));
-  assert(Math.abs(measure(wave) - Math.SQRT1_2) < 1e-6);
+  assert(Math.abs(measureLevel(wave) - Math.SQRT1_2) < 1e-6);
 });

@@ -1,14 +1,11 @@
-"""What the page and its library are made of: their own tests, their types, and the declarations made of these."""
-
-from pathlib import Path
+"""The page and the client library: their own tests, their types, and the declarations made from both."""
 
 import pytest
 
 from tests.fakes.node import WEB, run_node
+from tests.web.declarations import SDK, TSC, check_and_declare, make_wire
 
-SDK = WEB.parent.parent / "web" / "sdk"
-TSC = Path("node_modules/typescript/bin/tsc")
-MISSING = "tests/web/node_modules is missing: run `make setup-dev`"
+OUTDATED = "run `make web-types`"
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in WEB.glob("*.test.js")))
@@ -17,16 +14,11 @@ def test_its_own_tests_pass(name: str) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_its_types_hold() -> None:
-    assert (WEB / TSC).exists(), MISSING
-    run = run_node(TSC, "-p", ".")
-    assert run.returncode == 0, run.stdout
+def test_the_types_on_the_wire_are_those_of_the_service() -> None:
+    assert (SDK / "wire.d.ts").read_text("utf-8") == make_wire(), OUTDATED
 
 
-def test_the_declarations_are_those_of_the_code(tmp_path: Path) -> None:
-    assert (WEB / TSC).exists(), MISSING
-    run = run_node(TSC, "-p", "tsconfig.types.json", "--outDir", tmp_path)
-    assert run.returncode == 0, run.stdout
-    made = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
+def test_the_types_hold_and_the_declarations_are_those_of_the_code() -> None:
+    assert (WEB / TSC).exists(), "tests/web/node_modules is missing: run `make setup-dev`"
     kept = {path.name: path.read_text("utf-8") for path in (SDK / "types").iterdir()}
-    assert kept == made, "run `make web-types`"
+    assert kept == dict(check_and_declare()), OUTDATED

@@ -4,8 +4,7 @@ import { CoworkingError } from "../../web/sdk/errors.js";
 import { Voice } from "../../web/sdk/voice.js";
 import { Clock, settle } from "./fakes.js";
 
-/** @import { Frame, RoomState } from "../../web/sdk/wire.js" */
-/** @import { VoiceDeps, VoiceRoom } from "../../web/sdk/voice-types.js" */
+/** @import { Frame, RoomState, VoiceDeps, VoiceRoom } from "../../web/sdk/public.js" */
 
 class Track extends EventTarget {
   enabled = true;

@@ -1,4 +1,4 @@
-/** Making nodes. Text only ever becomes text nodes: nothing here parses HTML. */
+/** Functions that make nodes. A text becomes a text node: nothing here parses HTML. */
 
 /** @type {Make} */
 export const h = (tag, props = {}, ...children) => {
@@ -16,7 +16,7 @@ export const fill = (parent, ...children) => {
   return parent;
 };
 
-/** Change a text, where it differs. */
+/** Set the text of a node, if it differs. */
 export function write(/** @type {Node} */ node, /** @type {string} */ text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -43,7 +43,7 @@ export function icon(/** @type {string} */ name) {
   return svg;
 }
 
-/** Names and hues of the colours to choose from. @type {Record<string, [string, number]>} */
+/** The colours of rooms: label and hue. @type {Record<string, [string, number]>} */
 export const COLORS = { "bg-grayBlue": ["Blue", 245], "bg-purple": ["Purple", 305], "bg-green": ["Green", 155], "bg-orange": ["Orange", 60], "bg-red": ["Red", 22] };
 
 /** @type {Paint} */
@@ -64,7 +64,7 @@ export const face = ({ id, name, avatar }) => {
   return node;
 };
 
-/** Have screen readers say something; of a burst, the beginning. */
+/** Let screen readers say a text. While they have three to say, others are dropped. */
 export function say(/** @type {string} */ text) {
   const live = document.getElementById("live");
   if (!live || live.childElementCount > 2) return;
@@ -81,7 +81,7 @@ export const dialog = (title, ...children) => {
   return node;
 };
 
-/** Closes the dialog that it is in. */
+/** A button that closes its dialog. */
 export const done = (label = "Done") => h("form", { method: "dialog" }, h("button", {}, label));
 
 /** @type {MakeField} */

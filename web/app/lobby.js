@@ -1,13 +1,11 @@
-/** The lobby: all rooms, and the seats taken in them as they change. */
+/** The lobby: all rooms and their taken seats. */
 import { COLORS, dialog, done, face, field, fill, form, h, list, paint, write } from "./dom.js";
-
-const LOOK_MS = 10_000;
 
 export class Lobby extends HTMLElement {
   #stop = new AbortController();
   #me = h("button", { class: "chip", onclick: () => this.#editMe() });
   #hello = h("h1", { tabindex: -1 }, "Rooms");
-  #people = h("p", { class: "soft", role: "status" }, "Looking who is there…");
+  #people = h("p", { class: "soft", role: "status" }, "Loading the rooms…");
   #cards = h("ul", { class: "cards" });
 
   constructor(/** @type {App} */ app) {
@@ -23,36 +21,36 @@ export class Lobby extends HTMLElement {
           h("button", { class: "main", onclick: () => this.#makeRoom() }, "New room")),
         this.#cards));
     const { signal } = this.#stop;
-    const look = () => document.hidden || this.#look();
-    document.addEventListener("visibilitychange", look, { signal });
-    addEventListener("focus", look, { signal });
-    const timer = setInterval(look, LOOK_MS);
+    const load = () => document.hidden || this.#load();
+    document.addEventListener("visibilitychange", load, { signal });
+    addEventListener("focus", load, { signal });
+    const timer = setInterval(load, 10_000);
     signal.onabort = () => clearInterval(timer);
-    look();
+    load();
   }
 
   disconnectedCallback() {
     this.#stop.abort();
   }
 
-  /** Show the rooms as they are; where they can't be had, as they were. */
-  async #look() {
+  /** Load and show the rooms. If that fails, they stay as they are. */
+  async #load() {
     const { app, app: { coworking: { api } } } = this;
     const { signal } = this.#stop;
     try {
       const [rooms, me] = await Promise.all([api.allRooms({ signal }), app.me ?? api.me({ signal })]);
-      if (me !== app.me || !this.#me.firstChild) this.#greet(me);
+      if (me !== app.me || !this.#me.firstChild) this.#showMe(me);
       const people = rooms.reduce((sum, room) => sum + room.participant_count, 0);
-      const quiet = rooms.length ? "Nobody is here yet. Somebody has to be first." : "There are no rooms yet. Make the first one.";
+      const quiet = rooms.length ? "Nobody is here yet. Be the first." : "There are no rooms yet. Make the first one.";
       write(this.#people, people ? `${people === 1 ? "1 person is" : `${people} people are`} at work. Microphones start muted.` : quiet);
       list(this.#cards, rooms, ({ id }) => id, card);
     } catch (/** @type {any} */ error) {
       if (error.code === "unauthorized") app.fail(error);
-      else if (!signal.aborted) write(this.#people, "The rooms can't be reached just now. Still trying.");
+      else if (!signal.aborted) write(this.#people, "The rooms can't be reached. Trying again…");
     }
   }
 
-  #greet(/** @type {Profile} */ me) {
+  #showMe(/** @type {Profile} */ me) {
     this.app.me = me;
     fill(this.#hello, "Hello, ", h("bdi", {}, me.name));
     fill(this.#me, face(me), h("bdi", {}, me.name), h("span", { class: "unseen" }, ": name and looks"));
@@ -66,7 +64,7 @@ export class Lobby extends HTMLElement {
       location.hash = `#/rooms/${id}`;
     },
     field("Name", "input", { name: "name", required: true, maxlength: 255 }),
-    field("What it is for (optional)", "textarea", { name: "description", maxlength: 2000 }),
+    field("Description (optional)", "textarea", { name: "description", maxlength: 2000 }),
     field("Seats", "input", { name: "seats", type: "number", min: 1, max: 50, value: 8, required: true }),
     h("fieldset", {}, h("legend", {}, "Colour"), ...colors));
   }
@@ -74,10 +72,10 @@ export class Lobby extends HTMLElement {
   #editMe() {
     const { app } = this;
     const theme = localStorage.getItem("theme");
-    const themes = ["", "light", "dark"].map((value) => h("option", { value, selected: value === theme }, value || "as the system"));
+    const themes = ["", "light", "dark"].map((value) => h("option", { value, selected: value === theme }, value || "like the system"));
     ask("Name and looks", "Save", async ({ name, avatar, theme }) => {
-      app.dress(theme);
-      this.#greet(await app.coworking.api.updateMe({ name, avatar: avatar || null }));
+      app.setTheme(theme);
+      this.#showMe(await app.coworking.api.updateMe({ name, avatar: avatar || null }));
     },
     field("Name", "input", { name: "name", required: true, maxlength: 80, value: app.me?.name }),
     field("Picture (an https address, optional)", "input", { name: "avatar", type: "url", pattern: "https://.*", value: app.me?.avatar }),
@@ -103,7 +101,7 @@ function card(/** @type {RoomSummary} */ { id }) {
   return Object.assign(node, { update });
 }
 
-/** A dialog with a form, which is closed when that has worked. @type {(title: string, ...form: Parameters<MakeForm>) => void} */
+/** Show a dialog with a form. It closes when the form has succeeded. @type {(title: string, ...form: Parameters<MakeForm>) => void} */
 const ask = (title, label, act, ...fields) => {
   const box = dialog(title, form(label, (values) => act(values).then(() => box.close()), ...fields), done("Cancel"));
 };

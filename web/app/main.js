@@ -1,4 +1,4 @@
-/** The page: what it shows, and to whom. */
+/** The page: it signs the user in and shows the view that the address names. */
 import { Coworking } from "../sdk/index.js";
 import { say } from "./dom.js";
 import { Lobby } from "./lobby.js";
@@ -12,8 +12,8 @@ const view = /** @type {HTMLElement} */ (document.getElementById("view"));
 export class App {
   /** @type {Profile | undefined} */
   me;
-  known = false;
-  /** Seats that are being given up, by room: whoever comes back waits until that is done. @type {Record<string, Promise<void>>} */
+  isSignedIn = false;
+  /** By room id: seats that are being given up. A return to the room waits for that. @type {Record<string, Promise<void>>} */
   leaving = {};
 
   constructor(/** @type {Settings} */ { api, signIn: settings, rtc }) {
@@ -23,20 +23,20 @@ export class App {
   }
 
   async start() {
-    this.dress(localStorage.getItem("theme") ?? "");
+    this.setTheme(localStorage.getItem("theme") ?? "");
     addEventListener("hashchange", () => this.route());
     try {
-      this.known = await this.signIn.ready();
+      this.isSignedIn = await this.signIn.ready();
       this.route();
     } catch (/** @type {any} */ { message }) {
-      this.ask(message);
+      this.welcome(message);
     }
   }
 
-  /** Show what the address says. */
+  /** Show the view that the address names. */
   route() {
     const id = /^#\/rooms\/([^/]+)$/.exec(location.hash)?.[1];
-    if (!this.known) this.ask();
+    if (!this.isSignedIn) this.welcome();
     else this.show(id ? new RoomView(this, id) : new Lobby(this));
   }
 
@@ -48,25 +48,25 @@ export class App {
     shown.querySelector("h1")?.focus();
   }
 
-  ask(/** @type {string | undefined} */ text = undefined) {
-    this.show(welcome(this.signIn.local, (who) => this.enter(who), text));
+  welcome(/** @type {string | undefined} */ text = undefined) {
+    this.show(welcome(this.signIn.local, (who) => this.startSignIn(who), text));
   }
 
-  async enter(who = {}) {
+  async startSignIn(who = {}) {
     await this.signIn.start(who);
-    this.known = this.signIn.local;
-    if (this.known) this.route();
+    this.isSignedIn = this.signIn.local;
+    if (this.isSignedIn) this.route();
   }
 
-  /** Show what went wrong, as a whole screen. */
+  /** Show a screen for an error. */
   fail(/** @type {any} */ error) {
     if (!error.code) reportError(error);
-    const again = error.code === "unauthorized" ? () => this.enter().catch(() => say("That did not work")) : () => this.route();
+    const again = error.code === "unauthorized" ? () => this.startSignIn().catch(() => say("That did not work")) : () => this.route();
     this.show(trouble(error, again));
   }
 
-  /** Choose a theme: `light`, `dark`, or with "" whichever the system has. */
-  dress(/** @type {string} */ theme) {
+  /** Choose a theme: `light`, `dark`, or "" for the system's. */
+  setTheme(/** @type {string} */ theme) {
     localStorage.setItem("theme", theme);
     style.colorScheme = theme;
   }

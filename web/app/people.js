@@ -1,33 +1,28 @@
 /** Who is in a room. */
 import { dialog, done, face, field, fill, h, icon, list, write } from "./dom.js";
 
-const MOST_FREE = 12;
+/** The people in a room: their element, and how to show a state. */
+export function createPeople(/** @type {(user: string, volume: number) => void} */ setVolume) {
+  const MAX_FREE = 12;
+  const taken = h("h2", { class: "soft" });
+  const seats = h("ul");
+  const volumes = /** @type {Record<string, number>} */ ({});
+  const node = h("cr-people", {}, taken, seats);
 
-export class People extends HTMLElement {
-  #taken = h("h2", { class: "soft" });
-  #list = h("ul");
-  #volumes = /** @type {Record<string, number>} */ ({});
-
-  constructor(/** @type {(user: string, volume: number) => void} */ setVolume) {
-    super();
-    this.setVolume = setVolume;
-    fill(this, this.#taken, this.#list);
-  }
-
-  /** `heard` are those who speak, which we know before the room says so. */
-  update(/** @type {RoomState} */ { room, participants }, /** @type {Set<string>} */ heard) {
+  /** `heard` has the users whom we hear speaking: the room tells it later. */
+  function update(/** @type {RoomState} */ { room, participants }, /** @type {Set<string>} */ heard) {
     const most = room?.max_participants ?? 0;
-    write(this.#taken, `${participants.length} of ${most} seats taken`);
+    write(taken, `${participants.length} of ${most} seats taken`);
     const people = participants.map((one) => ({ ...one, is_speaking: one.is_speaking || heard.has(one.id) }));
-    const free = Array.from({ length: Math.min(MOST_FREE, Math.max(0, most - people.length)) }, (_, place) => place);
+    const free = Array.from({ length: Math.min(MAX_FREE, Math.max(0, most - people.length)) }, (_, place) => place);
     const you = people.filter((one) => one.is_you);
-    list(this.#list, [...you, ...people.filter((one) => !one.is_you), ...free], (seat) => (typeof seat === "number" ? `${seat}` : `@${seat.id}`),
-      (seat) => typeof seat === "number" ? h("li", { class: "free", "aria-hidden": "true" }, h("span", { class: "face" })) : this.#person(seat));
+    list(seats, [...you, ...people.filter((one) => !one.is_you), ...free], (seat) => (typeof seat === "number" ? `${seat}` : `@${seat.id}`),
+      (seat) => typeof seat === "number" ? h("li", { class: "free", "aria-hidden": "true" }, h("span", { class: "face" })) : makePerson(seat));
   }
 
-  #person(/** @type {Person} */ { id, is_you: isYou }) {
+  function makePerson(/** @type {Person} */ { id, is_you: isYou }) {
     const [ring, name, note, unseen] = ["ring", "name", "soft note", "unseen"].map((look) => h("span", { class: look, dir: "auto" }));
-    const volume = h("button", { class: "over", onclick: () => this.#askVolume(id, name.textContent ?? "") });
+    const volume = h("button", { class: "over", onclick: () => askVolume(id, name.textContent ?? "") });
     const node = h("li", {}, ring, name, note, unseen, !isYou && volume);
     const update = (/** @type {Person} */ person) => {
       const { is_muted: isMuted, is_online: isOnline } = person;
@@ -45,9 +40,10 @@ export class People extends HTMLElement {
     return Object.assign(node, { update });
   }
 
-  #askVolume(/** @type {string} */ id, /** @type {string} */ name) {
-    const oninput = (/** @type {any} */ { target }) => this.setVolume(id, (this.#volumes[id] = target.valueAsNumber));
-    dialog(name, field("Volume, for you only", "input", { type: "range", min: 0, max: 1, step: 0.05, value: this.#volumes[id] ?? 1, oninput }), done());
+  function askVolume(/** @type {string} */ id, /** @type {string} */ name) {
+    const oninput = (/** @type {any} */ { target }) => setVolume(id, (volumes[id] = target.valueAsNumber));
+    dialog(name, field("Volume, for you only", "input", { type: "range", min: 0, max: 1, step: 0.05, value: volumes[id] ?? 1, oninput }), done());
   }
+
+  return { node, update };
 }
-customElements.define("cr-people", People);

@@ -1,22 +1,22 @@
-/** What fills the window when there is one thing to say. */
+/** The screens with one message: an error, or the welcome. */
 import { field, form, h } from "./dom.js";
 
-/** Title, text, and what to try, by error code. @type {Record<string, [string, string, string?]>} */
+/** For each code: title, text, and the label of a button. @type {Record<string, [string, string, string?]>} */
 const TROUBLE = {
-  unauthorized: ["Your sign-in has expired", "Sign in again, and you are back where you were.", "Sign in again"],
-  room_full: ["Every seat is taken", "Somebody may get up soon. Try again in a while, or sit down elsewhere.", "Try again"],
-  room_inactive: ["This room is closed", "It may open again. What was said in it is kept.", "Try again"],
-  room_closed: ["This room has closed", "It was closed for everybody. The other rooms are open.", "Try again"],
-  room_not_found: ["There is no such room", "It was deleted, or the link is not whole."],
-  replaced: ["You are in this room elsewhere", "It is open in as many tabs as can be, so this one made way.", "Continue here"],
-  left: ["You have left this room", "In another tab, or on another device.", "Come back"],
+  unauthorized: ["Your sign-in has expired", "Sign in again to go on.", "Sign in again"],
+  room_full: ["Every seat is taken", "Try again later, or choose another room.", "Try again"],
+  room_inactive: ["This room is closed", "It may open again. Its messages are kept.", "Try again"],
+  room_closed: ["This room has closed", "It was closed for everybody. Other rooms are open.", "Try again"],
+  room_not_found: ["There is no such room", "It was deleted, or the link is incomplete."],
+  replaced: ["You are in this room elsewhere", "It was open in too many tabs, so this one was closed.", "Continue here"],
+  left: ["You have left this room", "You did so in another tab or on another device.", "Come back"],
 };
 
 export const notice = (/** @type {string} */ title, /** @type {string} */ text, /** @type {Child} */ below, look = "pane") =>
   h("main", { class: "notice" }, h("div", { class: look }), h("h1", { tabindex: -1 }, title), h("p", {}, text), below);
 
 export function trouble(/** @type {{code?: string, detail?: string}} */ { code = "", detail }, /** @type {() => void} */ retry) {
-  const [title, text, label] = TROUBLE[code] ?? ["That did not work", detail ?? "The rooms can't be reached just now.", "Try again"];
+  const [title, text, label] = TROUBLE[code] ?? ["That did not work", detail ?? "The rooms can't be reached.", "Try again"];
   return notice(title, text, h("p", { class: "row" },
     label && h("button", { class: "main", onclick: retry }, label),
     code !== "unauthorized" && h("a", { class: "button", href: "#/" }, "All rooms")));

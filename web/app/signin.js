@@ -1,4 +1,4 @@
-/** Tokens: locally for the asking, else by OpenID Connect's authorization code flow with PKCE. */
+/** Tokens: from the local stack, or by OpenID Connect (authorization code flow with PKCE). */
 import { CoworkingError } from "../sdk/errors.js";
 
 class SignIn {
@@ -49,13 +49,13 @@ class LocalSignIn extends SignIn {
 class OpenIdSignIn extends SignIn {
   here = location.origin + location.pathname;
 
-  /** Whether there is a token; with the one that the provider has just sent us back for. */
+  /** Whether there is a token. If the provider has just sent the user back, fetch it first. */
   async ready() {
     const { state, code, error_description: trouble } = Object.fromEntries(new URLSearchParams(location.search));
     if (!state) return Boolean(this.kept.token);
     const { settings, here: redirect_uri } = this;
     history.replaceState(null, "", redirect_uri + (this.kept.hash ?? ""));
-    if (state !== this.kept.state || !code) throw new Error(trouble ?? "Nobody was signed in.");
+    if (state !== this.kept.state || !code) throw new Error(trouble ?? "Signing in failed.");
     const form = { grant_type: "authorization_code", code, code_verifier: this.kept.verifier, redirect_uri, client_id: settings.clientId };
     const answer = await fetch(settings.tokenEndpoint, { method: "POST", body: new URLSearchParams(form) });
     const issued = await answer.json();

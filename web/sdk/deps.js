@@ -1,47 +1,47 @@
-/** What the library takes from its surroundings, a browser or Node. Tests bring their own. */
-/** @import { Deps } from "./wire.js" */
+/** What the library uses of a browser or of Node, timers, and delays. */
+/** @import { Deps } from "./public.js" */
 
 /** @type {Deps} */
-export const surroundings = {
+export const defaultDeps = {
   fetch: (url, init) => fetch(url, init),
   connect: (url) => new WebSocket(url),
   setTimeout: (call, delay) => setTimeout(call, delay),
   clearTimeout: (timer) => clearTimeout(timer),
   now: () => Date.now(),
   random: () => Math.random(),
-  // randomUUID is missing where a page came over plain HTTP.
+  // Pages on plain HTTP have no randomUUID.
   uuid: () => crypto.getRandomValues(new Uint32Array(4)).join("-"),
   window: globalThis.window,
   document: globalThis.document,
 };
 
-/** Timers with names: setting one again replaces it. */
-export class Timers {
-  #running = /** @type {Map<unknown, unknown>} */ (new Map());
-  #deps;
+/** A random delay. Its limit doubles with each attempt, up to 30 seconds. */
+export const backoff = (/** @type {Deps} */ deps, /** @type {number} */ attempt) =>
+  deps.random() * Math.min(30_000, 1_000 * 2 ** attempt);
 
-  constructor(/** @type {Pick<Deps, "setTimeout" | "clearTimeout">} */ deps) {
-    this.#deps = deps;
-  }
+/** Timers with names. A new timer replaces the timer with the same name. */
+export function createTimers(/** @type {Pick<Deps, "setTimeout" | "clearTimeout">} */ deps) {
+  const running = /** @type {Map<unknown, unknown>} */ (new Map());
 
-  has(/** @type {unknown} */ name) {
-    return this.#running.has(name);
-  }
-
-  set(/** @type {unknown} */ name, /** @type {number} */ delay, /** @type {() => void} */ call) {
-    this.clear(name);
-    const fire = () => {
-      this.#running.delete(name);
-      call();
-    };
-    this.#running.set(name, this.#deps.setTimeout(fire, delay));
-  }
-
-  /** One, or all. */
-  clear(/** @type {unknown} */ name = undefined) {
-    for (const one of name === undefined ? [...this.#running.keys()] : [name]) {
-      this.#deps.clearTimeout(this.#running.get(one));
-      this.#running.delete(one);
+  /** Stop one timer. Without a name, stop all. */
+  function clear(/** @type {unknown} */ name = undefined) {
+    for (const one of name === undefined ? [...running.keys()] : [name]) {
+      deps.clearTimeout(running.get(one));
+      running.delete(one);
     }
   }
+
+  return {
+    clear,
+    has: (/** @type {unknown} */ name) => running.has(name),
+
+    set(/** @type {unknown} */ name, /** @type {number} */ delay, /** @type {() => void} */ call) {
+      clear(name);
+      const fire = () => {
+        running.delete(name);
+        call();
+      };
+      running.set(name, deps.setTimeout(fire, delay));
+    },
+  };
 }

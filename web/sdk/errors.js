@@ -1,8 +1,27 @@
-/** @import { Problem } from "./wire.js" */
+/** The errors of the library, and the table of its reasons. */
+/** @import { Problem } from "./public.js" */
 
-/** Whatever goes wrong: `code` is for programs, `detail` for people. `status` is 0 where it didn't come over HTTP. */
+/** Every code that the library itself makes, with its text for people. The service adds the codes of its errors and of `bye`. */
+export const REASONS = /** @type {Record<string, string>} */ ({
+  // Why a connection was given up. The socket opens another one.
+  transport_closed: "The connection broke",
+  no_snapshot: "The room did not answer",
+  no_pong: "The service stopped answering",
+  not_in_room: "The seat is gone",
+  // Why a room ended.
+  left: "You left the room",
+  closed: "The connection is closed",
+  // Why a call failed. `closed` is one of these, too.
+  network: "The service can't be reached",
+  timeout: "There was no answer in time",
+  no_token: "Signing in failed",
+  too_large: "A frame has 32,000 bytes at most",
+  unknown_key: "No failed message has this key",
+});
+
+/** An error of the service or of the library. `code` is for programs, `detail` for people. `status` is 0 without an HTTP answer. */
 export class CoworkingError extends Error {
-  constructor(/** @type {Problem} */ { code, detail = code, status = 0, errors = [], retry_after }, /** @type {ErrorOptions} */ options = {}) {
+  constructor(/** @type {Problem} */ { code, detail = REASONS[code] ?? code, status = 0, errors = [], retry_after }, /** @type {ErrorOptions} */ options = {}) {
     super(detail, options);
     this.name = "CoworkingError";
     this.code = code;
@@ -13,5 +32,5 @@ export class CoworkingError extends Error {
   }
 }
 
-/** Nobody knows whether it was done: the service wasn't reached (`network`, `closed`), or didn't answer (`timeout`). */
+/** The service was not reached, or did not answer. The call may or may not have had its effect. */
 export class NetworkError extends CoworkingError {}

@@ -1,30 +1,32 @@
-/** Who speaks: from levels that flicker to a state that lasts. */
+/** Loudness, and who is speaking. */
+/** @typedef {ReturnType<typeof createSpeech>} Speech */
 
-/**
- * Speech begins when there have been 100 ms of it, and ends after a second of silence. Changes are at least a second and
- * a half apart, whatever is heard.
- */
-export class Speech {
-  speaking = false;
-  #changed = -Infinity;
-  /** @type {number | undefined} */
-  #since;
+/** Speech starts after 100 ms of sound and ends after a second of silence. Its changes are at least 1.5 seconds apart. */
+export function createSpeech() {
+  let changedAt = -Infinity;
+  /** The start of the sound or silence that may become a change. */
+  let since = Infinity;
 
-  /**
-   * @param {number} level 0 to 1
-   * @param {number} now in ms
-   */
-  update(level, now) {
-    this.#since = (this.speaking ? level < 0.01 : level > 0.02) ? (this.#since ?? now) : undefined;
-    const lasted = now - (this.#since ?? Infinity) >= (this.speaking ? 1000 : 100);
-    if (lasted && now - this.#changed >= 1500) {
-      this.speaking = !this.speaking;
-      this.#changed = now;
-      this.#since = undefined;
-    }
-    return this.speaking;
-  }
+  const speech = {
+    speaking: false,
+
+    /**
+     * @param {number} level 0 to 1
+     * @param {number} now in ms
+     */
+    update(level, now) {
+      const { speaking } = speech;
+      since = (speaking ? level < 0.01 : level > 0.02) ? Math.min(since, now) : Infinity;
+      if (now - since >= (speaking ? 1000 : 100) && now - changedAt >= 1500) {
+        speech.speaking = !speaking;
+        changedAt = now;
+        since = Infinity;
+      }
+      return speech.speaking;
+    },
+  };
+  return speech;
 }
 
-/** How loud samples are: their root mean square. @param {number[] | Float32Array} samples */
-export const measure = (samples) => Math.hypot(...samples) / Math.sqrt(samples.length || 1);
+/** The root mean square of samples. @param {number[] | Float32Array} samples */
+export const measureLevel = (samples) => Math.hypot(...samples) / Math.sqrt(samples.length || 1);

@@ -1,90 +1,103 @@
-/** @import { Entry, Frame, RoomMessage, SnapshotData } from "./wire.js" */
+/** @import { Entry } from "./internal.js" */
+/** @import { Frame } from "./public.js" */
+/** @import { RoomMessage, SnapshotData } from "./wire.js" */
+/** @typedef {ReturnType<typeof createLog>} Log */
 
-/** A room's log as far as it is here: in order, each message once, without holes but for those that the server has too. */
-export class Log {
-  /** Up to this number nothing is missing; null before the first snapshot. */
-  whole = /** @type {number | null} */ (null);
-  /** What there is to see. It takes a minute until a number is known to be unused: what comes after it is seen before its turn. */
-  messages = /** @type {readonly RoomMessage[]} */ ([]);
-  /** What had its turn. */
-  #past = /** @type {readonly RoomMessage[]} */ ([]);
-  /** What came before its turn. */
-  #early = /** @type {Map<number, Entry>} */ (new Map());
-  /** The number on which, as far as the server knew, nothing follows yet. */
-  #asked = /** @type {number | null} */ (null);
+/**
+ * The log of a room, as far as it is here: each message once, in the order of `seq`.
+ *
+ * A message whose predecessor is missing waits, until the predecessor comes or a snapshot says that there is none.
+ */
+export function createLog() {
+  let messages = /** @type {readonly RoomMessage[]} */ ([]);
+  /** No message up to this number is missing. It is null before the first snapshot. */
+  let contiguousSeq = /** @type {number | null} */ (null);
+  /** The messages up to `contiguousSeq`. */
+  let contiguous = /** @type {readonly RoomMessage[]} */ ([]);
+  /** The messages after a gap. */
+  const waiting = /** @type {Map<number, Entry>} */ (new Map());
+  /** The service lacks the message after this number, too. */
+  let confirmedGap = /** @type {number | null} */ (null);
 
-  get hasGap() {
-    return this.whole !== null && this.#early.size > 0;
+  const covers = (/** @type {number} */ seq) => contiguousSeq !== null && seq <= contiguousSeq;
+  const getWaiting = () => [...waiting].sort(([one], [other]) => one - other);
+
+  function hold(/** @type {RoomMessage} */ message, /** @type {Frame | undefined} */ frame = undefined) {
+    if (!covers(message.seq)) waiting.set(message.seq, { message, frame: frame ?? waiting.get(message.seq)?.frame });
   }
 
-  /** Whether its turn is over. */
-  has(/** @type {number} */ seq) {
-    return this.whole !== null && seq <= this.whole;
-  }
-
-  /** Whether it is to be seen. */
-  shows(/** @type {number} */ seq) {
-    return this.has(seq) || (this.#asked === this.whole && this.#early.has(seq));
-  }
-
-  /** Take a message that came by itself; answers what has its turn now. */
-  add(/** @type {RoomMessage} */ message, /** @type {Frame | undefined} */ frame = undefined) {
-    this.#hold(message, frame);
-    const shown = this.whole === null ? [] : this.#show(this.whole);
-    this.#lay();
-    return shown;
-  }
-
-  /** Take a snapshot that was asked for with the number `asked`. */
-  settle(/** @type {SnapshotData} */ { messages, last_seq, recovered }, /** @type {number | null} */ asked) {
-    const before = this.whole ?? 0;
-    const first = messages[0]?.seq ?? 0;
-    const isBehind = !recovered && last_seq < (asked ?? 0); // the server's log was set back
-    const complete = !isBehind && this.whole !== null && (recovered || first <= before + 1);
-    if (!complete) {
-      for (const seq of this.#early.keys()) if (isBehind || seq < first) this.#early.delete(seq);
-      this.#past = [];
-      this.whole = Math.max(0, first - 1);
+  /** Move messages from the waiting ones to the contiguous ones. Up to `settled` no more message can appear. */
+  function release(/** @type {number} */ settled) {
+    const released = /** @type {Entry[]} */ ([]);
+    let last = contiguousSeq ?? 0;
+    for (const [seq, entry] of getWaiting()) {
+      if (seq > Math.max(last, settled) + 1) break;
+      waiting.delete(seq);
+      last = seq;
+      released.push(entry);
     }
-    for (const message of messages) this.#hold(message);
-    const shown = this.#show(last_seq);
-    if (this.whole === asked) this.#asked = asked;
-    this.#lay();
-    return { complete, shown: shown.filter(({ message }) => message.seq > before) };
+    contiguousSeq = Math.max(last, settled);
+    if (released.length) contiguous = [...contiguous, ...released.map(({ message }) => message)];
+    return released;
   }
 
-  prepend(/** @type {readonly RoomMessage[]} */ earlier) {
-    this.#past = [...earlier, ...this.#past];
-    this.#lay();
+  function updateMessages() {
+    const ahead = confirmedGap === contiguousSeq ? getWaiting().map(([, { message }]) => message) : [];
+    const next = [...contiguous, ...ahead];
+    if (next.length !== messages.length || next.some((one, index) => one !== messages[index])) messages = Object.freeze(next);
   }
 
-  #hold(/** @type {RoomMessage} */ message, /** @type {Frame | undefined} */ frame = undefined) {
-    if (!this.has(message.seq)) this.#early.set(message.seq, { message, frame: frame ?? this.#early.get(message.seq)?.frame });
-  }
+  return {
+    /**
+     * The messages to show. The service needs a minute to be sure that a number is unused. As long as the service itself lacks
+     * the next message, waiting messages are shown, too.
+     */
+    get messages() {
+      return messages;
+    },
 
-  /** Show what follows on what is here, and all that nothing can come in between any more. */
-  #show(/** @type {number} */ settled) {
-    const shown = /** @type {Entry[]} */ ([]);
-    this.whole ??= 0;
-    for (const [seq, entry] of this.#held) {
-      if (seq > Math.max(this.whole, settled) + 1) break;
-      this.#early.delete(seq);
-      this.whole = seq;
-      shown.push(entry);
-    }
-    this.whole = Math.max(this.whole, settled);
-    if (shown.length) this.#past = [...this.#past, ...shown.map(({ message }) => message)];
-    return shown;
-  }
+    /** No message up to this number is missing. It is null before the first snapshot. */
+    get contiguousSeq() {
+      return contiguousSeq;
+    },
 
-  get #held() {
-    return [...this.#early].sort(([one], [other]) => one - other);
-  }
+    hasGap: () => contiguousSeq !== null && waiting.size > 0,
 
-  #lay() {
-    const ahead = this.#asked === this.whole ? this.#held.map(([, { message }]) => message) : [];
-    const messages = [...this.#past, ...ahead];
-    const isSame = messages.length === this.messages.length && messages.every((one, index) => one === this.messages[index]);
-    if (!isSame) this.messages = Object.freeze(messages);
-  }
+    /** Whether the log is complete up to this number. */
+    covers,
+
+    /** Whether `messages` has this number. */
+    shows: (/** @type {number} */ seq) => covers(seq) || (confirmedGap === contiguousSeq && waiting.has(seq)),
+
+    /** Add a message. Returns the entries that are next in the log: none if the message has to wait. */
+    add(/** @type {RoomMessage} */ message, /** @type {Frame | undefined} */ frame = undefined) {
+      hold(message, frame);
+      const released = contiguousSeq === null ? [] : release(contiguousSeq);
+      updateMessages();
+      return released;
+    },
+
+    /** Apply a snapshot. `asked` is the `last_seq` that the sync had. */
+    applySnapshot(/** @type {SnapshotData} */ { messages, last_seq, recovered }, /** @type {number | null} */ asked) {
+      const before = contiguousSeq ?? 0;
+      const first = messages[0]?.seq ?? 0;
+      const isReset = !recovered && last_seq < (asked ?? 0); // the service lost its newest messages
+      const isComplete = !isReset && contiguousSeq !== null && (recovered || first <= before + 1);
+      if (!isComplete) {
+        for (const seq of waiting.keys()) if (isReset || seq < first) waiting.delete(seq);
+        contiguous = [];
+        contiguousSeq = Math.max(0, first - 1);
+      }
+      for (const message of messages) hold(message);
+      const released = release(last_seq);
+      if (contiguousSeq === asked) confirmedGap = asked;
+      updateMessages();
+      return { isComplete, entries: released.filter(({ message }) => message.seq > before) };
+    },
+
+    prepend(/** @type {readonly RoomMessage[]} */ earlier) {
+      contiguous = [...earlier, ...contiguous];
+      updateMessages();
+    },
+  };
 }

@@ -1,172 +1,158 @@
-/** One pair of pages: a connection that both may negotiate at any time, by frames that are late, lost or doubled. */
+/** The connection between two pages. Its signals may be late, lost or doubled. */
 
-import { Timers } from "./deps.js";
+import { createTimers } from "./deps.js";
 
-/** @import { PeerOptions, Signal } from "./voice-types.js" */
+/** @import { PeerOptions, Signal } from "./internal.js" */
+/** @typedef {ReturnType<typeof createPeer>} Peer */
 
 let count = 0;
 
-/** Numbers what this page says and tries: a later one is higher. */
-export const next = () => ++count;
+/** A number that is higher than all its predecessors. */
+export const nextId = () => ++count;
 
-/** Perfect negotiation. */
-export class Peer {
-  /** Their signalling is gone: what breaks now can't be mended. */
-  absent = false;
-  /** Numbers of our newest description, and of theirs that is in force. */
-  #ours = 0;
-  #theirs = 0;
-  #found = /** @type {RTCIceCandidateInit[]} */ ([]);
-  #early = /** @type {Signal[]} */ ([]);
-  #steps = /** @type {Promise<unknown>} */ (Promise.resolve());
-  #restarts = 0;
-  /** @type {RTCRtpTransceiver | undefined} */
-  #line;
-  #pc;
-  #polite;
-  #track;
-  #on;
-  #timers;
+/** Perfect negotiation: either side may offer at any time. @param {RTCPeerConnection} pc @param {PeerOptions} options */
+export function createPeer(pc, { polite, track, on, deps }) {
+  const timers = createTimers(deps);
+  /** The numbers of our newest description and of their description in force. */
+  let localId = 0;
+  let remoteId = 0;
+  let ownCandidates = /** @type {RTCIceCandidateInit[]} */ ([]);
+  /** Candidates that came before their description. */
+  const earlySignals = /** @type {Signal[]} */ ([]);
+  let steps = /** @type {Promise<unknown>} */ (Promise.resolve());
+  let restarts = 0;
+  let transceiver = /** @type {RTCRtpTransceiver | undefined} */ (undefined);
 
-  /** @param {RTCPeerConnection} pc @param {PeerOptions} options */
-  constructor(pc, { polite, track, on, deps }) {
-    this.#pc = pc;
-    this.#polite = polite;
-    this.#track = track;
-    this.#on = on;
-    this.#timers = new Timers(deps);
-    pc.onnegotiationneeded = () => this.#step(() => this.#offer());
-    pc.onicecandidate = ({ candidate }) => candidate && this.#find(candidate);
-    pc.ontrack = (event) => on.track(event.track);
-    pc.onconnectionstatechange = () => this.#follow();
-    if (!polite) this.#open(pc.addTransceiver("audio"));
+  /** Run one step after the other: each step sees the result of the step before. @param {() => unknown} step */
+  function enqueue(step) {
+    const isClosed = () => pc.signalingState === "closed";
+    steps = steps
+      .then(() => isClosed() || step())
+      .catch((error) => isClosed() || on.end(error));
   }
 
-  get state() {
-    return this.#pc.connectionState;
+  async function offer() {
+    await describe();
+    peer.resendOffer();
   }
 
-  /** Whether they ever described themselves. */
-  get begun() {
-    return this.#theirs > 0;
+  async function describe() {
+    localId = nextId();
+    ownCandidates = [];
+    await pc.setLocalDescription();
   }
 
-  /** How loud they are, 0 to 1. */
-  get level() {
-    return (this.state === "connected" && this.#line?.receiver.getSynchronizationSources()[0]?.audioLevel) || 0;
-  }
-
-  /** @param {MediaStreamTrack | null} track */
-  use(track) {
-    this.#track = track;
-    this.#step(() => this.#line?.sender.replaceTrack(track));
-  }
-
-  /** Say what they haven't answered once more, and again ever less often, for a minute. */
-  nudge(delay = 2_000) {
-    const { signalingState, localDescription: description } = this.#pc;
-    if (signalingState === "have-local-offer") this.#on.signal({ description, id: this.#ours });
-    else if (this.#polite && !this.begun) this.#on.signal({});
-    else return;
-    this.#timers.set("nudge", delay, () => (delay < 30_000 ? this.nudge(delay * 2) : this.#on.end()));
-  }
-
-  /** They are there (again): what doesn't work is due now. */
-  call() {
-    if (/disconnected|failed/.test(this.state)) this.#restart();
-    else this.nudge();
+  function answer() {
+    on.signal({ description: pc.localDescription, id: localId, re: remoteId });
   }
 
   /** @param {Signal} signal */
-  receive(signal) {
-    this.#step(() => this.#receive(signal));
-  }
-
-  close() {
-    this.#timers.clear();
-    this.#pc.onconnectionstatechange = this.#pc.onicecandidate = null;
-    this.#pc.close();
-  }
-
-  /** One step at a time: each sees what the one before has left. @param {() => unknown} step */
-  #step(step) {
-    const isOver = () => this.#pc.signalingState === "closed";
-    this.#steps = this.#steps
-      .then(() => isOver() || step())
-      .catch((error) => isOver() || this.#on.end(error));
-  }
-
-  async #offer() {
-    await this.#describe();
-    this.nudge();
-  }
-
-  async #describe() {
-    this.#ours = next();
-    this.#found = [];
-    await this.#pc.setLocalDescription();
-  }
-
-  #answer() {
-    this.#on.signal({ description: this.#pc.localDescription, id: this.#ours, re: this.#theirs });
-  }
-
-  /** @param {Signal} signal */
-  async #receive(signal) {
+  async function receive(signal) {
     const { description, candidates, of = 0 } = signal;
-    if (description) await this.#agree(description, signal);
-    else if (!candidates) this.nudge();
-    else if (of > this.#theirs) this.#early.push(signal);
-    else if (of === this.#theirs) await Promise.allSettled(candidates.map((one) => this.#pc.addIceCandidate(one)));
+    if (description) await applyDescription(description, signal);
+    else if (!candidates) peer.resendOffer();
+    else if (of > remoteId) earlySignals.push(signal);
+    else if (of === remoteId) await Promise.allSettled(candidates.map((one) => pc.addIceCandidate(one)));
   }
 
   /** @param {RTCSessionDescriptionInit} description @param {Signal} signal */
-  async #agree(description, { id = 0, re }) {
-    const pc = this.#pc;
-    const offering = pc.signalingState === "have-local-offer";
+  async function applyDescription(description, { id = 0, re }) {
+    const isOffering = pc.signalingState === "have-local-offer";
     const isOffer = description.type === "offer";
-    if (isOffer && id === this.#theirs && !offering) return this.#answer(); // they missed it
-    if (isOffer ? id <= this.#theirs || (offering && !this.#polite) : !offering || re !== this.#ours) return;
+    if (isOffer && id === remoteId && !isOffering) return answer(); // our answer was lost
+    if (isOffer ? id <= remoteId || (isOffering && !polite) : !isOffering || re !== localId) return;
     await pc.setRemoteDescription(description);
-    this.#theirs = id;
+    remoteId = id;
     if (isOffer) {
-      if (!this.#line) this.#open(pc.getTransceivers()[0]);
-      await this.#describe();
-      this.#answer();
+      if (!transceiver) setUp(pc.getTransceivers()[0]);
+      await describe();
+      answer();
     }
-    this.#follow();
-    for (const signal of this.#early.splice(0)) await this.#receive(signal);
+    onStateChange();
+    for (const signal of earlySignals.splice(0)) await receive(signal);
   }
 
-  /** @param {RTCIceCandidate} candidate */
-  #find(candidate) {
-    const of = this.#ours;
-    this.#found.push(candidate.toJSON());
-    this.#timers.set("found", 100, () => this.#on.signal({ candidates: this.#found.splice(0), of }));
+  /** Send a candidate, together with others of the same moment. @param {RTCIceCandidate} candidate */
+  function sendCandidate(candidate) {
+    const of = localId;
+    ownCandidates.push(candidate.toJSON());
+    timers.set("candidates", 100, () => on.signal({ candidates: ownCandidates.splice(0), of }));
   }
 
-  /** Both ways from the start: microphones come and go without negotiation. @param {RTCRtpTransceiver} line */
-  #open(line) {
-    this.#line = line;
-    line.direction = "sendrecv";
-    this.use(this.#track);
+  /** Open both directions at the start. So a microphone needs no negotiation. @param {RTCRtpTransceiver} first */
+  function setUp(first) {
+    transceiver = first;
+    first.direction = "sendrecv";
+    peer.setTrack(track);
   }
 
-  /** The network may mend by itself; where it doesn't, the two sides act at different times. */
-  #follow() {
-    const { state } = this;
-    const patience = state === "disconnected" ? 3_000 : state === "failed" ? Math.min(500 * 2 ** this.#restarts, 30_000) : 15_000;
-    this.#timers.set("restart", patience + (this.#polite ? 2_000 : 0), () => this.#restart());
+  /** A network may recover by itself. If it does not, restart; the two sides do so at different times. */
+  function onStateChange() {
+    const { connectionState: state } = pc;
+    const patience = state === "disconnected" ? 3_000 : state === "failed" ? Math.min(500 * 2 ** restarts, 30_000) : 15_000;
+    timers.set("restart", patience + (polite ? 2_000 : 0), restart);
     if (state === "connected") {
-      this.#restarts = 0;
-      this.#timers.clear("restart");
+      restarts = 0;
+      timers.clear("restart");
     }
-    this.#on.change();
+    on.change();
   }
 
-  #restart() {
-    if (this.absent) return this.#on.end();
-    this.#restarts++;
-    if (this.#pc.signalingState === "stable") this.#pc.restartIce();
+  function restart() {
+    if (peer.isUnreachable) return on.end();
+    restarts++;
+    if (pc.signalingState === "stable") pc.restartIce();
   }
+
+  const peer = {
+    /** They have no connection to the room at the moment, so signals don't reach them. */
+    isUnreachable: false,
+
+    get state() {
+      return pc.connectionState;
+    },
+
+    /** Whether they have ever sent a description. */
+    hasAnswered: () => remoteId > 0,
+
+    /** How loud they are, 0 to 1. */
+    getLevel: () => (pc.connectionState === "connected" && transceiver?.receiver.getSynchronizationSources()[0]?.audioLevel) || 0,
+
+    /** Send this track. @param {MediaStreamTrack | null} next */
+    setTrack(next) {
+      track = next;
+      enqueue(() => transceiver?.sender.replaceTrack(next));
+    },
+
+    /** Send again what they have not answered, now and after growing delays, for a minute. */
+    resendOffer(delay = 2_000) {
+      const { signalingState, localDescription: description } = pc;
+      if (signalingState === "have-local-offer") on.signal({ description, id: localId });
+      else if (polite && !remoteId) on.signal({});
+      else return;
+      timers.set("resend", delay, () => (delay < 30_000 ? peer.resendOffer(delay * 2) : on.end()));
+    },
+
+    /** They are back: mend the connection now. */
+    retry() {
+      if (/disconnected|failed/.test(pc.connectionState)) restart();
+      else peer.resendOffer();
+    },
+
+    /** @param {Signal} signal */
+    receive: (signal) => enqueue(() => receive(signal)),
+
+    close() {
+      timers.clear();
+      pc.onconnectionstatechange = pc.onicecandidate = null;
+      pc.close();
+    },
+  };
+
+  pc.onnegotiationneeded = () => enqueue(offer);
+  pc.onicecandidate = ({ candidate }) => candidate && sendCandidate(candidate);
+  pc.ontrack = (event) => on.track(event.track);
+  pc.onconnectionstatechange = onStateChange;
+  if (!polite) setUp(pc.addTransceiver("audio"));
+  return peer;
 }

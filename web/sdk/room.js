@@ -1,179 +1,106 @@
-/** What an application uses: a room to watch, and what one does in it. */
-import { Timers } from "./deps.js";
-import { CoworkingError, NetworkError } from "./errors.js";
-import { RoomSocket } from "./socket.js";
-import { EMPTY, Store, call, isState, refine, replace } from "./state.js";
-/** @import { Api, Deps, Entry, Frame, Pending, Room, RoomEvents, RoomState, SnapshotData } from "./wire.js" */
+/** A room that the user entered, and what the user can do in it. */
+import { createTimers } from "./deps.js";
+import { CoworkingError, NetworkError, REASONS } from "./errors.js";
+import { createLog } from "./log.js";
+import { createModel } from "./model.js";
+import { muted, speaking, typing } from "./participant.js";
+import { createSocket } from "./socket.js";
+/** @import { Api, Deps, Pending, Room } from "./public.js" */
+/** @import { RoomMessage } from "./wire.js" */
 
-const TYPING_MS = 6_000;
-const TYPED_MS = 3_000;
-const ENTER_MS = 30_000;
-const EARLIER = 50;
-const SIGNALS = new Set(["offer", "answer", "ice-candidate", "user-joined", "user-left"]);
-
-/** Take a seat, and wait until the room is here. */
+/** Take a seat, and wait for the first snapshot. */
 export async function enter(/** @type {Api} */ api, /** @type {string} */ id, /** @type {Deps} */ deps, /** @type {AbortSignal | undefined} */ signal) {
   const { websocket } = await api.join(id, { signal });
-  const { room, socket } = createRoom(api, id, deps);
+  const { room, start } = createRoom(api, id, deps);
   const { promise, resolve, reject } = Promise.withResolvers();
-  const stop = () => reject(signal?.reason);
-  signal?.addEventListener("abort", stop);
-  const overdue = new NetworkError({ code: "timeout", detail: "The room did not answer" });
-  const timer = deps.setTimeout(() => reject(overdue), ENTER_MS);
-  const off = room.subscribe(({ connection, ended }) => {
+  const abort = () => reject(signal?.reason);
+  signal?.addEventListener("abort", abort);
+  const timer = deps.setTimeout(() => reject(new NetworkError({ code: "timeout" })), 30_000);
+  const stop = room.subscribe(({ connection, ended }) => {
     if (ended) reject(new CoworkingError({ code: ended.code, detail: ended.reason }));
     else if (connection === "live") resolve(room);
   });
   try {
     signal?.throwIfAborted();
-    socket.start(websocket.url);
+    start(websocket.url);
     await promise;
     return room;
   } catch (error) {
     room.close();
     throw error;
   } finally {
-    off();
+    stop();
     deps.clearTimeout(timer);
-    signal?.removeEventListener("abort", stop);
+    signal?.removeEventListener("abort", abort);
   }
 }
 
 function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type {Deps} */ deps) {
-  const store = new Store(EMPTY);
-  const timers = new Timers(deps);
-  const listeners = /** @type {Map<string, Set<(detail: any) => void>>} */ (new Map());
-  /** What was said and isn't in the log; with a number once it is known to be stored. */
-  const drafts = /** @type {Map<string, Pending & {seq?: number}>} */ (new Map());
-  /** When each state of each user was last told of. */
-  const told = /** @type {Map<string, string>} */ (new Map());
-  let earlier = /** @type {Promise<boolean> | undefined} */ (undefined);
-  let muted = /** @type {boolean | undefined} */ (undefined);
-  let hasNewSeat = false;
-
-  const socket = new RoomSocket(
+  const log = createLog();
+  const timers = createTimers(deps);
+  const model = createModel(log, deps, () => socket.sync());
+  const { store, drafts, set } = model;
+  const socket = createSocket(
+    log,
     {
+      ...model,
       roomId: id,
+      status: set,
       ticket: () => api.ticket(id),
       join: async () => {
         const joined = await api.join(id);
         hasNewSeat = true;
         return joined;
       },
-      status: (connection, retryAt) => set({ connection, retryAt }),
-      snapshot,
-      shown: (entries) => {
-        recognize(entries);
-        set(entries.reduce((state, { frame }) => (frame ? refine(state, frame) : state), store.value));
-        tell(entries);
+      snapshot(data, entries, isComplete) {
+        model.snapshot(data, entries, isComplete);
+        if (hasNewSeat && isMuted === false) room.setMuted(false).catch(onError); // a new seat is muted
+        hasNewSeat = false;
       },
-      late: compare,
-      frame: take,
-      ended: (ended) => {
-        timers.clear();
-        set({ connection: "ended", retryAt: null, ended });
-        emit("ended", ended);
+      frame(frame) {
+        model.frame(frame);
+        const { type, data } = frame;
+        if (type === "mic_toggled" && data.user_id === store.value.you?.user_id) isMuted = data.is_muted;
       },
     },
     deps,
   );
-  const { log } = socket;
+  let hasNewSeat = false;
+  /** What the user chose, or the service told. Undefined before that. */
+  let isMuted = /** @type {boolean | undefined} */ (undefined);
+  let earlier = /** @type {Promise<boolean> | null} */ (null);
 
-  function emit(/** @type {keyof RoomEvents} */ name, /** @type {RoomEvents[keyof RoomEvents]} */ detail) {
-    call(listeners.get(name) ?? [], detail);
-  }
+  const onError = (/** @type {Error} */ error) => model.emit("error", error);
+  const end = (/** @type {string} */ code) => socket.end({ code, reason: REASONS[code], action: "stop" });
+  /** Tell the state of the microphone. A newer request replaces the one that waits. */
+  const tell = (/** @type {string} */ type, /** @type {object} */ data) => socket.request({ type, data }, { repeat: true, queue: "voice", latest: true });
 
-  function set(/** @type {Partial<RoomState>} */ change) {
-    for (const [key, { seq }] of drafts) if (seq && log.shows(seq)) drafts.delete(key);
-    const waiting = [...drafts.values()].map(({ key, text, kind, status }) => ({ key, text, kind, status }));
-    const isSame = JSON.stringify(waiting) === JSON.stringify(store.value.pending);
-    const pending = isSame ? store.value.pending : Object.freeze(waiting);
-    const next = { ...store.value, ...change, messages: log.messages, pending };
-    const names = /** @type {(keyof RoomState)[]} */ (Object.keys(next));
-    if (names.some((name) => next[name] !== store.value[name])) store.set(next);
-  }
-
-  function snapshot(/** @type {SnapshotData} */ data, /** @type {Entry[]} */ shown, /** @type {boolean} */ complete) {
-    const { you, hasEarlier } = store.value;
-    recognize(shown);
-    const newest = Math.max(data.last_seq, ...data.messages.map(({ seq }) => seq));
-    const frames = shown.flatMap(({ frame, message }) => (frame ? [{ frame, isNew: message.seq > newest }] : []));
-    const replaced = { ...replace(store.value, data), hasEarlier: complete ? hasEarlier : log.messages[0]?.seq > 1 };
-    set(frames.reduce((state, { frame, isNew }) => (isNew ? refine(state, frame) : state), replaced));
-    for (const { frame, isNew } of frames) if (!isNew) compare(frame);
-    if (!you) return;
-    tell(shown);
-    if (you.connection_id !== data.you.connection_id) emit("reconnected", data.you);
-    if (shown.length || !complete) emit("recovered", { complete, messages: shown.map(({ message }) => message) });
-    if (hasNewSeat && muted === false) room.setMuted(false).catch((error) => emit("error", error)); // it began muted
-    hasNewSeat = false;
-  }
-
-  /** A coming or going out of turn that isn't as we have it is a reason to ask. */
-  function compare(/** @type {Frame} */ { type, data }) {
-    const user = data.participant?.id ?? (type === "user_left" && data.user_id);
-    if (user && store.value.participants.some(({ id }) => id === user) !== (type === "user_joined")) socket.sync();
-  }
-
-  /** What was said comes back before it is acknowledged. */
-  function recognize(/** @type {Entry[]} */ entries) {
-    for (const { message } of entries) {
-      if (message.user_id !== store.value.you?.user_id) continue;
-      const draft = [...drafts.values()].find(({ status, seq }) => status === "sending" && !seq);
-      if (draft && draft.text.normalize() === message.text) draft.seq = message.seq;
-    }
-  }
-
-  function tell(/** @type {Entry[]} */ entries) {
-    for (const { message, frame } of entries) {
-      emit("message", message);
-      if (frame && message.type === "emoji") emit("reaction", message);
-      if (frame?.type === "user_joined") emit("joined", frame.data.participant);
-      if (frame?.type === "user_left") emit("left", frame.data);
-    }
-  }
-
-  function take(/** @type {Frame} */ frame) {
-    const { type, ts = "", from = "", data } = frame;
-    if (type === "error") return emit("error", new CoworkingError(data));
-    if (!isState(type)) return emit(SIGNALS.has(type) ? "signal" : "frame", frame);
-    // Frames overtake each other.
-    const about = `${type} ${from || data?.user_id}`;
-    if (ts < (told.get(about) ?? "")) return;
-    told.set(about, ts);
-    if (type === "typing") timers.set(about, TYPING_MS, () => set(refine(store.value, { ...frame, data: { is_typing: false } })));
-    if (type === "mic_toggled" && data.user_id === store.value.you?.user_id) muted = data.is_muted;
-    set(refine(store.value, frame));
-  }
-
-  async function say(/** @type {"text" | "emoji"} */ kind, /** @type {string} */ text, key = deps.uuid()) {
-    const draft = { key, kind, text, status: /** @type {Pending["status"]} */ ("sending"), seq: 0 };
-    drafts.set(key, draft);
-    set({});
+  /** @returns {Promise<RoomMessage>} */
+  async function say(/** @type {Pending["kind"]} */ kind, /** @type {string} */ text, key = deps.uuid()) {
+    const draft = drafts.set({ key, text, kind, status: "sending" });
+    set();
     const frame = kind === "text" ? { type: "message", data: { text } } : { type: "emoji", data: { emoji: text } };
     try {
-      const message = await socket.request(frame, { again: true, lane: "chat", id: key });
+      const message = await socket.request(frame, { repeat: true, queue: "chat" }, key);
       draft.seq = message.seq;
       return message;
     } catch (error) {
-      drafts.set(key, { ...draft, status: "failed", seq: 0 });
+      drafts.set({ ...draft, status: "failed" });
       throw error;
     } finally {
-      set({});
+      set();
     }
   }
 
   async function loadEarlier() {
-    const first = log.messages[0];
+    const [first] = log.messages;
     if (!first || !store.value.hasEarlier) return false;
-    const { messages, has_more } = await api.history(id, { beforeSeq: first.seq, limit: EARLIER });
-    if (log.messages[0] !== first) return store.value.hasEarlier; // it began anew meanwhile
+    const { messages, has_more } = await api.history(id, { beforeSeq: first.seq, limit: 50 });
+    if (log.messages[0] !== first) return store.value.hasEarlier; // a snapshot has replaced the log meanwhile
     log.prepend(messages);
     set({ hasEarlier: has_more });
     return has_more;
   }
-
-  const again = { again: true, lane: "voice", latest: true };
 
   /** @type {Room} */
   const room = {
@@ -182,47 +109,40 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
     get state() {
       return store.value;
     },
-    subscribe: (watch) => store.subscribe(watch),
-    on: (name, listener) => {
-      const own = (/** @type {any} */ detail) => listener(detail);
-      const others = listeners.get(name) ?? new Set();
-      listeners.set(name, others.add(own));
-      return () => void others.delete(own);
-    },
+    subscribe: store.subscribe,
+    on: model.on,
     say: (text) => say("text", text),
     react: (emoji) => say("emoji", emoji),
-    retry: async (key) => {
-      const draft = drafts.get(key);
-      if (draft?.status !== "failed") throw new CoworkingError({ code: "unknown_key", detail: "Nothing has failed under this key" });
+    async retry(key) {
+      const draft = drafts.getFailed(key);
+      if (!draft) throw new CoworkingError({ code: "unknown_key" });
       return say(draft.kind, draft.text, key);
     },
-    discard: (key) => {
-      if (drafts.get(key)?.status === "failed") drafts.delete(key);
-      set({});
+    discard(key) {
+      drafts.discard(key);
+      set();
     },
-    setMuted: (is_muted) => {
-      muted = is_muted;
-      return socket.request({ type: "mic", data: { is_muted } }, again);
+    setMuted(value) {
+      isMuted = value;
+      return tell("mic", muted(value));
     },
-    setSpeaking: (is_speaking) => {
-      socket.request({ type: "speaking", data: { is_speaking } }, again).catch((error) => emit("error", error));
-    },
-    setTyping: (is_typing) => {
-      if (is_typing && timers.has("typed")) return;
-      if (is_typing) timers.set("typed", TYPED_MS, () => {});
-      else timers.clear("typed");
-      socket.send({ type: "typing", data: { is_typing } });
+    setSpeaking: (value) => void tell("speaking", speaking(value)).catch(onError),
+    setTyping(value) {
+      if (value && timers.has("typing")) return;
+      if (value) timers.set("typing", 3_000, () => {});
+      else timers.clear("typing");
+      socket.send({ type: "typing", data: typing(value) });
     },
     send: (type, data, { to } = {}) => socket.send({ type, to, data }),
     request: (type, data, { to } = {}) => socket.request({ type, to, data }),
-    loadEarlier: () => (earlier ??= loadEarlier().finally(() => (earlier = undefined))),
-    leave: async () => {
-      await socket.end({ code: "left", reason: "You left the room", action: "stop" });
+    loadEarlier: () => (earlier ??= loadEarlier().finally(() => (earlier = null))),
+    async leave() {
+      await end("left");
       await api.leave(id).catch((error) => {
-        if (error.status !== 404) throw error; // no seat, no room: it is done
+        if (error.status !== 404) throw error; // without seat or room there is nothing to leave
       });
     },
-    close: () => void socket.end({ code: "closed", reason: "You closed the connection", action: "stop" }),
+    close: () => void end("closed"),
   };
-  return { room, socket };
+  return { room, start: socket.start };
 }

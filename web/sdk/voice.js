@@ -1,23 +1,20 @@
-/** Voice: each page is connected with each other one. The room's frames carry the signalling. */
+/** Voice: each page has a connection to each other page. The frames of the room carry the signalling. */
 
-import { Timers, surroundings } from "./deps.js";
+import { createTimers, defaultDeps } from "./deps.js";
 import { CoworkingError } from "./errors.js";
-import { Speech, measure } from "./levels.js";
-import { Peer, next } from "./peer.js";
-import { Store } from "./state.js";
+import { createSpeech, measureLevel } from "./levels.js";
+import { createPeer, nextId } from "./peer.js";
+import { createStore } from "./store.js";
 
-/** @import { Frame, RoomState } from "./wire.js" */
-/** @import { AudioLike, Pair, Signal, VoiceDeps, VoiceFacts, VoiceRoom, VoiceState } from "./voice-types.js" */
+/** @import { Pair, Signal } from "./internal.js" */
+/** @import { AudioLike, Frame, RoomState, VoiceDeps, VoiceFacts, VoiceRoom, VoiceState } from "./public.js" */
 
-const TICK_MS = 100;
-const GREET_MS = 4_000;
-const MOST_PAGES = 5;
-const MISSING = /NotFound|Overconstrained/;
-const BUSY = /NotReadable|Abort/;
+/** A user may have five connections. */
+const MAX_PAGES = 5;
 
 /** @type {VoiceDeps} */
-const browser = {
-  ...surroundings,
+const voiceDeps = {
+  ...defaultDeps,
   connection: (rtc) => new RTCPeerConnection(rtc),
   media: globalThis.navigator?.mediaDevices,
   audio: () => new Audio(),
@@ -25,23 +22,25 @@ const browser = {
   stream: (track) => new MediaStream([track]),
 };
 
-/** No microphone: its `code` is `denied`, `missing` or `busy`. */
+/** The microphone can't be used. `code` is `denied`, `missing` or `busy`. */
 export class MicrophoneError extends CoworkingError {
   name = "MicrophoneError";
 
   /** @param {any} cause */
   constructor(cause) {
-    const code = MISSING.test(cause.name) ? "missing" : BUSY.test(cause.name) ? "busy" : "denied";
+    const code = /NotFound|Overconstrained/.test(cause.name) ? "missing" : /NotReadable|Abort/.test(cause.name) ? "busy" : "denied";
     super({ code, detail: cause.message }, { cause });
   }
 }
 
 export class Voice {
+  /** The name of this page for other pages; "" while voice is off. */
   #page = "";
+  /** The connection id for which the page has greeted. */
   #connection = "";
   #pairs = /** @type {Map<string, Pair>} */ (new Map());
   #volumes = /** @type {Map<string, number>} */ (new Map());
-  #over = new AbortController();
+  #stopped = new AbortController();
   #track = /** @type {MediaStreamTrack | null} */ (null);
   /** @type {AudioContext | undefined} */
   #context;
@@ -50,14 +49,16 @@ export class Voice {
   /** @type {AnalyserNode | undefined} */
   #analyser;
   #samples = new Float32Array(2048);
-  #speech = new Speech();
-  /** Muted here, and as the room has it: whoever is shown as muted isn't heard. */
-  #muted = true;
-  #shown = true;
-  #asked = 0;
+  #speech = createSpeech();
+  /** Muted here, and muted in the room. The track is silent if one of them is true. */
+  #isMuted = true;
+  #isMutedInRoom = true;
+  /** Counts requests for a microphone: only the newest one counts. */
+  #inputRequests = 0;
   /** @type {VoiceFacts} */
   #facts = { blocked: false, error: null, input: "", output: "", inputs: [], outputs: [] };
-  #text = "";
+  /** The last published state as JSON. */
+  #published = "";
   #room;
   #options;
   #deps;
@@ -65,48 +66,48 @@ export class Voice {
   #store;
 
   /**
-   * @param {VoiceRoom} room that was entered
-   * @param {{rtc?: RTCConfiguration, media?: MediaTrackConstraints}} [options] STUN and TURN; wishes for the microphone
+   * @param {VoiceRoom} room
+   * @param {{rtc?: RTCConfiguration, media?: MediaTrackConstraints}} [options] STUN and TURN servers; constraints for the microphone
    * @param {Partial<VoiceDeps>} [deps]
    */
   constructor(room, options = {}, deps) {
     this.#room = room;
     this.#options = options;
-    this.#deps = { ...browser, ...deps };
-    this.#timers = new Timers(this.#deps);
-    this.#store = new Store(this.#look());
+    this.#deps = { ...voiceDeps, ...deps };
+    this.#timers = createTimers(this.#deps);
+    this.#store = createStore(this.#readState());
   }
 
   get state() {
     return this.#store.value;
   }
 
-  /** Tells the state, now and when it changes. What it returns ends that. @param {(state: VoiceState) => void} tell */
-  subscribe(tell) {
-    return this.#store.subscribe(tell);
+  /** Call `watch` now and after changes. Returns a function that stops this. @param {(state: VoiceState) => void} watch */
+  subscribe(watch) {
+    return this.#store.subscribe(watch);
   }
 
-  /** Hear the others, without a microphone. */
+  /** Hear the others. This needs no microphone. */
   listen() {
     const { connection, you } = this.#room.state;
     if (this.#page || connection === "ended" || !you) return;
     this.#page = `${you.connection_id}/${this.#deps.uuid()}`;
     const { media, window } = this.#deps;
-    const { signal } = (this.#over = new AbortController());
+    const { signal } = (this.#stopped = new AbortController());
     const wake = () => (this.#facts.blocked || this.#context?.state === "suspended") && this.resume();
     for (const name of ["pointerdown", "keydown"]) window?.addEventListener(name, wake, { signal });
-    window?.addEventListener("pagehide", () => this.#leave(), { signal });
+    window?.addEventListener("pagehide", this.#onPageHide, { signal });
     media?.addEventListener("devicechange", () => this.devices(), { signal });
-    const offs = [
-      this.#room.on("signal", (frame) => this.#hear(frame)),
-      this.#room.on("frame", (frame) => frame.type === "voice" && this.#hear(frame)),
-      this.#room.subscribe((state) => this.#follow(state)),
+    const stops = [
+      this.#room.on("signal", this.#onFrame),
+      this.#room.on("frame", (frame) => frame.type === "voice" && this.#onFrame(frame)),
+      this.#room.subscribe(this.#onRoomState),
     ];
-    signal.addEventListener("abort", () => offs.forEach((off) => off()));
-    this.#tick();
+    signal.addEventListener("abort", () => stops.forEach((stop) => stop()));
+    this.#measure();
   }
 
-  /** Hear the others and speak. Where there is no microphone, listening goes on. @throws {MicrophoneError} */
+  /** Hear the others and speak. Without a microphone, you still hear the others. @throws {MicrophoneError} */
   async start() {
     await this.useInput();
     if (this.#track) await this.setMuted(false);
@@ -115,60 +116,60 @@ export class Voice {
   /** Hang up. */
   stop() {
     if (!this.#page) return;
-    this.#over.abort();
-    this.#room.send("voice", { page: this.#page, n: next(), bye: true });
-    const isHeard = !this.#silent && this.#room.state.connection !== "ended";
-    if (isHeard) this.#room.setMuted(true).catch((error) => this.#fail(error));
-    for (const key of this.#pairs.keys()) this.#drop(key);
+    this.#stopped.abort();
+    this.#room.send("voice", { page: this.#page, n: nextId(), bye: true });
+    const isAudible = !this.#isSilent && this.#room.state.connection !== "ended";
+    if (isAudible) this.#room.setMuted(true).catch(this.#fail);
+    for (const key of this.#pairs.keys()) this.#removePair(key);
     this.#timers.clear();
     this.#track?.stop();
     this.#track = null;
     this.#context?.close();
     this.#context = this.#source = undefined;
     this.#page = this.#connection = "";
-    this.#asked++;
+    this.#inputRequests++;
     this.#publish();
   }
 
-  /** Be heard, or not. Without a microphone, unmuting asks for one. @param {boolean} muted */
+  /** Mute or unmute. Without a microphone, unmuting asks for one. @param {boolean} muted */
   async setMuted(muted) {
     if (!muted && !this.#track) return this.start();
-    this.#muted = muted;
+    this.#isMuted = muted;
     this.#publish();
     await this.#room.setMuted(muted);
   }
 
   /**
-   * Speak into another microphone; without `id`, into the one that the browser takes.
-   * @param {string} [id]
+   * Use another microphone.
+   * @param {string} [id] the default is the browser's choice
    * @throws {MicrophoneError}
    */
   async useInput(id) {
     this.listen();
-    const asked = ++this.#asked;
-    const stream = await this.#ask({ ...this.#options.media, ...(id && { deviceId: { exact: id } }) });
+    const request = ++this.#inputRequests;
+    const stream = await this.#openMicrophone({ ...this.#options.media, ...(id && { deviceId: { exact: id } }) });
     const [track] = stream.getAudioTracks();
-    if (asked !== this.#asked) return track.stop();
+    if (request !== this.#inputRequests) return track.stop();
     this.#track?.stop();
-    track.onended = () => this.#lose();
-    this.#context ??= this.#deps.context();
-    this.#analyser = this.#context.createAnalyser();
+    track.onended = this.#onMicrophoneEnded;
+    const context = (this.#context ??= this.#deps.context());
+    const analyser = (this.#analyser = context.createAnalyser());
     this.#source?.disconnect();
-    this.#source = this.#context.createMediaStreamSource(stream);
-    this.#source.connect(this.#analyser);
+    this.#source = context.createMediaStreamSource(stream);
+    this.#source.connect(analyser);
     Object.assign(this.#facts, { input: track.getSettings().deviceId ?? "", error: null });
-    this.#speakInto(track);
+    this.#setTrack(track);
     await this.devices();
   }
 
-  /** Listen to another loudspeaker. @param {string} id */
+  /** Use another loudspeaker. @param {string} id */
   async useOutput(id) {
     this.#facts.output = id;
     await Promise.all([...this.#pairs.values()].map(({ audio }) => audio.setSinkId?.(id)));
     this.#publish();
   }
 
-  /** What there is to speak into and to listen to. Browsers tell the names once a microphone was allowed. */
+  /** List the microphones and loudspeakers. Browsers tell their labels after the user has allowed a microphone. */
   async devices() {
     const all = (await this.#deps.media?.enumerateDevices()) ?? [];
     const list = (/** @type {string} */ wanted) =>
@@ -183,45 +184,45 @@ export class Voice {
   /** @param {string} userId @param {number} volume 0 to 1 */
   setVolume(userId, volume) {
     this.#volumes.set(userId, volume);
-    for (const pair of this.#of(userId)) pair.audio.volume = volume;
+    for (const pair of this.#pairsOf(userId)) pair.audio.volume = volume;
   }
 
-  /** Play what the browser has blocked: to be called on a click. */
+  /** Play the sound that the browser has blocked. Call it on a click. */
   async resume() {
     this.#facts.blocked = false;
     await Promise.all([this.#context?.resume(), ...[...this.#pairs.values()].map(({ audio }) => this.#play(audio))]);
     this.#publish();
   }
 
-  /** The page is left. A browser may keep it, and show it again as it was. */
-  #leave() {
+  /** The user leaves the page. The browser may keep it, and show it again later. */
+  #onPageHide = () => {
     this.stop();
     this.#deps.window?.addEventListener("pageshow", () => this.listen(), { once: true });
-  }
+  };
 
-  // The others
+  // Other pages
 
   /** @param {string} userId */
-  #of(userId) {
+  #pairsOf(userId) {
     return [...this.#pairs.values()].filter((pair) => pair.userId === userId);
   }
 
-  /** Whoever doesn't know this page calls it. A greeting may have missed somebody: it is repeated, twice at most. */
+  /** Greet all other pages: they connect to this page. Repeat the greeting twice if participants do not react. */
   #greet(times = 3) {
-    this.#room.send("voice", { page: this.#page, n: next() });
+    this.#room.send("voice", { page: this.#page, n: nextId() });
     const { participants } = this.#room.state;
-    const misses = () => participants.some((one) => one.is_online && !one.is_you && !this.#of(one.id).length);
-    if (times > 1) this.#timers.set("greet", GREET_MS, () => misses() && this.#greet(times - 1));
+    const isAnyoneMissing = () => participants.some((one) => one.is_online && !one.is_you && !this.#pairsOf(one.id).length);
+    if (times > 1) this.#timers.set("greet", 4_000, () => isAnyoneMissing() && this.#greet(times - 1));
   }
 
   /** @param {Pick<RoomState, "connection" | "you" | "participants">} state */
-  #follow({ connection, you, participants }) {
+  #onRoomState = ({ connection, you, participants }) => {
     if (connection === "ended") return this.stop();
-    this.#shown = participants.find((one) => one.is_you)?.is_muted ?? true;
-    const seated = new Set(participants.map(({ id }) => id));
+    this.#isMutedInRoom = participants.find((one) => one.is_you)?.is_muted ?? true;
+    const seats = new Set(participants.map(({ id }) => id));
     for (const [key, pair] of this.#pairs) {
-      if (pair.seated && !seated.has(pair.userId)) this.#drop(key);
-      pair.seated = seated.has(pair.userId);
+      if (pair.hasSeat && !seats.has(pair.userId)) this.#removePair(key);
+      pair.hasSeat = seats.has(pair.userId);
     }
     if (you && you.connection_id !== this.#connection) {
       this.#connection = you.connection_id;
@@ -229,85 +230,85 @@ export class Voice {
       if (this.#speech.speaking) this.#room.setSpeaking(true);
     }
     this.#publish();
-  }
+  };
 
   /** @param {Frame} frame */
-  #hear({ type, from, connection, data }) {
+  #onFrame = ({ type, from, connection, data }) => {
     if (!from || !connection || from === this.#room.state.you?.user_id) return;
-    if (type === "user-left") return this.#miss(from, connection);
+    if (type === "user-left") return this.#onUnreachable(from, connection);
     if (typeof data?.page !== "string") return;
     const { page, n, session = 0, peer = 0, bye, ...signal } = data;
     const key = `${from} ${page}`;
-    if (bye) return this.#drop(key);
+    if (bye) return this.#removePair(key);
     const old = this.#pairs.get(key);
-    if (old && session && session < old.other) return; // from an attempt that it has given up
-    if (old?.peer.begun && session > old.other) this.#drop(key);
-    const pair = this.#pairs.get(key) ?? this.#meet(key, from, page);
+    if (old && session && session < old.remoteSession) return; // a frame of an attempt that they have given up
+    if (old?.peer.hasAnswered() && session > old.remoteSession) this.#removePair(key);
+    const pair = this.#pairs.get(key) ?? this.#addPair(key, from, page);
     if (n > pair.n) {
       Object.assign(pair, { n, connection });
-      pair.peer.absent = false;
+      pair.peer.isUnreachable = false;
     }
-    pair.other = session || pair.other;
+    pair.remoteSession = session || pair.remoteSession;
     if (session && (!peer || peer === pair.session)) return pair.peer.receive(signal);
-    if (session) return pair.peer.nudge();
-    pair.peer.call();
-    if (pair.peer.begun) this.#say(pair, { candidates: [] }); // so that it knows this connection
-  }
+    if (session) return pair.peer.resendOffer();
+    pair.peer.retry();
+    if (pair.peer.hasAnswered()) this.#sendSignal(pair, { candidates: [] }); // they learn our new connection from it
+  };
 
   /** @param {string} key @param {string} userId @param {string} page */
-  #meet(key, userId, page) {
-    const others = this.#of(userId);
-    if (others.length >= MOST_PAGES) this.#drop(others[0].key);
+  #addPair(key, userId, page) {
+    const others = this.#pairsOf(userId);
+    if (others.length >= MAX_PAGES) this.#removePair(others[0].key);
     const audio = this.#deps.audio();
     audio.volume = this.#volumes.get(userId) ?? 1;
-    const peer = new Peer(this.#deps.connection(this.#options.rtc), {
+    const peer = createPeer(this.#deps.connection(this.#options.rtc), {
       polite: this.#page < page,
       track: this.#track,
       deps: this.#deps,
       on: {
-        signal: (signal) => this.#say(pair, signal),
+        signal: (signal) => this.#sendSignal(pair, signal),
         track: (track) => {
           audio.srcObject = this.#deps.stream(track);
-          if (this.#facts.output) audio.setSinkId?.(this.#facts.output).catch((error) => this.#fail(error));
+          if (this.#facts.output) audio.setSinkId?.(this.#facts.output).catch(this.#fail);
           this.#play(audio);
         },
-        change: () => this.#publish(),
+        change: this.#publish,
         end: (error) => {
-          this.#drop(key);
+          this.#removePair(key);
           if (error) this.#fail(error);
           else this.#greet();
         },
       },
     });
-    const seated = this.#room.state.participants.some(({ id }) => id === userId);
-    const speech = new Speech();
-    const pair = { key, userId, connection: "", n: 0, session: next(), other: 0, seated, peer, audio, speech };
+    const hasSeat = this.#room.state.participants.some(({ id }) => id === userId);
+    const speech = createSpeech();
+    const pair = { key, userId, connection: "", n: 0, session: nextId(), remoteSession: 0, hasSeat, peer, audio, speech };
     this.#pairs.set(key, pair);
     return pair;
   }
 
-  /** What gets lost is said again: by the peer, and by whoever greets. @param {Pair} pair @param {Signal} signal */
-  async #say({ userId, connection, session, other }, signal) {
-    const data = { page: this.#page, n: next(), session, peer: other, ...signal };
+  /** Send a signal. It may get lost: peers and greetings repeat themselves. @param {Pair} pair @param {Signal} signal */
+  async #sendSignal({ userId, connection, session, remoteSession }, signal) {
+    const data = { page: this.#page, n: nextId(), session, peer: remoteSession, ...signal };
     try {
       await this.#room.request(signal.description?.type ?? "ice-candidate", data, { to: connection });
     } catch (error) {
       if (!(error instanceof CoworkingError)) throw error;
-      if (error.code === "peer_unavailable") this.#miss(userId, connection);
+      if (error.code === "peer_unavailable") this.#onUnreachable(userId, connection);
     }
   }
 
-  /** A connection is gone. Whom we still hear, we keep. @param {string} userId @param {string} connection */
-  #miss(userId, connection) {
-    for (const pair of this.#of(userId)) {
+  /** A connection to the room is gone. Keep the pair as long as its sound arrives. @param {string} userId @param {string} connection */
+  #onUnreachable(userId, connection) {
+    for (const pair of this.#pairsOf(userId)) {
       if (pair.connection !== connection) continue;
-      pair.peer.absent = true;
-      if (pair.peer.state !== "connected") this.#drop(pair.key);
+      pair.peer.isUnreachable = true;
+      if (pair.peer.state !== "connected") this.#removePair(pair.key);
     }
   }
 
   /** @param {string} key */
-  #drop(key) {
+  #removePair(key) {
     const pair = this.#pairs.get(key);
     if (!pair) return;
     this.#pairs.delete(key);
@@ -323,19 +324,19 @@ export class Voice {
     } catch (error) {
       const { name } = /** @type {Error} */ (error);
       if (name === "NotAllowedError") this.#facts.blocked = true;
-      else if (name !== "AbortError") this.#fail(error); // that one hung up meanwhile
+      else if (name !== "AbortError") this.#fail(error); // AbortError: they hung up meanwhile
       this.#publish();
     }
   }
 
   // The microphone
 
-  get #silent() {
-    return !this.#track || this.#muted || this.#shown;
+  get #isSilent() {
+    return !this.#track || this.#isMuted || this.#isMutedInRoom;
   }
 
   /** @param {MediaTrackConstraints} audio */
-  async #ask(audio) {
+  async #openMicrophone(audio) {
     try {
       return await /** @type {MediaDevices} */ (this.#deps.media).getUserMedia({ audio });
     } catch (cause) {
@@ -344,36 +345,36 @@ export class Voice {
   }
 
   /** @param {MediaStreamTrack | null} track */
-  #speakInto(track) {
+  #setTrack(track) {
     this.#track = track;
-    for (const { peer } of this.#pairs.values()) peer.use(track);
+    for (const { peer } of this.#pairs.values()) peer.setTrack(track);
     this.#publish();
   }
 
-  /** It was unplugged, or taken away: go on with another, else listen. */
-  #lose() {
-    this.#speakInto(null);
-    this.useInput().catch(() => this.setMuted(true)).catch((error) => this.#fail(error));
-  }
+  /** The microphone was unplugged or taken away. Use another one; if there is none, only listen. */
+  #onMicrophoneEnded = () => {
+    this.#setTrack(null);
+    this.useInput().catch(() => this.setMuted(true)).catch(this.#fail);
+  };
 
   // The state
 
-  #tick() {
+  #measure() {
     const now = this.#deps.now();
     const { speaking } = this.#speech;
     this.#analyser?.getFloatTimeDomainData(this.#samples);
-    if (this.#silent) this.#speech.speaking = false;
-    else if (this.#speech.update(measure(this.#samples), now) !== speaking) this.#room.setSpeaking(!speaking);
-    for (const { peer, speech } of this.#pairs.values()) speech.update(peer.level, now);
+    if (this.#isSilent) this.#speech.speaking = false;
+    else if (this.#speech.update(measureLevel(this.#samples), now) !== speaking) this.#room.setSpeaking(!speaking);
+    for (const { peer, speech } of this.#pairs.values()) speech.update(peer.getLevel(), now);
     this.#publish();
-    this.#timers.set("tick", TICK_MS, () => this.#tick());
+    this.#timers.set("measure", 100, () => this.#measure());
   }
 
   /** @returns {VoiceState} */
-  #look() {
+  #readState() {
     return {
       status: !this.#page ? "off" : this.#track ? "talking" : "listening",
-      muted: this.#silent,
+      muted: this.#isSilent,
       speaking: this.#speech.speaking,
       ...this.#facts,
       peers: [...this.#pairs.values()].map(({ userId, connection: connectionId, peer, speech: { speaking } }) => {
@@ -382,18 +383,18 @@ export class Voice {
     };
   }
 
-  #publish() {
-    if (this.#track) this.#track.enabled = !this.#silent;
-    const state = this.#look();
-    const text = JSON.stringify(state);
-    if (text !== this.#text) this.#store.set(state);
-    this.#text = text;
-  }
+  #publish = () => {
+    if (this.#track) this.#track.enabled = !this.#isSilent;
+    const state = this.#readState();
+    const json = JSON.stringify(state);
+    if (json !== this.#published) this.#store.set(state);
+    this.#published = json;
+  };
 
   /** @template T @param {T} error @returns {T} */
-  #fail(error) {
+  #fail = (error) => {
     this.#facts.error = /** @type {Error} */ (error);
     this.#publish();
     return error;
-  }
+  };
 }

@@ -1,7 +1,7 @@
-/** Voice: each page is connected with each other one. The room's frames carry the signalling. */
+/** Voice: each page has a connection to each other page. The frames of the room carry the signalling. */
 import { CoworkingError } from "./errors.js";
-import type { VoiceDeps, VoiceRoom, VoiceState } from "./voice-types.js";
-/** No microphone: its `code` is `denied`, `missing` or `busy`. */
+import type { VoiceDeps, VoiceRoom, VoiceState } from "../public.js";
+/** The microphone can't be used. `code` is `denied`, `missing` or `busy`. */
 export declare class MicrophoneError extends CoworkingError {
     name: string;
     /** @param {any} cause */
@@ -10,8 +10,8 @@ export declare class MicrophoneError extends CoworkingError {
 export declare class Voice {
     #private;
     /**
-     * @param {VoiceRoom} room that was entered
-     * @param {{rtc?: RTCConfiguration, media?: MediaTrackConstraints}} [options] STUN and TURN; wishes for the microphone
+     * @param {VoiceRoom} room
+     * @param {{rtc?: RTCConfiguration, media?: MediaTrackConstraints}} [options] STUN and TURN servers; constraints for the microphone
      * @param {Partial<VoiceDeps>} [deps]
      */
     constructor(room: VoiceRoom, options?: {
@@ -19,25 +19,25 @@ export declare class Voice {
         media?: MediaTrackConstraints;
     }, deps?: Partial<VoiceDeps>);
     get state(): Readonly<VoiceState>;
-    /** Tells the state, now and when it changes. What it returns ends that. @param {(state: VoiceState) => void} tell */
-    subscribe(tell: (state: VoiceState) => void): () => undefined;
-    /** Hear the others, without a microphone. */
+    /** Call `watch` now and after changes. Returns a function that stops this. @param {(state: VoiceState) => void} watch */
+    subscribe(watch: (state: VoiceState) => void): () => undefined;
+    /** Hear the others. This needs no microphone. */
     listen(): void;
-    /** Hear the others and speak. Where there is no microphone, listening goes on. @throws {MicrophoneError} */
+    /** Hear the others and speak. Without a microphone, you still hear the others. @throws {MicrophoneError} */
     start(): Promise<void>;
     /** Hang up. */
     stop(): void;
-    /** Be heard, or not. Without a microphone, unmuting asks for one. @param {boolean} muted */
+    /** Mute or unmute. Without a microphone, unmuting asks for one. @param {boolean} muted */
     setMuted(muted: boolean): Promise<void>;
     /**
-     * Speak into another microphone; without `id`, into the one that the browser takes.
-     * @param {string} [id]
+     * Use another microphone.
+     * @param {string} [id] the default is the browser's choice
      * @throws {MicrophoneError}
      */
     useInput(id?: string): Promise<void>;
-    /** Listen to another loudspeaker. @param {string} id */
+    /** Use another loudspeaker. @param {string} id */
     useOutput(id: string): Promise<void>;
-    /** What there is to speak into and to listen to. Browsers tell the names once a microphone was allowed. */
+    /** List the microphones and loudspeakers. Browsers tell their labels after the user has allowed a microphone. */
     devices(): Promise<{
         inputs: {
             id: string;
@@ -50,6 +50,6 @@ export declare class Voice {
     }>;
     /** @param {string} userId @param {number} volume 0 to 1 */
     setVolume(userId: string, volume: number): void;
-    /** Play what the browser has blocked: to be called on a click. */
+    /** Play the sound that the browser has blocked. Call it on a click. */
     resume(): Promise<void>;
 }

@@ -1,0 +1,152 @@
+"""Writes the TypeScript declarations of the client library: `python -m tests.web.declarations`, or `make web-types`.
+
+`web/sdk/wire.d.ts` has what goes over the wire. It is made from the service's OpenAPI and AsyncAPI documents.
+`web/sdk/types/` has the modules that applications import. TypeScript makes them from the code.
+"""
+
+import json
+import re
+import tempfile
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from chalicelib.api import asyncapi, openapi
+from tests.fakes.node import WEB, run_node
+
+SDK = WEB.parent.parent / "web" / "sdk"
+TSC = Path("node_modules/typescript/bin/tsc")
+MODULES = ("errors", "index", "voice")
+"""The modules that applications import."""
+
+HEADER = (
+    "/** The types on the wire. `make web-types` writes this file from the service's OpenAPI and AsyncAPI documents. */"
+)
+WIDTH = 80
+"""Longer types are written on several lines."""
+REFERENCE = r'"#/components/schemas/(\w+)"'
+SENDERS = {
+    "client": "What a client sends.",
+    "server": "What the server sends.",
+    "relayed": "What the server relays from another client.",
+}
+NAMES = {"integer": "number", "null": "null", "object": "object"}
+
+Schema = Mapping[str, Any]
+
+
+class TypesError(Exception):
+    """TypeScript finds something wrong with the code of page or library; says what."""
+
+
+def declare_wire(http: Schema, websocket: Schema) -> str:
+    """Declare all that goes over the wire.
+
+    A frame gets the ending `Frame`: the answers of HTTP have some of the same names.
+    """
+    messages = {
+        key: find_references(message["payload"]) for key, message in websocket["components"]["messages"].items()
+    }
+    schemas = websocket["components"]["schemas"]
+    frames = {name for names in messages.values() for name in names if "type" in schemas[name]["properties"]}
+
+    def rename(name: str) -> str:
+        return f"{name}Frame" if name in frames else name
+
+    renamed = re.sub(REFERENCE, lambda found: f'"#/components/schemas/{rename(found[1])}"', json.dumps(schemas))
+    declared = http["components"]["schemas"] | {rename(name): schema for name, schema in json.loads(renamed).items()}
+    parts = [HEADER, *(declare(name, declared[name]) for name in sorted(declared))]
+    for sender, description in SENDERS.items():
+        sent = [" & ".join(map(rename, names)) for key, names in messages.items() if key.startswith(f"{sender}-")]
+        parts.append(f"/** {description} */\nexport type {sender.title()}Frame = {join(sent)};")
+    return "\n".join([*parts, ""]).replace(" \n", "\n")
+
+
+def find_references(schema: Schema) -> list[str]:
+    """The names of the schemas that a schema refers to."""
+    return re.findall(REFERENCE, json.dumps(schema))
+
+
+def declare(name: str, schema: Schema) -> str:
+    """Declare a schema under a name, with its description."""
+    lines = schema.get("description", "").splitlines()
+    comment = "/**" + "".join(f"\n * {line}".rstrip() for line in lines) + "\n */\n" if len(lines) > 1 else ""
+    comment = comment or "".join(f"/** {line} */\n" for line in lines)
+    return f"{comment}export type {name} = {write_type(schema)};"
+
+
+def write_type(schema: Schema) -> str:
+    """Write a schema as a type of TypeScript. What types can't say (`pattern`, `not`, limits) is left out."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "const" in schema:
+        return json.dumps(schema["const"])
+    if "enum" in schema:
+        return join([json.dumps(value) for value in schema["enum"]])
+    parts = [write_type(part) for part in schema.get("allOf", ())]
+    parts += [f"({join([write_type(part) for part in schema[key]])})" for key in ("anyOf", "oneOf") if key in schema]
+    if schema.get("properties") or schema.get("additionalProperties"):
+        parts.append(write_object(schema))
+    if parts:
+        return " & ".join(parts) if len(parts) > 1 else parts[0].removeprefix("(").removesuffix(")")
+    if schema.get("type") == "array":
+        item = write_type(schema["items"])
+        return f"({item})[]" if " " in item else f"{item}[]"
+    kinds = schema.get("type", "unknown")
+    return join([NAMES.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)])
+
+
+def write_object(schema: Schema) -> str:
+    """Write the fields of an object, each with its description."""
+    fields = []
+    for name, field in schema.get("properties", {}).items():
+        comment = f"/** {field['description']} */\n" if "description" in field else ""
+        mark = "" if name in schema.get("required", ()) else "?"
+        fields.append(f"{comment}{name}{mark}: {write_type(field)}")
+    if schema.get("additionalProperties"):
+        fields.append("[field: string]: unknown")
+    line = f"{{ {'; '.join(fields)} }}"
+    return line if fits(line) else "{\n" + textwrap.indent(";\n".join([*fields, ""]), "  ") + "}"
+
+
+def join(types: list[str]) -> str:
+    """Write a union."""
+    line = " | ".join(dict.fromkeys(types))
+    return line if fits(line) else textwrap.indent("".join(f"\n| {one}" for one in dict.fromkeys(types)), "  ")
+
+
+def fits(text: str) -> bool:
+    return "\n" not in text and len(text) < WIDTH
+
+
+def make_wire() -> str:
+    """The text of `web/sdk/wire.d.ts`."""
+    return declare_wire(openapi.document("https://HOST/api"), asyncapi.document("wss://HOST"))
+
+
+def check_and_declare() -> Iterator[tuple[str, str]]:
+    """Check the types of page and library, and declare the modules that applications import.
+
+    Yields: the names and texts of the files in `web/sdk/types/`.
+
+    Raises:
+        TypesError: the types don't hold.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        run = run_node(TSC, "-p", ".", "--noEmit", "false", "--outDir", directory)
+        if run.returncode:
+            raise TypesError(run.stdout)
+        for name in MODULES:
+            text = (Path(directory) / "sdk" / f"{name}.d.ts").read_text("utf-8")
+            yield f"{name}.d.ts", re.sub(r'"\./(?!errors\.)(\w+\.js")', r'"../\1', text)
+
+
+def main() -> None:
+    (SDK / "wire.d.ts").write_text(make_wire(), "utf-8")
+    for name, text in check_and_declare():
+        (SDK / "types" / name).write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

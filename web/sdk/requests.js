@@ -1,0 +1,97 @@
+/** Frames that await an answer. */
+import { backoff, createTimers } from "./deps.js";
+import { CoworkingError, NetworkError } from "./errors.js";
+/** @import { Connection, PendingRequest, RequestOptions } from "./internal.js" */
+/** @import { Deps, Problem } from "./public.js" */
+
+/**
+ * @param {Deps} deps
+ * @param {() => Connection | null} getConnection returns the connection in use
+ * @param {(connection: Connection | null) => void} onTimeout is called if a connection brings no answer
+ */
+export function createRequests(deps, getConnection, onTimeout) {
+  const ANSWER_MS = 10_000;
+  /** After these errors a request is sent again. */
+  const TRANSIENT = ["rate_limited", "unavailable", "internal_error", "not_in_room"];
+  const timers = createTimers(deps);
+  const pendingRequests = /** @type {Map<string, PendingRequest>} */ (new Map());
+
+  /** Send all requests whose turn it is. */
+  function flush() {
+    const connection = getConnection();
+    const busy = new Set();
+    for (const request of pendingRequests.values()) {
+      const { queue } = request.options;
+      if (busy.has(queue)) continue;
+      if (queue) busy.add(queue);
+      if (!connection || timers.has(request)) continue;
+      request.connection = connection;
+      timers.set(request, ANSWER_MS, () => {
+        miss(request, "timeout");
+        onTimeout(connection);
+      });
+      connection.send(request.frame);
+    }
+  }
+
+  /** There will be no answer on this connection. */
+  function miss(/** @type {PendingRequest} */ request, /** @type {string} */ code) {
+    timers.clear(request);
+    request.connection = null;
+    if (!request.options.repeat) remove(request).reject(new NetworkError({ code }));
+  }
+
+  function postpone(/** @type {PendingRequest} */ request, seconds = 0) {
+    request.connection = null;
+    timers.set(request, seconds * 1000 + backoff(deps, ++request.delays), flush);
+  }
+
+  function remove(/** @type {PendingRequest} */ request) {
+    timers.clear(request);
+    pendingRequests.delete(request.frame.id);
+    return request;
+  }
+
+  return {
+    flush,
+
+    /** Send a frame as soon as it is its turn. @returns {Promise<any>} the answer */
+    add(/** @type {PendingRequest["frame"]} */ frame, /** @type {RequestOptions} */ options) {
+      const { promise, resolve, reject } = Promise.withResolvers();
+      for (const other of options.latest ? pendingRequests.values() : []) {
+        const isReplaced = other.options.queue === options.queue && other.frame.type === frame.type && !other.connection;
+        if (isReplaced) remove(other).resolve(promise);
+      }
+      pendingRequests.set(frame.id, { frame, options, delays: 0, connection: null, resolve, reject });
+      flush();
+      return promise;
+    },
+
+    /** The service has done what was requested. Returns the request, if it is known. */
+    resolve(/** @type {string} */ id, /** @type {unknown} */ data) {
+      const request = pendingRequests.get(id);
+      if (request) remove(request).resolve(data);
+      return request;
+    },
+
+    /** The service has refused what was requested. Returns the request, if it is known. */
+    refuse(/** @type {string} */ id, /** @type {Problem} */ problem) {
+      const request = pendingRequests.get(id);
+      if (request?.options.repeat && TRANSIENT.includes(problem.code)) postpone(request, problem.retry_after);
+      else if (request) remove(request).reject(new CoworkingError(problem));
+      return request;
+    },
+
+    isAwaiting: (/** @type {Connection} */ connection) => [...pendingRequests.values()].some((request) => request.connection === connection),
+
+    /** The connection is gone. Its requests are repeated on the next one, or fail. */
+    release(/** @type {Connection} */ connection) {
+      for (const request of [...pendingRequests.values()]) if (request.connection === connection) miss(request, "closed");
+    },
+
+    /** Let all requests fail. */
+    end(/** @type {Problem} */ problem) {
+      for (const request of [...pendingRequests.values()]) remove(request).reject(new CoworkingError(problem));
+    },
+  };
+}
