@@ -1,8 +1,8 @@
-/** A clock that is moved by hand, a service that keeps its promises, and a network that doesn't. */
+/** A clock that tests move, a model of the service, and a network with faults. */
 import { Coworking } from "../../web/sdk/index.js";
 
-/** Numbers that look random, and are the same each time. */
-export function dice(seed) {
+/** A random function that gives the same numbers for the same seed. */
+export function createRandom(seed) {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -24,7 +24,7 @@ export class Clock {
 
   clear = (timer) => void this.#timers.delete(timer);
 
-  /** Let time pass, with everything that happens meanwhile. */
+  /** Let time pass, and run the timers that are due. */
   async pass(milliseconds) {
     const end = this.now + milliseconds;
     await settle();
@@ -37,7 +37,7 @@ export class Clock {
     this.now = end;
   }
 
-  /** Let time pass until something is so. */
+  /** Let time pass until a condition holds. */
   async until(isSo, limit = 600_000) {
     const end = this.now + limit;
     await settle();
@@ -48,7 +48,7 @@ export class Clock {
     }
   }
 
-  /** A computer that sleeps: time goes by, and nothing else. */
+  /** Let the computer sleep: time passes, and no timer runs. */
   sleep(milliseconds) {
     this.now += milliseconds;
   }
@@ -60,10 +60,10 @@ export class Clock {
   }
 }
 
-/** All that was promised is kept. */
+/** Wait until all promises that can settle have settled. */
 export const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-/** One end of a connection, as a browser shows it. */
+/** The WebSocket of a browser. */
 class FakeSocket {
   onopen = onNothing;
   onmessage = onNothing;
@@ -71,55 +71,55 @@ class FakeSocket {
   isOpen = false;
   isClosed = false;
 
-  constructor(service, line) {
+  constructor(service, connection) {
     this.service = service;
-    this.line = line;
+    this.connection = connection;
   }
 
   send(text) {
     if (!this.isOpen) throw new Error("the socket is still connecting");
-    if (!this.isClosed) this.service.carry(this.line, "up", () => this.service.receive(this.line, JSON.parse(text)));
+    if (!this.isClosed) this.service.carry(this.connection, "up", () => this.service.receive(this.connection, JSON.parse(text)));
   }
 
-  /** As the client closes. */
+  /** The client closes it. */
   close() {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.line.leave();
+    this.connection.leave();
   }
 }
 
 const onNothing = () => {};
 const SETTLED_MS = 60_000;
 
-/** The service as a model: one room, its log, who has a seat, and who is connected. */
+/** A model of the service: one room with its log, its seats and its connections. */
 export class Service {
   clock = new Clock();
   log = [];
-  /** The next number, and when the last one was given out. */
-  head = { seq: 0, at: 0 };
+  /** The last number that was given out, and when. */
+  lastNumber = { seq: 0, at: 0 };
   seats = new Set();
-  lines = [];
-  receipts = new Map();
-  /** What clients did: `{type, user, ...}`. */
+  connections = [];
+  answers = new Map();
+  /** The frames of clients: `{type, user, ...}`. */
   frames = [];
   calls = [];
-  /** When WebSockets were opened. */
-  openings = [];
-  /** For each frame, when its copies arrive: none is a loss. May be replaced. */
+  /** The times at which WebSockets were opened. */
+  openedAt = [];
+  /** The delays of the copies of a frame; an empty list is a loss. Tests replace it. */
   network = () => [5];
-  /** What answers a call in place of the service, `undefined` for the service. May be replaced. */
+  /** Returns an answer to a call, or `undefined` to let the service answer. Tests replace it. */
   intercept = () => undefined;
-  /** What is done with a frame in place of the service. May be replaced. */
+  /** Returns true if it has handled a frame instead of the service. Tests replace it. */
   hook = () => false;
   isUp = true;
   rotate = false;
   refuseSockets = false;
   capacity = 15;
-  random = dice(1);
+  random = createRandom(1);
   #ids = 0;
 
-  /** Somebody's browser. */
+  /** The browser of a user. */
   client(user, options = {}) {
     const window = new EventTarget();
     const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
@@ -137,7 +137,7 @@ export class Service {
     return { coworking: new Coworking({ api: "https://x/api", token: () => user, ...options }, deps), window, document, deps };
   }
 
-  /** Take a seat and connect, while time passes. */
+  /** Enter the room, and let time pass until that is done. */
   async enter(user, options) {
     const client = this.client(user, options);
     let room, failure;
@@ -189,88 +189,88 @@ export class Service {
   // Connections
 
   connect(user, url) {
-    this.openings.push(this.clock.now);
-    const line = { user, url, id: `c${++this.#ids}`, at: this.clock.now, isOpen: false };
-    const socket = new FakeSocket(this, line);
-    line.socket = socket;
-    line.leave = () => (this.lines = this.lines.filter((other) => other !== line));
+    this.openedAt.push(this.clock.now);
+    const connection = { user, url, id: `c${++this.#ids}`, at: this.clock.now, isOpen: false };
+    const socket = new FakeSocket(this, connection);
+    connection.socket = socket;
+    connection.leave = () => (this.connections = this.connections.filter((other) => other !== connection));
     this.clock.set(() => {
       if (socket.isClosed) return;
-      if (!this.isUp || this.refuseSockets || !this.seats.has(user)) return this.drop(line);
-      this.lines.push(line);
+      if (!this.isUp || this.refuseSockets || !this.seats.has(user)) return this.drop(connection);
+      this.connections.push(connection);
       socket.isOpen = true;
       socket.onopen?.({});
     }, 20);
     return socket;
   }
 
-  /** As a network drops it. */
-  drop(line) {
-    line.leave();
-    const { socket } = line;
+  /** The network drops a connection. */
+  drop(connection) {
+    connection.leave();
+    const { socket } = connection;
     if (socket.isClosed) return;
     socket.isClosed = true;
     socket.onclose?.({});
   }
 
   dropAll() {
-    for (const line of [...this.lines]) this.drop(line);
+    for (const connection of [...this.connections]) this.drop(connection);
   }
 
-  carry(line, direction, arrive) {
-    for (const delay of this.network(line, direction)) this.clock.set(() => this.isUp && arrive(), delay);
+  carry(connection, direction, arrive) {
+    for (const delay of this.network(connection, direction)) this.clock.set(() => this.isUp && arrive(), delay);
   }
 
-  post(line, frame) {
+  post(connection, frame) {
     const text = JSON.stringify({ roomId: "room", ts: this.stamp(), ...frame });
-    this.carry(line, "down", () => !line.socket.isClosed && line.socket.onmessage?.({ data: text }));
+    this.carry(connection, "down", () => !connection.socket.isClosed && connection.socket.onmessage?.({ data: text }));
   }
 
   push(frame, except) {
-    for (const line of this.lines) if (line !== except) this.post(line, frame);
+    for (const connection of this.connections) if (connection !== except) this.post(connection, frame);
   }
 
-  bye(line, code, action) {
-    this.post(line, { type: "bye", data: { code, reason: code, action } });
-    this.clock.set(() => this.drop(line), 50);
+  bye(connection, code, action) {
+    this.post(connection, { type: "bye", data: { code, reason: code, action } });
+    this.clock.set(() => this.drop(connection), 50);
   }
 
   // Frames
 
-  receive(line, frame) {
-    this.frames.push({ ...frame, user: line.user, line: line.id, at: this.clock.now });
-    if (!this.lines.includes(line) || this.hook(line, frame)) return;
-    const answer = (type, data) => this.post(line, { type, ref: frame.id, data });
+  receive(connection, frame) {
+    this.frames.push({ ...frame, user: connection.user, connection: connection.id, at: this.clock.now });
+    if (!this.connections.includes(connection) || this.hook(connection, frame)) return;
+    const answer = (type, data) => this.post(connection, { type, ref: frame.id, data });
     const refuse = (code, more) => answer("error", { code, detail: code, ...more });
-    if (!this.seats.has(line.user)) return refuse("not_in_room");
-    if (frame.type === "ping") return answer("pong", { last_seq: this.head.seq, rotate: this.rotate && this.clock.now - line.at > 1000 });
-    if (frame.type === "sync") return this.sync(line, frame, answer);
+    if (!this.seats.has(connection.user)) return refuse("not_in_room");
+    if (frame.type === "ping") return answer("pong", { last_seq: this.lastNumber.seq, rotate: this.rotate && this.clock.now - connection.at > 1000 });
+    if (frame.type === "sync") return this.sync(connection, frame, answer);
     if (frame.type === "message" || frame.type === "emoji") {
-      const key = `${line.user} ${frame.id}`;
-      const stored = this.receipts.get(key) ?? this.say(line.user, frame.data.text ?? frame.data.emoji, frame.type === "emoji");
-      this.receipts.set(key, stored);
-      return answer("ack", stored);
+      const key = `${connection.user} ${frame.id}`;
+      const message = this.answers.get(key) ?? this.say(connection.user, frame.data.text ?? frame.data.emoji, frame.type === "emoji");
+      this.answers.set(key, message);
+      return answer("ack", message);
     }
-    if (frame.type === "mic") this.push({ type: "mic_toggled", from: line.user, data: { user_id: line.user, ...frame.data } });
-    else if (frame.type !== "speaking") this.push({ ...frame, from: line.user, connection: line.id }, line);
+    if (frame.type === "mic") this.push({ type: "mic_toggled", from: connection.user, data: { user_id: connection.user, ...frame.data } });
+    else if (frame.type !== "speaking") this.push({ ...frame, from: connection.user, connection: connection.id }, connection);
     if (frame.id) answer("ack");
   }
 
-  sync(line, frame, answer) {
+  sync(connection, frame, answer) {
     const asked = frame.data.last_seq;
     const missed = this.log.filter(({ seq }) => seq > asked);
-    const recovered = asked !== null && asked <= this.head.seq && missed.length <= 300;
+    const recovered = asked !== null && asked <= this.lastNumber.seq && missed.length <= 300;
     const messages = recovered ? missed : this.log.slice(-50);
     const start = recovered ? asked : messages.length === 50 ? messages[0].seq - 1 : 0;
     const participants = [...this.seats].map((id) => this.person(id));
-    const room = { id: "room", name: "Room", status: "active", participants, last_seq: this.head.seq };
-    const you = { user_id: line.user, connection_id: line.id };
+    const room = { id: "room", name: "Room", status: "active", participants, last_seq: this.lastNumber.seq };
+    const you = { user_id: connection.user, connection_id: connection.id };
     answer("snapshot", { room, you, messages, recovered, last_seq: this.settled(start, messages) });
-    if (!line.isKnown) this.push({ type: "user-joined", from: line.user, connection: line.id, data: { userId: line.user } }, line);
-    line.isKnown = true;
+    if (!connection.isKnown) this.push({ type: "user-joined", from: connection.user, connection: connection.id, data: { userId: connection.user } }, connection);
+    connection.isKnown = true;
   }
 
-  /** Up to which number nothing can turn up any more. */
+  /** The number up to which no more message can appear. */
   settled(start, found) {
     const isOld = (at) => at <= this.clock.now - SETTLED_MS;
     const final = Math.max(0, ...found.filter(({ at }) => isOld(at)).map(({ seq }) => seq));
@@ -279,17 +279,17 @@ export class Service {
       if (seq > settled + 1 && seq > final) return settled;
       settled = seq;
     }
-    return this.head.seq > settled && isOld(this.head.at) ? this.head.seq : settled;
+    return this.lastNumber.seq > settled && isOld(this.lastNumber.at) ? this.lastNumber.seq : settled;
   }
 
-  // What happens
+  // Events
 
   allocate() {
-    this.head = { seq: this.head.seq + 1, at: this.clock.now };
-    return this.head.seq;
+    this.lastNumber = { seq: this.lastNumber.seq + 1, at: this.clock.now };
+    return this.lastNumber.seq;
   }
 
-  /** Somebody says something; with `late`, it is numbered now and stored later. */
+  /** A user says something. With `late`, it gets its number now and is stored later. */
   say(user, text, isEmoji = false, late = 0) {
     const message = this.message(user, text, isEmoji ? "emoji" : "text");
     this.store(message, { type: isEmoji ? "emoji_reaction" : "message_sent", from: user, seq: message.seq, data: message }, late);
@@ -321,7 +321,7 @@ export class Service {
     const message = this.message(null, `${user} left the room`, "system");
     this.store(message, { type: "user_left", seq: message.seq, data: { user_id: user, reason, message } });
     const [code, action] = reason === "left" ? ["left", "stop"] : ["timed_out", "rejoin"];
-    for (const line of this.lines) if (line.user === user) this.bye(line, code, action);
+    for (const connection of this.connections) if (connection.user === user) this.bye(connection, code, action);
   }
 
   person(id) {
@@ -331,6 +331,12 @@ export class Service {
   stamp() {
     return new Date(this.clock.now).toISOString();
   }
+}
+
+/** Ada enters the room of a new service. */
+export async function enterRoom(options) {
+  const service = new Service();
+  return { service, ...(await service.enter("ada", options)) };
 }
 
 export function problem(status, code, more = {}) {

@@ -51,7 +51,7 @@ for (const [name, call, request, body] of [
   });
 }
 
-test("a problem is an error with its code and detail, and what else it says", async () => {
+test("a problem becomes an error with all its fields", async () => {
   const errors = [{ loc: ["name"], msg: "must not be blank", type: "value_error" }];
   const { error } = await calling((api) => api.createRoom({ name: "" }), problem(422, "invalid_request", { detail: "name must not be blank", errors }));
   assert.equal(error.name, "CoworkingError");
@@ -59,12 +59,12 @@ test("a problem is an error with its code and detail, and what else it says", as
   assert.deepEqual({ ...error }, { name: "CoworkingError", code: "invalid_request", detail: error.message, status: 422, errors, retryAfter: undefined });
 });
 
-test("what API Gateway answers itself is an error, too", async () => {
+test("an error of API Gateway becomes an error, too", async () => {
   const { error } = await calling((api) => api.me(), Response.json({ message: "Missing Authentication Token" }, { status: 403 }));
   assert.deepEqual([error.code, error.detail], ["http_403", "Missing Authentication Token"]);
 });
 
-test("a service that isn't reached is tried again, under the same key", async () => {
+test("a call without an answer is repeated with the same key", async () => {
   const { service, value } = await calling((api) => api.send("x", "hi"), down(), problem(503, "unavailable"), Response.json({ seq: 7 }));
   assert.equal(value.seq, 7);
   const keys = service.inits.map(({ headers }) => headers["Idempotency-Key"]);
@@ -72,19 +72,19 @@ test("a service that isn't reached is tried again, under the same key", async ()
   assert.equal(new Set(keys).size, 1);
 });
 
-test("a key of one's own is kept", async () => {
+test("a key from the application is sent", async () => {
   const { service } = await calling((api) => api.send("x", "hi", { key: "mine" }));
   assert.equal(service.inits[0].headers["Idempotency-Key"], "mine");
 });
 
-test("a service that is never reached is given up", async () => {
+test("the third attempt is the last", async () => {
   const { service, error } = await calling((api) => api.me(), down(), down(), down());
   assert.equal(error.code, "network");
   assert.equal(service.urls.length, 3);
 });
 
 for (const answer of [problem(429, "rate_limited", { retry_after: 5 }), problem(409, "room_full")]) {
-  test(`what is refused is not tried again: ${answer.status}`, async () => {
+  test(`a refused call is not repeated: ${answer.status}`, async () => {
     const { service, error } = await calling((api) => api.join("x"), answer);
     assert.equal(error.status, answer.status);
     assert.equal(error.retryAfter, answer.status === 429 ? 5 : undefined);
@@ -92,26 +92,26 @@ for (const answer of [problem(429, "rate_limited", { retry_after: 5 }), problem(
   });
 }
 
-test("what can't be repeated isn't", async () => {
+test("toggleRoom is never repeated", async () => {
   const { service, error } = await calling((api) => api.admin.toggleRoom("x"), down());
   assert.equal(error.code, "network");
   assert.equal(service.urls.length, 1);
 });
 
-test("a seat that was given up the first time, though nobody heard, is given up", async () => {
+test("a repeated leave succeeds if the first one had its effect", async () => {
   const { value } = await calling((api) => api.leave("x"), down(), problem(404, "not_in_room"));
   assert.ok(value.success);
   const { error } = await calling((api) => api.leave("x"), problem(404, "not_in_room"));
   assert.equal(error.code, "not_in_room");
 });
 
-test("an answer that isn't the service's is no answer", async () => {
+test("the answer of a proxy counts as no answer", async () => {
   const page = () => new Response("<h1>Sign in to this hotel's network</h1>");
   const { error } = await calling((api) => api.me(), page(), page(), page());
   assert.equal(error.code, "network");
 });
 
-test("no answer in time is an error", async () => {
+test("a call without an answer times out", async () => {
   const service = new Service();
   service.fetch = (_user, _url, { signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
   let failure;
@@ -120,7 +120,7 @@ test("no answer in time is an error", async () => {
   assert.equal(failure.code, "timeout");
 });
 
-test("a call can be called off", async () => {
+test("a call can be aborted", async () => {
   const service = new Service();
   const mind = new AbortController();
   const called = service.client("ada").coworking.api.me({ signal: mind.signal });
@@ -128,7 +128,7 @@ test("a call can be called off", async () => {
   await assert.rejects(called, { name: "AbortError" });
 });
 
-test("a token that can't be had is no token", async () => {
+test("an error of the token function becomes no_token", async () => {
   const service = new Service();
   const token = () => Promise.reject(new Error("no sign-in today"));
   let failure;
@@ -139,7 +139,7 @@ test("a token that can't be had is no token", async () => {
   assert.deepEqual(service.calls, []);
 });
 
-test("all pages are read one after the other, the last of which may be empty", async () => {
+test("allRooms reads page after page, also an empty last one", async () => {
   const page = (rooms, next) =>
     Response.json(rooms, { headers: next ? { Link: `</api/coworking/rooms?limit=100&cursor=${next}>; rel="next"` } : {} });
   const { service, value } = await calling((api) => api.allRooms(), page([{ id: 1 }], "a%3D"), page([{ id: 2 }], "b"), page([]));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { createSpeech, measureLevel } from "../../web/sdk/levels.js";
-import { dice } from "./fakes.js";
+import { createRandom } from "./fakes.js";
 
 /** When what is heard in steps of 50 ms changes who speaks. @param {number[]} levels */
 function listen(levels) {
@@ -18,7 +18,7 @@ function listen(levels) {
 /** @param {[level: number, duration: number][]} parts */
 const sound = (...parts) => parts.flatMap(([level, duration]) => Array(duration / 50).fill(level));
 
-test("speech begins after a moment of it, and ends after a second of silence", () => {
+test("speech starts after 100 ms of sound and ends after a second of silence", () => {
   assert.deepEqual(listen(sound([0, 500], [0.2, 3000], [0, 2000])), [600, 4500]);
 });
 
@@ -26,18 +26,18 @@ test("a click is no speech", () => {
   assert.deepEqual(listen(sound([0, 500], [0.9, 100], [0, 2000])), []);
 });
 
-test("between words one goes on speaking", () => {
+test("pauses between words do not end speech", () => {
   assert.deepEqual(listen(sound([0.2, 1000], [0, 700], [0.2, 1000], [0, 900], [0.2, 1000])), [100]);
 });
 
-test("between the two thresholds nothing changes", () => {
+test("a level between the two thresholds changes nothing", () => {
   assert.deepEqual(listen(sound([0.015, 3000])), []);
   assert.deepEqual(listen(sound([0.2, 2000], [0.015, 5000])), [100]);
 });
 
-test("changes stay apart, whatever is heard", () => {
+test("changes are at least 1.5 seconds apart for random sounds", () => {
   for (let seed = 0; seed < 20; seed++) {
-    const random = dice(seed);
+    const random = createRandom(seed);
     const length = () => 50 * Math.ceil(random() * 10);
     const words = Array.from({ length: 500 }, () => sound([0.2, 100 + length()], [0, 1000 + length()])).flat();
     const changes = listen(words);

@@ -12,13 +12,13 @@ function started(...seqs) {
   return log;
 }
 
-test("a message that follows has its turn at once", () => {
+test("the next message is released at once", () => {
   const log = started(1, 2);
   assert.deepEqual(numbers(log.add(message(3))), [3]);
   assert.deepEqual(numbers(log.messages), [1, 2, 3]);
 });
 
-test("a message that comes again is dropped", () => {
+test("a message that comes twice is dropped", () => {
   const log = started(1);
   log.add(message(2));
   assert.deepEqual(log.add(message(2)), []);
@@ -26,7 +26,7 @@ test("a message that comes again is dropped", () => {
   assert.deepEqual(numbers(log.messages), [1, 2]);
 });
 
-test("messages that overtook others wait for them", () => {
+test("messages after a gap wait until the gap is filled", () => {
   const log = started(1);
   assert.deepEqual(log.add(message(4)), []);
   assert.deepEqual(log.add(message(3)), []);
@@ -35,7 +35,7 @@ test("messages that overtook others wait for them", () => {
   assert.ok(!log.hasGap());
 });
 
-test("what comes before the first snapshot waits for it", () => {
+test("messages before the first snapshot wait for it", () => {
   const log = createLog();
   assert.deepEqual(log.add(message(9)), []);
   assert.ok(!log.hasGap());
@@ -44,7 +44,7 @@ test("what comes before the first snapshot waits for it", () => {
   assert.ok(!isComplete);
 });
 
-test("a snapshot brings what is missing, and knows which numbers nobody used", () => {
+test("a snapshot fills gaps, and tells which numbers are unused", () => {
   const log = started(1);
   log.add(message(6));
   const { entries, isComplete } = log.applySnapshot(snapshot([3, 6], 6), 1);
@@ -53,14 +53,14 @@ test("a snapshot brings what is missing, and knows which numbers nobody used", (
   assert.equal(log.contiguousSeq, 6);
 });
 
-test("what a snapshot holds above a number that may still be used waits", () => {
+test("messages of a snapshot wait if a number before them may still be used", () => {
   const log = started(1);
   assert.deepEqual(numbers(log.applySnapshot(snapshot([2, 4], 2), 1).entries), [2]);
   assert.ok(log.hasGap());
   assert.deepEqual(numbers(log.add(message(3))), [3, 4]);
 });
 
-test("what the server hasn't got either keeps nothing from being seen", () => {
+test("waiting messages are shown if the service lacks the missing one, too", () => {
   const log = started(1);
   log.add(message(3));
   assert.deepEqual(numbers(log.messages), [1]);
@@ -71,7 +71,7 @@ test("what the server hasn't got either keeps nothing from being seen", () => {
   assert.deepEqual([log.covers(3), log.shows(3), log.shows(2), log.hasGap()], [false, true, false, true]);
 });
 
-test("what turns up after all goes where it belongs", () => {
+test("a message that fills a confirmed gap comes to its place", () => {
   const log = started(1);
   log.applySnapshot(snapshot([3], 1), 1);
   assert.deepEqual(numbers(log.add(message(2))), [2, 3]);
@@ -80,14 +80,14 @@ test("what turns up after all goes where it belongs", () => {
   assert.deepEqual(numbers(log.messages), [1, 2, 3], "the next hole is another");
 });
 
-test("a number that nobody used is passed over once the server is sure", () => {
+test("an unused number is skipped once the service is sure", () => {
   const log = started(1);
   log.applySnapshot(snapshot([3], 1), 1);
   assert.deepEqual(numbers(log.applySnapshot(snapshot([3], 3), 1).entries), [3]);
   assert.deepEqual([numbers(log.messages), log.contiguousSeq, log.hasGap()], [[1, 3], 3, false]);
 });
 
-test("what is to be seen stays the same array until it changes", () => {
+test("the array of messages stays the same until it changes", () => {
   const log = started(1);
   const { messages } = log;
   log.add(message(1));
@@ -95,7 +95,7 @@ test("what is to be seen stays the same array until it changes", () => {
   assert.equal(log.messages, messages);
 });
 
-test("where a snapshot doesn't have all, the log begins anew with it", () => {
+test("an incomplete snapshot replaces the log", () => {
   const log = started(1, 2);
   log.add(message(5));
   log.add(message(402));
@@ -106,7 +106,7 @@ test("where a snapshot doesn't have all, the log begins anew with it", () => {
   assert.deepEqual(numbers(log.add(message(401))), [401, 402]);
 });
 
-test("a snapshot that overlaps with what is here leaves it, whatever it says", () => {
+test("a snapshot that overlaps with the log keeps it", () => {
   const log = started(1, 2, 3);
   const { entries, isComplete } = log.applySnapshot(snapshot([3, 4], 4, false), 3);
   assert.ok(isComplete);
@@ -114,7 +114,7 @@ test("a snapshot that overlaps with what is here leaves it, whatever it says", (
   assert.deepEqual(numbers(log.messages), [1, 2, 3, 4]);
 });
 
-test("an older snapshot doesn't take back what came meanwhile", () => {
+test("an older snapshot does not remove newer messages", () => {
   const log = started(1);
   log.add(message(2));
   log.add(message(3));
@@ -122,7 +122,7 @@ test("an older snapshot doesn't take back what came meanwhile", () => {
   assert.equal(log.contiguousSeq, 3);
 });
 
-test("a log that was set back on the server is set back here, and nothing is shown twice", () => {
+test("a log that lost messages on the service loses them here, and nothing is released twice", () => {
   const log = started(1, 2, 3, 4);
   log.add(message(6));
   const { entries, isComplete } = log.applySnapshot(snapshot([1, 2], 2, false), 4);
@@ -138,7 +138,7 @@ test("an empty room has an empty log", () => {
   assert.deepEqual(numbers(log.add(message(1))), [1]);
 });
 
-test("earlier messages go in front", () => {
+test("earlier messages are put in front", () => {
   const log = started(3, 4);
   log.prepend([message(1), message(2)]);
   assert.deepEqual(numbers(log.messages), [1, 2, 3, 4]);

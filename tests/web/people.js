@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { Coworking } from "../../web/sdk/index.js";
 
 const people = new Map();
-/** Waits that end by themselves are shorter here: tests are impatient. */
+/** Timers are shorter here, so that tests take less time. */
 const deps = { setTimeout: (call, delay) => setTimeout(call, delay < 30_000 ? delay / 4 : delay / 2) };
 
 class Person {
@@ -27,7 +27,7 @@ class Person {
   state = () => this.room.state;
   told = () => this.heard;
 
-  /** The state as soon as these are among its messages, or connection and code are so. */
+  /** Resolves with the state as soon as it has these texts, this connection and this microphone. */
   until = (wanted) =>
     new Promise((resolve) => {
       const off = this.room.subscribe((state) => {

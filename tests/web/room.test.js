@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Service, numbers, settle, texts } from "./fakes.js";
+import { Service, enterRoom, numbers, settle, texts } from "./fakes.js";
 
-test("who enters sees the room, who is in it, and its last messages", async () => {
+test("enter returns the room, its participants and its last messages", async () => {
   const service = new Service();
   service.seat("grace");
   service.say("grace", "hi");
@@ -13,9 +13,8 @@ test("who enters sees the room, who is in it, and its last messages", async () =
   assert.equal(room.state.hasEarlier, false);
 });
 
-test("what is said is acknowledged, and shown once, though it comes back twice", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a message is shown once, though it comes as a frame and as an acknowledgement", async () => {
+  const { service, room } = await enterRoom();
   const said = room.say("Tea?");
   assert.deepEqual(room.state.pending.map(({ text, status }) => [text, status]), [["Tea?", "sending"]]);
   await service.clock.pass(50);
@@ -24,9 +23,8 @@ test("what is said is acknowledged, and shown once, though it comes back twice",
   assert.deepEqual(room.state.pending, []);
 });
 
-test("what is said in a row is stored in that order, even if frames overtake each other", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("messages are stored in the order of say, even if frames overtake each other", async () => {
+  const { service, room } = await enterRoom();
   let delay = 100;
   service.network = () => [(delay -= 10)];
   for (const text of ["one", "two", "three"]) room.say(text);
@@ -35,16 +33,15 @@ test("what is said in a row is stored in that order, even if frames overtake eac
   assert.deepEqual(service.log.map(({ text }) => text).slice(1), ["one", "two", "three"]);
 });
 
-test("a message that comes back before its acknowledgement is not shown as on its way any more", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a message that comes before its acknowledgement is no longer pending", async () => {
+  const { service, room } = await enterRoom();
   service.network = (_, direction) => [direction === "down" ? 5 : 5];
   const shown = [];
   room.subscribe(({ messages, pending }) => shown.push(messages.length + pending.length));
   const said = room.say("Tea?");
-  service.hook = (line, frame) => {
+  service.hook = (connection, frame) => {
     const message = service.say("ada", frame.data.text);
-    service.clock.set(() => service.post(line, { type: "ack", ref: frame.id, data: message }), 500);
+    service.clock.set(() => service.post(connection, { type: "ack", ref: frame.id, data: message }), 500);
     return true;
   };
   await service.clock.pass(1000);
@@ -52,9 +49,8 @@ test("a message that comes back before its acknowledgement is not shown as on it
   assert.ok(shown.every((count) => count <= 2), shown.join());
 });
 
-test("one gap makes one sync, not a storm", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("one gap makes one sync", async () => {
+  const { service, room } = await enterRoom();
   service.network = () => [];
   service.say("grace", "lost");
   service.network = () => [5];
@@ -65,9 +61,8 @@ test("one gap makes one sync, not a storm", async () => {
   assert.deepEqual(numbers(room), service.log.map(({ seq }) => seq));
 });
 
-test("messages that merely overtook each other make no sync", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("messages that overtake each other make no sync", async () => {
+  const { service, room } = await enterRoom();
   const before = service.frames.length;
   let delay = 150;
   service.network = () => [(delay -= 30)];
@@ -77,9 +72,8 @@ test("messages that merely overtook each other make no sync", async () => {
   assert.equal(service.frames.length, before);
 });
 
-test("a number that nobody uses holds things up for a minute, and costs few syncs", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("an unused number delays messages for a minute, and costs few syncs", async () => {
+  const { service, room } = await enterRoom();
   service.allocate();
   for (let count = 0; count < 60; count++) {
     service.say("grace", `line ${count}`);
@@ -90,9 +84,8 @@ test("a number that nobody uses holds things up for a minute, and costs few sync
   assert.ok(service.frames.filter(({ type }) => type === "sync").length < 12);
 });
 
-test("the loss of the last message is noticed with the next ping", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("the next ping finds the loss of the last message", async () => {
+  const { service, room } = await enterRoom();
   service.network = () => [];
   service.say("grace", "lost");
   service.network = () => [5];
@@ -100,7 +93,7 @@ test("the loss of the last message is noticed with the next ping", async () => {
   assert.equal(texts(room).at(-1), "lost");
 });
 
-test("every message is told once and in order, but not those that were there", async () => {
+test("each new message is one event, in order", async () => {
   const service = new Service();
   service.say("grace", "before");
   const { room } = await service.enter("ada");
@@ -116,9 +109,8 @@ test("every message is told once and in order, but not those that were there", a
   assert.deepEqual(told, ["one", "two", "three"]);
 });
 
-test("after a break it says what was missed", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("after a reconnect, recovered has the missed messages", async () => {
+  const { service, room } = await enterRoom();
   const told = [];
   room.on("recovered", ({ complete, messages }) => told.push([complete, messages.map(({ text }) => text)]));
   service.dropAll();
@@ -128,9 +120,8 @@ test("after a break it says what was missed", async () => {
   assert.deepEqual(told, [[true, ["one", "two"]]]);
 });
 
-test("whoever missed too much starts anew, and can read up", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("after many missed messages the log starts anew, and loadEarlier has the rest", async () => {
+  const { service, room } = await enterRoom();
   const told = [];
   room.on("recovered", ({ complete }) => told.push(complete));
   service.dropAll();
@@ -149,9 +140,8 @@ test("whoever missed too much starts anew, and can read up", async () => {
   assert.ok(!room.state.hasEarlier);
 });
 
-test("subscribers are told at once, and then once a turn", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("subscribers are called at once, and then once in a turn", async () => {
+  const { service, room } = await enterRoom();
   const states = [];
   const off = room.subscribe((state) => states.push(state));
   assert.deepEqual(states, [room.state]);
@@ -166,9 +156,8 @@ test("subscribers are told at once, and then once a turn", async () => {
   assert.equal(states.length, 2);
 });
 
-test("states never change", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("states are frozen", async () => {
+  const { service, room } = await enterRoom();
   const { state } = room;
   const copy = structuredClone(state);
   service.say("grace", "hi");
@@ -180,9 +169,8 @@ test("states never change", async () => {
   assert.throws(() => (room.state.participants[0].name = "x"), TypeError);
 });
 
-test("what doesn't concern the state tells nobody", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a frame that changes nothing calls no subscriber", async () => {
+  const { service, room } = await enterRoom();
   let count = 0;
   room.subscribe(() => count++);
   service.push({ type: "wave", from: "grace", data: {} });
@@ -191,9 +179,8 @@ test("what doesn't concern the state tells nobody", async () => {
   assert.equal(count, 1);
 });
 
-test("people come and go", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("participants join and leave", async () => {
+  const { service, room } = await enterRoom();
   const told = [];
   room.on("joined", ({ id }) => told.push(`+${id}`));
   room.on("left", ({ user_id, reason }) => told.push(`-${user_id} ${reason}`));
@@ -207,7 +194,7 @@ test("people come and go", async () => {
   assert.deepEqual(told, ["+grace", "-grace left"]);
 });
 
-test("one's own emoji flies, too, whichever comes first", async () => {
+test("an own emoji is one reaction, whether frame or acknowledgement comes first", async () => {
   for (const delays of [[5, 50], [50, 5]]) {
     const service = new Service();
     const { room } = await service.enter("ada");
@@ -220,17 +207,16 @@ test("one's own emoji flies, too, whichever comes first", async () => {
   }
 });
 
-test("a coming that is newer than the snapshot which gives it its turn counts", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a user_joined that is newer than the snapshot adds its participant", async () => {
+  const { service, room } = await enterRoom();
   service.network = () => [];
   service.say("grace", "lost");
   service.network = () => [5];
   service.say("grace", "later");
-  service.hook = (line, frame) => {
+  service.hook = (connection, frame) => {
     service.hook = () => false;
     service.network = () => [100];
-    service.receive(line, frame);
+    service.receive(connection, frame);
     service.network = () => [5];
     service.seat("linus"); // overtakes the snapshot, and waits for it
     return true;
@@ -240,18 +226,17 @@ test("a coming that is newer than the snapshot which gives it its turn counts", 
   assert.deepEqual(room.state.participants.map(({ id }) => id), ["ada", "linus"]);
 });
 
-test("a coming that is in the snapshot's log, but not among its people, is asked about", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a user_joined that contradicts the snapshot makes a sync", async () => {
+  const { service, room } = await enterRoom();
   service.network = () => [];
   service.say("grace", "lost");
   service.network = () => [5];
   service.say("grace", "later");
-  service.hook = (line, frame) => {
+  service.hook = (connection, frame) => {
     service.hook = () => false;
     service.seat("linus");
     service.seats.delete("linus");
-    service.receive(line, frame);
+    service.receive(connection, frame);
     service.seats.add("linus");
     return true;
   };
@@ -259,7 +244,7 @@ test("a coming that is in the snapshot's log, but not among its people, is asked
   assert.deepEqual(room.state.participants.map(({ id }) => id), ["ada", "linus"]);
 });
 
-test("earlier messages of a log that begins anew meanwhile are dropped", async () => {
+test("loadEarlier drops its messages if a snapshot has replaced the log", async () => {
   const service = new Service();
   for (let count = 0; count < 120; count++) service.say("grace", `line ${count}`);
   const { room } = await service.enter("ada");
@@ -276,9 +261,8 @@ test("earlier messages of a log that begins anew meanwhile are dropped", async (
   assert.deepEqual(numbers(room), service.log.slice(-50).map(({ seq }) => seq));
 });
 
-test("a coming that is told after the snapshot that lacks it is asked about", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a late user_joined that contradicts the participants makes a sync", async () => {
+  const { service, room } = await enterRoom();
   service.person = () => ({ id: "ada", name: "ada" });
   service.network = () => [];
   service.seat("grace");
@@ -295,9 +279,8 @@ test("a coming that is told after the snapshot that lacks it is asked about", as
   assert.deepEqual(room.state.participants.map(({ id }) => id), ["ada", "grace"]);
 });
 
-test("of what is told of one user the latest counts, whatever comes last", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("the newest state frame counts, though an older one comes last", async () => {
+  const { service, room } = await enterRoom();
   const tell = (is_muted, second) =>
     service.push({ type: "mic_toggled", from: "ada", ts: `2026-01-01T00:00:0${second}.000Z`, data: { user_id: "ada", is_muted } });
   tell(false, 5);
@@ -306,7 +289,7 @@ test("of what is told of one user the latest counts, whatever comes last", async
   assert.equal(room.state.participants[0].is_muted, false);
 });
 
-test("who is muted or offline doesn't speak", async () => {
+test("a participant who is muted or offline is not speaking", async () => {
   const service = new Service();
   service.seat("grace");
   const { room } = await service.enter("ada");
@@ -323,7 +306,7 @@ test("who is muted or offline doesn't speak", async () => {
   }
 });
 
-test("typing ends by itself, or with the message", async () => {
+test("typing ends after six seconds, or with the message", async () => {
   const service = new Service();
   service.seat("grace");
   const { room } = await service.enter("ada");
@@ -343,9 +326,8 @@ test("typing ends by itself, or with the message", async () => {
   assert.ok(!grace().is_typing);
 });
 
-test("typing is told now and then, not with each key", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("typing is sent every three seconds, not with each key", async () => {
+  const { service, room } = await enterRoom();
   for (let key = 0; key < 60; key++) {
     room.setTyping(true);
     await service.clock.pass(100);
@@ -356,7 +338,7 @@ test("typing is told now and then, not with each key", async () => {
   assert.deepEqual(sent, [true, true, false]);
 });
 
-test("signals and frames of one's own reach those who listen", async () => {
+test("signals and frames of other clients are events", async () => {
   const service = new Service();
   const ada = await service.enter("ada");
   const grace = await service.enter("grace");
@@ -373,9 +355,8 @@ test("signals and frames of one's own reach those who listen", async () => {
   assert.deepEqual(heard, [["signal", "offer", "ada"], ["frame", "wave", { hand: "left" }]]);
 });
 
-test("a listener that fails keeps nobody else from hearing", async (context) => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("the error of one listener does not stop the others", async (context) => {
+  const { service, room } = await enterRoom();
   const failures = [];
   const handlers = process.listeners("uncaughtException");
   process.removeAllListeners("uncaughtException");
@@ -395,9 +376,8 @@ test("a listener that fails keeps nobody else from hearing", async (context) => 
   assert.deepEqual(failures, ["mine"]);
 });
 
-test("who leaves is out, and what was on its way is not", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("leave ends the room, and pending messages fail", async () => {
+  const { service, room } = await enterRoom();
   service.hook = (_, { type }) => type === "message";
   const said = assert.rejects(room.say("never"), { code: "left" });
   const left = room.leave();
@@ -408,12 +388,11 @@ test("who leaves is out, and what was on its way is not", async () => {
   assert.equal(room.state.ended.code, "left");
   assert.deepEqual(room.state.pending.map(({ text, status }) => [text, status]), [["never", "failed"]]);
   assert.deepEqual([...service.seats], []);
-  assert.deepEqual(service.lines, []);
+  assert.deepEqual(service.connections, []);
 });
 
-test("who leaves while coming back keeps no new seat", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("leave during a rejoin gives up the new seat", async () => {
+  const { service, room } = await enterRoom();
   service.seats.delete("ada");
   service.dropAll();
   const { fetch } = service;
@@ -432,9 +411,8 @@ test("who leaves while coming back keeps no new seat", async () => {
   assert.deepEqual([...service.seats], []);
 });
 
-test("who leaves before it is known that the seat is gone takes none", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("leave during a ticket request takes no new seat", async () => {
+  const { service, room } = await enterRoom();
   service.seats.delete("ada");
   service.dropAll();
   await service.clock.until(() => service.calls.length === 2);
@@ -444,13 +422,12 @@ test("who leaves before it is known that the seat is gone takes none", async () 
   assert.deepEqual(service.calls.map(({ path }) => path), ["/join", "/ticket", "/leave"]);
 });
 
-test("who closes keeps the seat", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("close keeps the seat", async () => {
+  const { service, room } = await enterRoom();
   room.close();
   await service.clock.pass(120_000);
   assert.equal(room.state.ended.code, "closed");
   assert.deepEqual([...service.seats], ["ada"]);
-  assert.equal(service.openings.length, 1);
+  assert.equal(service.openedAt.length, 1);
   await assert.rejects(room.say("x"), { code: "closed" });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Service, dice, numbers, problem, settle, texts } from "./fakes.js";
+import { Service, createRandom, enterRoom, numbers, problem, settle, texts } from "./fakes.js";
 
 const types = (service, wanted) => service.frames.filter(({ type }) => type === wanted);
 
@@ -11,18 +11,18 @@ async function rejected(service, promise) {
   return failure;
 }
 
-// Coming in
+// Entering
 
 for (const [code, status] of [["room_full", 409], ["room_inactive", 409], ["room_not_found", 404], ["forbidden", 403]]) {
-  test(`who can't come in is told why: ${code}`, async () => {
+  test(`enter fails with the code of the service: ${code}`, async () => {
     const service = new Service();
     service.intercept = () => problem(status, code);
     await assert.rejects(service.enter("ada"), { name: "CoworkingError", code, status });
-    assert.deepEqual(service.lines, []);
+    assert.deepEqual(service.connections, []);
   });
 }
 
-test("who has changed their mind doesn't come in", async () => {
+test("enter can be aborted while it connects", async () => {
   const service = new Service();
   service.refuseSockets = true;
   const { coworking } = service.client("ada");
@@ -31,12 +31,12 @@ test("who has changed their mind doesn't come in", async () => {
   await service.clock.pass(1000);
   mind.abort();
   await assert.rejects(entered, { name: "AbortError" });
-  const { length } = service.openings;
+  const { length } = service.openedAt;
   await service.clock.pass(120_000);
-  assert.equal(service.openings.length, length);
+  assert.equal(service.openedAt.length, length);
 });
 
-test("whose mind changes with the answer doesn't come in either", async () => {
+test("enter can be aborted while it joins", async () => {
   const service = new Service();
   const mind = new AbortController();
   service.intercept = () => mind.abort();
@@ -44,46 +44,42 @@ test("whose mind changes with the answer doesn't come in either", async () => {
   entered.catch(() => {});
   await service.clock.pass(1000);
   await assert.rejects(entered, { name: "AbortError" });
-  assert.deepEqual(service.openings, []);
+  assert.deepEqual(service.openedAt, []);
 });
 
-test("a room that doesn't answer is not entered", async () => {
+test("enter fails if the room does not answer", async () => {
   const service = new Service();
   service.hook = () => true;
   await assert.rejects(service.enter("ada"), { code: "timeout" });
-  assert.deepEqual(service.lines, []);
+  assert.deepEqual(service.connections, []);
 });
 
-test("the first frame is sync, and names the room", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("the first frame is a sync with the room id", async () => {
+  const { service, room } = await enterRoom();
   assert.deepEqual(service.frames.map(({ type, data }) => [type, data]), [["sync", { last_seq: null }]]);
   assert.equal(service.frames[0].roomId, room.id);
 });
 
-// Heartbeat
+// Pings and syncs
 
 test("a ping every 30 s keeps the seat", async () => {
-  const service = new Service();
-  await service.enter("ada");
+  const { service } = await enterRoom();
   await service.clock.pass(601_000);
   const pings = types(service, "ping").map(({ at }) => at);
   assert.equal(pings.length, 20);
   for (let n = 1; n < pings.length; n++) assert.equal(pings[n] - pings[n - 1], 30_000);
 });
 
-test("states that were lost are found some pings later", async () => {
-  const service = new Service();
-  await service.enter("ada");
+test("every tenth ping makes a sync", async () => {
+  const { service } = await enterRoom();
   await service.clock.pass(601_000);
   assert.equal(types(service, "sync").length, 3);
 });
 
-test("a hidden page, whose timers are late, pings when something comes", async () => {
-  const service = new Service();
-  await service.enter("ada");
+test("a hidden page with late timers pings when a frame comes", async () => {
+  const { service } = await enterRoom();
   service.clock.sleep(30_000);
-  const hear = () => service.lines[0].socket.onmessage({ data: JSON.stringify({ type: "wave" }) });
+  const hear = () => service.connections[0].socket.onmessage({ data: JSON.stringify({ type: "wave" }) });
   const sent = [];
   service.carry = (_, direction) => sent.push(direction);
   hear();
@@ -91,9 +87,8 @@ test("a hidden page, whose timers are late, pings when something comes", async (
   assert.deepEqual(sent, ["up"]);
 });
 
-test("a connection without a pong is dead", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a connection without a pong is given up", async () => {
+  const { service, room } = await enterRoom();
   service.network = () => [];
   await service.clock.pass(39_000);
   assert.equal(room.state.connection, "live");
@@ -103,30 +98,27 @@ test("a connection without a pong is dead", async () => {
   await service.clock.until(() => room.state.connection === "live");
 });
 
-test("a ping that was refused is an answer", async () => {
-  const service = new Service();
-  await service.enter("ada");
-  service.hook = (line, { type, id }) =>
-    type === "ping" && (service.post(line, { type: "error", ref: id, data: { code: "unavailable", detail: "" } }), true);
+test("a refused ping is an answer", async () => {
+  const { service } = await enterRoom();
+  service.hook = (connection, { type, id }) =>
+    type === "ping" && (service.post(connection, { type: "error", ref: id, data: { code: "unavailable", detail: "" } }), true);
   await service.clock.pass(300_000);
-  assert.equal(service.openings.length, 1);
+  assert.equal(service.openedAt.length, 1);
 });
 
-test("who slept asks once more before giving the connection up", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("after a sleep, one more ping decides", async () => {
+  const { service, room } = await enterRoom();
   await service.clock.pass(29_990);
   const before = types(service, "ping").length;
   await service.clock.until(() => types(service, "ping").length > before);
-  service.clock.sleep(50_000); // the pong is on its way, and so is the timer that waits for it
+  service.clock.sleep(50_000); // the pong and the timer that waits for it are both due
   await service.clock.pass(5_000);
   assert.equal(room.state.connection, "live");
-  assert.equal(service.openings.length, 1);
+  assert.equal(service.openedAt.length, 1);
 });
 
-test("who slept with a dead connection asks no more than once", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("after two sleeps without a pong, the connection is given up", async () => {
+  const { service, room } = await enterRoom();
   service.network = () => [];
   await service.clock.pass(30_000);
   for (let time = 0; time < 2; time++) {
@@ -136,15 +128,14 @@ test("who slept with a dead connection asks no more than once", async () => {
   assert.equal(room.state.connection, "reconnecting");
 });
 
-test("an answer to another sync is none", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
-  service.hook = (line, frame) => {
+test("a snapshot for another sync is ignored", async () => {
+  const { service, room } = await enterRoom();
+  service.hook = (connection, frame) => {
     service.hook = () => false;
     const data = { room: { participants: [] }, you: {}, messages: [], recovered: false, last_seq: 0 };
-    service.post(line, { type: "snapshot", ref: "another", data });
+    service.post(connection, { type: "snapshot", ref: "another", data });
     service.network = () => [50];
-    service.receive(line, frame);
+    service.receive(connection, frame);
     return true;
   };
   service.allocate();
@@ -153,9 +144,8 @@ test("an answer to another sync is none", async () => {
   assert.deepEqual(room.state.participants.map(({ id }) => id), ["ada"]);
 });
 
-test("every gap is asked about soon, the fifth as well as the first", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("each new gap makes a sync soon, also the fifth", async () => {
+  const { service, room } = await enterRoom();
   for (let gap = 0; gap < 5; gap++) {
     service.network = () => [];
     service.say("grace", "lost");
@@ -166,11 +156,10 @@ test("every gap is asked about soon, the fifth as well as the first", async () =
   }
 });
 
-// Coming back
+// Reconnecting
 
-test("who is cut off comes back with a ticket, and keeps the seat", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a broken connection comes back with a ticket, and keeps the seat", async () => {
+  const { service, room } = await enterRoom();
   service.dropAll();
   service.say("grace", "meanwhile");
   await settle();
@@ -183,9 +172,31 @@ test("who is cut off comes back with a ticket, and keeps the seat", async () => 
   assert.equal(texts(room).at(-1), "meanwhile");
 });
 
-test("it waits a random time that grows, up to a limit", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+for (const [code, act] of Object.entries({
+  transport_closed: ({ service }) => service.dropAll(),
+  no_pong: ({ service }) => (service.network = () => []),
+  rate_limited: ({ service }) => service.bye(service.connections[0], "rate_limited", "reconnect"),
+  not_in_room: ({ service, room }) => (service.seats.delete("ada"), room.send("wave")),
+  no_snapshot: ({ service }) => (service.dropAll(), (service.hook = () => true)),
+  network: ({ service }) => (service.dropAll(), (service.isUp = false)),
+})) {
+  test(`the state says why the connection is not live: ${code}`, async () => {
+    const entered = await enterRoom();
+    const { service, room } = entered;
+    assert.equal(room.state.reason, null);
+    act(entered);
+    await service.clock.until(() => room.state.reason === code);
+    assert.equal(room.state.connection, "reconnecting");
+    Object.assign(service, { network: () => [5], hook: () => false, isUp: true });
+    await service.clock.until(() => room.state.connection === "live");
+    assert.equal(room.state.reason, null);
+    room.close();
+    assert.equal(room.state.reason, "closed");
+  });
+}
+
+test("the delay is random, and its limit grows to 30 seconds", async () => {
+  const { service, room } = await enterRoom();
   service.random = () => 0.999;
   service.refuseSockets = true;
   service.dropAll();
@@ -203,20 +214,20 @@ test("it waits a random time that grows, up to a limit", async () => {
   assert.equal(Math.round(room.state.retryAt - service.clock.now), 3000);
 });
 
-test("a thousand who are cut off at once don't come back at once, and not too often", async () => {
+test("200 clients that are cut off at once come back spread over time", async () => {
   const service = new Service();
   service.capacity = 1000;
-  service.network = (_, direction) => (direction === "up" ? [5] : []); // nobody hears of anybody
+  service.network = (_, direction) => (direction === "up" ? [5] : []); // no frames from the service
   const clients = [];
   for (let n = 0; n < 200; n++) {
     const { coworking } = service.client(`user ${n}`);
     coworking.enter("room").then((room) => clients.push(room), () => {});
   }
-  service.post = function (line, frame) {
-    if (["snapshot", "pong"].includes(frame.type)) this.clock.set(() => line.socket.onmessage?.({ data: JSON.stringify(frame) }), 5);
+  service.post = function (connection, frame) {
+    if (["snapshot", "pong"].includes(frame.type)) this.clock.set(() => connection.socket.onmessage?.({ data: JSON.stringify(frame) }), 5);
   };
   await service.clock.until(() => clients.length === 200);
-  service.openings.length = 0;
+  service.openedAt.length = 0;
   const cut = service.clock.now;
   service.isUp = false;
   service.dropAll();
@@ -226,13 +237,12 @@ test("a thousand who are cut off at once don't come back at once, and not too of
   service.isUp = true;
   await service.clock.until(() => clients.every(({ state }) => state.connection === "live"));
   const seconds = new Map();
-  for (const at of service.openings) seconds.set(Math.floor(at / 1000), (seconds.get(Math.floor(at / 1000)) ?? 0) + 1);
+  for (const at of service.openedAt) seconds.set(Math.floor(at / 1000), (seconds.get(Math.floor(at / 1000)) ?? 0) + 1);
   assert.ok(Math.max(...seconds.values()) < 60, `${[...seconds.values()]}`);
 });
 
-test("after a stable minute it is as patient as at first", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("after a stable minute the delays start anew", async () => {
+  const { service, room } = await enterRoom();
   service.random = () => 0.999;
   const cut = async () => {
     service.dropAll();
@@ -246,9 +256,8 @@ test("after a stable minute it is as patient as at first", async () => {
   assert.equal(await cut(), 2);
 });
 
-test("a seat that was lost meanwhile is taken again", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a lost seat is taken again", async () => {
+  const { service, room } = await enterRoom();
   service.dropAll();
   service.unseat("ada", "timed_out");
   await service.clock.until(() => room.state.connection === "live");
@@ -257,7 +266,7 @@ test("a seat that was lost meanwhile is taken again", async () => {
 });
 
 for (const [status, code] of [[409, "room_full"], [409, "room_inactive"], [404, "room_not_found"]]) {
-  test(`who can't come back is told why: ${code}`, async () => {
+  test(`a room ends with the code that prevents a return: ${code}`, async () => {
     const service = new Service();
     const { room } = await service.enter("ada");
     service.seats.delete("ada");
@@ -272,7 +281,7 @@ for (const [status, code] of [[409, "room_full"], [409, "room_inactive"], [404, 
   });
 }
 
-test("a token that was refused is replaced once, and then it is over", async () => {
+test("a second refused token ends the room", async () => {
   const service = new Service();
   const asked = [];
   const token = ({ fresh }) => asked.push(fresh);
@@ -284,7 +293,7 @@ test("a token that was refused is replaced once, and then it is over", async () 
   assert.deepEqual(asked, [false, false, true]);
 });
 
-test("a fresh token is enough", async () => {
+test("a fresh token reconnects", async () => {
   const service = new Service();
   let isFresh = false;
   const { room } = await service.enter("ada", { token: ({ fresh }) => ((isFresh ||= fresh), fresh ? "new" : "old") });
@@ -294,9 +303,8 @@ test("a fresh token is enough", async () => {
   assert.ok(isFresh);
 });
 
-test("who comes back too often waits as long as told", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("after 429 the next attempt waits as long as the service says", async () => {
+  const { service, room } = await enterRoom();
   let isFirst = true;
   service.intercept = () => (isFirst ? ((isFirst = false), problem(429, "rate_limited", { retry_after: 40 })) : undefined);
   service.dropAll();
@@ -305,9 +313,8 @@ test("who comes back too often waits as long as told", async () => {
   assert.ok(other.at - one.at >= 40_000);
 });
 
-test("a service that is down is tried until it is up", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("attempts go on until the service is up", async () => {
+  const { service, room } = await enterRoom();
   service.isUp = false;
   service.dropAll();
   await service.clock.pass(300_000);
@@ -316,11 +323,10 @@ test("a service that is down is tried until it is up", async () => {
   await service.clock.until(() => room.state.connection === "live");
 });
 
-// What the browser tells
+// Events of the browser
 
-test("offline it waits for the network, and is back at once with it", async () => {
-  const service = new Service();
-  const { room, window } = await service.enter("ada");
+test("offline makes no attempts; online connects at once", async () => {
+  const { service, room, window } = await enterRoom();
   service.isUp = false;
   window.dispatchEvent(new Event("offline"));
   await service.clock.pass(5_000);
@@ -334,9 +340,8 @@ test("offline it waits for the network, and is back at once with it", async () =
   assert.equal(room.state.connection, "live");
 });
 
-test("offline ends the waiting for the next attempt", async () => {
-  const service = new Service();
-  const { room, window } = await service.enter("ada");
+test("offline stops the timer of the next attempt", async () => {
+  const { service, room, window } = await enterRoom();
   service.isUp = false;
   service.dropAll();
   await service.clock.until(() => room.state.retryAt);
@@ -346,9 +351,8 @@ test("offline ends the waiting for the next attempt", async () => {
   assert.equal(room.state.retryAt, null);
 });
 
-test("an offline that isn't true changes nothing", async () => {
-  const service = new Service();
-  const { room, window } = await service.enter("ada");
+test("a wrong offline event changes nothing", async () => {
+  const { service, room, window } = await enterRoom();
   window.dispatchEvent(new Event("offline"));
   await service.clock.pass(60_000);
   assert.equal(room.state.connection, "live");
@@ -356,9 +360,8 @@ test("an offline that isn't true changes nothing", async () => {
   await service.clock.until(() => room.state.connection === "live");
 });
 
-test("a page that is looked at again doesn't wait", async () => {
-  const service = new Service();
-  const { room, document } = await service.enter("ada");
+test("a page that becomes visible connects at once", async () => {
+  const { service, room, document } = await enterRoom();
   service.random = () => 0.999;
   service.isUp = false;
   service.dropAll();
@@ -375,39 +378,35 @@ test("a page that is looked at again doesn't wait", async () => {
   assert.equal(room.state.connection, "live");
 });
 
-test("a page that is looked at again finds out whether its connection is", async () => {
-  const service = new Service();
-  const { room, document } = await service.enter("ada");
+test("a page that becomes visible probes its connection", async () => {
+  const { service, room, document } = await enterRoom();
   service.network = () => [];
   document.dispatchEvent(new Event("visibilitychange"));
   await service.clock.pass(4_100);
   assert.equal(room.state.connection, "reconnecting");
 });
 
-test("a room that is over listens to nothing", async () => {
-  const service = new Service();
-  const { room, window, document } = await service.enter("ada");
+test("a room that has ended ignores events of the browser", async () => {
+  const { service, room, window, document } = await enterRoom();
   room.close();
   window.dispatchEvent(new Event("online"));
   document.dispatchEvent(new Event("visibilitychange"));
   await service.clock.pass(60_000);
-  assert.deepEqual([service.openings.length, service.calls.length], [1, 1]);
+  assert.deepEqual([service.openedAt.length, service.calls.length], [1, 1]);
 });
 
 // bye
 
-test("stop is the end", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
-  service.bye(service.lines[0], "room_closed", "stop");
+test("bye with stop ends the room", async () => {
+  const { service, room } = await enterRoom();
+  service.bye(service.connections[0], "room_closed", "stop");
   await service.clock.pass(600_000);
   assert.deepEqual(room.state.ended, { code: "room_closed", reason: "room_closed", action: "stop" });
-  assert.equal(service.openings.length, 1);
+  assert.equal(service.openedAt.length, 1);
 });
 
-test("rejoin takes a new seat without asking for a ticket", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("bye with rejoin joins without asking for a ticket", async () => {
+  const { service, room } = await enterRoom();
   service.unseat("ada", "timed_out");
   await service.clock.until(() => room.state.connection === "reconnecting");
   await service.clock.until(() => room.state.connection === "live");
@@ -417,9 +416,8 @@ test("rejoin takes a new seat without asking for a ticket", async () => {
   assert.deepEqual(service.calls.map(({ path }) => path), ["/join", "/join", "/ticket"]);
 });
 
-test("in a new seat one is muted as before", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a new seat is muted as the old one was", async () => {
+  const { service, room } = await enterRoom();
   room.setMuted(false);
   await service.clock.pass(100);
   service.unseat("ada", "timed_out");
@@ -429,30 +427,27 @@ test("in a new seat one is muted as before", async () => {
   assert.equal(room.state.participants[0].is_muted, false);
 });
 
-test("reconnect does so, more slowly where it was too fast", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("bye with rate_limited reconnects after a longer delay", async () => {
+  const { service, room } = await enterRoom();
   service.random = () => 0.999;
-  service.bye(service.lines[0], "rate_limited", "reconnect");
+  service.bye(service.connections[0], "rate_limited", "reconnect");
   await service.clock.until(() => room.state.retryAt);
   assert.ok(room.state.retryAt - service.clock.now > 10_000);
   await service.clock.until(() => room.state.connection === "live");
 });
 
-test("a seat that seems to be gone waits for the bye that says why", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("after not_in_room, a bye within three seconds says why", async () => {
+  const { service, room } = await enterRoom();
   service.seats.delete("ada");
   room.send("wave");
   await service.clock.pass(1_000);
-  service.bye(service.lines[0], "left", "stop");
+  service.bye(service.connections[0], "left", "stop");
   await service.clock.pass(1_000);
   assert.equal(room.state.ended.code, "left");
 });
 
-test("where that bye is lost, it asks", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("after not_in_room without a bye, it reconnects and joins", async () => {
+  const { service, room } = await enterRoom();
   service.seats.delete("ada");
   const said = room.say("still here");
   await service.clock.pass(2_000);
@@ -465,9 +460,8 @@ test("where that bye is lost, it asks", async () => {
 
 // Acknowledgements
 
-test("what nobody acknowledged is sent again under the same id", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a message without an acknowledgement is sent again with the same id", async () => {
+  const { service, room } = await enterRoom();
   let lost = 2;
   service.network = (_, direction) => (direction === "down" && lost-- > 0 ? [] : [5]);
   const said = room.say("Tea?");
@@ -476,13 +470,12 @@ test("what nobody acknowledged is sent again under the same id", async () => {
   const sent = types(service, "message");
   assert.equal(sent.length, 2);
   assert.equal(sent[0].id, sent[1].id);
-  assert.equal(types(service, "ping").length, 1); // is anybody there?
+  assert.equal(types(service, "ping").length, 1); // the timeout makes a ping
   assert.deepEqual(texts(room), ["ada joined the room", "Tea?"]);
 });
 
-test("what was said while the line was down goes over the next", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("messages from an outage go over the next connection", async () => {
+  const { service, room } = await enterRoom();
   service.dropAll();
   const said = Promise.all([room.say("one"), room.say("two"), room.react("🍵")]);
   assert.equal(room.state.pending.length, 3);
@@ -492,9 +485,8 @@ test("what was said while the line was down goes over the next", async () => {
   assert.deepEqual(texts(room).slice(1), ["one", "two", "🍵"]);
 });
 
-test("what was on its way when the line broke is sent again, and stored once", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a message whose acknowledgement was lost is sent again, and stored once", async () => {
+  const { service, room } = await enterRoom();
   service.network = (_, direction) => (direction === "up" ? [5] : []);
   const said = room.say("Tea?");
   await service.clock.pass(100);
@@ -509,14 +501,13 @@ test("what was on its way when the line broke is sent again, and stored once", a
   assert.deepEqual(texts(room), ["ada joined the room", "Tea?"]);
 });
 
-test("too fast waits as long as told, and what follows waits too", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("after rate_limited the message and its successors wait as long as the service says", async () => {
+  const { service, room } = await enterRoom();
   let isFirst = true;
-  service.hook = (line, { type, id }) => {
+  service.hook = (connection, { type, id }) => {
     if (type !== "message" || !isFirst) return false;
     isFirst = false;
-    service.post(line, { type: "error", ref: id, data: { code: "rate_limited", detail: "", retry_after: 7 } });
+    service.post(connection, { type: "error", ref: id, data: { code: "rate_limited", detail: "", retry_after: 7 } });
     return true;
   };
   const said = Promise.all([room.say("one"), room.say("two")]);
@@ -528,13 +519,13 @@ test("too fast waits as long as told, and what follows waits too", async () => {
 });
 
 for (const code of ["unavailable", "internal_error"]) {
-  test(`what failed for no fault of its own is tried again: ${code}`, async () => {
+  test(`a message is repeated after ${code}`, async () => {
     const service = new Service();
     const { room } = await service.enter("ada");
     let failures = 3;
-    service.hook = (line, { type, id }) => {
+    service.hook = (connection, { type, id }) => {
       if (type !== "message" || failures-- <= 0) return false;
-      service.post(line, { type: "error", ref: id, data: { code, detail: "" } });
+      service.post(connection, { type: "error", ref: id, data: { code, detail: "" } });
       return true;
     };
     const said = room.say("Tea?");
@@ -544,13 +535,12 @@ for (const code of ["unavailable", "internal_error"]) {
   });
 }
 
-test("what is refused fails, can be tried again, and forgotten", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a refused message fails, and can be retried or discarded", async () => {
+  const { service, room } = await enterRoom();
   let isRefusing = true;
-  service.hook = (line, { type, id }) => {
+  service.hook = (connection, { type, id }) => {
     if (type !== "message" || !isRefusing) return false;
-    service.post(line, { type: "error", ref: id, data: { code: "invalid_request", detail: "no", errors: [{ loc: ["text"], msg: "no", type: "x" }] } });
+    service.post(connection, { type: "error", ref: id, data: { code: "invalid_request", detail: "no", errors: [{ loc: ["text"], msg: "no", type: "x" }] } });
     return true;
   };
   const error = await rejected(service, room.say("one"));
@@ -569,18 +559,16 @@ test("what is refused fails, can be tried again, and forgotten", async () => {
   assert.deepEqual(texts(room).slice(1), ["one"]);
 });
 
-test("a frame that is too large isn't even sent", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a frame that is too large is not sent", async () => {
+  const { service, room } = await enterRoom();
   await assert.rejects(room.say("🍵".repeat(9000)), { code: "too_large" });
   assert.throws(() => room.send("wave", "x".repeat(32_000)), { code: "too_large" });
   await service.clock.pass(100);
   assert.equal(service.frames.length, 1);
 });
 
-test("a request that can't be repeated fails with its line, or without an answer", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("a request that is not repeated fails with its connection, or without an answer", async () => {
+  const { service, room } = await enterRoom();
   service.hook = (_, { type }) => type === "wave";
   assert.equal((await rejected(service, room.request("wave"))).code, "timeout");
   const cut = room.request("wave");
@@ -590,17 +578,15 @@ test("a request that can't be repeated fails with its line, or without an answer
   assert.equal(room.send("wave"), false);
 });
 
-test("a peer that isn't there is told of", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
-  service.hook = (line, { type, id }) =>
-    type === "offer" && (service.post(line, { type: "error", ref: id, data: { code: "peer_unavailable", detail: "" } }), true);
+test("a request to an absent peer fails with peer_unavailable", async () => {
+  const { service, room } = await enterRoom();
+  service.hook = (connection, { type, id }) =>
+    type === "offer" && (service.post(connection, { type: "error", ref: id, data: { code: "peer_unavailable", detail: "" } }), true);
   assert.equal((await rejected(service, room.request("offer", {}, { to: "x" }))).code, "peer_unavailable");
 });
 
-test("of what one mutes and unmutes meanwhile only the last counts", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+test("of several waiting setMuted calls only the last is sent", async () => {
+  const { service, room } = await enterRoom();
   const done = Promise.all([true, false, true, false, true].map((isMuted) => room.setMuted(isMuted)));
   await service.clock.pass(1_000);
   await done;
@@ -608,8 +594,7 @@ test("of what one mutes and unmutes meanwhile only the last counts", async () =>
 });
 
 test("an acknowledgement is enough to show a message", async () => {
-  const service = new Service();
-  const { room } = await service.enter("ada");
+  const { service, room } = await enterRoom();
   let isFirst = true;
   service.network = (_, direction) => (direction === "down" && isFirst ? ((isFirst = false), []) : [5]);
   room.say("Tea?");
@@ -629,19 +614,19 @@ async function rotating(prepare = () => {}) {
   return { service, ...client };
 }
 
-test("asked to, it moves to another connection, and nobody notices", async () => {
+test("rotation replaces the connection, and the room stays live", async () => {
   const states = [];
   const { service, room } = await rotating((_, client) => client.room.subscribe(({ connection }) => states.push(connection)));
   await service.clock.pass(1_000);
-  assert.equal(service.openings.length, 2);
-  assert.equal(service.lines.length, 1);
-  assert.equal(room.state.you.connection_id, service.lines[0].id);
+  assert.equal(service.openedAt.length, 2);
+  assert.equal(service.connections.length, 1);
+  assert.equal(room.state.you.connection_id, service.connections[0].id);
   assert.deepEqual(new Set(states), new Set(["live"]));
   await service.clock.pass(60_000);
-  assert.equal(service.openings.length, 2);
+  assert.equal(service.openedAt.length, 2);
 });
 
-test("while it moves, nothing is lost and nothing comes twice", async () => {
+test("during rotation no frame is lost or comes twice", async () => {
   const heard = [], told = [];
   const { service, room } = await rotating((service, { room }) => {
     room.on("frame", ({ data }) => heard.push(data.n));
@@ -659,80 +644,80 @@ test("while it moves, nothing is lost and nothing comes twice", async () => {
   assert.deepEqual(numbers(room), service.log.map(({ seq }) => seq));
 });
 
-test("what is on its way is awaited before the old connection is closed", async () => {
+test("the old connection stays open until its requests are answered", async () => {
   const { service, room } = await rotating();
   let waiting;
-  service.hook = (line, frame) => frame.type === "message" && !waiting && ((waiting = [line, frame]), true);
+  service.hook = (connection, frame) => frame.type === "message" && !waiting && ((waiting = [connection, frame]), true);
   const said = room.say("Tea?");
   await service.clock.pass(1_000);
-  assert.equal(service.lines.length, 2);
+  assert.equal(service.connections.length, 2);
   service.receive(...waiting);
   await service.clock.pass(100);
   assert.equal((await said).text, "Tea?");
   assert.equal(types(service, "message").filter(({ id }) => id === waiting[1].id).length, 2);
-  assert.equal(new Set(types(service, "message").map(({ line }) => line)).size, 1);
-  assert.equal(service.lines.length, 1);
+  assert.equal(new Set(types(service, "message").map(({ connection }) => connection)).size, 1);
+  assert.equal(service.connections.length, 1);
 });
 
-test("a third connection ends the first, whatever that still owes", async () => {
+test("a third connection closes the first, though a request is open on it", async () => {
   const { service, room } = await rotating();
   service.hook = (_, { type }) => type === "message";
   room.say("Tea?");
   await service.clock.pass(1_000);
-  assert.equal(service.lines.length, 2);
+  assert.equal(service.connections.length, 2);
   service.random = () => 0;
-  service.drop(service.lines[1]);
+  service.drop(service.connections[1]);
   await service.clock.pass(1_000);
-  assert.equal(service.lines.length, 1);
-  assert.equal(service.lines[0].id, room.state.you.connection_id);
+  assert.equal(service.connections.length, 1);
+  assert.equal(service.connections[0].id, room.state.you.connection_id);
 });
 
-test("what the old connection doesn't bring, the new one does", async () => {
+test("a request that the old connection does not answer is repeated on the new one", async () => {
   const { service, room } = await rotating();
   let isFirst = true;
   service.hook = (_, { type }) => type === "message" && isFirst && !(isFirst = false);
   const said = room.say("Tea?");
   await service.clock.pass(15_000);
   assert.equal((await said).text, "Tea?");
-  assert.equal(new Set(types(service, "message").map(({ line }) => line)).size, 2);
-  assert.equal(service.lines.length, 1);
+  assert.equal(new Set(types(service, "message").map(({ connection }) => connection)).size, 2);
+  assert.equal(service.connections.length, 1);
 });
 
-test("a move that fails is tried again with the next pong", async () => {
+test("a failed rotation is repeated after the next pong", async () => {
   const { service, room } = await rotating((service) => (service.refuseSockets = true));
   await service.clock.pass(1_000);
   assert.equal(room.state.connection, "live");
   service.refuseSockets = false;
   service.rotate = true;
   await service.clock.pass(31_000);
-  assert.equal(service.openings.length, 3);
-  assert.equal(service.lines.length, 1);
+  assert.equal(service.openedAt.length, 3);
+  assert.equal(service.connections.length, 1);
   assert.equal(room.state.connection, "live");
 });
 
-test("a line that breaks while it moves is replaced by the new one", async () => {
+test("a connection that breaks during rotation is replaced by the next one", async () => {
   const { service, room } = await rotating();
-  service.drop(service.lines[0]);
+  service.drop(service.connections[0]);
   await service.clock.pass(1_000);
   assert.equal(room.state.connection, "live");
-  assert.equal(service.openings.length, 2);
+  assert.equal(service.openedAt.length, 2);
 });
 
-test("the oldest connection that the service closes for the new one is just the old one", async () => {
+test("a bye with replaced on the old connection does not end the room", async () => {
   const { service, room } = await rotating();
-  const [old] = service.lines;
-  assert.equal(service.openings.length, 2);
+  const [old] = service.connections;
+  assert.equal(service.openedAt.length, 2);
   service.bye(old, "replaced", "stop");
   await service.clock.pass(1_000);
   assert.equal(room.state.connection, "live");
 });
 
-// Everything at once
+// Random faults
 
 for (let seed = 1; seed <= 12; seed++) {
-  test(`whatever the network does, everybody has the same log in the end (${seed})`, async () => {
+  test(`with random faults of the network the log is complete in the end (${seed})`, async () => {
     const service = new Service();
-    const roll = dice(seed);
+    const roll = createRandom(seed);
     service.random = roll;
     const { room } = await service.enter("ada");
     const told = [], said = [];
@@ -762,7 +747,7 @@ for (let seed = 1; seed <= 12; seed++) {
     assert.equal(service.log.filter(({ user_id }) => user_id === "ada").length, said.length);
     assert.deepEqual(new Set(room.state.participants.map(({ id }) => id)), service.seats);
     assert.deepEqual(room.state.pending, []);
-    assert.equal(service.lines.length, 1);
+    assert.equal(service.connections.length, 1);
     assert.ok(types(service, "sync").length < 400, `${types(service, "sync").length} syncs`);
   });
 }

@@ -1,4 +1,4 @@
-"""The client library on the real stack, while the stack does to it what AWS does now and then."""
+"""The client library on the local stack, which imitates the faults of AWS."""
 
 import re
 import uuid
@@ -18,20 +18,20 @@ from tests.fakes.node import WEB, People, run_node, take
 
 @pytest.fixture
 def own_stack(tmp_path: Path) -> Iterator[LocalStack]:
-    """A stack that a test may restart."""
+    """A stack that the test may restart."""
     with LocalStack(data_dir=tmp_path / "stack") as stack:
         yield stack
 
 
 @pytest.fixture
-def unruly(stack: LocalStack) -> Iterator[LocalStack]:
-    """A stack on which frames are late, overtake each other, come twice or not at all."""
+def faulty_stack(stack: LocalStack) -> Iterator[LocalStack]:
+    """A stack on which frames are late, overtake each other, come twice, or get lost."""
     stack.plan_faults(seed=4, frame_delay=[0, 120], run_twice=0.1, post_status={"500": 0.1})
     yield stack
     stack.plan_faults()
 
 
-def test_the_example_does_what_it_says(api: Api, tmp_path: Path) -> None:
+def test_the_example_works(api: Api, tmp_path: Path) -> None:
     olga = api.person("Olga")
     room = olga.make_room(name=f"Night Owls {uuid.uuid4()}")
     olga.join(room["id"])
@@ -49,20 +49,20 @@ def test_the_example_does_what_it_says(api: Api, tmp_path: Path) -> None:
     assert "ended: left" in lines
 
 
-def test_what_is_said_while_everything_goes_wrong_is_there_once_and_in_order(unruly: LocalStack, api: Api) -> None:
+def test_messages_arrive_once_and_in_order_despite_faults(faulty_stack: LocalStack, api: Api) -> None:
     ada, grace = api.person("Ada"), api.person("Grace")
     room = ada.make_room()["id"]
-    with People(unruly) as people:
+    with People(faulty_stack) as people:
         one, other = people.enter(ada, room), people.enter(grace, room)
         texts = []
         for round_ in range(4):
             said = [f"{who} {round_}.{line}" for who in "ag" for line in range(3)]
             texts += said
             both = one.start("sayAll", said[:3]), other.start("sayAll", said[3:])
-            unruly.cut()
+            faulty_stack.cut()
             stored = [take(outcome) for outcome in both]
             assert [message["text"] for half in stored for message in half] == said
-        unruly.plan_faults()
+        faulty_stack.plan_faults()
         for person in (one, other):
             state = person.until(texts=texts, connection="live")
             log = ada.history(room, limit=100)["messages"]
@@ -76,7 +76,7 @@ def test_what_is_said_while_everything_goes_wrong_is_there_once_and_in_order(unr
         other.do("leave")
 
 
-def test_a_restart_of_everything_is_survived_and_loses_nothing(own_stack: LocalStack) -> None:
+def test_a_restart_of_the_stack_loses_no_message(own_stack: LocalStack) -> None:
     with Api(own_stack) as api, People(own_stack) as people:
         ada, grace = api.person("Ada"), api.person("Grace")
         room = ada.make_room()["id"]
@@ -98,7 +98,7 @@ def test_a_restart_of_everything_is_survived_and_loses_nothing(own_stack: LocalS
             ]
 
 
-def test_who_is_muted_is_known_to_all(stack: LocalStack, api: Api) -> None:
+def test_all_participants_see_who_is_muted(stack: LocalStack, api: Api) -> None:
     ada, grace = api.person("Ada"), api.person("Grace")
     room = ada.make_room()["id"]
     with People(stack) as people:
@@ -120,7 +120,7 @@ def test_a_room_that_is_closed_ends_for_all(stack: LocalStack, api: Api) -> None
         assert answer["error"] == "room_inactive"
 
 
-def test_the_log_can_be_read_upwards(stack: LocalStack, api: Api) -> None:
+def test_older_messages_can_be_loaded(stack: LocalStack, api: Api) -> None:
     ada, grace = api.person("Ada"), api.person("Grace")
     room = ada.make_room()["id"]
     for person, count in ((ada, 28), (grace, 28)):

@@ -1,4 +1,4 @@
-/** What voice needs and Node hasn't: peer connections, microphones, loudspeakers, and a room whose frames go astray. */
+/** Fakes for voice: peer connections, microphones, loudspeakers, and a room that may lose frames. */
 
 import { CoworkingError } from "../../web/sdk/errors.js";
 import { Voice } from "../../web/sdk/voice.js";
@@ -47,10 +47,10 @@ export class FakeConnection {
   /** @type {any} */
   onconnectionstatechange = null;
   level = 0;
-  /** What was broken of the rules. @type {string[]} */
-  wrongs = [];
+  /** The rules of WebRTC that were broken. @type {string[]} */
+  violations = [];
   offers = 0;
-  /** Whether packets come through. */
+  /** Whether packets arrive. */
   network = true;
   #generation = 0;
   #needed = false;
@@ -91,7 +91,7 @@ export class FakeConnection {
     return this.#transceivers;
   }
 
-  /** What is sent to the other side. */
+  /** The track that is sent to the other side. */
   get sending() {
     return this.#transceivers[0]?.sender.track ?? null;
   }
@@ -173,14 +173,14 @@ export class FakeConnection {
     for (const other of FakeConnection.all) if (other.#remote?.pc === this.id) other.#fade();
   }
 
-  /** Nothing comes in any more. */
+  /** No packet arrives any more. */
   #fade() {
     const fade = (/** @type {string} */ state) => this.connectionState !== "closed" && this.become(state);
     this.clock.set(() => fade("disconnected"), 5_000);
     this.clock.set(() => fade("failed"), 20_000);
   }
 
-  /** The network goes, or is back. @param {string} state what the browser makes of it */
+  /** The browser tells a new state. @param {string} state */
   become(state) {
     this.connectionState = state;
     this.onconnectionstatechange?.();
@@ -206,7 +206,7 @@ export class FakeConnection {
 
   /** @param {string} what */
   #wrong(what) {
-    this.wrongs.push(what);
+    this.violations.push(what);
     return new DOMException(what, "InvalidStateError");
   }
 
@@ -238,7 +238,7 @@ export class Relay {
     return `c${String(++this.#connections).padStart(3, "0")}`;
   }
 
-  /** Somebody opens the page. @param {string} userId */
+  /** A user opens the page. @param {string} userId */
   enter(userId) {
     const room = new FakeRoom(this, userId);
     this.rooms.push(room);
@@ -246,7 +246,7 @@ export class Relay {
     return room;
   }
 
-  /** Who has a seat is known to all. @param {string[]} [seated] */
+  /** Tell all rooms who has a seat. @param {string[]} [seated] */
   announce(seated = [...new Set(this.rooms.filter(({ isGone }) => !isGone).map(({ userId }) => userId))]) {
     for (const room of this.rooms) room.seat(seated);
   }
@@ -271,7 +271,7 @@ export class Relay {
     return receivers.length > 0;
   }
 
-  /** Whether everybody hears everybody else, by one connection for each two pages. */
+  /** Whether all pages hear each other, with one connection for each pair. */
   isMesh() {
     const pages = this.rooms.filter(({ isGone }) => !isGone);
     return pages.every(({ voice }) => {
@@ -287,7 +287,7 @@ export class FakeRoom {
   isGone = false;
   /** @type {{name: string, value: boolean}[]} */
   told = [];
-  /** Why what is asked of the service is refused. @type {Error | null} */
+  /** The error with which the service refuses. @type {Error | null} */
   refusal = null;
   /** @type {FakeConnection[]} */
   connections = [];
@@ -384,7 +384,7 @@ export class FakeRoom {
     for (const listener of [...this.#listeners]) listener(frame);
   }
 
-  /** What everybody sees of this user's microphone, whoever changed it. @param {boolean} is_muted */
+  /** The room shows this user as muted or not. @param {boolean} is_muted */
   show(is_muted) {
     this.#set({ participants: this.state.participants.map((one) => (one.is_you ? { ...one, is_muted } : one)) });
   }
@@ -396,14 +396,14 @@ export class FakeRoom {
     this.#set({ participants: /** @type {any} */ (participants) });
   }
 
-  /** Another WebSocket, the page stays. */
+  /** The page gets a new WebSocket. */
   reconnect() {
     this.isOnline = true;
     this.connectionId = this.relay.connectionId();
     this.#set({ you: this.#you() });
   }
 
-  /** The tab is closed without a word. */
+  /** The tab is closed without a `bye`. */
   vanish() {
     this.isGone = true;
     this.isOnline = false;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { MicrophoneError } from "../../web/sdk/voice.js";
-import { dice } from "./fakes.js";
+import { createRandom } from "./fakes.js";
 import { FakeConnection, Relay } from "./voice-fakes.js";
 
 /** @import { FakeRoom } from "./voice-fakes.js" */
@@ -38,25 +38,25 @@ const users = (room) => room.voice.state.peers.map(({ userId }) => userId).sort(
 /** @param {string} type */
 const sent = (type) => relay.frames.filter((frame) => frame.type === type).length;
 
-const wrongs = () => FakeConnection.all.flatMap((connection) => connection.wrongs);
+const violations = () => FakeConnection.all.flatMap((connection) => connection.violations);
 
 /** @param {FakeRoom[]} rooms @param {string} state what the two make of the network between them */
 const both = (rooms, state) => rooms.forEach(({ connection }) => connection.become(state));
 
-test("whoever comes is connected with everybody, once", async () => {
+test("a new user gets one connection to each other user", async () => {
   await meet("ada", "grace", "linus", "mary");
   assert.equal(FakeConnection.all.length, 12);
-  assert.deepEqual(wrongs(), []);
+  assert.deepEqual(violations(), []);
 });
 
-test("those who start at the same moment have one connection", async () => {
+test("users who start at the same moment have one connection", async () => {
   const rooms = ["ada", "grace", "linus"].map((user) => relay.enter(user));
   await Promise.all([...rooms.map(({ voice }) => voice.start()), relay.clock.pass(2_000)]);
   assert(relay.isMesh());
   assert.equal(FakeConnection.all.length, 6);
 });
 
-test("both send what their microphone says, and hear the other", async () => {
+test("both send their microphone and play the other's sound", async () => {
   const rooms = await meet("ada", "grace");
   for (const { connection, media, audios } of rooms) {
     assert.equal(connection.sending, media.tracks[0]);
@@ -65,7 +65,7 @@ test("both send what their microphone says, and hear the other", async () => {
   }
 });
 
-test("where both offer at once, the polite one gives way and both are connected", async () => {
+test("if both offer at once, the polite one gives way", async () => {
   const rooms = await meet("ada", "grace");
   const offers = rooms.map(({ connection }) => connection.offers);
   both(rooms, "failed");
@@ -74,25 +74,25 @@ test("where both offer at once, the polite one gives way and both are connected"
   assert.deepEqual(rooms.map(({ connection }) => connection.offers), offers.map((offer) => offer + 1));
   await relay.clock.pass(5_000);
   assert(relay.isMesh());
-  assert.deepEqual(wrongs(), []);
+  assert.deepEqual(violations(), []);
 });
 
-test("candidates wait for the description that they belong to", async () => {
+test("candidates wait for their description", async () => {
   relay.fate = ({ data }) => [data.description ? 900 : 20];
   await meet("ada", "grace");
-  assert.deepEqual(wrongs(), []);
+  assert.deepEqual(violations(), []);
 });
 
-test("candidates of a description that was given up are dropped", async () => {
+test("candidates of an abandoned description are dropped", async () => {
   const rooms = await meet("ada", "grace");
   relay.fate = ({ data }) => [data.candidates ? 4_000 : 20];
   rooms.forEach(({ connection }) => connection.restartIce());
   await relay.clock.pass(20_000);
   assert(relay.isMesh());
-  assert.deepEqual(wrongs(), []);
+  assert.deepEqual(violations(), []);
 });
 
-test("old descriptions that turn up late are left alone", async () => {
+test("late old descriptions are ignored", async () => {
   const rooms = await meet("ada", "grace");
   relay.fate = ({ type }) => (type === "ice-candidate" ? [20] : [20, 1_010, 2_510]);
   for (let time = 0; time < 5; time++) {
@@ -101,10 +101,10 @@ test("old descriptions that turn up late are left alone", async () => {
   }
   await relay.clock.pass(5_000);
   assert(relay.isMesh());
-  assert.deepEqual(wrongs(), []);
+  assert.deepEqual(violations(), []);
 });
 
-test("an answer to an offer that was given up is left alone", async () => {
+test("an answer to an abandoned offer is ignored", async () => {
   const [ada, grace] = await meet("ada", "grace");
   ada.connection.restartIce();
   await relay.clock.pass(1_000);
@@ -115,10 +115,10 @@ test("an answer to an offer that was given up is left alone", async () => {
   ada.receive({ type: "answer", from: "grace", connection: grace.connectionId, data });
   await relay.clock.pass(5_000);
   assert(relay.isMesh());
-  assert.deepEqual(wrongs(), []);
+  assert.deepEqual(violations(), []);
 });
 
-test("whoever says nothing is told the offer again at once", async () => {
+test("an empty signal is answered with the offer at once", async () => {
   const ada = await talk("ada");
   relay.fate = ({ type }) => (type === "offer" ? [] : [20]);
   const grace = await talk("grace");
@@ -132,26 +132,26 @@ test("whoever says nothing is told the offer again at once", async () => {
 });
 
 for (const lost of ["voice", "offer", "answer", "ice-candidate"])
-  test(`a lost ${lost} is said again`, async () => {
+  test(`a lost ${lost} is sent again`, async () => {
     const losses = new Set(["ada", "grace"]);
     relay.fate = ({ type, from }) => (type === lost && losses.delete(from ?? "") ? [] : [20]);
     await Promise.all([relay.enter("ada").voice.start(), relay.enter("grace").voice.start(), relay.clock.pass(60_000)]);
     assert(relay.isMesh());
-    assert.deepEqual(wrongs(), []);
+    assert.deepEqual(violations(), []);
   });
 
-test("a frame that comes twice does nothing the second time", async () => {
+test("a doubled frame has no second effect", async () => {
   relay.fate = () => [20, 20, 700];
   await meet("ada", "grace", "linus");
   await relay.clock.pass(5_000);
   assert.equal(FakeConnection.all.length, 6);
   assert.equal(FakeConnection.all.reduce((sum, { offers }) => sum + offers, 0), 3);
-  assert.deepEqual(wrongs(), []);
+  assert.deepEqual(violations(), []);
 });
 
 for (let seed = 0; seed < SEEDS; seed++)
-  test(`whatever becomes of frames, connections and sockets, all are connected in the end (${seed})`, async () => {
-    const random = dice(seed);
+  test(`with random faults all are connected in the end (${seed})`, async () => {
+    const random = createRandom(seed);
     relay.fate = () => (random() < 0.2 ? [] : random() < 0.2 ? [random() * 3_000, random() * 3_000] : [random() * 3_000]);
     const rooms = ["ada", "grace", "linus", "mary"].map((user) => relay.enter(user));
     for (const { voice } of rooms) await Promise.all([voice.start(), relay.clock.pass(random() * 3_000)]);
@@ -176,11 +176,11 @@ for (let seed = 0; seed < SEEDS; seed++)
     for (let second = 0; second < 180 && !relay.isMesh(); second += 5) await relay.clock.pass(5_000);
     await relay.clock.pass(2_000);
     assert(relay.isMesh());
-    assert.deepEqual(wrongs(), []);
+    assert.deepEqual(violations(), []);
     assert.deepEqual(rooms.map(({ voice }) => voice.state.error), [null, null, null, null]);
   });
 
-test("a connection that fails is mended", async () => {
+test("a failed connection is restarted", async () => {
   const rooms = await meet("ada", "grace");
   both(rooms, "failed");
   await relay.clock.pass(5_000);
@@ -188,7 +188,7 @@ test("a connection that fails is mended", async () => {
   assert.equal(FakeConnection.all.length, 2);
 });
 
-test("one that is disconnected for some seconds is mended, one that comes back by itself is left alone", async () => {
+test("a disconnected connection is restarted after three seconds, unless it recovers", async () => {
   const rooms = await meet("ada", "grace");
   const before = sent("offer");
   both(rooms, "disconnected");
@@ -202,7 +202,7 @@ test("one that is disconnected for some seconds is mended, one that comes back b
   assert(relay.isMesh());
 });
 
-test("where nothing helps, attempts become rare", async () => {
+test("if restarts do not help, they become rare", async () => {
   const [ada, grace] = await meet("ada", "grace");
   ada.connection.network = false;
   const before = sent("offer");
@@ -217,7 +217,7 @@ test("where nothing helps, attempts become rare", async () => {
   assert(relay.isMesh());
 });
 
-test("whoever comes back finds what failed mended at once", async () => {
+test("a greeting restarts a failed connection at once", async () => {
   const [ada, grace] = await meet("ada", "grace");
   ada.connection.network = false;
   both([ada, grace], "failed");
@@ -231,7 +231,7 @@ test("whoever comes back finds what failed mended at once", async () => {
   assert(relay.isMesh());
 });
 
-test("a page that has another socket keeps its connections, and is called where it is now", async () => {
+test("a page with a new WebSocket keeps its peer connections, and gets signals there", async () => {
   const [ada, grace] = await meet("ada", "grace");
   const offers = sent("offer");
   grace.reconnect();
@@ -244,7 +244,7 @@ test("a page that has another socket keeps its connections, and is called where 
   assert(relay.isMesh());
 });
 
-test("when all sockets are cut at once, everybody knows everybody's new one", async () => {
+test("after a cut of all WebSockets, all pages know each other's new connection ids", async () => {
   const rooms = await meet("ada", "grace", "linus");
   rooms.forEach((room) => (room.isOnline = false));
   for (const room of rooms) {
@@ -257,7 +257,7 @@ test("when all sockets are cut at once, everybody knows everybody's new one", as
   assert.equal(FakeConnection.all.length, 6);
 });
 
-test("an old frame doesn't bring an old connection back", async () => {
+test("a late frame does not bring back an old connection id", async () => {
   const [ada, grace] = await meet("ada", "grace");
   const delays = [2_000, 20];
   relay.fate = () => [delays.shift() ?? 20];
@@ -268,7 +268,7 @@ test("an old frame doesn't bring an old connection back", async () => {
   assert.equal(ada.voice.state.peers[0].connectionId, grace.connectionId);
 });
 
-test("a page that was reloaded takes the place of the one before", async () => {
+test("a reloaded page replaces the one before", async () => {
   const [ada, grace] = await meet("ada", "grace");
   grace.window.dispatchEvent(new Event("pagehide"));
   grace.vanish();
@@ -277,7 +277,7 @@ test("a page that was reloaded takes the place of the one before", async () => {
   assert(relay.isMesh());
 });
 
-test("a page that the browser kept listens again when it is shown again", async () => {
+test("a page from the back-forward cache listens again", async () => {
   const [ada, grace] = await meet("ada", "grace");
   grace.window.dispatchEvent(new Event("pagehide"));
   await relay.clock.pass(1_000);
@@ -288,7 +288,7 @@ test("a page that the browser kept listens again when it is shown again", async 
   assert.equal(grace.voice.state.status, "listening");
 });
 
-test("one that was reloaded without a word is dropped when its media end", async () => {
+test("a page that was reloaded without a bye is removed when its sound ends", async () => {
   const [ada, grace] = await meet("ada", "grace");
   const [old] = ada.connections;
   grace.vanish();
@@ -299,7 +299,7 @@ test("one that was reloaded without a word is dropped when its media end", async
   assert(relay.isMesh());
 });
 
-test("whoever lost the socket is heard as long as the media live", async () => {
+test("a user without a WebSocket is heard as long as sound arrives", async () => {
   const [ada, grace] = await meet("ada", "grace");
   grace.isOnline = false;
   ada.receive({ type: "user-left", from: "grace", connection: grace.connectionId, data: { userId: "grace" } });
@@ -312,7 +312,7 @@ test("whoever lost the socket is heard as long as the media live", async () => {
   assert.equal(FakeConnection.all.length, 2);
 });
 
-test("whoever lost the socket and the media is gone, and back when they are", async () => {
+test("a user without WebSocket and sound is removed, and comes back later", async () => {
   const [ada, grace] = await meet("ada", "grace");
   grace.isOnline = false;
   ada.receive({ type: "user-left", from: "grace", connection: grace.connectionId, data: { userId: "grace" } });
@@ -325,7 +325,7 @@ test("whoever lost the socket and the media is gone, and back when they are", as
 });
 
 for (const order of [["ada", "grace"], ["grace", "ada"]])
-  test(`a pair that only one side gave up begins anew (${order[0]} first)`, async () => {
+  test(`a pair that only one side gave up starts anew (${order[0]} first)`, async () => {
     await meet(...order);
     const ada = relay.rooms.find(({ userId }) => userId === "ada");
     assert(ada);
@@ -345,10 +345,10 @@ for (const order of [["ada", "grace"], ["grace", "ada"]])
     await relay.clock.pass(10_000);
     assert(relay.isMesh());
     assert.equal(FakeConnection.all.length, 4);
-    assert.deepEqual(wrongs(), []);
+    assert.deepEqual(violations(), []);
   });
 
-test("a call to a connection that is gone is given up", async () => {
+test("a pair with a connection that is gone is removed", async () => {
   const ada = await talk("ada");
   const frame = { type: "voice", from: "grace", connection: "gone", data: { page: "gone", n: 1 } };
   ada.receive(frame);
@@ -357,7 +357,7 @@ test("a call to a connection that is gone is given up", async () => {
   assert.equal(ada.connection.connectionState, "closed");
 });
 
-test("a call that nobody answers is given up after a minute", async () => {
+test("an offer without an answer is given up after a minute", async () => {
   const ada = await talk("ada");
   relay.enter("grace");
   ada.receive({ type: "voice", from: "grace", connection: "grace", data: { page: "silent", n: 1 } });
@@ -370,14 +370,14 @@ test("a call that nobody answers is given up after a minute", async () => {
   assert.deepEqual(users(ada), []);
 });
 
-test("whoever gives up the seat is gone", async () => {
+test("a user who gives up the seat is removed", async () => {
   const [ada, grace, linus] = await meet("ada", "grace", "linus");
   grace.isGone = true;
   relay.announce();
   assert.deepEqual([users(ada), users(linus)], [["linus"], ["ada"]]);
 });
 
-test("whoever calls before the room has told of the seat is heard", async () => {
+test("a user is heard before the room tells of the seat", async () => {
   const [ada] = await meet("ada", "grace");
   ada.seat(["ada"]);
   const linus = relay.enter("linus");
@@ -387,7 +387,7 @@ test("whoever calls before the room has told of the seat is heard", async () => 
   assert.deepEqual(users(ada), ["linus"]);
 });
 
-test("one doesn't hear oneself in another tab", async () => {
+test("tabs of the same user do not hear each other", async () => {
   const one = await talk("ada");
   const other = await talk("ada");
   assert.deepEqual([...users(one), ...users(other)], []);
@@ -395,7 +395,7 @@ test("one doesn't hear oneself in another tab", async () => {
   assert.deepEqual(users(grace), ["ada", "ada"]);
 });
 
-test("nobody is heard from more pages than a user may have connections", async () => {
+test("a user is heard from at most five pages", async () => {
   const ada = await talk("ada");
   const grace = relay.enter("grace");
   for (let tab = 1; tab <= 8; tab++)
@@ -405,14 +405,14 @@ test("nobody is heard from more pages than a user may have connections", async (
   assert.equal(ada.connections.filter(({ connectionState }) => connectionState === "closed").length, 3);
 });
 
-test("what isn't a signal of voice is left alone", async () => {
+test("a frame without voice data is ignored", async () => {
   const ada = await talk("ada");
   for (const data of [undefined, null, {}, { page: 7 }, { sdp: "v=0" }])
     ada.receive({ type: "offer", from: "grace", connection: "c9", data });
   assert.deepEqual(users(ada), []);
 });
 
-test("nonsense from a peer ends that pair and no other", async () => {
+test("nonsense from a peer ends only that pair", async () => {
   const [ada, grace, linus] = await meet("ada", "grace", "linus");
   const last = relay.frames.findLast(({ from, to }) => from === "linus" && to === ada.connectionId)?.data;
   const data = { ...last, n: 1e6, id: 1e6, description: { type: "offer", sdp: "nonsense" } };
@@ -423,7 +423,7 @@ test("nonsense from a peer ends that pair and no other", async () => {
   assert.deepEqual(users(grace), ["ada", "linus"]);
 });
 
-test("muting is at once, and by the track", async () => {
+test("muting disables the track at once", async () => {
   const [ada] = await meet("ada", "grace");
   const [track] = ada.media.tracks;
   assert.equal(track.enabled, true);
@@ -433,7 +433,7 @@ test("muting is at once, and by the track", async () => {
   assert.deepEqual(ada.told, [{ name: "muted", value: false }, { name: "muted", value: true }]);
 });
 
-test("nobody is heard whom the room shows as muted", async () => {
+test("a user whom the room shows as muted is silent", async () => {
   const [ada] = await meet("ada", "grace");
   const [track] = ada.media.tracks;
   ada.show(true);
@@ -446,13 +446,13 @@ test("nobody is heard whom the room shows as muted", async () => {
   assert.deepEqual([track.enabled, ada.voice.state.muted], [false, true]);
 });
 
-test("one may come muted", async () => {
+test("useInput keeps the microphone muted", async () => {
   const ada = relay.enter("ada");
   await ada.voice.useInput();
   assert.deepEqual([ada.media.tracks[0].enabled, ada.voice.state.status], [false, "talking"]);
 });
 
-test("speaking is told when it begins and ends, and seldom", async () => {
+test("the start and the end of speaking are sent, and seldom", async () => {
   const [ada, grace] = await meet("ada", "grace");
   for (let second = 0; second < 60; second++) {
     ada.samples = second % 2 ? 0.2 : 0;
@@ -464,7 +464,7 @@ test("speaking is told when it begins and ends, and seldom", async () => {
   assert.equal(grace.told.length, 1);
 });
 
-test("muting ends speaking without a frame of its own", async () => {
+test("muting ends speaking without another frame", async () => {
   const [ada] = await meet("ada", "grace");
   ada.samples = 0.2;
   await relay.clock.pass(1_000);
@@ -474,7 +474,7 @@ test("muting ends speaking without a frame of its own", async () => {
   assert.deepEqual(ada.told.slice(-2), [{ name: "speaking", value: true }, { name: "muted", value: true }]);
 });
 
-test("whoever speaks while the socket changes is seen speaking", async () => {
+test("speaking is sent again on a new connection", async () => {
   const [ada] = await meet("ada", "grace");
   ada.samples = 0.2;
   await relay.clock.pass(1_000);
@@ -482,7 +482,7 @@ test("whoever speaks while the socket changes is seen speaking", async () => {
   assert.deepEqual(ada.told.slice(1).map(({ value }) => value), [true, true]);
 });
 
-test("who of the others speaks is heard from what comes in", async () => {
+test("the speaking of others is measured from their sound", async () => {
   const [ada, grace] = await meet("ada", "grace");
   ada.connection.level = 0.3;
   await relay.clock.pass(1_000);
@@ -500,7 +500,7 @@ for (const [name, code] of [
   ["NotReadableError", "busy"],
   ["AbortError", "busy"],
 ])
-  test(`without a microphone (${name}) one still listens`, async () => {
+  test(`without a microphone (${name}) a user still listens`, async () => {
     const grace = await talk("grace");
     const ada = relay.enter("ada");
     ada.media.refusal = new DOMException("No", name);
@@ -512,7 +512,7 @@ for (const [name, code] of [
     assert.equal(ada.connection.sending, null);
   });
 
-test("a listener who unmutes is asked for the microphone, and heard without new negotiation", async () => {
+test("a listener who unmutes is asked for the microphone, and heard without negotiation", async () => {
   await talk("grace");
   const ada = relay.enter("ada");
   ada.voice.listen();
@@ -523,7 +523,7 @@ test("a listener who unmutes is asked for the microphone, and heard without new 
   assert.deepEqual([sent("offer"), ada.voice.state.status, ada.voice.state.muted], [offers, "talking", false]);
 });
 
-test("another microphone takes the place of the first without new negotiation", async () => {
+test("another microphone replaces the first without negotiation", async () => {
   const [ada] = await meet("ada", "grace");
   const offers = sent("offer");
   await Promise.all([ada.voice.useInput("headset"), relay.clock.pass(1_000)]);
@@ -532,21 +532,21 @@ test("another microphone takes the place of the first without new negotiation", 
   assert.deepEqual([ada.connection.sending, ada.voice.state.input, sent("offer")], [second, "headset", offers]);
 });
 
-test("of two microphones that are chosen in haste the later one stays", async () => {
+test("of two microphones chosen at once the later one stays", async () => {
   const [ada] = await meet("ada", "grace");
   await Promise.all([ada.voice.useInput("headset"), ada.voice.useInput("mic"), relay.clock.pass(1_000)]);
   assert.deepEqual(ada.media.tracks.map(({ stopped }) => stopped), [true, true, false]);
   assert.equal(ada.voice.state.input, "mic");
 });
 
-test("a microphone that can't be had leaves the one before", async () => {
+test("a microphone that fails leaves the one before in use", async () => {
   const [ada] = await meet("ada", "grace");
   ada.media.refusal = new DOMException("In use", "NotReadableError");
   await assert.rejects(ada.voice.useInput("headset"), { code: "busy" });
   assert.deepEqual([ada.connection.sending, ada.voice.state.status], [ada.media.tracks[0], "talking"]);
 });
 
-test("when the microphone is pulled out, another one goes on", async () => {
+test("an unplugged microphone is replaced by another one", async () => {
   const [ada] = await meet("ada", "grace");
   ada.media.devices = ["headset"];
   ada.media.tracks[0].onended?.();
@@ -556,7 +556,7 @@ test("when the microphone is pulled out, another one goes on", async () => {
   assert.deepEqual(ada.voice.state.inputs.map(({ id }) => id), ["headset"]);
 });
 
-test("when the only microphone is pulled out, listening goes on and everybody sees it muted", async () => {
+test("without its only microphone a user listens, and is shown as muted", async () => {
   const [ada] = await meet("ada", "grace");
   ada.media.refusal = new DOMException("None", "NotFoundError");
   ada.media.tracks[0].onended?.();
@@ -567,7 +567,7 @@ test("when the only microphone is pulled out, listening goes on and everybody se
   assert.equal(ada.connection.sending, null);
 });
 
-test("everybody has a volume, and all the loudspeaker that was chosen", async () => {
+test("each user has a volume, and all use the chosen loudspeaker", async () => {
   const [ada] = await meet("ada", "grace");
   ada.voice.setVolume("grace", 0.25);
   ada.voice.setVolume("linus", 0.5);
@@ -581,7 +581,7 @@ test("everybody has a volume, and all the loudspeaker that was chosen", async ()
   });
 });
 
-test("when the loudspeaker that was chosen is pulled out, the browser's own takes over", async () => {
+test("an unplugged loudspeaker is replaced by the browser's own", async () => {
   const [ada] = await meet("ada", "grace");
   await ada.voice.useOutput("speaker");
   ada.media.outputs = [];
@@ -591,7 +591,7 @@ test("when the loudspeaker that was chosen is pulled out, the browser's own take
   assert.deepEqual(ada.audios.filter(({ srcObject }) => srcObject).map(({ sink }) => sink), [""]);
 });
 
-test("whom the loudspeaker that was chosen doesn't take is heard all the same", async () => {
+test("a user is heard though the chosen loudspeaker fails", async () => {
   const ada = await talk("ada");
   await ada.voice.useOutput("speaker");
   ada.sinkRefusal = new DOMException("Gone", "NotFoundError");
@@ -600,7 +600,7 @@ test("whom the loudspeaker that was chosen doesn't take is heard all the same", 
   assert.equal(ada.voice.state.error, ada.sinkRefusal);
 });
 
-test("what the browser doesn't play before a click is played on one", async () => {
+test("blocked sound is played on a click", async () => {
   const [ada] = await meet("ada", "grace");
   const audio = ada.audios.find(({ srcObject }) => srcObject);
   assert(audio);
@@ -614,7 +614,7 @@ test("what the browser doesn't play before a click is played on one", async () =
   assert.deepEqual([ada.voice.state.blocked, audio.played], [false, before + 1]);
 });
 
-test("hanging up leaves nothing behind", async () => {
+test("stop closes all connections and sends nothing more", async () => {
   const [ada, grace] = await meet("ada", "grace");
   ada.voice.stop();
   await relay.clock.pass(100);
@@ -628,7 +628,7 @@ test("hanging up leaves nothing behind", async () => {
   assert(relay.frames.slice(frames).every(({ from }) => from !== "ada"));
 });
 
-test("one can hang up while the browser still asks about the microphone", async () => {
+test("stop works while the browser asks about the microphone", async () => {
   const ada = relay.enter("ada");
   const starting = ada.voice.start();
   ada.voice.stop();
@@ -636,20 +636,20 @@ test("one can hang up while the browser still asks about the microphone", async 
   assert.deepEqual([ada.media.tracks[0].stopped, ada.voice.state.status, ada.told], [true, "off", []]);
 });
 
-test("after hanging up one can start again", async () => {
+test("voice can start again after stop", async () => {
   const [ada] = await meet("ada", "grace");
   ada.voice.stop();
   await Promise.all([ada.voice.start(), relay.clock.pass(2_000)]);
   assert(relay.isMesh());
 });
 
-test("the end of the room is the end of voice", async () => {
+test("the end of the room stops voice", async () => {
   const [ada] = await meet("ada", "grace");
   ada.end();
   assert.deepEqual([ada.voice.state.status, ada.media.tracks[0].stopped], ["off", true]);
 });
 
-test("the state is told at once and when it changes, and is the same as long as nothing does", async () => {
+test("subscribers get the state at once and after changes only", async () => {
   const [ada] = await meet("ada", "grace");
   const states = /** @type {unknown[]} */ ([]);
   const off = ada.voice.subscribe((state) => states.push(state));
