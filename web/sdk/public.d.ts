@@ -1,7 +1,7 @@
 /** The types that applications see: the HTTP API, a room and its state, voice. */
 import type {
-  FieldError, Health, History, JoinRoomResponse, Me, MicToggled, ParticipantView, ProfileUpdate, RoomCreate, RoomDetail, RoomMessage,
-  RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChanged, StatusToggled, Success, WebsocketAccess, You,
+  FieldError, Health, History, JoinRoomResponse, Me, MicToggleResponse, ParticipantView, ProfileUpdate, RoomCreate, RoomDetail, RoomMessage,
+  RoomSummary, RoomUpdate, SnapshotRoom, SpeakingStatusResponse, StatusToggled, Success, WebsocketAccess, You,
 } from "./wire.js";
 
 // The HTTP API
@@ -43,8 +43,8 @@ export interface Api {
   history(id: string, page?: CallOptions & { beforeSeq?: number; afterSeq?: number; limit?: number }): Promise<History>;
   send(id: string, text: string, options?: KeyOptions): Promise<RoomMessage>;
   react(id: string, emoji: string, options?: KeyOptions): Promise<RoomMessage>;
-  setMuted(id: string, isMuted: boolean, options?: CallOptions): Promise<MicToggled>;
-  setSpeaking(id: string, isSpeaking: boolean, options?: CallOptions): Promise<SpeakingChanged>;
+  setMuted(id: string, isMuted: boolean, options?: CallOptions): Promise<MicToggleResponse>;
+  setSpeaking(id: string, isSpeaking: boolean, options?: CallOptions): Promise<SpeakingStatusResponse>;
   health(options?: CallOptions): Promise<Health>;
   /** For administrators. */
   admin: {

@@ -1,5 +1,5 @@
 /** The types on the wire. `make web-types` writes this file from the service's OpenAPI and AsyncAPI documents. */
-/** The frame named by `ref` is done; for `message` and `emoji`, `data` is what was stored. */
+/** The frame named by `ref` is done. For `message` and `emoji`, `data` is the stored message. */
 export type AckFrame = {
   type: "ack";
   roomId: string;
@@ -8,13 +8,13 @@ export type AckFrame = {
   ref?: string;
   data?: RoomMessage;
 };
-/** Why, and what to do: connect again with a fresh ticket, join again, or stop. */
+/** The reason, and what to do: connect again with a fresh ticket, join again, or stop. */
 export type ByeData = {
   code: "left" | "timed_out" | "removed" | "room_closed" | "replaced" | "rate_limited";
   reason: string;
   action: "reconnect" | "rejoin" | "stop";
 };
-/** The last frame before the server closes. */
+/** The last frame before the server closes the connection. */
 export type ByeFrame = { type: "bye"; roomId: string; ts: string; data: ByeData };
 /** An emoji was stored. */
 export type EmojiReactionFrame = {
@@ -23,31 +23,31 @@ export type EmojiReactionFrame = {
   ts: string;
   /** user id, set by the server */
   from?: string;
-  /** the place in the room's log */
+  /** the sequence number in the room's log */
   seq: number;
   data: RoomMessage;
 };
-/** One emoji: one to ten code points, no letters. */
+/** One to ten code points with at least one emoji and no letters. */
 export type EmojiReactionRequest = {
   /** At least one emoji, and no letters. */
   emoji: string;
 };
 /**
- * What was wrong: `code` for programs, `detail` for people, and what the code adds.
+ * What was wrong: `code` for programs, `detail` for people, and the members of this code.
  *
  * | code | meaning |
  * |---|---|
- * | `too_large` | A frame over 32,000 bytes of UTF-8. |
- * | `invalid_frame` | Not a JSON object with a valid `type`. |
- * | `reserved_type` | A frame type that only the server sends. |
- * | `peer_unavailable` | Signalling to someone who has no connection in the room. |
- * | `invalid_request` | A body, a query or a field that breaks the contract; `errors` says where. |
- * | `not_in_room` | Acting in a room without being in it. |
+ * | `too_large` | The frame is larger than 32,000 bytes of UTF-8. |
+ * | `invalid_frame` | The frame is not a JSON object with a valid `type`. |
+ * | `reserved_type` | Only the server sends this frame type. |
+ * | `peer_unavailable` | The addressee of a signal has no connection in the room. |
+ * | `invalid_request` | A body, query or field breaks the contract; `errors` says where. |
+ * | `not_in_room` | The caller is not in the room. |
  * | `room_not_found` | No room has this id. |
- * | `muted` | Speaking while muted. |
- * | `rate_limited` | Too much in too short a time; `retry_after` is in whole seconds. |
- * | `unavailable` | Something that this service stands on doesn't answer; nothing half-done is left behind. |
- * | `internal_error` | A bug of ours; the log has the trace, the client doesn't. |
+ * | `muted` | The caller is muted and can't speak. |
+ * | `rate_limited` | Too many acts in a short time; `retry_after` is in whole seconds. |
+ * | `unavailable` | DynamoDB or another service does not answer; nothing is half done. |
+ * | `internal_error` | A bug in the service; the log has the stack trace, the answer has not. |
  */
 export type ErrorData = {
   code:
@@ -68,10 +68,10 @@ export type ErrorData = {
   retry_after?: number;
   [field: string]: unknown;
 };
-/** The frame named by `ref` was refused and has done nothing. */
+/** The frame named by `ref` was refused and has changed nothing. */
 export type ErrorFrame = {
   type: "error";
-  /** empty where the connection is in no room */
+  /** empty if the room of the connection is unknown */
   roomId: string;
   ts: string;
   /** the `id` this answers */
@@ -82,7 +82,7 @@ export type ErrorFrame = {
 export type FieldError = { loc: (string | number)[]; msg: string; type: string };
 /** The service and its tables answer. */
 export type Health = { status: "ok"; version: string };
-/** A stretch of the log, oldest first; `has_more` says whether it goes on in the direction asked for. */
+/** A part of the log, oldest first. `has_more`: there are more messages in the requested direction. */
 export type History = { messages: RoomMessage[]; has_more: boolean };
 /** What is wrong with the request, and where. */
 export type InvalidRequestProblem = {
@@ -93,7 +93,7 @@ export type InvalidRequestProblem = {
   code: string;
   errors: FieldError[];
 };
-/** The seat is yours. */
+/** The caller has a seat. */
 export type JoinRoomResponse = {
   success: true;
   message: "Joined room successfully" | "Already in this room";
@@ -111,19 +111,19 @@ export type MessageSentFrame = {
   ts: string;
   /** user id, set by the server */
   from?: string;
-  /** the place in the room's log */
+  /** the sequence number in the room's log */
   seq: number;
   data: RoomMessage;
 };
 /** Mutes or unmutes the sender. */
 export type MicFrame = ({ is_muted: boolean } | { data: { is_muted: boolean } }) & { type: "mic"; id?: string | null };
-/** Muted or not; a real boolean. */
+/** Muted or not; a strict boolean. */
 export type MicToggleRequest = { is_muted: boolean };
-/** The microphone, as it is now. */
-export type MicToggled = { success: true; is_muted: boolean };
-/** Who, and how it is now. */
+/** The microphone as it is now. */
+export type MicToggleResponse = { success: true; is_muted: boolean };
+/** The user, and whether they are muted now. */
 export type MicToggledData = { user_id: string; is_muted: boolean };
-/** Somebody muted or unmuted. */
+/** A participant muted or unmuted. */
 export type MicToggledFrame = {
   type: "mic_toggled";
   roomId: string;
@@ -132,7 +132,7 @@ export type MicToggledFrame = {
   from?: string;
   data: MicToggledData;
 };
-/** Somebody in the room. `id` is the user id. */
+/** A participant of the room. `id` is the user id. */
 export type ParticipantView = {
   id: string;
   name: string;
@@ -142,9 +142,9 @@ export type ParticipantView = {
   is_online: boolean;
   joined_at: string;
 };
-/** The user whose connection it is. */
+/** The user of the connection. */
 export type PeerData = { userId: string };
-/** A peer's connection is there: signalling can begin. */
+/** A peer's connection is ready: WebRTC signalling can begin. */
 export type PeerJoinedFrame = {
   type: "user-joined";
   roomId: string;
@@ -184,7 +184,7 @@ export type PongFrame = {
   ref?: string;
   data: PongData;
 };
-/** Who, and whether any connection of theirs is there. */
+/** The user, and whether the user has any connection. */
 export type PresenceChangedData = { user_id: string; is_online: boolean };
 /** A member's last connection went, or the first came back. */
 export type PresenceChangedFrame = {
@@ -214,12 +214,11 @@ export type Problem = {
     | "room_inactive"
     | "muted"
     | "rate_limited"
-    | "too_many_connections"
     | "unavailable"
     | "auth_unavailable"
     | "internal_error";
 };
-/** How the caller wants to be shown. */
+/** The name and avatar to show. */
 export type ProfileUpdate = {
   /** Trimmed, and not blank. */
   name: string;
@@ -234,11 +233,11 @@ export type RateLimitedProblem = {
   code: string;
   retry_after: number;
 };
-/** Any other type: relayed whole to the other connections of the room. */
+/** Any other type. It is relayed as it is to the other connections of the room. */
 export type RelayFrame = { type: string; id?: string | null };
-/** Whether it may open again. */
+/** `deactivated`: the room may open again. `deleted`: it does not. */
 export type RoomClosedData = { reason: "deactivated" | "deleted" };
-/** The room is no more, or not for now; `bye` follows. */
+/** The room was closed; `bye` follows. */
 export type RoomClosedFrame = { type: "room_closed"; roomId: string; ts: string; data: RoomClosedData };
 /** A new room. */
 export type RoomCreate = {
@@ -248,7 +247,7 @@ export type RoomCreate = {
   max_participants?: number;
   color?: string;
 };
-/** A room with who is in it (oldest first) and its last 50 messages (oldest first). */
+/** A room with its participants (oldest first) and its last 50 messages (oldest first). */
 export type RoomDetail = {
   id: string;
   name: string;
@@ -260,14 +259,14 @@ export type RoomDetail = {
   created_at: string;
   created_by: string | null;
   participants: ParticipantView[];
-  messages: RoomMessage[];
   last_seq: number;
   tasks_completed: number;
   tasks_total: number;
   focus_time: number;
   focus_goal: number;
+  messages: RoomMessage[];
 };
-/** An entry of a room's log. `user_id` is null and `user` is "System" where the room itself speaks. */
+/** An entry of a room's log. `user_id` is null and `user` is "System" if the room itself speaks. */
 export type RoomMessage = {
   id: string;
   seq: number;
@@ -280,7 +279,7 @@ export type RoomMessage = {
   time: string;
   created_at: string;
 };
-/** A room, as the list shows it. */
+/** A room in the list. */
 export type RoomSummary = {
   id: string;
   name: string;
@@ -292,7 +291,7 @@ export type RoomSummary = {
   created_at: string;
   created_by: string | null;
 };
-/** Any subset of what an administrator may change; what is left out stays as it is. */
+/** The changes an administrator may make. A field that is left out stays as it is. */
 export type RoomUpdate = {
   name?: string | null;
   description?: string | null;
@@ -300,7 +299,7 @@ export type RoomUpdate = {
   color?: string | null;
   status?: "active" | "inactive" | null;
 };
-/** The room's name, description, size, colour or status changed. */
+/** The name, description, size, colour or status of the room changed. */
 export type RoomUpdatedFrame = { type: "room_updated"; roomId: string; ts: string; data: RoomSummary };
 /** An emoji reaction. */
 export type SendEmojiFrame = (
@@ -326,7 +325,7 @@ export type SendMessageFrame = (
       text: string;
     };
   }) & { type: "message"; id?: string | null };
-/** A chat message. `message` is accepted as another name for `message_text`. */
+/** A chat message. `message` is accepted as another name of `message_text`. */
 export type SendMessageRequest = (
   | {
     /** Not blank. */
@@ -336,7 +335,7 @@ export type SendMessageRequest = (
     /** Not blank. */
     message: string;
   }) & { message_type?: "text" | "emoji" };
-/** WebRTC signalling to one user, one connection, or all others. */
+/** WebRTC signalling to one user, to one connection, or to all others. */
 export type SignalFrame = {
   type: "offer" | "answer" | "ice-candidate";
   id?: string | null;
@@ -344,9 +343,9 @@ export type SignalFrame = {
   data?: { to?: string | null };
 };
 /**
- * `recovered`: every message after the client's `last_seq` is here. Otherwise these are the last 50.
+ * `recovered` means that every message after the client's `last_seq` is here. Otherwise these are the last 50.
  *
- * Up to `last_seq` nothing can be missing any more.
+ * Up to `last_seq` the client misses nothing.
  */
 export type SnapshotData = {
   room: SnapshotRoom;
@@ -355,7 +354,7 @@ export type SnapshotData = {
   recovered: boolean;
   last_seq: number;
 };
-/** The room as it is, and what the client missed. */
+/** The room as it is now, and what the client missed. */
 export type SnapshotFrame = {
   type: "snapshot";
   roomId: string;
@@ -364,7 +363,7 @@ export type SnapshotFrame = {
   ref?: string;
   data: SnapshotData;
 };
-/** The room and who is in it, oldest first. */
+/** The room and its participants, oldest first. */
 export type SnapshotRoom = {
   id: string;
   name: string;
@@ -382,11 +381,9 @@ export type SnapshotRoom = {
   focus_time: number;
   focus_goal: number;
 };
-/** Speaking or not, as it is now. */
-export type SpeakingChanged = { success: true; is_speaking: boolean };
-/** Who, and how it is now. */
+/** The user, and whether they speak now. */
 export type SpeakingChangedData = { user_id: string; is_speaking: boolean };
-/** Somebody speaks or fell silent. */
+/** A participant started or stopped speaking. */
 export type SpeakingChangedFrame = {
   type: "speaking_changed";
   roomId: string;
@@ -395,11 +392,13 @@ export type SpeakingChangedFrame = {
   from?: string;
   data: SpeakingChangedData;
 };
-/** The sender speaks or falls silent. */
+/** The sender starts or stops speaking. */
 export type SpeakingFrame = ({ is_speaking: boolean } | { data: { is_speaking: boolean } }) & { type: "speaking"; id?: string | null };
-/** Speaking or not; a real boolean. */
+/** Speaking or not; a strict boolean. */
 export type SpeakingStatusRequest = { is_speaking: boolean };
-/** What the server puts on a frame that it passes on; a client's own are never believed. */
+/** Speaking or not, as it is now. */
+export type SpeakingStatusResponse = { success: true; is_speaking: boolean };
+/** The fields that the server sets on a relayed frame. It replaces those of the client. */
 export type Stamps = {
   /** The sender's user id. */
   from: string;
@@ -408,78 +407,78 @@ export type Stamps = {
   roomId: string;
   ts: string;
 };
-/** The room's status, as it is now. */
+/** The new status of the room. */
 export type StatusToggled = { success: true; room_id: string; new_status: "active" | "inactive" };
-/** It is done. */
+/** The operation is done. */
 export type Success = { success: true; message: string };
-/** The first frame, and whenever something is missing: asks for all after `last_seq`. */
+/** The first frame, and the request for everything after `last_seq` if something is missing. */
 export type SyncFrame = {
   type: "sync";
   id?: string | null;
   last_seq?: number | null;
   data?: { last_seq?: number | null };
 };
-/** The sender writes or stops writing; stored nowhere. */
+/** The sender starts or stops typing; it is not stored. */
 export type TypingFrame = ({ is_typing: boolean } | { data: { is_typing: boolean } }) & { type: "typing"; id?: string | null };
-/** Who came, and the system message that says so. */
+/** The new participant, and the system message about it. */
 export type UserJoinedData = { participant: ParticipantView; message: RoomMessage };
-/** Somebody took a seat. */
+/** A user took a seat. */
 export type UserJoinedFrame = {
   type: "user_joined";
   roomId: string;
   ts: string;
-  /** the place in the room's log */
+  /** the sequence number in the room's log */
   seq: number;
   data: UserJoinedData;
 };
-/** Who went and why, and the system message that says so. */
+/** The user, the reason, and the system message about it. */
 export type UserLeftData = {
   user_id: string;
   reason: "left" | "timed_out" | "removed" | "room_closed";
   message: RoomMessage;
 };
-/** A seat is free. */
+/** A user gave up or lost a seat. */
 export type UserLeftFrame = {
   type: "user_left";
   roomId: string;
   ts: string;
-  /** the place in the room's log */
+  /** the sequence number in the room's log */
   seq: number;
   data: UserLeftData;
 };
-/** A way into the room's WebSocket: opening `url` connects, once, until `expires_at`. */
+/** Access to the room's WebSocket: `url` opens one connection, once, until `expires_at`. */
 export type WebsocketAccess = { url: string; ticket: string; expires_at: string };
-/** Whom the server takes the client for. */
+/** The user and the connection that the client is. */
 export type You = { user_id: string; connection_id: string };
 /** What a client sends. */
 export type ClientFrame =
   | SyncFrame
   | PingFrame
+  | LeaveFrame
   | SendMessageFrame
   | SendEmojiFrame
   | MicFrame
   | SpeakingFrame
   | TypingFrame
   | SignalFrame
-  | LeaveFrame
   | RelayFrame;
 /** What the server sends. */
 export type ServerFrame =
-  | SnapshotFrame
-  | PongFrame
   | AckFrame
   | ErrorFrame
+  | SnapshotFrame
+  | PongFrame
   | UserJoinedFrame
   | UserLeftFrame
+  | PresenceChangedFrame
+  | PeerJoinedFrame
+  | PeerLeftFrame
+  | ByeFrame
   | MessageSentFrame
   | EmojiReactionFrame
   | MicToggledFrame
   | SpeakingChangedFrame
-  | PresenceChangedFrame
   | RoomUpdatedFrame
-  | RoomClosedFrame
-  | PeerJoinedFrame
-  | PeerLeftFrame
-  | ByeFrame;
+  | RoomClosedFrame;
 /** What the server relays from another client. */
 export type RelayedFrame = TypingFrame & Stamps | SignalFrame & Stamps | RelayFrame & Stamps;
