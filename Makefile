@@ -17,7 +17,7 @@ INSTALL := $(UV) pip install --require-hashes --python $(BIN)/python --constrain
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup setup-dev test check artefacts lock setup-checks soak format deploy destroy rehearse bytecode web-types bench setup-bench screenshots clean
+.PHONY: help run setup setup-dev test check artefacts lock setup-checks soak format deploy destroy rehearse bytecode web-types bench figures screenshots clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -64,10 +64,13 @@ bytecode: setup ## compile what the functions import, so that what is deployed n
 web-types: setup-dev ## write the type declarations of the client library: after a change of its code or of the service
 	@$(BIN)/python -m tests.web.declarations
 
-bench: setup-bench ## measure start, operations, package, posts, a frame end to end and the page (some minutes)
-	@for name in startup operations package posting end_to_end page usage "cost --write" "scaling --simulate --write"; do \
+bench: setup-dev ## measure starts, operations, frames, posts, the package and the page (some minutes)
+	@for name in startup usage frames posting package page "cost --write" "scaling --write"; do \
 		echo; echo "== bench $$name"; echo; $(BIN)/python -m bench.$$name || exit; \
 	done
+
+figures: setup-dev ## print the sizes that the code holds itself to, beside their goals
+	@$(BIN)/python -m infra.figures
 
 screenshots: setup-dev ## take the pictures of the page in docs/img/ (needs Chromium)
 	$(BIN)/python -m docs.img.screenshots
@@ -89,9 +92,6 @@ setup-dev:
 setup-checks:
 	@$(MAKE) -s -j2 $(VENV)/dev $(VENV)/checks/done
 
-setup-bench:
-	@$(MAKE) -s -j2 $(VENV)/bench $(VENV)/engine/done
-
 $(VENV)/local: $(LOCK)
 	@echo "Installing the gateway"
 	@$(INSTALL) --group local
@@ -108,11 +108,6 @@ NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix tests/web
 $(NODE)/done: tests/web/package-lock.json $(VENV)/dev
 	@echo "Installing what the tests of the page need"
 	@$(NPM) ci --silent --ignore-scripts --no-audit --no-fund
-	@touch $@
-
-$(VENV)/bench: $(VENV)/dev
-	@echo "Installing what the benchmarks need"
-	@$(INSTALL) --group bench
 	@touch $@
 
 $(VENV)/engine/done: requirements/engine.txt | $(VENV)/made

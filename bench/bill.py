@@ -1,10 +1,9 @@
-"""A bill: what was counted (`bench/usage.py`), times what AWS asks (`bench/prices.toml`), for what people do in an hour
-and in a month."""
+"""Bills for people's hours and months: counts (`bench/results/usage.json`) times prices (`bench/prices.toml`)."""
 
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,22 +17,23 @@ CONFIG = HERE.parent / ".chalice" / "config.json"
 GB = 1e9
 MONTH_HOURS = 730
 FULL_CORE_MB = 1769
+"""With this much memory a function has one whole core."""
 PLATFORM_LOG_BYTES = 330
-"""START, END and REPORT, which Lambda writes for each call."""
+"""START, END and REPORT: Lambda writes them for each call."""
 STORED_BYTES = 1000
-"""A message in its table, and its receipt: more than those of the measurement have."""
+"""A message in its table with its receipt: an upper bound."""
 RETENTION_MONTHS = 3
 PINGS_AN_HOUR = 120
 SYNCS_AN_HOUR = 12
-"""The client library makes every tenth ping a `sync`."""
+"""The client library sends `sync` in place of every tenth ping."""
 RECONNECTS_AN_HOUR = 0.5
 ACTIVE = {"message with id": 12, "speaking": 60, "mic": 4, "typing": 12}
-"""What somebody who takes part does in an hour."""
+"""What an active person does in an hour."""
 VISITS_AN_HOUR = 0.5
 VISIT = ("list", "join", "connect", "sync", "leave", "disconnect")
 RECONNECT = ("ticket", "connect again", "sync again", "disconnect one of two")
 SIGNALS_A_PEER = 12
-"""An offer or answer and eleven candidates, to each of the others, by whoever comes in."""
+"""An offer or answer and eleven candidates, from a newcomer to each of the others."""
 SERVICES = ("API Gateway", "Lambda", "DynamoDB", "CloudWatch", "data transfer")
 
 Usage = Counter[str]
@@ -42,19 +42,19 @@ Operations = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What makes a duration on Lambda of what was measured elsewhere. Times are milliseconds."""
+    """How measured CPU time and counted waits become a duration on Lambda. Times are milliseconds."""
 
     dynamodb: float = 5.0
     post: float = 10.0
     cpu_factor: float = 1.0
-    """CPU time on a core of Lambda's, to that on the machine of the measurement."""
+    """CPU time on Lambda's core, relative to the machine of the measurement."""
     cold_share: float = 0.01
     duration_factor: float = 1.0
 
 
 @dataclass(frozen=True)
 class Place:
-    """A worked example: so many people, in rooms of one size, for so many hours of a month."""
+    """A worked example: people who sit in rooms of one size for some hours of a month."""
 
     name: str
     people: int
@@ -102,13 +102,18 @@ class Costs:
     def assuming(self, **changes: float) -> "Costs":
         return replace(self, assumed=replace(self.assumed, **changes))
 
+    @property
+    def rooms(self) -> list[int]:
+        """The sizes of rooms that were measured."""
+        return [int(size) for size in self.measured["rooms"]]
+
     def operations(self, room: int) -> Operations:
         operations: Operations = self.measured["rooms"][str(room)]
         return operations
 
     def billed_ms(self, one: Mapping[str, Any]) -> float:
-        """How long a call lasts: its CPU time, on the share of a core that its memory brings, and all its waits,
-        as though none of that overlapped; and, once in a while, the start."""
+        """How long a call lasts: its CPU time, on the share of a core that its memory brings, plus all its waits,
+        as though they didn't overlap, plus a share of a cold start."""
         share = min(1.0, self.memory[one["function"]] / FULL_CORE_MB)
         waits = one["round_trips"] * self.assumed.dynamodb + one["waves"] * self.assumed.post
         start = self.assumed.cold_share * self.start_ms[one["function"]]
@@ -136,24 +141,24 @@ class Costs:
         return add(scaled(self.usage(self.operations(room)[name]), count) for name, count in calls.items())
 
     def idle_hour(self, room: int) -> Usage:
-        """An hour of somebody who is there and says nothing."""
+        """An hour of a person who is in the room and does nothing."""
         sweeps = self.usage(self.operations(room)["sweep of the room"])
-        sweeps["lambda_requests"] = sweeps["log_gb"] = 0  # those are the sweep's own, whatever it finds
-        kept = Counter({"connection_minutes": 60.0})
-        return add([self.total(room, idle_calls()), scaled(sweeps, 60 / room), kept])
+        sweeps["lambda_requests"] = sweeps["log_gb"] = 0  # part of `standing`: one call, however many rooms
+        connection = Counter({"connection_minutes": 60.0})
+        return add([self.total(room, idle_calls()), scaled(sweeps, 60 / room), connection])
 
     def active_hour(self, room: int, *, calls: bool = False) -> Usage:
-        """An hour of somebody who takes part."""
+        """An hour of a person who takes part."""
         stored = Counter({"stored_gb_months": ACTIVE["message with id"] * STORED_BYTES / GB * RETENTION_MONTHS})
         return add([self.idle_hour(room), self.total(room, active_calls(room, calls=calls)), stored])
 
     def standing(self) -> Usage:
-        """What is due every month if nobody comes: the sweep, and being watched."""
-        watched = {name: float(self.measured[name]) for name in ("metrics", "alarms", "dashboards")}
-        return add([scaled(self.usage(self.measured["sweep"]), MONTH_HOURS * 60), Counter(watched)])
+        """A month without people: the sweep, and monitoring."""
+        monitoring = {name: float(self.measured[name]) for name in ("metrics", "alarms", "dashboards")}
+        return add([scaled(self.usage(self.measured["sweep"]), MONTH_HOURS * 60), Counter(monitoring)])
 
     def month(self, example: Sequence[Place]) -> Usage:
-        """A month of a place, all included."""
+        """A month of an example, with the standing part."""
         used = [self.standing()]
         for place in example:
             active = place.person_hours * place.active_share
@@ -162,7 +167,7 @@ class Costs:
         return add(used)
 
     def price(self, used: Usage, *, free: bool = False) -> dict[str, float]:
-        """Dollars by service; `free`: less what each account gets for nothing."""
+        """Dollars by service; with `free`, less the monthly allowance of each account."""
         bill = dict.fromkeys(SERVICES, 0.0)
         for name, amount in used.items():
             entry = self.prices["aws"][name]
@@ -173,10 +178,14 @@ class Costs:
     def dollars(self, used: Usage, *, free: bool = False) -> float:
         return sum(self.price(used, free=free).values())
 
+    def operation_dollars(self, room: int, name: str, count: float) -> float:
+        """What an operation costs, `count` times."""
+        return self.dollars(self.total(room, {name: count}))
+
 
 def idle_calls() -> dict[str, float]:
-    """What somebody who is only there brings about in an hour: a connection that pings, and is renewed every two hours.
-    Every ping is taken to be one that looks after the others, which is the dearer kind."""
+    """What a person's client does in an hour without the person: pings, and a new connection every two hours.
+    Every ping counts as one that looks for expired members, which is the dearer kind."""
     return {
         "ping that looks": PINGS_AN_HOUR,
         "sync, up to date": SYNCS_AN_HOUR,
@@ -190,8 +199,8 @@ def active_calls(room: int, *, calls: bool = False) -> dict[str, float]:
     return {**ACTIVE, **dict.fromkeys(VISIT, VISITS_AN_HOUR), **signals}
 
 
-def add(parts: Any) -> Usage:
-    """All of them together."""
+def add(parts: Iterable[Usage]) -> Usage:
+    """The sum of usages."""
     whole: Usage = Counter()
     for part in parts:
         whole.update(part)
@@ -200,40 +209,3 @@ def add(parts: Any) -> Usage:
 
 def scaled(used: Usage, factor: float) -> Usage:
     return Counter({name: amount * factor for name, amount in used.items()})
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """A month of a place as a hosted service would count it."""
-
-    messages: float
-    connection_minutes: float
-    channel_minutes: float
-
-    @classmethod
-    def of(cls, example: Sequence[Place]) -> "Traffic":
-        """What people do, and what each of it brings to the others. Pings aren't counted there, nor snapshots here."""
-        messages = minutes = channels = 0.0
-        for place in example:
-            active = place.person_hours * place.active_share
-            done = sum(ACTIVE.values()) + 2 * VISITS_AN_HOUR
-            signals = 2 * SIGNALS_A_PEER * (place.room - 1) * VISITS_AN_HOUR if place.calls else 0
-            messages += active * (done * (1 + place.room) + ACTIVE["message with id"] + signals)
-            minutes += place.person_hours * 60
-            channels += place.person_hours * 60 / place.room
-        return cls(messages, minutes, channels)
-
-
-def ably(prices: Mapping[str, Any], traffic: Traffic) -> float:
-    """A month at Ably's: a base price, messages in and out, minutes of connections and of channels."""
-    return float(
-        prices["monthly"]
-        + traffic.messages / 1e6 * prices["per_million_messages"]
-        + traffic.connection_minutes / 1e6 * prices["per_million_connection_minutes"]
-        + traffic.channel_minutes / 1e6 * prices["per_million_channel_minutes"]
-    )
-
-
-def liveblocks(prices: Mapping[str, Any], traffic: Traffic) -> float:
-    """A month at Liveblocks': minutes of people who aren't alone in a room."""
-    return max(float(prices["monthly_at_least"]), traffic.connection_minutes * float(prices["per_person_minute"]))

@@ -1,4 +1,4 @@
-"""Calls of the functions as AWS makes them: the events of API Gateway, handed to the handlers of `app.py`."""
+"""Events and environment of the functions, as API Gateway and Lambda make them."""
 
 import json
 import os
@@ -15,13 +15,16 @@ from infra.local.events import SocketEvents, scheduled_event
 from infra.local.rest import RestEvents
 
 SECRET = "a-secret-of-the-benchmarks-and-of-nothing-else"
-NEVER = 4_102_444_800
+EXPIRES = 4_102_444_800
+"""The year 2100."""
+NO_LIMITS = dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT", "ROOMS_LIMIT"), "1000000/1")
+"""Environment variables that switch off the limits of the service."""
 
 Event = dict[str, Any]
 
 
 def function_environment(engine_url: str, connections_url: str, **more: str) -> dict[str, str]:
-    """The environment of a function whose tables are on this engine and whose posts go to this address."""
+    """The environment of a function: its tables are on this engine, its posts go to this address."""
     return {
         **CREDENTIALS,
         "AWS_REGION": REGION,
@@ -39,12 +42,12 @@ def function_environment(engine_url: str, connections_url: str, **more: str) -> 
 
 
 def sign_token(user_id: str) -> str:
-    """A token of somebody, as an identity provider would issue it."""
-    return jwt.encode({"sub": user_id, "name": user_id.title(), "exp": NEVER}, SECRET, algorithm="HS256")
+    """A user's token, as an identity provider issues it."""
+    return jwt.encode({"sub": user_id, "name": user_id.title(), "exp": EXPIRES}, SECRET, algorithm="HS256")
 
 
 def lambda_context(function: str) -> LambdaContext:
-    """What a handler gets besides its event."""
+    """The second argument of a handler."""
     return LambdaContext(f"coworking-rooms-dev-{function}", 1024, 29_000)
 
 
@@ -67,12 +70,9 @@ class Socket:
     """Events of one WebSocket connection."""
 
     def __init__(self, user_id: str, room_id: str) -> None:
+        self.user_id = user_id
         self._query = [("room_id", room_id), ("token", sign_token(user_id))]
         self._events = SocketEvents("rooms.example", "127.0.0.1", "bench")
-
-    @property
-    def connection_id(self) -> str:
-        return self._events.connection_id
 
     @cached_property
     def connect(self) -> Event:
@@ -87,5 +87,5 @@ class Socket:
 
 
 def sweep() -> Event:
-    """What the schedule sends every minute."""
+    """The event that the schedule sends every minute."""
     return scheduled_event("sweep", REGION)

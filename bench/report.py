@@ -1,4 +1,4 @@
-"""What the benchmarks share: turns, medians, tables, and where results are kept."""
+"""Shared by the benchmarks: turns, medians, tables, and files of results."""
 
 import json
 import os
@@ -13,7 +13,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def describe_run() -> dict[str, Any]:
-    """What figures depend on; `load` is how many processes wanted a core in the last minute, ours included."""
+    """The conditions of a run; `load` is the average number of running processes in the last minute, ours included."""
     return {
         "python": platform.python_version(),
         "platform": f"{sys.platform}-{platform.machine()}",
@@ -25,7 +25,7 @@ def describe_run() -> dict[str, Any]:
 def measure_in_turns(
     turns: int, ways: Mapping[str, Callable[[], object]], clock: Callable[[], float]
 ) -> dict[str, list[float]]:
-    """Milliseconds that each way takes by `clock`, `turns` times, after one that isn't counted."""
+    """Milliseconds of each way by `clock`, `turns` times, after a first turn that doesn't count."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(turns + 1):
         for name, run in ways.items():
@@ -36,18 +36,12 @@ def measure_in_turns(
 
 
 def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The median of the ratios of two that ran in turns."""
+    """The median of the ratios of two series that ran in turns."""
     return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
-def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest of the values that is at least as large as `percent` of them."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * percent // 100) - 1).__trunc__()]
-
-
 def format_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns as wide as they need to be: the first to the left, figures to the right."""
+    """Aligned columns: the first to the left, the others to the right."""
     cells = [[str(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     return "\n".join(
@@ -60,7 +54,7 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def verdict(value: float, target: float, unit: str = "") -> str:
-    """A figure next to the most it should be."""
+    """A figure and its target."""
     return f"{value:.2f}{unit} (target: at most {target:g}{unit}{'' if value <= target else ', MISSED'})"
 
 
@@ -70,12 +64,6 @@ def write_results(name: str, results: Mapping[str, Any]) -> None:
     (RESULTS / f"{name}.json").write_text(json.dumps(rounded(results), indent=2) + "\n")
 
 
-def rounded(value: Any) -> Any:
-    """Figures with four digits at most after the point: more would be noise in every diff."""
-    if isinstance(value, float):
-        return round(value, 4)
-    if isinstance(value, Mapping):
-        return {key: rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(inner) for inner in value]
-    return value
+def rounded(results: Mapping[str, Any]) -> Any:
+    """Results with four digits after the point: more would be noise in every diff."""
+    return json.loads(json.dumps(results), parse_float=lambda text: round(float(text), 4))

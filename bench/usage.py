@@ -1,11 +1,11 @@
-"""What operations use of everything that AWS bills, counted in rooms of 2, 10, 20 and 50 people.
+"""What each operation uses of everything that AWS bills, in rooms of 2, 10, 20 and 50 people.
 
     python -m bench.usage
 
-A guest comes to a room where the others sit, does once what people do, and leaves, over and over. Events go through the
-real handlers on a real engine, as in `bench/operations.py`, whose means of counting are used here. Counted are requests
-and units of DynamoDB, posts, and the bytes that are posted, answered and logged; measured is the CPU time alone.
-`bench/cost.py` turns this into dollars.
+A guest enters a room whose other seats are taken, does once what people do there, and leaves, over and over. API
+Gateway's events go through the handlers of `app.py`; the tables are on a real engine, and posts go to a stub that takes
+10 ms for each. Counted: DynamoDB's requests, round trips and units, posts, and the bytes posted, answered and logged.
+These are the same on every machine. Measured: the CPU time. `bench/cost.py` turns all of it into dollars.
 """
 
 import contextlib
@@ -18,8 +18,8 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -28,162 +28,200 @@ import yaml
 
 from bench import events
 from bench.events import Event
-from bench.layers import Ledger, wrapped_borders
-from bench.operations import LISTED, PLENTY, PREFIX, Bench, Handler, Operation, Room, observe_waits
-from bench.posting import stub_server
 from bench.report import describe_run, format_table, write_results
+from bench.stub import stub_server
 from infra.local.engine import Engine
 from infra.local.tables import TemplateLoader
 
 OBSERVABILITY = Path(__file__).parent.parent / "infra" / "observability.yaml"
+PREFIX = "usage-"
 SIZES = (2, 10, 20, 50)
+LISTED_ROOMS = 50
+WARM_UP_TURNS, COUNTED_TURNS, TURNS = 5, 3, 30
 MESSAGE_BYTES = 32 * 1024
-"""API Gateway counts a message for each 32 KB."""
+"""API Gateway bills one message for each 32 KB."""
 RENEW_SECONDS = 25
+CURSOR = {"x": 0.25, "y": 0.75, "color": "bg-purple"}
+SDP = {"type": "offer", "sdp": "v=0\r\n" + "a=candidate:1 1 UDP 2122252543 192.0.2.1 54400 typ host\r\n" * 40}
 TEXT = "x" * 120
-COUNTED = ("requests", "round_trips", "write_units", "read_units", "posts", "waves")
-COUNTED_BYTES = ("billed_messages", "posted_bytes", "answered_bytes", "logged_bytes")
+
+Figures = dict[str, Any]
 
 
-class GuestRoom(Room):
-    """A room where all seats but one of its size are taken, and the visit of a guest who takes the last one."""
+@dataclass(frozen=True)
+class Operation:
+    """A call of one function, with a new event in each turn."""
+
+    name: str
+    function: str
+    make_event: Callable[[int], Event]
+    is_looking: bool = False
+    """Whether it runs as in a process that hasn't looked for expired members lately."""
+
+    def call(self, app_module: Any, event: Event) -> Any:
+        """Hand the event to the function.
+
+        Raises:
+            RuntimeError: the answer is an error.
+        """
+        handler = app_module.app if self.function == "api_handler" else getattr(app_module, self.function)
+        with looking() if self.is_looking else nullcontext():
+            answer = handler(event, events.lambda_context(self.function))
+        if isinstance(answer, Mapping) and answer.get("statusCode", 200) >= 300:
+            raise RuntimeError(f"{answer['statusCode']}: {answer['body']}")
+        return answer
+
+
+@contextmanager
+def looking() -> Iterator[None]:
+    """Forget when this process last checked for expired members."""
+    from chalicelib.backend import get_backend
+    from chalicelib.kernel.limits import Throttle
+
+    with patch.object(get_backend(), "expiry_checks", Throttle()):
+        yield
+
+
+class Room:
+    """A room with one free seat, and the visit of a guest who takes it."""
 
     def __init__(self, app_module: Any, size: int) -> None:
-        super().__init__(app_module, size - 1)
-        self.size = size
+        self._app = app_module
+        self._rest = events.Rest(app_module.app)
+        self._size = size
         self._guests: dict[tuple[str, int], events.Socket] = {}
+        body = {"name": f"Room of {size}", "description": "x" * 60, "max_participants": 50}
+        self.id = self._request("POST", "/coworking/rooms", "owner", body)["id"]
+        self.sockets = [events.Socket(f"member {number} of {size}", self.id) for number in range(size - 1)]
+        for socket in self.sockets:
+            self._request("POST", self._path("/join"), socket.user_id)
+            Operation("connect", "websocket_connect", lambda _: {}).call(app_module, socket.connect)
+        self.say("ping")
+
+    def say(self, kind: str) -> None:
+        """Every member sends this frame: `ping` keeps their seats, `leave` empties the room."""
+        for socket in self.sockets:
+            self._app.websocket_message(socket.frame(kind), events.lambda_context("websocket_message"))
 
     def visit(self) -> list[Operation]:
-        """What a guest does, in order; afterwards the room is as it was before."""
-        path = self._path
+        """What a guest does, in order. Afterwards the room is as it was before."""
+        from chalicelib.features import FRAMES
+
         return [
-            self._http("list", lambda turn: self._rest.event("GET", "/coworking/rooms", self._guest(turn))),
-            self._http("join", lambda turn: self._rest.event("POST", path("/join"), self._guest(turn))),
-            self._connect("connect", "first"),
-            self._said("sync", last_seq=None),
-            *self._frames(),
-            self._http("ticket", lambda turn: self._rest.event("POST", path("/ticket"), self._guest(turn))),
-            self._connect("connect again", "second"),
-            self._said("sync again", by="second", frame="sync", last_seq=None),
-            self._disconnect("disconnect one of two", "first"),
-            self._said("leave", by="second"),
-            self._disconnect("disconnect", "second"),
+            self._http("list", "GET", "/coworking/rooms"),
+            self._http("join", "POST", self._path("/join")),
+            self._event("connect", "first"),
+            self._frame("sync", last_seq=None),
+            self._frame("mic", is_muted=False),
+            self._frame("speaking", **FRAMES["speaking"].example),
+            self._frame("typing", is_typing=True),
+            self._frame("relay", kind="cursor", data=CURSOR),
+            self._frame("signal", kind="offer", to=f"member 0 of {self._size}", data=SDP),
+            self._frame("message", text=TEXT),
+            self._frame("message with id", kind="message", text=TEXT, id="once"),
+            self._frame("ping"),
+            replace(self._frame("ping that looks", kind="ping"), is_looking=True),
+            Operation("sync, up to date", "websocket_message", self._sync_up_to_date),
+            self._http("ticket", "POST", self._path("/ticket")),
+            self._event("connect again", "second"),
+            self._frame("sync again", by="second", kind="sync", last_seq=None),
+            self._event("disconnect one of two", "first"),
+            self._frame("leave", by="second"),
+            self._event("disconnect", "second"),
         ]
 
-    def _frames(self) -> list[Operation]:
-        cursor = {"x": 0.25, "y": 0.75, "color": "bg-purple"}
-        sdp = {"type": "offer", "sdp": "v=0\r\n" + "a=candidate:1 1 UDP 2122252543 192.0.2.1 54400 typ host\r\n" * 40}
-        ping = self._said("ping")
-        return [
-            self._said("mic", is_muted=False),
-            self._said("speaking", is_speaking=True),
-            self._said("typing", is_typing=True),
-            self._said("relay", frame="cursor", data=cursor),
-            self._said("signal", frame="offer", to=self.people[0], data=sdp),
-            self._said("message", text=TEXT),
-            self._said("message with id", frame="message", text=TEXT, id="once"),
-            ping,
-            Operation("ping that looks", ping.function, looking(ping.handler), ping.make_event),
-            self._frame(
-                "sync, up to date",
-                lambda turn: self._guest_socket("first", turn).frame("sync", last_seq=self._last_seq()),
-            ),
-        ]
+    def _http(self, name: str, method: str, path: str) -> Operation:
+        return Operation(name, "api_handler", lambda turn: self._rest.event(method, path, self._guest(turn)))
 
-    def _last_seq(self) -> int:
-        from chalicelib.store import messages
+    def _frame(self, name: str, by: str = "first", kind: str = "", **fields: object) -> Operation:
+        return Operation(name, "websocket_message", lambda turn: self._socket(by, turn).frame(kind or name, **fields))
 
-        return messages.head(self.id).last_seq
+    def _event(self, name: str, which: str) -> Operation:
+        """The guest's first or second connection begins or ends."""
+        kind = name.split()[0]
+        return Operation(name, f"websocket_{kind}", lambda turn: getattr(self._socket(which, turn), kind))
 
-    def _said(self, name: str, by: str = "first", frame: str = "", **fields: object) -> Operation:
-        kind = frame or name
-        return self._frame(name, lambda turn: self._guest_socket(by, turn).frame(kind, **fields))
+    def _sync_up_to_date(self, turn: int) -> Event:
+        newest = self._request("GET", self._path("/messages?limit=1"), self._guest(turn))["messages"][-1]
+        return self._socket("first", turn).frame("sync", last_seq=newest["seq"])
 
-    def _connect(self, name: str, which: str) -> Operation:
-        def handler(event: Event, context: Any) -> Any:
-            answer = self._app.websocket_connect(event, context)
-            if answer["statusCode"] != 200:
-                raise RuntimeError(answer["body"])
+    def _request(self, method: str, path: str, user_id: str, body: Mapping[str, object] | None = None) -> Any:
+        operation = Operation(path, "api_handler", lambda _: self._rest.event(method, path, user_id, body))
+        return json.loads(operation.call(self._app, operation.make_event(0))["body"])
 
-        return Operation(name, "websocket_connect", handler, lambda turn: self._guest_socket(which, turn).connect)
-
-    def _disconnect(self, name: str, which: str) -> Operation:
-        return Operation(
-            name,
-            "websocket_disconnect",
-            self._app.websocket_disconnect,
-            lambda turn: self._guest_socket(which, turn).disconnect,
-        )
+    def _path(self, suffix: str) -> str:
+        return f"/coworking/rooms/{self.id}{suffix}"
 
     def _guest(self, turn: int) -> str:
-        return f"guest {turn} of {self.size}"
+        return f"guest {turn} of {self._size}"
 
-    def _guest_socket(self, which: str, turn: int) -> events.Socket:
+    def _socket(self, which: str, turn: int) -> events.Socket:
         return self._guests.setdefault((which, turn), events.Socket(self._guest(turn), self.id))
 
 
-def looking(handler: Handler) -> Handler:
-    """The handler where this process has not looked for expired members lately."""
-    from chalicelib.limits import Intervals
+class Meter:
+    """Runs operations in turns, and notes what each of them uses."""
 
-    from chalicelib import realtime
-
-    def look(event: Event, context: Any) -> Any:
-        with patch.object(realtime, "looks", Intervals()):
-            return handler(event, context)
-
-    return look
-
-
-class MeteredBench(Bench):
-    """A bench that also counts bytes, and keeps the seats of those who sit there."""
-
-    def __init__(self, operations: Sequence[Operation], log: io.StringIO, renew: Callable[[], None]) -> None:
-        super().__init__(operations)
-        self._log, self._renew, self._renewed = log, renew, time.monotonic()
+    def __init__(
+        self, app_module: Any, operations: Sequence[Operation], log: io.StringIO, keep_seats: Callable[[], None]
+    ) -> None:
+        self._app = app_module
+        self._operations = operations
+        self._log = log
+        self._keep_seats = keep_seats
+        self._renewed = time.monotonic()
+        self._turn = 0
         self._batches: list[list[int]] = []
-        self._sent: dict[str, list[dict[str, float]]] = defaultdict(list)
+        self._counts: dict[str, list[Figures]] = defaultdict(list)
+        self._calls: dict[str, list[Figures]] = defaultdict(list)
 
-    def run(self, turns: int, do: Callable[[Operation, Event], None]) -> None:
+    def measure(self) -> dict[str, Figures]:
+        """Run all operations; the figures of each by its name."""
+        with watched_posts(self._batches):
+            self._run(WARM_UP_TURNS, self._call)
+            self._run(COUNTED_TURNS, self._count)  # first: later a lease is due
+            self._calls.clear()
+            self._run(TURNS, self._call)
+        return {one.name: self._describe(one) for one in self._operations}
+
+    def _run(self, turns: int, do: Callable[[Operation, Event], None]) -> None:
         for _ in range(turns):
             if time.monotonic() - self._renewed > RENEW_SECONDS:
-                self._renew()
+                self._keep_seats()
                 self._renewed = time.monotonic()
-            super().run(1, do)
+            for operation in self._operations:
+                do(operation, operation.make_event(self._turn))
+            self._turn += 1
 
-    def call(self, operation: Operation, event: Event) -> None:
+    def _call(self, operation: Operation, event: Event) -> None:
         self._batches.clear()
-        logged = self._log.tell()
-        with watched_posts(self._batches):
-            answer = operation.handler(event, events.lambda_context(operation.function))
-        used = {**metered(self._batches, answer), "logged_bytes": self._log.tell() - logged}
-        self._sent[operation.name].append(used)
+        logged, started = self._log.tell(), time.process_time()
+        answer = operation.call(self._app, event)
+        used = {"cpu_ms": (time.process_time() - started) * 1000, "logged_bytes": self._log.tell() - logged}
+        self._calls[operation.name].append(meter_posts(self._batches, answer) | used)
 
-    def results(self) -> dict[str, dict[str, Any]]:
-        """Everything about each operation."""
-        counts = self.count()
-        with observe_waits() as waits, wrapped_borders(ledger := Ledger()):
-            samples = self.measure(waits, ledger)
-        return {
-            one.name: {
-                "function": one.function,
-                **counts[one.name],
-                **typical(self._sent[one.name]),
-                "cpu_ms": statistics.median(sum(sample.layers.values()) for sample in samples[one.name]),
-            }
-            for one in self.operations
-        }
+    def _count(self, operation: Operation, event: Event) -> None:
+        from chalicelib.backend import get_backend
+        from tests.fakes.counting import Counter
 
+        with Counter(get_backend().store) as counter:
+            self._call(operation, event)
+        counted = {name: getattr(counter, name) for name in ("round_trips", "write_units", "read_units")}
+        posts = sum(map(len, self._batches))
+        self._counts[operation.name].append({"requests": len(counter.calls), **counted, "posts": posts})
 
-def typical(calls: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The median of each figure. It is one that occurred: nobody sends half a byte."""
-    return {key: statistics.median_low(call[key] for call in calls) for key in calls[0]}
+    def _describe(self, operation: Operation) -> Figures:
+        # The cheapest count: a lease that is due once a minute isn't part of an operation.
+        counted = min(self._counts[operation.name], key=lambda count: count["requests"])
+        calls = self._calls[operation.name]
+        medians = {key: statistics.median_low(call[key] for call in calls) for key in calls[0]}
+        return {"function": operation.function, **counted, **medians}
 
 
 @contextmanager
 def watched_posts(batches: list[list[int]]) -> Iterator[None]:
-    """Note the sizes of what is posted, fan-out by fan-out. Closing a connection is taken for an empty message."""
-    from chalicelib.fanout import Fanout
+    """Note the sizes of posts, a list for each fan-out. Closing a connection counts as an empty message."""
+    from chalicelib.delivery.fanout import Fanout
 
     deliver = Fanout.deliver
 
@@ -199,9 +237,9 @@ def watched_posts(batches: list[list[int]]) -> Iterator[None]:
         yield
 
 
-def metered(batches: Sequence[Sequence[int]], answer: Any) -> dict[str, float]:
-    """What a call has sent: messages as they are billed, how many waves of threads they took, and bytes."""
-    from chalicelib.fanout import THREADS
+def meter_posts(batches: Sequence[Sequence[int]], answer: Any) -> Figures:
+    """The sum of a call's posts: messages as API Gateway bills them, waves of threads, and bytes."""
+    from chalicelib.delivery.fanout import THREADS
 
     sizes = [size for batch in batches for size in batch]
     return {
@@ -225,15 +263,8 @@ def count_metrics(log: str) -> int:
     return len(found)
 
 
-def count_watchers() -> dict[str, int]:
-    """How many alarms and dashboards are deployed."""
-    kinds = {"alarms": "AWS::CloudWatch::Alarm", "dashboards": "AWS::CloudWatch::Dashboard"}
-    resources = yaml.load(OBSERVABILITY.read_text(), TemplateLoader)["Resources"]
-    return {name: count_resources(resources, kind) for name, kind in kinds.items()}
-
-
 def count_resources(resources: Mapping[str, Any], kind: str) -> int:
-    """How many resources of a type a template makes, its loops unrolled."""
+    """How many resources of a type a template makes, with its loops unrolled."""
     total = 0
     for name, resource in resources.items():
         if name.startswith("Fn::ForEach::"):
@@ -244,70 +275,58 @@ def count_resources(resources: Mapping[str, Any], kind: str) -> int:
     return total
 
 
-def measure_all(engine_url: str, connections_url: str, log: io.StringIO) -> dict[str, Any]:
-    """Everything, in this process, which becomes one that functions run in."""
-    limits = dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT"), PLENTY)
-    os.environ.update(events.function_environment(engine_url, connections_url, TABLE_PREFIX=PREFIX, **limits))
+def measure_all(log: io.StringIO) -> Figures:
+    """Measure all operations in this process, which has the environment of a function."""
     import app as app_module
-    from chalicelib.backend import backend
 
-    backend()
-    for _ in range(LISTED):
-        Room(app_module, 0)
-    sweep = [Operation("sweep", "sweep", app_module.sweep, lambda _: events.sweep())]
+    for _ in range(LISTED_ROOMS):
+        Room(app_module, 1)
+    sweep = Operation("sweep", "sweep", lambda _: events.sweep())
 
-    def measure_sweep() -> dict[str, Any]:
-        return MeteredBench(sweep, log, lambda: None).results()["sweep"]
+    def measure_sweep() -> Figures:
+        return Meter(app_module, [sweep], log, lambda: None).measure()["sweep"]
 
-    rooms = {str(size): measure_room(GuestRoom(app_module, size), app_module, measure_sweep, log) for size in SIZES}
-    return {"sweep": measure_sweep(), "rooms": rooms, "metrics": count_metrics(log.getvalue()), **count_watchers()}
+    def measure_room(size: int) -> dict[str, Figures]:
+        room = Room(app_module, size)
+        measured = Meter(app_module, room.visit(), log, lambda: room.say("ping")).measure()
+        room.say("ping")
+        with_room = measure_sweep()
+        room.say("leave")
+        sweep.call(app_module, events.sweep())  # takes the empty room off the index
+        return measured | {"sweep of the room": subtract(with_room, measure_sweep())}
 
-
-def measure_room(
-    room: GuestRoom, app_module: Any, measure_sweep: Callable[[], dict[str, Any]], log: io.StringIO
-) -> dict[str, Any]:
-    """A guest's visits to a room, and what the room adds to a sweep."""
-    bench = MeteredBench(room.visit(), log, partial(renew, app_module, room))
-    bench.warm_up()
-    results: dict[str, Any] = bench.results()
-    renew(app_module, room)
-    with_room = measure_sweep()
-    close(app_module, room)
-    return results | {"sweep of the room": difference(with_room, measure_sweep())}
-
-
-def renew(app_module: Any, room: GuestRoom) -> None:
-    """Keep everybody's seat."""
-    for socket in room.sockets:
-        app_module.websocket_message(socket.frame("ping"), events.lambda_context("websocket_message"))
+    rooms = {str(size): measure_room(size) for size in SIZES}
+    resources = yaml.load(OBSERVABILITY.read_text(), TemplateLoader)["Resources"]
+    return {
+        "sweep": measure_sweep(),
+        "rooms": rooms,
+        "metrics": count_metrics(log.getvalue()),
+        "alarms": count_resources(resources, "AWS::CloudWatch::Alarm"),
+        "dashboards": count_resources(resources, "AWS::CloudWatch::Dashboard"),
+    }
 
 
-def close(app_module: Any, room: GuestRoom) -> None:
-    """Empty a room, so that sweeps pass it over."""
-    for socket in room.sockets:
-        app_module.websocket_message(socket.frame("leave"), events.lambda_context("websocket_message"))
-    app_module.sweep(events.sweep(), events.lambda_context("sweep"))
-
-
-def difference(whole: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
-    """What one more room adds to a sweep. Rooms are looked at one after the other."""
+def subtract(whole: Figures, base: Figures) -> Figures:
+    """What one more room adds to a sweep. A sweep looks at one room after the other."""
     return {key: max(0, value - base[key]) if isinstance(value, int | float) else value for key, value in whole.items()}
 
 
-def print_results(results: Mapping[str, Any]) -> None:
-    head = ("operation", *COUNTED, *COUNTED_BYTES, "cpu_ms")
+def print_results(results: Figures) -> None:
     for size, operations in results["rooms"].items():
         print(f"\nIn a room of {size}\n")
-        rows = [[name, *(f"{one[key]:.6g}" for key in head[1:])] for name, one in operations.items()]
-        print(format_table([key.replace("_", " ") for key in head], rows))
+        figures = list(operations["list"])[1:]
+        rows = [[name, *(f"{one[figure]:.6g}" for figure in figures)] for name, one in operations.items()]
+        print(format_table(["operation", *(figure.replace("_", " ") for figure in figures)], rows))
 
 
 def main() -> None:
     log = io.StringIO()
     with tempfile.TemporaryDirectory() as directory, Engine(Path(directory)) as engine, stub_server() as url:
         engine.create_tables(PREFIX)
+        environment = events.function_environment(engine.url, f"{url}/slow", TABLE_PREFIX=PREFIX)
+        os.environ.update(environment | events.NO_LIMITS)
         with contextlib.redirect_stdout(log):
-            measured = measure_all(engine.url, f"{url}/slow", log)
+            measured = measure_all(log)
     results = describe_run() | measured
     write_results("usage", results)
     print_results(results)
