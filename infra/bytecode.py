@@ -69,12 +69,8 @@ def list_imports(root: Path, function: str) -> set[Path]:
 
 def find_libraries(sources: Iterable[Path]) -> Mapping[Path, Path]:
     """The source files of installed packages, and their paths in the functions' package."""
-    found = {}
-    for source in sources:
-        if "site-packages" in source.parts:
-            at = len(source.parts) - source.parts[::-1].index("site-packages")
-            found[source] = Path(*source.parts[at:])
-    return found
+    installed = [source for source in sources if "site-packages" in source.parts]
+    return {source: Path(str(source).rpartition("/site-packages/")[2]) for source in installed}
 
 
 def compile_source(source: Path, name: Path, beside: Path) -> None:

@@ -6,7 +6,6 @@ A pinned version stays as it is while it fits; `--upgrade` takes the newest of e
 index, so they can be used with any mirror.
 """
 
-import argparse
 import shutil
 import subprocess
 import sys
@@ -54,11 +53,5 @@ def find_stale(root: Path = ROOT) -> list[str]:
         return [name for name in LOCKS if (root / name).read_bytes() != (copy / name).read_bytes()]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--upgrade", action="store_true", help="take the newest version of each package")
-    write_locks(ROOT, ["--upgrade"] if parser.parse_args().upgrade else [])
-
-
 if __name__ == "__main__":
-    main()
+    write_locks(ROOT, sys.argv[1:])

@@ -33,8 +33,7 @@ def find(target: Target, kind: str, key: str) -> str:
     """A property of the first resource of a kind; raises DeployError if there is none."""
     for resource in resources(target):
         if resource["resource_type"] == kind:
-            found: str = resource[key]
-            return found
+            return str(resource[key])
     raise DeployError(f"Chalice has deployed no {kind} for {target.stage}", f"Run make deploy STAGE={target.stage}")
 
 

@@ -124,8 +124,7 @@ def issue_token(variables: Mapping[str, str], name: str) -> str:
 
 def check_health(api: str) -> str:
     """The version of the service; raises DeployError if it or its tables can't work."""
-    version: str = Person(api, "").call("GET", "/healthz")["version"]
-    return version
+    return str(Person(api, "").call("GET", "/healthz")["version"])
 
 
 def play(api: str, tokens: Sequence[str], tell: Tell) -> None:

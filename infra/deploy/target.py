@@ -58,8 +58,7 @@ class Target:
 
     @property
     def app_name(self) -> str:
-        name: str = self.config.app_name
-        return name
+        return str(self.config.app_name)
 
     @property
     def prefix(self) -> str:
@@ -87,8 +86,7 @@ class Target:
     @property
     def endpoint(self) -> str | None:
         """The emulator's address, if AWS is emulated."""
-        endpoint: str | None = os.environ.get("AWS_ENDPOINT_URL")
-        return endpoint
+        return os.environ.get("AWS_ENDPOINT_URL")
 
     def client(self, service: str) -> Any:
         """A client of a service, made once."""

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from infra.local.rest import reject
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 Milliseconds = Annotated[int, Field(ge=0, le=60_000)]
 
@@ -77,7 +79,5 @@ class Faults:
         try:
             self.follow(FaultPlan.model_validate_json(await request.body()))
         except ValidationError as error:
-            return JSONResponse(
-                {"errors": error.errors(include_url=False, include_context=False, include_input=False)}, 422
-            )
+            return reject(error)
         return await self.show(request)

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from infra.local.rest import reject
+
 LIFETIME = timedelta(hours=24)
 
 
@@ -37,9 +39,7 @@ class Identity:
         try:
             wanted = TokenRequest.model_validate_json(await request.body())
         except ValidationError as error:
-            return JSONResponse(
-                {"errors": error.errors(include_url=False, include_context=False, include_input=False)}, 422
-            )
+            return reject(error)
         now = datetime.now(UTC)
         expires_at = now + LIFETIME
         token = jwt.encode(self.claims(wanted) | {"iat": now, "exp": expires_at}, self._secret, "HS256")

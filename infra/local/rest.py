@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from chalice.local import LambdaEventConverter, LocalGateway, LocalGatewayException, RouteMatcher
+from pydantic import ValidationError
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -157,6 +158,11 @@ def build_response(result: Mapping[str, Any]) -> Response:
         raise FunctionError(f"malformed result: {error!r}") from error
     response.headers.setdefault("content-type", "application/json")
     return response
+
+
+def reject(error: ValidationError) -> Response:
+    """The answer of our own routes to an invalid body."""
+    return JSONResponse({"errors": error.errors(include_url=False, include_context=False, include_input=False)}, 422)
 
 
 def refuse(status: int, message: str, kind: str) -> Response:

@@ -2,24 +2,10 @@
 
 from pathlib import Path
 
-from infra.local.engine import CREDENTIALS, REGION, Engine
+from infra.local.engine import CREDENTIALS, Engine
+from infra.local.environment import OWN_ACCOUNT
 
-SERVICES = (
-    "apigateway",
-    "apigatewayv2",
-    "cloudformation",
-    "cloudfront",
-    "cloudwatch",
-    "dynamodb",
-    "events",
-    "iam",
-    "lambda",
-    "logs",
-    "s3",
-    "sns",
-    "ssm",
-    "sts",
-)
+SERVICES = "apigateway,apigatewayv2,cloudformation,cloudfront,cloudwatch,dynamodb,events,iam,lambda,logs,s3,sns,ssm,sts"
 SOCKET_API_ID = "50c7e700"
 """MiniStack wants eight hexadecimal digits."""
 
@@ -31,7 +17,7 @@ class Emulator(Engine):
 
     def environment(self) -> dict[str, str]:
         """All services, no stored data, and permissions enforced."""
-        told = {"SERVICES": ",".join(SERVICES), "PERSIST_STATE": "0", "AUTH": "true", "SOCKET_API_ID": SOCKET_API_ID}
+        told = {"SERVICES": SERVICES, "PERSIST_STATE": "0", "AUTH": "true", "SOCKET_API_ID": SOCKET_API_ID}
         return super().environment() | CREDENTIALS | told
 
     @property
@@ -42,12 +28,4 @@ class Emulator(Engine):
     @property
     def account(self) -> dict[str, str]:
         """The environment in which AWS is this emulator."""
-        return {
-            **CREDENTIALS,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_CONFIG_FILE": "/dev/null",
-            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        return OWN_ACCOUNT | {"AWS_ENDPOINT_URL": self.url}

@@ -1,13 +1,16 @@
 /** The types that applications see: the HTTP API, a room and its state, voice. */
 import type {
-  FieldError, Health, History, JoinRoomResponse, Me, MicToggleResponse, ParticipantView, ProfileUpdate, RoomCreate, RoomDetail, RoomMessage,
-  RoomSummary, RoomUpdate, SnapshotRoom, SpeakingStatusResponse, StatusToggled, Success, WebsocketAccess, You,
+  FieldError, Health, History, JoinRoomResponse, Me, MicToggledData, ParticipantView, ProfileUpdate, RoomCreate,
+  RoomDetail, RoomMessage, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData, StatusToggled, Success, WebsocketAccess, You,
 } from "./wire.js";
 
 // The HTTP API
 
 /** Returns a token for the next request. `fresh` is true after the service refused the last token. */
 export type TokenProvider = (wanted: { fresh: boolean }) => string | Promise<string>;
+
+/** The answer of the service after a change of the caller's microphone. */
+export type Changed<Data> = Pick<Success, "success"> & Omit<Data, "user_id">;
 
 export interface Service {
   /** The base of the HTTP API: `/api`, or `https://HOST/api`. */
@@ -43,8 +46,8 @@ export interface Api {
   history(id: string, page?: CallOptions & { beforeSeq?: number; afterSeq?: number; limit?: number }): Promise<History>;
   send(id: string, text: string, options?: KeyOptions): Promise<RoomMessage>;
   react(id: string, emoji: string, options?: KeyOptions): Promise<RoomMessage>;
-  setMuted(id: string, isMuted: boolean, options?: CallOptions): Promise<MicToggleResponse>;
-  setSpeaking(id: string, isSpeaking: boolean, options?: CallOptions): Promise<SpeakingStatusResponse>;
+  setMuted(id: string, isMuted: boolean, options?: CallOptions): Promise<Changed<MicToggledData>>;
+  setSpeaking(id: string, isSpeaking: boolean, options?: CallOptions): Promise<Changed<SpeakingChangedData>>;
   health(options?: CallOptions): Promise<Health>;
   /** For administrators. */
   admin: {
