@@ -2,7 +2,7 @@
 
 PORT ?= 8000
 DATA_DIR ?= .local
-COVERAGE ?= 95
+COVERAGE ?= 98
 WORKERS ?= 2
 PYTHON ?=
 STAGE ?= dev
@@ -17,7 +17,7 @@ INSTALL := $(UV) pip install --require-hashes --python $(BIN)/python --constrain
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup setup-dev test check artefacts lock setup-checks soak format deploy destroy rehearse bytecode web-types bench figures screenshots clean
+.PHONY: help run setup setup-dev test prove check artefacts lock setup-checks soak format deploy destroy rehearse bytecode web-types bench figures screenshots clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -25,15 +25,21 @@ help: ## list what there is
 run: setup ## start everything on this machine (PORT=8000, DATA_DIR=.local); Ctrl-C stops it
 	@exec $(BIN)/python -m infra.local
 
-test: setup-dev ## run all tests, and see to it that they cover the code (COVERAGE=95)
-	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=$(COVERAGE)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-check: setup-dev ## everything that has to hold before a change goes in: format, lint, types, package, tests
+test: setup-dev ## run the tests, and check that they cover the service (five minutes; COVERAGE=98)
+	$(PYTEST) -m "not proof" -p no:schemathesis --hypothesis-profile=quick --cov --cov-report=term --cov-fail-under=$(COVERAGE)
+
+prove: setup-dev ## run the slow proofs: faults at every call, races, browsers, a deployment (ten minutes)
+	$(PYTEST) -m "proof or hypothesis"
+
+check: setup-dev ## everything that must hold before a change goes in: format, lint, types, package, tests, proofs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@$(MAKE) -s artefacts
 	@$(MAKE) -s test
+	@$(MAKE) -s prove
 
 artefacts: setup-checks ## look at what would be deployed: package, templates, code, libraries
 	@$(BIN)/python -m infra.checks
@@ -41,9 +47,11 @@ artefacts: setup-checks ## look at what would be deployed: package, templates, c
 lock: $(VENV)/made ## pin the dependencies in pyproject.toml, with hashes (UPGRADE=--upgrade takes the newest)
 	$(BIN)/python -m infra.locks $(UPGRADE)
 
-soak: setup-dev ## 20 clients, 5,000 messages, all faults that can be made; 10,000 mutated frames (a quarter of an hour)
+soak: setup-dev ## 20 clients, 5,000 messages, all faults that can be made; 10,000 mutated frames; races (half an hour)
 	$(BIN)/python -m tests.soak
-	FUZZ_FRAMES=10000 $(BIN)/python -m pytest -q tests/integration/test_ws_limits.py -k whatever_is_sent
+	FUZZ_FRAMES=10000 $(BIN)/python -m pytest -q tests/integration/test_ws_limits.py -k mutated_frames
+	RACE_ROUNDS=20 STATE_MACHINE_EXAMPLES=200 $(BIN)/python -m pytest -q -n $(WORKERS) \
+		tests/integration/test_races.py tests/integration/test_state_machine.py
 
 format: setup-dev ## write the code in the project's format
 	$(BIN)/ruff format .

@@ -1,9 +1,11 @@
-"""Fixtures that start real parts: the database engine, and the whole local stack."""
+"""Fixtures that start real parts, the database engine and the whole local stack; and which tests share one of them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from botocore.handlers import BUILTIN_HANDLERS
+from hypothesis import settings
 
 from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.telemetry import Telemetry
@@ -17,8 +19,56 @@ from tests.fakes.socket_client import Scene
 # The functions' own logger stands from the start, so that pytest hears what is logged.
 assert Telemetry(Settings()).logger is not None
 
+# `make test` tries a tenth of the examples of property tests, `make prove` all of them.
+settings.register_profile("quick", max_examples=10)
+
 # Nothing scans a table: in no test of this whole run, whatever it is about.
 BUILTIN_HANDLERS.append(("before-call.dynamodb.Scan", refuse_scan))
+
+GROUPS = {
+    "browser": "browser",
+    "emulator": "emulator",
+    "busy_stack": "conformance",
+    "stack": "stack",
+    "stage": "stack",
+    "deployment": "stack",
+    "unplugged": "stack",
+    "platform": "platform",
+}
+"""Fixtures that are slow to start, and the group of the tests that share one."""
+LONGEST_FIRST = (
+    *("browser", "test_rehearsal", "conformance", "test_state_machine", "test_soak"),
+    *("stack", "emulator", "platform", "test_races", "test_half_done", "test_supervisor", "test_library", "test_node"),
+)
+"""Groups and modules in the order in which they start: what takes long must not come last."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Importing Schemathesis takes seconds: `make test` does without, and so without its tests."""
+    has_schemathesis = config.pluginmanager.has_plugin("schemathesis")
+    return True if collection_path.name == "test_conformance.py" and not has_schemathesis else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Assign groups for `pytest --dist loadgroup`: one process runs a group, and starts once what its tests share.
+
+    Tests of a module are a group too, but for proofs that share nothing: those go to the process that is free.
+    """
+    for item in items:
+        if (group := group_of(item)) or not item.get_closest_marker("proof"):
+            item.add_marker(pytest.mark.xdist_group(group or item.nodeid.partition("::")[0]))
+    items.sort(key=rank)
+
+
+def group_of(item: pytest.Item) -> str | None:
+    used = getattr(item, "fixturenames", ())
+    return next((group for fixture, group in GROUPS.items() if fixture in used), None)
+
+
+def rank(item: pytest.Item) -> int:
+    name = group_of(item) or item.path.stem
+    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture(scope="session")

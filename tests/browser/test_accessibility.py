@@ -10,6 +10,8 @@ from tests.fakes.clients import Api
 from tests.fakes.socket_client import Scene
 from tests.fakes.visitors import House
 
+pytestmark = pytest.mark.proof
+
 AXE = Path(__file__).parent.parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
 RUN = "axe.run({resultTypes: ['violations'], rules: {'target-size': {enabled: true}}})"
 GRAVE = {"serious", "critical"}

@@ -1,10 +1,13 @@
 """Whoever comes and goes faster than the service answers: seats are neither left behind nor lost."""
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from tests.fakes.clients import Api
 from tests.fakes.socket_client import Scene
 from tests.fakes.visitors import House
+
+pytestmark = pytest.mark.proof
 
 
 def test_who_comes_straight_back_has_a_seat(house: House, scene: Scene) -> None:

@@ -1,9 +1,12 @@
 """What the page says of the microphone, and what it makes of devices that fail."""
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.fakes.socket_client import Scene
 from tests.fakes.visitors import House
+
+pytestmark = pytest.mark.proof
 
 HELPER = "stun:127.0.0.1:9"
 

@@ -5,12 +5,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from playwright.sync_api import expect
 
 from infra.local.stack import LocalStack
 from tests.fakes.clients import Caller
 from tests.fakes.socket_client import Scene, SocketClient
 from tests.fakes.visitors import DEAD_LINE, House, Visitor
+
+pytestmark = pytest.mark.proof
 
 OUTAGE_SECONDS = 20
 RETURN_MS = 60_000

@@ -11,27 +11,13 @@ from tests.fakes.clients import Api
 from tests.fakes.socket_client import Scene
 from tests.fakes.visitors import House, Visitor
 
+pytestmark = pytest.mark.proof
+
 WEB = Path(__file__).parent.parent.parent / "web"
 MOST_BYTES = 60_000
 LOOK_AGAIN = "dispatchEvent(new Event('focus'))"
 """The lobby does so by itself every ten seconds; for somebody who turns back to it, at once."""
 PHONE = {"width": 360, "height": 740}
-
-
-def test_people_sit_down_and_talk(house: House, scene: Scene) -> None:
-    ada, ben = house.guest("Ada", scene.room_id), house.guest("Ben", scene.room_id)
-    ada.say("Chapter three, then tea?")
-    expect(ben.texts).to_have_text(["Chapter three, then tea?"])
-    ben.say("With milk")
-    cleo = house.guest("Cleo", scene.room_id)
-    for person, names in ((ada, ["Ada", "Ben", "Cleo"]), (ben, ["Ben", "Ada", "Cleo"]), (cleo, ["Cleo", "Ada", "Ben"])):
-        expect(person.people).to_have_text(names)
-        expect(person.texts).to_have_text(["Chapter three, then tea?", "With milk"])
-    ben.leave()
-    expect(ben.heading("Ben")).to_be_visible()
-    for person, names in ((ada, ["Ada", "Cleo"]), (cleo, ["Cleo", "Ada"])):
-        expect(person.people).to_have_text(names)
-        expect(person.lines.last).to_have_text("Ben left the room")
 
 
 def test_whoever_reloads_is_back_and_nobody_is_told_of_a_leave_or_a_join(house: House, scene: Scene) -> None:

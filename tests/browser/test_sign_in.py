@@ -12,6 +12,8 @@ from tests.fakes.clients import Api
 from tests.fakes.provider import CLIENT_ID, NAME, Provider
 from tests.fakes.visitors import DEAD_LINE, House, Visitor
 
+pytestmark = pytest.mark.proof
+
 CONFIG = {
     "api": "/api",
     "signIn": {

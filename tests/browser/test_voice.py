@@ -11,6 +11,8 @@ from tests.fakes.clients import Api
 from tests.fakes.socket_client import Scene
 from tests.fakes.visitors import House, Visitor
 
+pytestmark = pytest.mark.proof
+
 LISTEN = """
     window.connections = [];
     window.RTCPeerConnection = class extends RTCPeerConnection {

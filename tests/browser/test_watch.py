@@ -5,6 +5,8 @@ from playwright.sync_api import Route
 
 from tests.fakes.visitors import House
 
+pytestmark = pytest.mark.proof
+
 POLICY = {"Content-Type": "text/html", "Content-Security-Policy": "default-src 'self'; img-src 'self' data:"}
 
 

@@ -309,11 +309,13 @@ class RoomModel:
     # --- what is done to the room
 
     def toggle(self) -> Effects:
-        if self.status == "active":
-            self.status = "inactive"
-            return self._close("deactivated")
-        self.status = "active"
-        return self._tell_of_update()
+        return self.set_status("inactive" if self.status == "active" else "active")
+
+    def set_status(self, status: Literal["active", "inactive"]) -> Effects:
+        if self.status == status == "inactive":
+            return Effects()
+        self.status = status
+        return self._close("deactivated") if status == "inactive" else self._tell_of_update()
 
     def resize(self, size: int) -> Effects:
         self.size = size

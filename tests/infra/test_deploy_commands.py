@@ -17,6 +17,8 @@ from infra.deploy.steps import ACCOUNT, DEPLOY, EDGE, TRY, smoke_tokens, tables
 from infra.deploy.target import ROOT, DeployError, Target
 from infra.rehearse.project import STAGE
 
+pytestmark = pytest.mark.proof
+
 Command = Callable[..., tuple[int, str]]
 
 

@@ -18,6 +18,8 @@ from infra.deploy.chalice_command import add_variables, record_unfinished
 from infra.deploy.target import DeployError, Target
 from infra.rehearse.project import STAGE
 
+pytestmark = pytest.mark.proof
+
 PLAN = """
 API_CALL                       │        method_name: update_function
                                │             params:

@@ -11,6 +11,8 @@ from infra.deploy import functions, page, record, steps
 from infra.deploy.target import ROOT, DeployError, Target
 from tests.fakes.issuer import Answer, Issuer
 
+pytestmark = pytest.mark.proof
+
 PROVIDER = {"clientId": "rooms", "authorizationEndpoint": "https://id/authorize", "tokenEndpoint": "https://id/token"}
 
 

@@ -11,6 +11,8 @@ from infra.deploy import smoke
 from infra.deploy.target import DeployError
 from infra.local.stack import LocalStack
 
+pytestmark = pytest.mark.proof
+
 
 def somebody(stack: LocalStack) -> str:
     return stack.token(f"smoke-{uuid.uuid4()}")

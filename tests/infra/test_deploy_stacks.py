@@ -9,6 +9,8 @@ from infra.deploy.stacks import Stack
 from infra.deploy.steps import list_tables, tables
 from infra.deploy.target import DeployError, Target
 
+pytestmark = pytest.mark.proof
+
 QUEUE = """
 Parameters:
   Seconds: { Type: String, Default: "30" }

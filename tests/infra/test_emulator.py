@@ -7,7 +7,11 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from infra.deploy.target import Target
+
+pytestmark = pytest.mark.proof
 
 SLOW_TO_START = """
 import os

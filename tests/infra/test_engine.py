@@ -12,6 +12,8 @@ from infra.local.engine import Engine
 from infra.local.process import StackError
 from infra.local.stack import ROOT
 
+pytestmark = pytest.mark.proof
+
 
 def write_item(engine: Engine) -> None:
     engine.create_tables("t-")

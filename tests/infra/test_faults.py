@@ -14,6 +14,8 @@ from websockets.sync.client import ClientConnection
 from infra.local.faults import FaultPlan, Faults
 from tests.infra.conftest import Platform, learn_id
 
+pytestmark = pytest.mark.proof
+
 OpenSocket = Callable[..., ClientConnection]
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from infra.local.stack import ROOT
 
+pytestmark = pytest.mark.proof
+
 DEPLOY = ["Account", "Tables", "Functions", "CORS", "Alarms", "Rooms", "Trial"]
 ACTS = (
     ("Plan", ["Plan", "Nothing is there"]),

@@ -20,6 +20,8 @@ from infra.local.engine import Engine
 from infra.local.stack import ROOT
 from tests.infra.conftest import PLATFORM_APP, learn_id
 
+pytestmark = pytest.mark.proof
+
 REST_OF_APP = """
 
 from chalicelib.greeting import GREETING
@@ -271,7 +273,7 @@ def test_an_endpoint_of_the_users_is_used(start: Start, checkout: Path, engine: 
     command = start(**account)
     assert greet(command.url()) == "hello"
     client = engine.client()
-    assert "users-own-rooms" in client.list_tables()["TableNames"]
+    assert client.describe_table(TableName="users-own-rooms")
     client.close()
     assert not (checkout / ".local" / "state").exists()
 

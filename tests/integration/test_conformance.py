@@ -25,6 +25,8 @@ from chalicelib.kernel.text import is_blank
 from infra.local.stack import LocalStack
 from tests.fakes.clients import Api
 
+pytestmark = pytest.mark.proof
+
 EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "6"))
 """At random, for each operation and role, beside some dozens at the edges; set it higher to look longer."""
 

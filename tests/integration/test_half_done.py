@@ -39,6 +39,8 @@ from infra.local.engine import Engine
 from tests.fakes.backend import ENDPOINT, NOW, PLENTY, SECOND, InlineExecutor, World, on_engine, user
 from tests.fakes.network import Network
 
+pytestmark = pytest.mark.proof
+
 THEN = NOW + 30 * SECOND
 """When it happens: Eve's lease has just run out, and those of the others have not."""
 LATER = (21 * SECOND, 60 * SECOND, 100 * SECOND)

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import httpx
@@ -61,7 +61,7 @@ def grace(api: Api) -> Caller:
     return api.admin()
 
 
-def test_a_new_room_says_what_the_contract_lists(ada: Caller) -> None:
+def test_a_new_room_has_the_fields_and_defaults_of_the_contract(ada: Caller) -> None:
     answer = ada.post(ROOMS, {"name": "  Deep work  "})
     room = expect(201, answer)
     assert set(room) == SUMMARY
@@ -78,63 +78,27 @@ def test_a_new_room_says_what_the_contract_lists(ada: Caller) -> None:
     }
 
 
-def test_a_new_room_is_as_it_was_asked_for(ada: Caller) -> None:
+def test_a_new_room_has_the_values_of_the_request(ada: Caller) -> None:
     wanted = {"name": "x" * 255, "description": "y" * 2000, "max_participants": 50, "color": "#00ff00"}
     room = expect(201, ada.post(ROOMS, wanted))
     assert {name: room[name] for name in wanted} == wanted
     assert {name: ada.see(room["id"])[name] for name in SUMMARY} == room
 
 
-@pytest.mark.parametrize("seats", [1, 50])
-def test_a_room_has_1_to_50_seats(ada: Caller, seats: int) -> None:
-    assert ada.make_room(max_participants=seats)["max_participants"] == seats
-
-
-def test_two_rooms_may_have_the_same_name(ada: Caller) -> None:
-    assert ada.make_room("Twin")["id"] != ada.make_room("Twin")["id"]
-
-
-def test_the_same_key_again_answers_the_first_room_and_makes_none(ada: Caller) -> None:
+def test_a_repeated_key_answers_the_first_room(ada: Caller) -> None:
     first = expect(201, ada.post(ROOMS, {"name": "Once"}, key="k"))
     for name in ("Once", "Twice"):
         assert expect(201, ada.post(ROOMS, {"name": name}, key="k")) == first
     assert names(ada).count("Twice") == 0
 
 
-def test_a_key_is_one_persons(api: Api, ada: Caller) -> None:
-    ben = api.person("Ben")
-    rooms = [expect(201, person.post(ROOMS, {"name": "Once"}, key="k")) for person in (ada, ben)]
-    assert [room["created_by"] for room in rooms] == [ada.id, ben.id]
-
-
-def test_a_key_is_used_up_even_where_its_room_is_gone(ada: Caller) -> None:
-    room = expect(201, ada.post(ROOMS, {"name": "Once"}, key="k"))["id"]
-    ada.delete(f"{ROOMS}/{room}")
-    problem = expect(404, ada.post(ROOMS, {"name": "Once"}, key="k"))
-    assert problem["detail"] == "The room that this key made has been deleted"
-
-
-def test_repetitions_do_not_count_towards_the_limit(ada: Caller) -> None:
-    for number in range(5):
-        for _ in range(2):
-            expect(201, ada.post(ROOMS, {"name": "Room"}, key=str(number)))
-    assert ada.post(ROOMS, {"name": "Room"}).status_code == 429
-
-
-def test_the_list_is_an_array_of_summaries_oldest_first(ada: Caller) -> None:
+def test_the_list_has_summaries_oldest_first(ada: Caller) -> None:
     made = [ada.make_room(f"Room {number}") for number in range(3)]
     pages = list(walk(ada, f"{ROOMS}?limit=100"))
     rooms = [room for page in pages for room in page]
     assert all(set(room) == SUMMARY for room in rooms)
     assert [room for room in rooms if room["created_by"] == ada.id] == made
     assert [room["created_at"] for room in rooms] == sorted(room["created_at"] for room in rooms)
-
-
-def test_the_list_counts_who_is_there(ada: Caller) -> None:
-    room = ada.make_room()["id"]
-    ada.join(room)
-    [listed] = [one for page in walk(ada) for one in page if one["id"] == room]
-    assert listed["participant_count"] == 1
 
 
 @pytest.mark.parametrize("limit", [1, 3, 100])
@@ -148,7 +112,7 @@ def test_pages_lead_to_the_end_of_the_list(api: Api, ada: Caller, limit: int) ->
     assert len(pages[-1]) <= limit
 
 
-def test_the_next_page_is_an_address_that_browsers_can_follow(api: Api, ada: Caller) -> None:
+def test_the_link_to_the_next_page_is_an_absolute_url(api: Api, ada: Caller) -> None:
     answer = ada.get(f"{ROOMS}?limit=2")
     assert re.fullmatch(r'<[^<>" ]+>; rel="next"', answer.headers["Link"])
     url = httpx.URL(answer.links["next"]["url"])
@@ -156,23 +120,15 @@ def test_the_next_page_is_an_address_that_browsers_can_follow(api: Api, ada: Cal
     assert url.params["limit"] == "2"
 
 
-def test_the_next_page_is_where_the_caller_found_the_first(ada: Caller) -> None:
+def test_the_link_to_the_next_page_keeps_host_and_scheme(ada: Caller) -> None:
     answer = ada.get(f"{ROOMS}?limit=1", headers={"Host": "rooms.example", "X-Forwarded-Proto": "https"})
     assert answer.links["next"]["url"].startswith("https://rooms.example/api/coworking/rooms?")
 
 
-def test_a_list_on_one_page_names_no_next(deployment: Deployment) -> None:
+def test_the_last_page_has_no_link(deployment: Deployment) -> None:
     answer = deployment.person().get(f"{ROOMS}?limit=100")
     assert len(answer.json()) < 100
     assert "Link" not in answer.headers
-
-
-def test_50_rooms_are_a_page_where_nobody_says_how_many(api: Api) -> None:
-    for _ in range(10):
-        person = api.person()
-        for _ in range(5):
-            person.make_room()
-    assert len(api.person().get(ROOMS).json()) == 50
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +141,7 @@ def try_cursor(caller: Caller, cursor: str) -> httpx.Response:
     return caller.get(f"{ROOMS}?{httpx.QueryParams(limit=2, cursor=cursor)}")
 
 
-def test_a_cursor_that_was_changed_anywhere_is_refused(api: Api, cursor: str) -> None:
+def test_a_cursor_changed_in_any_character_is_refused(api: Api, cursor: str) -> None:
     person = api.person()
     assert try_cursor(person, cursor).status_code == 200
     changed = {
@@ -199,24 +155,19 @@ def test_a_cursor_that_was_changed_anywhere_is_refused(api: Api, cursor: str) ->
         assert (problem["code"], problem["detail"]) == ("invalid_cursor", "The cursor is not one of ours")
 
 
-@pytest.mark.parametrize("change", [lambda c: c[:-4], lambda c: c[4:], lambda c: c + c, lambda c: c[:20], str.swapcase])
-def test_a_cursor_that_was_cut_or_added_to_is_refused(api: Api, cursor: str, change: object) -> None:
-    assert callable(change)
-    assert try_cursor(api.person(), change(cursor)).status_code == 400
-
-
 @pytest.mark.parametrize(
-    "text", ["x", "é", "\x00", "====", "%", "null", "../..", base64.urlsafe_b64encode(b'{"S":1}' * 9).decode()]
+    "make",
+    [lambda c: c[:-4], lambda c: c[4:], lambda c: c + c, str.swapcase, lambda _: "x", lambda _: "\x00", lambda _: "é"],
 )
-def test_what_was_never_a_cursor_is_refused(api: Api, text: str) -> None:
-    assert expect(400, try_cursor(api.person(), text))["code"] == "invalid_cursor"
+def test_a_cursor_of_another_length_or_alphabet_is_refused(api: Api, cursor: str, make: Callable[[str], str]) -> None:
+    assert expect(400, try_cursor(api.person(), make(cursor)))["code"] == "invalid_cursor"
 
 
 def test_a_cursor_of_another_deployment_is_refused(deployment: Deployment, cursor: str) -> None:
     assert expect(400, try_cursor(deployment.person(), cursor))["code"] == "invalid_cursor"
 
 
-def test_a_room_is_deleted_by_who_made_it(api: Api, ada: Caller) -> None:
+def test_the_maker_deletes_a_room(api: Api, ada: Caller) -> None:
     room = ada.make_room()["id"]
     ben = api.person("Ben")
     ben.join(room)
@@ -231,13 +182,6 @@ def test_a_room_is_deleted_by_who_made_it(api: Api, ada: Caller) -> None:
     ):
         assert expect(404, answer)["code"] == "room_not_found"
     assert room not in [one["id"] for page in walk(ada) for one in page]
-
-
-def test_a_room_is_not_deleted_by_others(api: Api, ada: Caller) -> None:
-    room = ada.make_room()["id"]
-    problem = expect(403, api.person().delete(f"{ROOMS}/{room}"))
-    assert (problem["code"], problem["detail"]) == ("forbidden", "Only who made the room may delete it")
-    assert ada.see(room)
 
 
 def test_administrators_delete_any_room(grace: Caller, ada: Caller) -> None:
@@ -257,7 +201,7 @@ def test_administrators_delete_any_room(grace: Caller, ada: Caller) -> None:
         ("DELETE", "/coworking/admin/rooms/{}", None),
     ],
 )
-def test_only_administrators_administrate(ada: Caller, method: str, path: str, body: Json) -> None:
+def test_only_administrators_may_use_the_admin_routes(ada: Caller, method: str, path: str, body: Json) -> None:
     room = ada.make_room()
     for room_id in (room["id"], str(uuid.uuid4())):
         problem = expect(403, ada.request(method, path.format(room_id), body))
@@ -285,18 +229,6 @@ def test_an_administrator_changes_any_part_of_a_room(grace: Caller, ada: Caller,
     assert {name: ada.see(room["id"])[name] for name in SUMMARY} == changed
 
 
-def test_fewer_seats_put_nobody_out_and_let_nobody_in(api: Api, grace: Caller, ada: Caller) -> None:
-    room = ada.make_room()["id"]
-    people = [ada, api.person("Ben")]
-    for person in people:
-        person.join(room)
-    changed = expect(200, grace.put(f"/coworking/admin/rooms/{room}", {"max_participants": 1}))
-    assert (changed["participant_count"], changed["max_participants"]) == (2, 1)
-    assert len(ada.see(room)["participants"]) == 2
-    people[1].leave(room)
-    assert api.person().post(f"{ROOMS}/{room}/join").status_code == 409
-
-
 def close_by_put(grace: Caller, room: str) -> None:
     assert expect(200, grace.put(f"/coworking/admin/rooms/{room}", {"status": "inactive"}))["participant_count"] == 0
 
@@ -307,8 +239,9 @@ def close_by_toggle(grace: Caller, room: str) -> None:
 
 
 @pytest.mark.parametrize("close", [close_by_put, close_by_toggle])
-def test_closing_a_room_ends_every_membership(api: Api, grace: Caller, ada: Caller, close: object) -> None:
-    assert callable(close)
+def test_closing_a_room_ends_every_membership(
+    api: Api, grace: Caller, ada: Caller, close: Callable[[Caller, str], None]
+) -> None:
     room = ada.make_room()["id"]
     people = [ada, api.person("Ben")]
     for person in people:
@@ -329,13 +262,6 @@ def test_a_closed_room_can_be_opened_again(grace: Caller, ada: Caller) -> None:
     toggled = expect(200, grace.patch(f"/coworking/admin/rooms/{room}/status"))
     assert toggled == {"success": True, "room_id": room, "new_status": "active"}
     assert ada.join(room)["room"]["participant_count"] == 1
-
-
-def test_closing_a_closed_room_changes_nothing(grace: Caller, ada: Caller) -> None:
-    room = ada.make_room()["id"]
-    for _ in range(2):
-        close_by_put(grace, room)
-    assert ada.see(room)["status"] == "inactive"
 
 
 def run_seed(stack: LocalStack) -> str:
@@ -369,7 +295,7 @@ def test_a_new_stack_has_the_five_default_rooms(deployment: Deployment) -> None:
     assert all((room["status"], room["participant_count"]) == ("active", 0) for room in rooms)
 
 
-def test_seeding_again_makes_only_what_is_missing(deployment: Deployment) -> None:
+def test_seeding_again_makes_only_the_missing_rooms(deployment: Deployment) -> None:
     grace, stack = deployment.admin(), deployment.api.stack
     rooms = {room["name"]: room["id"] for page in walk(grace) for room in page if room["created_by"] is None}
     with closed(grace, [rooms["Study Hall"]]):

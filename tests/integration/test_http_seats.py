@@ -2,12 +2,10 @@
 
 import re
 import uuid
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.fakes.clients import ROOMS, Api, Caller, Json, expect
-from tests.fakes.socket_client import RefusedError, open_socket
 
 SUMMARY = {
     "id",
@@ -43,7 +41,7 @@ def mine(caller: Caller, room: str) -> Json:
     return dict(found)
 
 
-def test_joining_answers_the_whole_room_and_a_way_in(ada: Caller, room: str) -> None:
+def test_a_join_answers_the_room_and_a_ticket(ada: Caller, room: str) -> None:
     joined = ada.join(room)
     assert set(joined) == {"success", "message", "room", "websocket"}
     assert joined["success"] is True
@@ -52,7 +50,7 @@ def test_joining_answers_the_whole_room_and_a_way_in(ada: Caller, room: str) -> 
     assert set(joined["websocket"]) == {"url", "ticket", "expires_at"}
 
 
-def test_a_detail_has_what_the_contract_lists_and_no_more(ada: Caller, room: str) -> None:
+def test_a_detail_has_exactly_the_fields_of_the_contract(ada: Caller, room: str) -> None:
     detail = ada.join(room)["room"]
     assert set(detail) == DETAIL
     assert {name: detail[name] for name in FOCUS} == FOCUS
@@ -78,16 +76,7 @@ def test_a_newcomer_is_muted_silent_and_online(ada: Caller, room: str) -> None:
     assert (shown["is_muted"], shown["is_speaking"], shown["is_online"]) == (True, False, True)
 
 
-def test_participants_are_listed_oldest_first(api: Api, room: str) -> None:
-    people = [api.person(name) for name in ("Zoe", "Ada", "Moe")]
-    for person in people:
-        person.join(room)
-    detail = people[0].see(room)
-    assert [one["id"] for one in detail["participants"]] == [person.id for person in people]
-    assert detail["participant_count"] == 3
-
-
-def test_joining_twice_is_no_error_and_no_second_seat(ada: Caller, room: str) -> None:
+def test_joining_twice_takes_one_seat(ada: Caller, room: str) -> None:
     first = ada.join(room)
     again = ada.join(room)
     assert again["message"] == "Already in this room"
@@ -97,34 +86,7 @@ def test_joining_twice_is_no_error_and_no_second_seat(ada: Caller, room: str) ->
     assert again["websocket"]["ticket"] != first["websocket"]["ticket"]
 
 
-def test_the_address_of_a_join_connects(api: Api, ada: Caller, room: str) -> None:
-    access = ada.join(room)["websocket"]
-    assert access["url"] == f"{api.stack.socket_url.replace('127.0.0.1', 'localhost')}?ticket={access['ticket']}"
-    socket = open_socket(access["url"])
-    assert socket.sync()["you"]["user_id"] == ada.id
-    socket.close()
-
-
-def test_a_ticket_opens_one_connection_once(ada: Caller, room: str) -> None:
-    ada.join(room)
-    access = expect(200, ada.post(f"{ROOMS}/{room}/ticket"))
-    assert set(access) == {"url", "ticket", "expires_at"}
-    open_socket(access["url"]).close()
-    with pytest.raises(RefusedError) as refusal:
-        open_socket(access["url"])
-    assert refusal.value.status == 401
-
-
-def test_a_ticket_lives_a_minute(ada: Caller, room: str) -> None:
-    before = datetime.now(UTC)
-    expires_at = ada.join(room)["websocket"]["expires_at"]
-    after = datetime.now(UTC)
-    assert STAMP.fullmatch(expires_at)
-    issued_at = datetime.fromisoformat(expires_at) - timedelta(seconds=60)
-    assert before - timedelta(milliseconds=1) <= issued_at <= after
-
-
-def test_a_full_room_says_so(api: Api, ada: Caller) -> None:
+def test_a_full_room_refuses_until_a_seat_is_free(api: Api, ada: Caller) -> None:
     room = ada.make_room(max_participants=2)["id"]
     people = [ada, api.person("Ben"), api.person("Cem")]
     for person in people[:2]:
@@ -136,33 +98,10 @@ def test_a_full_room_says_so(api: Api, ada: Caller) -> None:
     assert people[2].join(room)["room"]["participant_count"] == 2
 
 
-def test_leaving_gives_up_the_seat_and_says_so(api: Api, ada: Caller, room: str) -> None:
-    ben = api.person("Ben")
-    ada.join(room)
-    ben.join(room)
-    assert ada.leave(room) == {"success": True, "message": "Left room successfully"}
-    detail = ben.see(room)
-    assert [one["id"] for one in detail["participants"]] == [ben.id]
-    assert detail["participant_count"] == 1
-    assert [message["text"] for message in detail["messages"]] == [
-        "Ada joined the room",
-        "Ben joined the room",
-        "Ada left the room",
-    ]
-
-
-def test_leaving_twice_is_an_error(ada: Caller, room: str) -> None:
-    ada.join(room)
-    ada.leave(room)
-    problem = expect(404, ada.post(f"{ROOMS}/{room}/leave"))
-    assert (problem["code"], problem["detail"]) == ("not_in_room", "You are not in this room")
-    assert ada.see(room)["last_seq"] == 2
-
-
-def test_coming_back_is_a_new_membership(ada: Caller, room: str) -> None:
+def test_a_join_after_a_leave_starts_a_new_membership(ada: Caller, room: str) -> None:
     ada.join(room)
     ada.put(f"{ROOMS}/{room}/mic-toggle", {"is_muted": False})
-    ada.leave(room)
+    assert ada.leave(room) == {"success": True, "message": "Left room successfully"}
     back = ada.join(room)
     assert back["message"] == "Joined room successfully"
     assert mine(ada, room)["is_muted"] is True
@@ -173,7 +112,7 @@ def test_coming_back_is_a_new_membership(ada: Caller, room: str) -> None:
     ]
 
 
-def test_one_may_be_in_several_rooms(ada: Caller) -> None:
+def test_a_person_may_be_in_several_rooms(ada: Caller) -> None:
     rooms = [ada.make_room()["id"] for _ in range(3)]
     for room in rooms:
         ada.join(room)
@@ -193,44 +132,11 @@ def test_unmuting_speaking_and_muting(ada: Caller, room: str) -> None:
     assert (mine(ada, room)["is_muted"], mine(ada, room)["is_speaking"]) == (True, False)
 
 
-def test_muting_also_ends_speaking(ada: Caller, room: str) -> None:
-    ada.join(room)
-    ada.put(f"{ROOMS}/{room}/mic-toggle", {"is_muted": False})
-    ada.put(f"{ROOMS}/{room}/speaking", {"is_speaking": True})
-    ada.put(f"{ROOMS}/{room}/mic-toggle", {"is_muted": True})
-    assert mine(ada, room)["is_speaking"] is False
-
-
-def test_nobody_speaks_while_muted(ada: Caller, room: str) -> None:
-    ada.join(room)
-    problem = expect(409, ada.put(f"{ROOMS}/{room}/speaking", {"is_speaking": True}))
-    assert (problem["code"], problem["detail"]) == ("muted", "Unmute before speaking")
-    assert mine(ada, room)["is_speaking"] is False
-    assert ada.put(f"{ROOMS}/{room}/speaking", {"is_speaking": False}).status_code == 200
-
-
-def test_doing_the_same_again_is_no_error(ada: Caller, room: str) -> None:
+def test_repeating_a_microphone_call_is_no_error(ada: Caller, room: str) -> None:
     ada.join(room)
     for _ in range(2):
         assert ada.put(f"{ROOMS}/{room}/mic-toggle", {"is_muted": False}).status_code == 200
         assert ada.put(f"{ROOMS}/{room}/speaking", {"is_speaking": True}).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("method", "name", "body"),
-    [
-        ("PUT", "mic-toggle", {"is_muted": False}),
-        ("PUT", "speaking", {"is_speaking": False}),
-        ("PUT", "speaking", {"is_speaking": True}),
-        ("POST", "ticket", None),
-    ],
-)
-def test_only_members_may_act_in_a_room(api: Api, ada: Caller, room: str, method: str, name: str, body: Json) -> None:
-    ada.join(room)
-    before = ada.see(room)
-    problem = expect(403, api.person().request(method, f"{ROOMS}/{room}/{name}", body))
-    assert (problem["code"], problem["detail"]) == ("not_in_room", "You are not in this room")
-    assert ada.see(room) == before
 
 
 @pytest.mark.parametrize(

@@ -300,6 +300,7 @@ def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
         yield stack
 
 
+@pytest.mark.proof
 def test_a_whole_stack_writes_down_nothing_private_either(talkative: LocalStack) -> None:
     with Api(talkative) as api, Scene(api) as scene:
         credentials = talk_over_the_wire(scene)

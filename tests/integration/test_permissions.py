@@ -40,6 +40,8 @@ from tests.fakes.backend import MINUTE, SECOND
 from tests.fakes.functions import HANDLERS, Functions
 from tests.fakes.reach import Name, Package
 
+pytestmark = pytest.mark.proof
+
 Permission = tuple[str, str]
 """An action, and what it is done to: a table, an index, or what stands for open connections."""
 

@@ -18,6 +18,8 @@ from infra.local.stack import LocalStack
 from tests.fakes.clients import Api
 from tests.fakes.documents import Document
 
+pytestmark = pytest.mark.proof
+
 DEADLINE_SECONDS = 60.0
 TOUR, CONNECT = Document("README.md").blocks("bash", "Try it")
 FRAMES = Document("README.md").blocks("json", "Try it")[0].splitlines()

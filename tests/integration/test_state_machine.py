@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -48,6 +49,8 @@ from tests.fakes.fanout import Frame
 from tests.fakes.model import Effects, RoomModel, Seen, Wire
 from tests.fakes.network import Network
 
+pytestmark = pytest.mark.proof
+
 T = TypeVar("T")
 EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "25"))
 STEPS = 60
@@ -78,7 +81,8 @@ WEIGHTS = {
     "a_client_uses_its_microphone": 7,
     "a_client_leaves": 2,
     "a_client_signals": 7,
-    "a_room_is_toggled": 3,
+    "a_room_is_toggled": 2,
+    "a_room_gets_a_status": 2,
     "a_room_is_resized": 2,
     "a_room_is_deleted": 1,
 }
@@ -241,6 +245,11 @@ class Acts:
 
     def toggle(self, room: RoomModel) -> None:
         self.act(room, room.toggle(), partial(toggle_status, self.context("admin", room)))
+
+    def set_status(self, room: RoomModel, status: Literal["active", "inactive"]) -> None:
+        call = partial(rooms.update, self.backend, room.id, RoomUpdate(status=status), self.now)
+        if summary := self.act(room, room.set_status(status), call):
+            assert (summary.status, summary.participant_count) == (status, len(room.seats))
 
     def resize(self, room: RoomModel, size: int) -> None:
         change = RoomUpdate(max_participants=size)
@@ -469,6 +478,12 @@ class Rooms(Acts, RuleBasedStateMachine):
         room = self.rooms[choice.place]
         if room.status == "inactive" or (room.status == "active" and choice.number % 2):
             self.toggle(room)
+
+    def a_room_gets_a_status(self, choice: Choice) -> None:
+        """One that it may have already."""
+        room = self.rooms[choice.place]
+        if room.status != "deleted":
+            self.set_status(room, "inactive" if choice.number % 4 == 0 else "active")
 
     def a_room_is_resized(self, choice: Choice) -> None:
         if self.rooms[choice.place].status != "deleted":

@@ -1,4 +1,4 @@
-"""What clients send, and what comes of it: the first table of the contract, row by row, over the local stack."""
+"""The frames that clients send, and what each of them does, on the local stack."""
 
 import json
 import uuid
@@ -57,9 +57,7 @@ def test_the_server_stamps_a_relayed_frame(scene: Scene, ada: SocketClient, ben:
 
 
 @pytest.mark.parametrize("kind", ["wave", "typing", "user-joined", *SIGNALS])
-def test_what_a_client_writes_into_the_stamps_is_not_believed(
-    scene: Scene, ada: SocketClient, ben: SocketClient, kind: str
-) -> None:
+def test_stamps_from_a_client_are_replaced(scene: Scene, ada: SocketClient, ben: SocketClient, kind: str) -> None:
     lies = {"from": ben.user_id, "connection": ben.id, "roomId": str(uuid.uuid4()), "ts": "1970-01-01T00:00:00.000Z"}
     ada.ask(kind, is_typing=True, **lies)
     frame = ben.wait(kind)
@@ -67,7 +65,7 @@ def test_what_a_client_writes_into_the_stamps_is_not_believed(
     assert frame["ts"] > "2020"
 
 
-def test_a_claimed_room_takes_a_frame_nowhere_else(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+def test_a_room_id_in_a_frame_changes_nothing(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
     with Scene(scene.api) as elsewhere:
         eve = elsewhere.enter("Eve")
         assert ada.ask("wave", roomId=elsewhere.room_id)["type"] == "ack"
@@ -76,7 +74,7 @@ def test_a_claimed_room_takes_a_frame_nowhere_else(scene: Scene, ada: SocketClie
     assert set(types(ben.settle("wave", "message_sent"))) == {"wave", "message_sent"}
 
 
-def test_who_sent_a_message_is_whose_connection_it_came_from(ada: SocketClient, ben: SocketClient) -> None:
+def test_the_author_of_a_message_is_the_owner_of_the_connection(ada: SocketClient, ben: SocketClient) -> None:
     ada.send("message", text="hello", user_id=ben.user_id, user="Ben", **{"from": ben.user_id})
     frame = ben.wait("message_sent")
     assert (frame["from"], frame["data"]["user_id"], frame["data"]["user"]) == (ada.user_id, ada.user_id, "Ada")
@@ -90,7 +88,7 @@ def test_an_answer_carries_the_id_as_ref(ada: SocketClient) -> None:
         assert error_of(ada.ask("bye", id=name)) == "reserved_type"
 
 
-def test_an_id_that_is_none_is_refused(ada: SocketClient, ben: SocketClient) -> None:
+def test_an_invalid_id_is_refused(ada: SocketClient, ben: SocketClient) -> None:
     names: list[object] = ["", "a" * 65, 7, ["1"], {}, True]
     for name in names:
         ada.send("wave", id=name)
@@ -100,7 +98,7 @@ def test_an_id_that_is_none_is_refused(ada: SocketClient, ben: SocketClient) -> 
     assert ben.settle() == []
 
 
-def test_an_id_inside_data_is_the_clients_own_affair(ada: SocketClient, ben: SocketClient) -> None:
+def test_an_id_inside_data_is_passed_on(ada: SocketClient, ben: SocketClient) -> None:
     for kind in ("wave", *SIGNALS):
         for inner in (7, "seven", None, {"of": 9}):
             ada.send(kind, data={"id": inner})
@@ -150,13 +148,7 @@ def test_sync_is_answered_with_a_snapshot(scene: Scene, ada: SocketClient, ben: 
     assert data["recovered"] is False
 
 
-@both_shapes
-def test_sync_says_whether_it_tells_all_after_last_seq(ada: SocketClient, ben: SocketClient, shape: Shape) -> None:
-    data = ada.ask("sync", **shape({"last_seq": 1}))["data"]
-    assert ([message["seq"] for message in data["messages"]], data["recovered"]) == ([2], True)
-
-
-def test_peers_hear_of_a_connection_when_it_first_syncs_and_only_then(scene: Scene, ada: SocketClient) -> None:
+def test_the_first_sync_announces_a_connection_once(scene: Scene, ada: SocketClient) -> None:
     ben = scene.member("Ben")
     client = scene.open(scene.ticket(ben)["url"])
     assert types(ada.settle()) == ["user_joined"]
@@ -165,17 +157,6 @@ def test_peers_hear_of_a_connection_when_it_first_syncs_and_only_then(scene: Sce
     assert (frame["data"], frame["from"], frame["connection"]) == ({"userId": ben.id}, ben.id, client.id)
     client.sync()
     assert ada.settle() == []
-
-
-def test_another_connection_of_the_same_user_is_announced_too(scene: Scene, ada: SocketClient) -> None:
-    ben = scene.enter("Ben")
-    ada.settle()
-    second = scene.connect(ben.caller)
-    assert [frame["connection"] for frame in ada.settle()] == [second.id]
-
-
-def test_who_syncs_hears_nothing_of_their_own_arrival(scene: Scene) -> None:
-    assert "user-joined" not in types(scene.enter("Ada").settle())
 
 
 @both_shapes
@@ -189,7 +170,7 @@ def test_ping_is_answered_with_pong(scene: Scene, ada: SocketClient, shape: Shap
 
 
 @pytest.mark.parametrize("kind", ["sync", "ping"])
-def test_a_last_seq_that_is_none_is_refused(ada: SocketClient, kind: str) -> None:
+def test_an_invalid_last_seq_is_refused(ada: SocketClient, kind: str) -> None:
     values: list[object] = [-1, 1.5, "one", [1], {}, 2**53]
     for last_seq in values:
         assert error_of(ada.ask(kind, last_seq=last_seq)) == "invalid_request", last_seq
@@ -227,7 +208,7 @@ def test_chat_is_stored_acknowledged_and_pushed_to_all(
         *((kind, "to", [7, "", "a" * 129, ["nobody"]]) for kind in SIGNALS),
     ],
 )
-def test_a_field_that_breaks_the_contract_is_refused_and_does_nothing(
+def test_an_invalid_field_is_refused_and_does_nothing(
     ada: SocketClient, ben: SocketClient, kind: str, field: str, values: list[object]
 ) -> None:
     for fields in [*({field: value} for value in values), *([] if kind in SIGNALS else [{}])]:
@@ -238,26 +219,11 @@ def test_a_field_that_breaks_the_contract_is_refused_and_does_nothing(
     assert ben.settle() == []
 
 
-def test_text_of_4000_characters_is_taken(ada: SocketClient) -> None:
-    assert ada.ask("message", text="\u2603" * 4000)["data"]["text"] == "\u2603" * 4000
-
-
-def test_a_message_is_stored_in_nfc_and_otherwise_as_it_was_sent(ada: SocketClient) -> None:
-    assert ada.ask("message", text=" <b>&amp; e\u0301\n\t ")["data"]["text"] == " <b>&amp; \u00e9\n\t "
-
-
-def test_what_is_said_too_fast_is_refused_with_retry_after(ada: SocketClient) -> None:
-    answers = [ada.ask("message", text=str(count)) for count in range(31)]
-    assert types(answers) == ["ack"] * 30 + ["error"]
-    assert error_of(answers[-1]) == "rate_limited"
-    assert 1 <= answers[-1]["data"]["retry_after"] <= 10
-
-
 # mic and speaking
 
 
 @both_shapes
-def test_mic_changes_what_the_room_knows(scene: Scene, ada: SocketClient, ben: SocketClient, shape: Shape) -> None:
+def test_mic_is_stored_and_told(scene: Scene, ada: SocketClient, ben: SocketClient, shape: Shape) -> None:
     assert ada.ask("mic", **shape({"is_muted": False}))["type"] == "ack"
     frame = ben.wait("mic_toggled")
     assert (frame["data"], frame["from"]) == ({"user_id": ada.user_id, "is_muted": False}, ada.user_id)
@@ -265,7 +231,7 @@ def test_mic_changes_what_the_room_knows(scene: Scene, ada: SocketClient, ben: S
 
 
 @both_shapes
-def test_speaking_changes_what_the_room_knows(scene: Scene, ada: SocketClient, ben: SocketClient, shape: Shape) -> None:
+def test_speaking_is_stored_and_told(scene: Scene, ada: SocketClient, ben: SocketClient, shape: Shape) -> None:
     ada.ask("mic", is_muted=False)
     assert ada.ask("speaking", **shape({"is_speaking": True}))["type"] == "ack"
     frame = ben.wait("speaking_changed")
@@ -273,26 +239,11 @@ def test_speaking_changes_what_the_room_knows(scene: Scene, ada: SocketClient, b
     assert [one["is_speaking"] for one in ben.caller.see(scene.room_id)["participants"]] == [True, False]
 
 
-def test_speaking_while_muted_is_refused(ada: SocketClient, ben: SocketClient) -> None:
-    assert error_of(ada.ask("speaking", is_speaking=True)) == "muted"
-    assert ben.settle() == []
-
-
-def test_muting_ends_speaking(ada: SocketClient, ben: SocketClient) -> None:
-    ada.ask("mic", is_muted=False)
-    ada.ask("speaking", is_speaking=True)
-    ben.settle("mic_toggled", "speaking_changed")
-    ada.ask("mic", is_muted=True)
-    told = {frame["type"]: frame["data"] for frame in ben.settle("mic_toggled", "speaking_changed")}
-    assert told["mic_toggled"] == {"user_id": ada.user_id, "is_muted": True}
-    assert told["speaking_changed"] == {"user_id": ada.user_id, "is_speaking": False}
-
-
 # Relaying and signalling
 
 
 @pytest.mark.parametrize(("kind", "fields"), PASSED_ON)
-def test_a_frame_is_passed_on_whole_in_the_clients_own_shape(
+def test_a_frame_is_relayed_as_the_client_wrote_it(
     ada: SocketClient, ben: SocketClient, kind: str, fields: Frame
 ) -> None:
     for shape in SHAPES:
@@ -309,7 +260,7 @@ STAMPS = {"from", "connection", "roomId", "ts"}
 @pytest.mark.parametrize(
     ("kind", "fields"), [("wave", {}), ("typing", {"is_typing": True}), *((kind, {}) for kind in SIGNALS)]
 )
-def test_what_is_passed_on_goes_to_every_other_connection_and_not_to_the_senders_own(
+def test_a_relayed_frame_goes_to_every_connection_but_the_senders(
     scene: Scene, ada: SocketClient, ben: SocketClient, kind: str, fields: Frame
 ) -> None:
     second, carl = scene.connect(ada.caller), scene.enter("Carl")
@@ -320,16 +271,14 @@ def test_what_is_passed_on_goes_to_every_other_connection_and_not_to_the_senders
     assert ada.settle() == []
 
 
-def test_what_is_passed_on_is_stored_nowhere(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+def test_a_relayed_frame_is_not_stored(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
     before = ada.caller.see(scene.room_id)
     for kind in ("wave", "offer", "typing"):
         ada.ask(kind, is_typing=True)
     assert ada.caller.see(scene.room_id) == before
 
 
-def test_a_field_to_of_a_frame_that_is_no_signalling_keeps_it_from_nobody(
-    scene: Scene, ada: SocketClient, ben: SocketClient
-) -> None:
+def test_only_signalling_frames_are_sent_to_a_single_peer(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
     carl = scene.enter("Carl")
     ada.ask("wave", to=ben.user_id)
     assert carl.wait("wave")["to"] == ben.user_id
@@ -337,7 +286,7 @@ def test_a_field_to_of_a_frame_that_is_no_signalling_keeps_it_from_nobody(
 
 @pytest.mark.parametrize("kind", SIGNALS)
 @both_shapes
-def test_signalling_to_a_user_reaches_all_their_connections_and_nobody_else(
+def test_signalling_to_a_user_reaches_all_their_connections(
     scene: Scene, ada: SocketClient, ben: SocketClient, kind: str, shape: Shape
 ) -> None:
     second, carl = scene.connect(ben.caller), scene.enter("Carl")
@@ -362,17 +311,7 @@ def test_signalling_to_one_connection_reaches_no_other(
     assert ben.settle() == []
 
 
-def test_signalling_to_oneself_reaches_ones_other_connections(scene: Scene, ada: SocketClient) -> None:
-    second = scene.connect(ada.caller)
-    ada.settle()
-    ada.ask("offer", to=ada.user_id)
-    assert types(second.settle("offer")) == ["offer"]
-    assert ada.settle() == []
-
-
-def test_signalling_to_somebody_without_a_connection_is_refused(
-    scene: Scene, ada: SocketClient, ben: SocketClient
-) -> None:
+def test_signalling_to_an_absent_peer_is_refused(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
     unconnected = scene.member("Carl")
     with Scene(scene.api) as elsewhere:
         eve = elsewhere.enter("Eve")
@@ -382,22 +321,17 @@ def test_signalling_to_somebody_without_a_connection_is_refused(
     assert types(ben.settle()) == ["user_joined"]
 
 
-def test_signalling_to_all_in_an_empty_room_is_fine(ada: SocketClient) -> None:
-    assert ada.ask("offer", to=None)["type"] == "ack"
-    assert ada.ask("offer")["type"] == "ack"
-
-
 # Names that the server itself sends
 
 
-def test_a_name_that_the_server_sends_is_refused_from_clients(ada: SocketClient, ben: SocketClient) -> None:
+def test_clients_may_not_send_server_frames(ada: SocketClient, ben: SocketClient) -> None:
     for kind in SERVER_ONLY:
         assert error_of(ada.ask(kind, data={"last_seq": 10**6})) == "reserved_type", kind
     assert ben.settle() == []
 
 
 @pytest.mark.parametrize("kind", sorted(ANNOUNCEMENTS))
-def test_clients_may_announce_themselves_and_nobody_else(ada: SocketClient, ben: SocketClient, kind: str) -> None:
+def test_an_announcement_always_names_its_sender(ada: SocketClient, ben: SocketClient, kind: str) -> None:
     for data in (None, {}, {"userId": "mallory"}, {"userId": 7, "stream": "s1"}, "text", ["mallory"]):
         ada.ask(kind, data=data)
         frame = ben.wait(kind)
@@ -407,9 +341,7 @@ def test_clients_may_announce_themselves_and_nobody_else(ada: SocketClient, ben:
 
 
 @pytest.mark.parametrize("kind", sorted(ANNOUNCEMENTS))
-def test_a_user_id_beside_the_type_of_an_announcement_is_the_senders_too(
-    ada: SocketClient, ben: SocketClient, kind: str
-) -> None:
+def test_a_user_id_beside_the_type_is_the_senders_too(ada: SocketClient, ben: SocketClient, kind: str) -> None:
     ada.ask(kind, userId=ben.user_id)
     frame = ben.wait(kind)
     assert frame["userId"] == frame["data"]["userId"] == ada.user_id
@@ -418,7 +350,7 @@ def test_a_user_id_beside_the_type_of_an_announcement_is_the_senders_too(
 # leave
 
 
-def test_leave_is_acknowledged_then_bye_then_the_end(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+def test_leave_is_answered_by_ack_then_bye_then_close(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
     ada.send("leave", id="going")
     end = ada.wait_end()
     assert types(end.frames) == ["ack", "bye"]
@@ -426,24 +358,3 @@ def test_leave_is_acknowledged_then_bye_then_the_end(scene: Scene, ada: SocketCl
     assert end.frames[1]["data"] == {"code": "left", "reason": "You left the room", "action": "stop"}
     assert end.code == 1000
     assert [one["id"] for one in ben.caller.see(scene.room_id)["participants"]] == [ben.user_id]
-
-
-def test_leave_without_an_id_is_bye_then_the_end(ada: SocketClient) -> None:
-    ada.send("leave")
-    assert types(ada.wait_end().frames) == ["bye"]
-
-
-def test_leave_closes_all_of_the_users_connections_in_the_room_and_no_others(scene: Scene, ada: SocketClient) -> None:
-    second = scene.connect(ada.caller)
-    with Scene(scene.api) as elsewhere:
-        ada.caller.join(elsewhere.room_id)
-        there = elsewhere.connect(ada.caller)
-        ada.send("leave")
-        assert ada.wait_end().types[-1] == second.wait_end().types[-1] == "bye"
-        assert there.settle() == []
-
-
-def test_leave_over_http_closes_the_users_connections(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
-    ada.caller.leave(scene.room_id)
-    assert types(ada.wait_end().frames) == ["bye"]
-    assert ben.wait("user_left")["data"]["reason"] == "left"

@@ -1,4 +1,4 @@
-"""How large, how deep, how fast, and how wrong a frame may be, over the local stack.
+"""Limits of frames on the local stack: size, rate and validity.
 
 `FUZZ_FRAMES` and `FUZZ_SEED` make the last test longer, and another.
 """
@@ -62,10 +62,6 @@ def of_size(size: int) -> str:
     return bare.replace('""', '"' + "x" * rest + "\u2603" * count + '"')
 
 
-def of_depth(depth: int) -> str:
-    return '{"type": "wave", "id": "1", "data": ' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
-
-
 def test_a_frame_of_32000_bytes_is_passed_on_whole(ada: SocketClient, ben: SocketClient) -> None:
     text = of_size(32_000)
     assert len(text.encode()) == 32_000
@@ -74,29 +70,20 @@ def test_a_frame_of_32000_bytes_is_passed_on_whole(ada: SocketClient, ben: Socke
     assert ben.wait("wave")["text"] == json.loads(text)["text"]
 
 
-@pytest.mark.parametrize("size", [32_001, 33_000, 100_000, 131_072])
-def test_a_larger_one_is_refused_and_nothing_is_passed_on(ada: SocketClient, ben: SocketClient, size: int) -> None:
+@pytest.mark.parametrize("size", [32_001, 131_072])
+def test_a_larger_frame_is_refused_and_not_passed_on(ada: SocketClient, ben: SocketClient, size: int) -> None:
     ada.send_text(of_size(size))
     assert code_of(ada.wait("error")) == "too_large"
     assert ada.settle() == ben.settle() == []
 
 
-def test_one_that_the_platform_does_not_carry_ends_the_connection(ada: SocketClient, ben: SocketClient) -> None:
+def test_a_frame_above_the_limit_of_the_platform_closes(ada: SocketClient, ben: SocketClient) -> None:
     ada.send_text(of_size(131_073))
     assert ada.wait_end().code == 1009
     assert {ben.wait("presence_changed")["data"]["user_id"], ben.wait("user-left")["from"]} == {ada.user_id}
 
 
-def test_a_frame_32_levels_deep_is_passed_on_and_one_of_33_is_not(ada: SocketClient, ben: SocketClient) -> None:
-    ada.send_text(of_depth(32))
-    assert ada.wait("ack")["ref"] == "1"
-    assert ben.wait("wave")
-    ada.send_text(of_depth(33))
-    assert code_of(ada.wait("error")) == "invalid_frame"
-    assert ben.settle() == []
-
-
-def test_what_is_no_frame_is_refused_and_the_connection_stays(ada: SocketClient, ben: SocketClient) -> None:
+def test_invalid_frames_are_refused_and_the_connection_stays(ada: SocketClient, ben: SocketClient) -> None:
     for text in NO_FRAMES:
         ada.connection.send(text)
         assert code_of(ada.wait("error")) == "invalid_frame", text
@@ -104,9 +91,7 @@ def test_what_is_no_frame_is_refused_and_the_connection_stays(ada: SocketClient,
     assert [frame["type"] for frame in ben.settle("wave")] == ["wave"]
 
 
-def test_the_61st_frame_in_ten_seconds_is_refused_and_the_others_are_passed_on(
-    ada: SocketClient, ben: SocketClient
-) -> None:
+def test_the_61st_frame_in_ten_seconds_is_refused(ada: SocketClient, ben: SocketClient) -> None:
     for count in range(80):
         ada.send("wave", count=count, id=str(count))
     answers = [ada.wait(lambda frame: "ref" in frame) for _ in range(80)]
@@ -119,14 +104,6 @@ def test_the_61st_frame_in_ten_seconds_is_refused_and_the_others_are_passed_on(
     assert {ben.wait("wave")["id"] for _ in passed} == passed
     assert ben.settle() == []
     assert ben.ask("wave")["type"] == "ack"
-
-
-def test_signalling_may_be_faster(ada: SocketClient, ben: SocketClient) -> None:
-    for count in range(205):
-        ada.send("ice-candidate", id=str(count))
-    answers = [ada.wait(lambda frame: "ref" in frame) for _ in range(205)]
-    assert [answer["type"] for answer in answers].count("error") == 5
-    assert ada.ask("wave")["type"] == "ack"
 
 
 # Anything at all
@@ -228,8 +205,9 @@ def spotless_log(stack: LocalStack) -> Iterator[None]:
     assert [line for line in lines if any(sign in line for sign in SIGNS_OF_FAILURE)] == []
 
 
+@pytest.mark.proof
 @pytest.mark.usefixtures("spotless_log")
-def test_whatever_is_sent_is_answered_and_harms_nobody(scene: Scene) -> None:
+def test_mutated_frames_are_all_answered_and_harm_nobody(scene: Scene) -> None:
     mutator, per_connection, ben = Mutator(SEED), 50, scene.enter("Ben")
     with Scene(scene.api) as elsewhere:
         eve = elsewhere.enter("Eve")

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.soak.run import SMALL, Soak
+
+pytestmark = pytest.mark.proof
 
 
 def test_nothing_is_lost_and_nobody_haunts_whatever_goes_wrong(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def test_the_example_works(api: Api, tmp_path: Path) -> None:
     assert "ended: left" in lines
 
 
+@pytest.mark.proof
 def test_messages_arrive_once_and_in_order_despite_faults(faulty_stack: LocalStack, api: Api) -> None:
     ada, grace = api.person("Ada"), api.person("Grace")
     room = ada.make_room()["id"]
@@ -76,6 +77,7 @@ def test_messages_arrive_once_and_in_order_despite_faults(faulty_stack: LocalSta
         other.do("leave")
 
 
+@pytest.mark.proof
 def test_a_restart_of_the_stack_loses_no_message(own_stack: LocalStack) -> None:
     with Api(own_stack) as api, People(own_stack) as people:
         ada, grace = api.person("Ada"), api.person("Grace")
