@@ -48,6 +48,18 @@ NO_AVATARS = [
 NO_EMOJIS = [*NO_TEXT, *BLANK, *CONTROL, "x", "👍x", "é", "1", "#", ":)", "👍" * 11, "字👍"]
 NO_BOOLEANS: list[Any] = [None, 0, 1, "true", "false", "", [], {}]
 
+GOOD: dict[str, dict[str, Any]] = {
+    "profiles_update_me": {"name": "Ada", "avatar": None},
+    "rooms_create_room": {"name": "Room"},
+    "chat_send_message": {"message_text": "hello"},
+    "chat_send_emoji": {"emoji": "👍"},
+    "voice_toggle_mic": {"is_muted": False},
+    "voice_set_speaking": {"is_speaking": False},
+    "lifecycle_update_room": {"name": "Room"},
+}
+"""A body that is accepted, by the name of its route."""
+
+
 # A model, what else has to be in the body, a field, and values that it must not take.
 REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
     (RoomCreate, {"name": "x"}, "name", [*NO_TEXT, *BLANK, *CONTROL, "x" * 256]),

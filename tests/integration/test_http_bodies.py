@@ -1,7 +1,6 @@
 """Whatever a body holds, it is taken as the contract says or refused with a reason, and nothing else happens."""
 
 import json
-import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,19 +14,10 @@ from chalicelib.api.http import MAX_BODY_BYTES
 from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Route
 from chalicelib.lifecycle.schemas import RoomUpdate
-from tests.fakes.bodies import REFUSED
+from tests.fakes.bodies import GOOD, REFUSED
 from tests.fakes.clients import ROOMS, Api, Caller, Json, expect
 from tests.fakes.events import route_of
 
-GOOD: dict[str, Json] = {
-    "profiles_update_me": {"name": "Ada", "avatar": None},
-    "rooms_create_room": {"name": "Room"},
-    "chat_send_message": {"message_text": "hello"},
-    "chat_send_emoji": {"emoji": "👍"},
-    "voice_toggle_mic": {"is_muted": False},
-    "voice_set_speaking": {"is_speaking": False},
-    "lifecycle_update_room": {"name": "Room"},
-}
 VIEWS = {route_of(view).body: view for view in GOOD}
 
 NO_JSON = {
@@ -45,18 +35,16 @@ NO_JSON = {
     "less than infinity": b"-Infinity",
     "a raw newline": b'{"message_text": "a\nb"}',
     "a raw null": b'{"message_text": "a\x00b"}',
-    "a number out of range": b'{"max_participants": 1e400}',
-    "open braces": b"{" * 10_000,
+    "a number out of range": b"1e400",
     "a huge number": b'{"max_participants": ' + b"9" * 5000 + b"}",
     "invalid UTF-8": b'{"message_text": "\xff"}',
     "cut UTF-8": b'{"message_text": "\xf0\x9f\x98"}',
+    "an escaped lone surrogate": b'"\\ud800"',
     "a raw surrogate": b'{"message_text": "\xed\xa0\x80"}',
-    "a lone surrogate": b'"\\ud800"',
-    "a lone surrogate in a text": b'{"message_text": "a\\udfff"}',
-    "a lone surrogate in a name": b'{"\\ud800": {"a": [null]}}',
     "Latin-1": '{"message_text": "é"}'.encode("latin-1"),
     "a byte order mark": b'\xef\xbb\xbf{"message_text": "x"}',
     "UTF-16": '{"message_text": "x"}'.encode("utf-16"),
+    "braces only": b"{" * 10_000,
     "UTF-32": '{"message_text": "x"}'.encode("utf-32"),
 }
 TOO_DEEP = [
@@ -65,7 +53,6 @@ TOO_DEEP = [
     b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
     b'{"message_text": "x", "other": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
 ]
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 NO_OBJECT = ["[]", "[{}]", '"text"', "5", "-0", "true", "null"]
 OTHER_TYPES = [
     "text/plain",
@@ -141,26 +128,19 @@ def refused(answer: httpx.Response, status: int, code: str) -> Json:
     return problem
 
 
-@pytest.mark.parametrize("view", GOOD)
-def test_a_body_that_is_not_json_is_refused(untouched: Desk, view: str) -> None:
-    for content in NO_JSON.values():
-        problem = refused(untouched.call(view, content=content), 400, "invalid_json")
-        assert problem["detail"] == "The body is not valid JSON"
+WRONG_FORMS = [
+    *((content, 400, "The body is not valid JSON") for content in NO_JSON.values()),
+    *((content, 400, "A body is at most 32 levels deep") for content in TOO_DEEP),
+    *((content, 422, "The body must be a JSON object") for content in NO_OBJECT),
+]
 
 
-@pytest.mark.parametrize("view", GOOD)
-def test_a_body_that_is_too_deep_is_refused(untouched: Desk, view: str) -> None:
-    for content in TOO_DEEP:
-        problem = refused(untouched.call(view, content=content), 400, "invalid_json")
-        assert problem["detail"] == "A body is at most 32 levels deep"
-
-
-@pytest.mark.parametrize("view", GOOD)
-def test_a_body_that_is_no_object_is_refused(untouched: Desk, view: str) -> None:
-    for content in NO_OBJECT:
-        problem = refused(untouched.call(view, content=content), 422, "invalid_request")
-        assert problem["detail"] == "The body must be a JSON object"
-        assert [error["loc"] for error in problem["errors"]] == [[]]
+def test_a_body_that_is_no_json_object_is_refused(untouched: Desk) -> None:
+    for content, status, detail in WRONG_FORMS:
+        code = "invalid_json" if status == 400 else "invalid_request"
+        problem = refused(untouched.call("chat_send_message", content=content), status, code)
+        assert problem["detail"] == detail
+        assert [error["loc"] for error in problem.get("errors", [])] == [[]] * (status == 422)
 
 
 @pytest.mark.parametrize("view", [view for view in GOOD if view != "lifecycle_update_room"])
@@ -195,16 +175,13 @@ def test_a_body_without_a_label_is_taken_for_json(api: Api, desk: Desk) -> None:
     assert api.http.send(request).status_code == 200
 
 
-@pytest.mark.parametrize("view", GOOD)
-def test_a_body_may_have_64_kb_and_not_a_byte_more(api: Api, view: str) -> None:
-    desk = make_desk(api)
-    body = json.dumps(GOOD[view]).encode()
-    before = desk.everything()
-    problem = refused(desk.call(view, content=body.ljust(MAX_BODY_BYTES + 1)), 413, "payload_too_large")
-    assert problem["detail"] == "A body has at most 65536 bytes"
-    refused(desk.call(view, content=body.ljust(1_000_000)), 413, "payload_too_large")
-    assert desk.everything() == before
-    assert desk.call(view, content=body.ljust(MAX_BODY_BYTES)).is_success
+def test_a_body_may_have_64_kb_and_not_a_byte_more(untouched: Desk) -> None:
+    """Every route refuses it with the same code: see `test_http_statuses`."""
+    body = json.dumps({"limit": 1}).encode()
+    for size in (MAX_BODY_BYTES + 1, 1_000_000):
+        problem = refused(untouched.call("profiles_update_me", content=body.ljust(size)), 413, "payload_too_large")
+        assert problem["detail"] == "A body has at most 65536 bytes"
+    assert untouched.call("lifecycle_update_room", content=body.ljust(MAX_BODY_BYTES)).is_success
 
 
 def test_a_body_that_does_not_tell_its_length_is_measured_too(api: Api, desk: Desk) -> None:
@@ -214,20 +191,20 @@ def test_a_body_that_does_not_tell_its_length_is_measured_too(api: Api, desk: De
 
 
 @pytest.mark.parametrize(
-    ("model", "rest", "name", "values"),
-    [pytest.param(*entry, id=f"{entry[0].__name__}-{entry[2]}") for entry in REFUSED if entry[0] in VIEWS],
+    ("model", "rest", "name", "value"),
+    [
+        pytest.param(model, rest, name, values[-1], id=f"{model.__name__}-{name}")
+        for model, rest, name, values in REFUSED
+        if model in VIEWS
+    ],
 )
-def test_a_field_that_breaks_the_contract_is_refused_by_its_name(
-    untouched: Desk, model: type, rest: Json, name: str, values: list[Any]
+def test_an_invalid_field_is_refused_by_its_name(
+    untouched: Desk, model: type, rest: Json, name: str, value: object
 ) -> None:
-    for value in values:
-        content = json.dumps(rest | {name: value})
-        if isinstance(value, str) and LONE_SURROGATE.search(value):
-            refused(untouched.call(VIEWS[model], content=content), 400, "invalid_json")
-            continue
-        problem = refused(untouched.call(VIEWS[model], content=content), 422, "invalid_request")
-        assert [error["loc"] for error in problem["errors"]] == [[name]], value
-        assert problem["detail"].startswith(f"{name} "), value
+    """One value a field: the unit tests of validation have them all."""
+    problem = refused(untouched.call(VIEWS[model], content=json.dumps(rest | {name: value})), 422, "invalid_request")
+    assert [error["loc"] for error in problem["errors"]] == [[name]]
+    assert problem["detail"].startswith(f"{name} ")
 
 
 def test_every_wrong_field_is_named(untouched: Desk) -> None:
@@ -255,7 +232,7 @@ def test_unknown_fields_are_ignored(desk: Desk, view: str) -> None:
         "user_id": "eve",
         "created_by": "eve",
         "participant_count": 7,
-        "\ufffe": {"a": [None]},
+        "other": {"a": [None]},
     }
     answer = desk.call(view, content=json.dumps(extra | GOOD[view]))
     assert answer.is_success, answer.text
@@ -346,7 +323,7 @@ IDS = [
     "00000000-0000-4000-8000-000000000000%0a",
     "0" * 6000,
 ]
-ROOM_ROUTES = [route for route in ROUTES if "{room_id}" in route.path]
+ROOM_ROUTES = [route for route in ROUTES if route.has_room]
 
 
 def send_as_it_is(caller: Caller, method: str, path: str, body: Json | None) -> httpx.Response:
