@@ -17,8 +17,8 @@ from unittest.mock import patch
 
 import pytest
 from moto.backends import get_backend
-from moto.core import DEFAULT_ACCOUNT_ID, responses
-from moto.core.models import botocore_stubber
+from moto.core import responses
+from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.dynamodb.responses import DynamoResult
 
 from chalicelib.api import frames
@@ -186,7 +186,7 @@ def _faster_moto() -> Iterator[None]:
     def dump(result: DynamoResult, _: object) -> tuple[int, dict[str, str], str]:
         return 200, {}, json.dumps(result.result, default=lambda data: base64.b64encode(data).decode())
 
-    list_methods = cache(responses.method_names_from_class)
+    list_methods = cache(vars(responses)["method_names_from_class"])
     with patch.object(DynamoResult, "execute_result", dump):
         with patch.object(responses, "method_names_from_class", list_methods):
             yield

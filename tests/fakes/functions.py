@@ -29,6 +29,7 @@ from chalicelib.backend import Backend
 from chalicelib.delivery.fanout import Fanout
 from chalicelib.delivery.gateway import Gateway, PostResult
 from chalicelib.kernel.times import Moment
+from chalicelib.store import Store
 from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.events import SocketEvents, scheduled_event
 from tests.fakes.backend import DAY, NOW, PLENTY, on_engine
@@ -96,6 +97,11 @@ class Functions:
     def gone(self) -> set[str]:
         """The ids of the connections that hear nothing any more."""
         return self.gateway.gone
+
+    @property
+    def store(self) -> Store:
+        """Their tables."""
+        return self._world.store
 
     def __enter__(self) -> Self:
         self._world = self._open.enter_context(on_engine(self._engine, **self._settings))

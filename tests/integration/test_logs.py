@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from chalicelib.backend import get_backend
 from chalicelib.delivery import Close, OutboundFrame
 from chalicelib.delivery.fanout import Fanout
 from chalicelib.kernel.errors import CoworkingError
@@ -102,7 +101,6 @@ def test_a_frame_leads_to_its_message_and_to_whom_that_was_told(functions: Funct
         _, ack = sorted(functions.frame(ada, "message", text="hello", id="mine"), key=lambda frame: "ref" in frame)
     (line,) = log.lines
     assert (line["kind"], line["frame"], line["ref"]) == ("frame", "message", "mine")
-    assert (line["delivered"], len(line["fanout_ms"])) == (3, 1), "one fan-out: the message to both, and the ack"
     assert line["stored"] == [{"room_id": room_id, "seq": ack["data"]["seq"], "message_id": ack["data"]["id"]}]
     assert sorted(line["delivered_to"]) == sorted([ada.connection_id, ben.connection_id])
     assert line["request_id"]
@@ -121,7 +119,7 @@ def test_a_user_is_the_same_from_request_to_disconnect(functions: Functions) -> 
 def test_what_goes_wrong_on_the_way_names_the_request_that_it_was_for(functions: Functions) -> None:
     room_id = open_room(functions)
     enter(functions, room_id, "ada", "ben")
-    with keep_log() as log, Faults(get_backend().store.connection) as faults:
+    with keep_log() as log, Faults(functions.store.connection) as faults:
         faults.plan("PutItem", Refused("ValidationException"))
         functions.call("chat_send_message", "ada", {"message_text": "hello"}, room_id=room_id)
     error, line = log.lines
@@ -166,7 +164,7 @@ def test_connections_that_are_gone_are_named(functions: Functions) -> None:
 
 def test_tries_that_came_to_nothing_are_counted(functions: Functions) -> None:
     room_id = open_room(functions)
-    with keep_log() as log, Faults(get_backend().store.connection) as faults:
+    with keep_log() as log, Faults(functions.store.connection) as faults:
         faults.plan("TransactWriteItems", cancelled(None, "TransactionConflict"), Refused("ThrottlingException"))
         functions.rest("seats_join", "ada", room_id=room_id)
     assert log.lines[0]["retry_causes"] == {"TransactionConflict": 1, "ThrottlingException": 1}
@@ -270,7 +268,7 @@ def try_everything(functions: Functions, room_id: str, wire: SocketEvents) -> No
 def test_no_error_quotes_what_people_say(functions: Functions, fault: str, operation: str) -> None:
     room_id = open_room(functions)
     (ada,) = enter(functions, room_id, ADA)
-    with overhear() as log, Faults(get_backend().store.connection) as faults:
+    with overhear() as log, Faults(functions.store.connection) as faults:
         faults.break_for_good(operation, FAULTS[fault])
         try_everything(functions, room_id, ada)
     assert '"fault":1' in log.text

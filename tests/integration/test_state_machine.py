@@ -247,7 +247,7 @@ class Acts:
         self.act(room, room.toggle(), partial(toggle_status, self.context("admin", room)))
 
     def set_status(self, room: RoomModel, status: Literal["active", "inactive"]) -> None:
-        call = partial(rooms.update, self.backend, room.id, RoomUpdate(status=status), self.now)
+        call = partial(update_room, self.context("admin", room), RoomUpdate(status=status))
         if summary := self.act(room, room.set_status(status), call):
             assert (summary.status, summary.participant_count) == (status, len(room.seats))
 
