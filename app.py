@@ -74,5 +74,5 @@ def sweep(_event: CloudWatchEvent) -> None:
 if _settings.aws_lambda_runtime_api:
     # Start-up has a full core, so build here what the first event would wait for. Nothing is connected.
     get_backend().prepare(reads_tokens=_settings.lambda_handler in ("app.app", "app.websocket_connect"))
-gc.freeze()
+    gc.freeze()
 gc.enable()

@@ -97,7 +97,7 @@ def _run(backend: Backend, event: SocketEvent, raw: Frame, now: Moment) -> None:
     spec.handler(context)
     context.require_proof(spec.access)
     if "ack" in spec.answers:
-        deliver(context, context.take_ack(), None)
+        deliver(context, context.claim_ack(), None)
 
 
 def _check_rate(backend: Backend, event: SocketEvent, raw: Frame, now: Moment) -> None:

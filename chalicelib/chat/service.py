@@ -75,5 +75,5 @@ def _stored_before(context: Context, record: IdempotencyRecord, roster: list[Con
     if message is None:
         return None
     answer = RoomMessage.of(message)
-    deliver(context, context.take_ack(answer), roster)
+    deliver(context, context.claim_ack(answer), roster)
     return answer

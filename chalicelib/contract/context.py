@@ -59,7 +59,7 @@ class Context:
             fields.setdefault("sender", self.user_id)
         return frame(room_id=self.room_id, ts=iso(self.now), **fields)
 
-    def take_ack(self, data: object = None) -> list[OutboundFrame]:  # noqa: ARG002  # FrameContext uses it
+    def claim_ack(self, data: object = None) -> list[OutboundFrame]:  # noqa: ARG002  # FrameContext uses it
         """The ack that the sender of a frame is waiting for, if one is owed. HTTP calls owe none."""
         return []
 
@@ -76,7 +76,7 @@ class FrameContext(Context, Generic[F]):
     """The room's connections, if they were read to identify the sender."""
     is_acknowledged: bool = False
 
-    def take_ack(self, data: object = None) -> list[OutboundFrame]:
+    def claim_ack(self, data: object = None) -> list[OutboundFrame]:
         """The ack, once, if the client gave the frame an `id`. It is sent together with the broadcast."""
         if self.frame.id is None or self.is_acknowledged:
             return []

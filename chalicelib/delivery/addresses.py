@@ -22,6 +22,12 @@ def find_websocket_url(api_name: str, region: str) -> str:
 
 
 def make_endpoint(api_id: str, stage: str, region: str) -> str:
-    """Where frames are posted. It is never made from `domainName`: a custom domain has no connections API."""
+    """Where frames are posted. It is never made from `domainName`: a custom domain has no connections API.
+
+    Raises:
+        ValueError: the region is unknown.
+    """
+    if not region:
+        raise ValueError("AWS_REGION is not set")
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return f"https://{api_id}.execute-api.{region}.{suffix}/{stage}"

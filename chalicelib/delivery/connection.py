@@ -14,8 +14,8 @@ class Connection:
     user_id: str
     endpoint: str
     connected_at: Moment
-    announced: bool
-    """True if the peers have been told of it."""
+    announced: bool = field(compare=False)
+    """True if the peers have been told of it. A copy may be outdated, so comparisons ignore it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ FIRST_FETCH_GAP = 5_000
 FETCH_TIMEOUT = 3.0
 """Seconds to connect, and seconds to wait for each part of the answer."""
 
+_HEADERS = {"User-Agent": "coworking-rooms"}
 _ALGORITHM_OF = {"RSA": "RS256", "EC": "ES256"}
 ALGORITHMS = tuple(_ALGORITHM_OF.values())
 
@@ -92,7 +93,7 @@ class KeySet:
         from jwt import PyJWKClient, PyJWTError
 
         try:
-            client = PyJWKClient(self._url, cache_jwk_set=False, timeout=FETCH_TIMEOUT)
+            client = PyJWKClient(self._url, cache_jwk_set=False, timeout=FETCH_TIMEOUT, headers=_HEADERS)
             keys = _parse_keys(client.fetch_data())
         except (PyJWTError, OSError, ValueError, RecursionError) as error:
             log.error("AUTH_JWKS_URL gives no keys: %s", error)

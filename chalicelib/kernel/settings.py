@@ -64,6 +64,9 @@ class Settings:
         return cls(**values)  # type: ignore[arg-type]  # _parse returns the type of the field's default
 
 
+_BOOLEANS = dict.fromkeys(("true", "1", "yes", "y", "on", "t"), True) | dict.fromkeys(
+    ("false", "0", "no", "n", "off", "f"), False
+)
 _OTHER_NAMES = {"aws_region": ("AWS_REGION", "AWS_DEFAULT_REGION"), "lambda_handler": ("_HANDLER",)}
 
 
@@ -76,7 +79,7 @@ def _find(name: str, environment: Mapping[str, str]) -> tuple[str, str]:
 def _parse(variable: str, text: str, kind: type) -> object:
     try:
         if kind is bool:
-            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+            return _BOOLEANS[text.lower()]
         if kind is Limit:
             count, _, seconds = text.partition("/")
             return Limit(_at_least_one(count), _at_least_one(seconds))

@@ -121,7 +121,7 @@ def has_retention_gap(
 ) -> bool:
     """True if retention may have deleted messages after `last_seq`. Messages created before `due` may be deleted.
 
-    DynamoDB deletes due items within days and in no order. A message that is not due is followed by none that is.
+    DynamoDB deletes due items within days and in no order. If a message is not due, no later message is due either.
     """
     if last_seq is None or created_at > due:
         return False

@@ -43,7 +43,7 @@ def _forward(context: FrameContext[Any], peers: list[Connection]) -> None:
     if len(data) > MAX_RELAYED_BYTES:
         raise FrameTooLargeError("The frame is too large to be relayed")
     frames = [OutboundFrame(peer, data) for peer in peers]
-    deliver(context, [*frames, *context.take_ack()], require_roster(context))
+    deliver(context, [*context.claim_ack(), *frames], require_roster(context))
     connection, now = context.connection, context.now
     if now - connection.connected_at >= RENEW_EVERY_MS and context.backend.lease_renewals.allow(
         connection.connection_id, RENEW_EVERY_MS, now

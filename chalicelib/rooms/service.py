@@ -33,10 +33,10 @@ def list_rooms(request: Request, query: RoomsQuery) -> RoomPage:
     Raises:
         InvalidCursorError: the cursor was not made by this service, or was changed.
     """
-    secret = request.backend.secret
-    start = _read_cursor(secret, query.cursor) if query.cursor else None
-    found, next_key = list_page(request.backend.store, "active", query.limit, start)
-    cursor = _write_cursor(secret, next_key) if next_key else None
+    backend = request.backend  # the secret is read only if there is a cursor
+    start = _read_cursor(backend.secret, query.cursor) if query.cursor else None
+    found, next_key = list_page(backend.store, "active", query.limit, start)
+    cursor = _write_cursor(backend.secret, next_key) if next_key else None
     return RoomPage([RoomSummary.of(room) for room in found], cursor)
 
 
@@ -48,7 +48,8 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
     """
     backend, user, now = request.backend, request.user, request.now
     store = backend.store
-    key = IdempotencyKey("rooms", user.id, request.client_key) if request.client_key else None
+    client_key = request.client_key
+    key = IdempotencyKey("rooms", user.id, client_key) if client_key else None
     if key and (record := find_record(store, key, now)):
         return _created_before(store, record)
     if wait := backend.rate_limits.check(f"rooms#{user.id}", backend.settings.rooms_limit, now):

@@ -25,7 +25,7 @@ def broadcast(context: Context, frame: ServerFrame, roster: Sequence[Connection]
     A push that fails never fails the act: the act is stored already.
     """
     data = frame.encode()
-    deliver(context, [*(OutboundFrame(one, data) for one in roster), *context.take_ack(ack)], roster)
+    deliver(context, [*context.claim_ack(ack), *(OutboundFrame(one, data) for one in roster)], roster)
 
 
 def reply(context: Context, connection: Connection, frame: ServerFrame) -> None:
@@ -52,18 +52,25 @@ def deliver(context: Context, frames: Sequence[OutboundFrame], roster: Sequence[
 def handle_gone(context: Context, gone: Iterable[Connection], roster: Sequence[Connection]) -> None:
     """Remove connections that are gone, and tell the roster. A member whose last connection went is offline.
 
-    Telling the roster may show that more connections are gone; they are handled in the same loop.
+    Telling the roster may show that more connections are gone; they are handled in the same loop. A connection that
+    fails does not keep the roster from hearing of the others; its failure is raised at the end.
     """
     pending, left = list(dict.fromkeys(gone)), list(roster)
+    failures: list[Exception] = []
     while pending:
         frames = []
         for connection in pending:
             has_others = any(other.user_id == connection.user_id for other in left)
-            if _detach(context, connection, has_others=has_others):
-                frames += _tell_offline(context, connection, left)
+            try:
+                if _detach(context, connection, has_others=has_others):
+                    frames += _tell_offline(context, connection, left)
+            except Exception as error:  # noqa: BLE001  # raised below
+                failures.append(error)
         report = _post(context, frames)
         pending = _old_enough(report.gone, context.now)
         left = [one for one in left if one not in report.gone]
+    if failures:
+        raise failures[0]
 
 
 def close_all(context: Context, leaving: Sequence[Connection], farewell: ByeData) -> None:

@@ -217,7 +217,7 @@ def _tell_left(
     if last := _last_connection(member, leaving):
         texts.append(peer_left(context, last).encode())
     frames = [OutboundFrame(other, text) for other in others for text in texts]
-    deliver(context, [*frames, *context.take_ack()], others)
+    deliver(context, [*context.claim_ack(), *frames], others)
 
 
 def _numbering(context: Context) -> Callable[[Moment], int]:

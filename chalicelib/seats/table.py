@@ -117,7 +117,7 @@ def detach(store: Store, connection: Connection) -> bool:
 
 
 def detach_last(store: Store, connection: Connection, lease_expires_at: Moment, now: Moment) -> bool:
-    """Remove the member's only connection: offline, with a shorter lease. False if the member has others, or not it."""
+    """Remove the member's only connection: offline, with a shorter lease. False if it is not the only one."""
     changes = [
         PARTICIPANTS.connections.remove(),
         PARTICIPANTS.is_online.set(False),

@@ -14,7 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.update import Action
 
-from chalicelib.store.client import RetryingConnection, is_refused
+from chalicelib.kernel import telemetry
+from chalicelib.kernel.errors import UnavailableError
+from chalicelib.store.client import DEADLINE_SECONDS, RetryingConnection, is_refused
 from chalicelib.store.concurrency import Parallel
 from chalicelib.store.tables import TABLES, Condition, Item, Key, Table, describe
 
@@ -117,14 +119,22 @@ class Store:
         self.connection.delete_item(self._name(table), *_parts(key))
 
     def delete_all(self, table: Table[Any], items: Sequence[Item]) -> None:
-        """Remove many items by their keys, 25 in a request. Items that DynamoDB is too busy for are sent again."""
+        """Remove many items by their keys, 25 in a request. Items that DynamoDB is too busy for are sent again.
+
+        Raises:
+            UnavailableError: items are left after 8 s. Calling this again removes them.
+        """
+        give_up_at = self.connection.monotonic() + DEADLINE_SECONDS
         for start in range(0, len(items), _BATCH):
             left: Any = items[start : start + _BATCH]
             while left:
                 answer = self.connection.batch_write_item(self._name(table), delete_items=left)
                 unprocessed = answer.get("UnprocessedItems", {}).get(self._name(table), [])
                 left = [one["DeleteRequest"]["Key"] for one in unprocessed]
+                if left and self.connection.monotonic() >= give_up_at:
+                    raise UnavailableError
                 if left:
+                    telemetry.current().count_retry("UnprocessedItems")
                     self.connection.sleep(_RESEND_PAUSE_SECONDS)
 
     def transact(self, writes: Sequence[Write]) -> bool:

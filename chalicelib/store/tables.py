@@ -94,6 +94,8 @@ class Table(Generic[R]):
         self.keys = TABLES[base_name]
         self.record = record
         hints = get_type_hints(record, include_extras=True)
+        if taken := hints.keys() & {"base_name", "keys", "record", "read", "write", "key_of"}:
+            raise TypeError(f"{record.__name__}: a table has no attributes named {', '.join(sorted(taken))}")
         self._fields = {name: _attribute(name, hint) for name, hint in hints.items()}
         self._attributes = self._fields | {name: _attribute(name, hint) for name, hint in (also or {}).items()}
 

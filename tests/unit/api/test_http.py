@@ -16,7 +16,7 @@ from chalicelib.api import http
 from chalicelib.api.problems import Health
 from chalicelib.contract import Page, Reply
 from chalicelib.kernel.errors import CoworkingError, RoomFullError, UnavailableError
-from chalicelib.profiles import service as profiles
+from chalicelib.profiles import views as profile_views
 from chalicelib.seats import service as seats
 from tests.fakes.backend import World, on_moto
 from tests.fakes.events import read_json, rest_event, route_of
@@ -67,7 +67,7 @@ def test_a_bug_is_answered_and_logged_without_its_trace(
 
 
 def test_an_invalid_answer_is_a_bug_and_not_the_callers(signed_in: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiles, "get_me", lambda _: Health.model_validate(5))
+    monkeypatch.setattr(profile_views, "get_profile", lambda *_: Health.model_validate(5))
     assert call("profiles_get_me")["statusCode"] == 500
 
 

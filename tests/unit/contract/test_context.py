@@ -65,14 +65,14 @@ def test_a_frame_with_a_sender_is_stamped_with_the_user(context: Context) -> Non
 def test_a_frame_with_an_id_is_owed_one_ack(world: World) -> None:
     context = frame_context(world, "frame-1")
 
-    (ack,) = context.take_ack()
+    (ack,) = context.claim_ack()
 
     assert ack.connection == CONNECTION
     assert json.loads(ack.data) == {"type": "ack", "roomId": ROOM, "ts": iso(NOW), "ref": "frame-1"}
-    assert context.take_ack() == []
+    assert context.claim_ack() == []
 
 
 def test_other_acts_are_owed_no_ack(world: World, context: Context) -> None:
-    assert context.take_ack() == []
-    assert frame_context(world, None).take_ack() == []
-    assert frame_context(world, "frame-1").for_user("bob").take_ack() == []
+    assert context.claim_ack() == []
+    assert frame_context(world, None).claim_ack() == []
+    assert frame_context(world, "frame-1").for_user("bob").claim_ack() == []

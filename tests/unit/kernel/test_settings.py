@@ -47,7 +47,8 @@ def test_lambdas_own_region_comes_before_the_default(environment: dict[str, str]
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("true", True), ("True", True), ("1", True), ("false", False), ("0", False)]
+    ("text", "value"),
+    [("true", True), ("True", True), ("1", True), ("false", False), ("0", False), ("yes", True), ("off", False)],
 )
 def test_a_switch_is_true_or_false(text: str, value: bool) -> None:
     read = Settings.from_environment({"SOCKET_TOKENS": text, "POWERTOOLS_METRICS_DISABLED": text})

@@ -14,6 +14,7 @@ from chalicelib.rooms import service
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery, RoomSummary
 from chalicelib.rooms.table import ROOMS
 from tests.fakes.backend import DAY, NOW, SECOND, World, interrupt, on_moto, user
+from tests.fakes.counting import Counter
 from tests.fakes.records import make_room
 
 
@@ -58,6 +59,13 @@ def test_pages_follow_one_another_without_a_gap(world: World) -> None:
 
     assert seen == [["0", "1"], ["2", "3"], ["4"]]
     assert cursor is None
+
+
+def test_a_page_without_a_cursor_is_one_request(world: World) -> None:
+    world.open_room()
+    with Counter(world.store) as counter:
+        list_rooms(world)
+    assert [call.operation for call in counter.calls] == ["Query"]
 
 
 def test_a_cursor_that_was_changed_is_refused(world: World) -> None:

@@ -6,12 +6,15 @@ from unittest.mock import patch
 
 import pytest
 
+from chalicelib.delivery import Connection
+from chalicelib.kernel.errors import UnavailableError
 from chalicelib.kernel.times import iso
 from chalicelib.lifecycle.schemas import RoomClosed, RoomClosedData
 from chalicelib.seats import broadcast, sockets
 from chalicelib.seats.broadcast import NEWBORN_MS, close_all
 from chalicelib.seats.leases import GRACE_MS
 from chalicelib.seats.schemas import CLOSE_FRAMES
+from chalicelib.store import Store
 from tests.fakes.backend import NOW, World, interrupt
 from tests.fakes.fanout import Frame
 from tests.fakes.faults import Faults, Refused
@@ -134,12 +137,39 @@ def test_a_failed_removal_is_logged_and_repeated_later(
 
     with Faults(world.store.connection) as faults:
         faults.break_for_good("DeleteItem", Refused("InternalServerError"))
-        assert world.send(ben, "message", NOW + NEWBORN_MS, text="hello", id="m1")[-1]["type"] == "ack"
+        assert "ack" in [told["type"] for told in world.send(ben, "message", NOW + NEWBORN_MS, text="hello", id="m1")]
     assert [record.message for record in caplog.records] == ["connections that are gone could not be removed"]
     push(world, room_id)
 
     assert world.said(room_id)[-1] == "hello"
     assert world.roster(room_id) == [ben]
+
+
+def test_peers_hear_of_a_gone_member_even_if_another_one_fails(world: World, room_id: str) -> None:
+    ada, ben, cyd = (world.enter(name, room_id) for name in EVERYBODY)
+    world.fanout.forget()
+    world.fanout.gone = {ada, ben}
+    detach = MODULE.detach_last
+
+    def fail_for_ben(store: Store, connection: Connection, *rest: int) -> bool:
+        if connection.user_id == "ben":
+            raise UnavailableError
+        return bool(detach(store, connection, *rest))
+
+    with patch.object(MODULE, "detach_last", fail_for_ben):
+        push(world, room_id)
+
+    assert world.fanout.types(cyd) == ["room_closed", "presence_changed", "user-left"]
+    assert world.fanout.last(cyd)["from"] == "ada"
+
+
+def test_a_connection_is_the_same_before_and_after_its_announcement(world: World, room_id: str, ada: str) -> None:
+    (before,) = world.connections(room_id)
+    world.send(ada, "sync")
+    (after,) = world.connections(room_id)
+
+    assert (before.announced, after.announced) == (False, True)
+    assert before == after
 
 
 def test_a_gone_connection_is_removed_once_for_several_frames(world: World, room_id: str, ada: str, ben: str) -> None:

@@ -6,8 +6,9 @@ from unittest.mock import patch
 
 import pytest
 
+from chalicelib.kernel.errors import UnavailableError
 from chalicelib.store import Delete, Put, Store, Table, Update
-from chalicelib.store.client import RetryingConnection
+from chalicelib.store.client import DEADLINE_SECONDS, RetryingConnection
 from chalicelib.store.tables import TABLES
 from infra.local.engine import REGION
 from tests.fakes.backend import World
@@ -212,6 +213,23 @@ def test_items_that_dynamodb_left_unprocessed_are_sent_again(world: World) -> No
 
     assert sent == [3, 2, 1]
     assert len(faults.clock.pauses) == 2, "DynamoDB is busy, so a pause comes first"
+
+
+def test_items_that_stay_unprocessed_fail_after_the_deadline(world: World) -> None:
+    tables = world.store
+    keys = [LINES.write(Line("room", 1))]
+
+    def leave_all(name: str, delete_items: Any) -> Any:
+        return {"UnprocessedItems": {name: [{"DeleteRequest": {"Key": key}} for key in delete_items]}}
+
+    with (
+        Faults(tables.connection) as faults,
+        patch.object(tables.connection, "batch_write_item", leave_all),
+        pytest.raises(UnavailableError),
+    ):
+        tables.delete_all(LINES, keys)
+
+    assert sum(faults.clock.pauses) == pytest.approx(DEADLINE_SECONDS, abs=0.2)
 
 
 def test_tables_of_another_prefix_are_other_tables(world: World) -> None:

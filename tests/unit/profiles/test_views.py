@@ -5,7 +5,7 @@ import pytest
 from chalicelib.contract import Request
 from chalicelib.identity.tokens import User
 from chalicelib.profiles.schemas import Me, ProfileUpdate
-from chalicelib.profiles.service import get_me, update_me
+from chalicelib.profiles.views import get_me, update_me
 from tests.fakes.backend import NOW, World
 
 
