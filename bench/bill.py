@@ -185,7 +185,7 @@ class Costs:
 
 def idle_calls() -> dict[str, float]:
     """What a person's client does in an hour without the person: pings, and a new connection every two hours.
-    Every ping counts as one that looks for expired members, which is the dearer kind."""
+    Every ping counts as one that also checks for expired members: these cost more."""
     return {
         "ping that looks": PINGS_AN_HOUR,
         "sync, up to date": SYNCS_AN_HOUR,

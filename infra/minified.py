@@ -11,6 +11,6 @@ def read(path: Path) -> bytes:
     """A file, minified if its kind allows it and the minifier runs on this machine (it is built for Linux only)."""
     if path.suffix not in KINDS or not _HAS_MINIFIER:
         return path.read_bytes()
-    import minify  # starts up to serve: not everybody who starts the stack wants the page
+    import minify  # imported when first used: the stack starts faster without it
 
     return str(minify.string(KINDS[path.suffix], path.read_text("utf-8"))).encode()

@@ -12,7 +12,7 @@ from typing import Any
 
 CHALICE = Path(__file__).parent.parent / ".chalice"
 
-# Of each table, or of an index of it. `healthz` reads all tables.
+# The actions on each table, or on an index of a table. `healthz` reads all tables.
 TABLES: dict[str, dict[str, list[str]]] = {
     "api_handler": {
         "rooms": ["DeleteItem", "GetItem", "PutItem", "UpdateItem"],

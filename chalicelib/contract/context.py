@@ -51,7 +51,7 @@ class Context:
         return Context(self.backend, self.room_id, user_id, self.now)
 
     def stamp(self, frame: type[S], **fields: Any) -> S:
-        """A server frame of this act: with its room, its time, and its user where the frame has a sender.
+        """A server frame with the room and the time of this act, and with its user if the frame has a sender.
 
         Example: `context.stamp(MessageSent, seq=message.seq, data=answer)`
         """

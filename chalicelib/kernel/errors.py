@@ -1,4 +1,4 @@
-"""Every error that a client can receive: one tree, one wire shape.
+"""Every error that the service raises: one tree, one wire shape.
 
     CoworkingError
     ├── InvalidRequestError        422 invalid_request

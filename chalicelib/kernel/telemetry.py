@@ -88,7 +88,7 @@ class Observation:
         self.notes.update(notes)
 
     def note_user(self, user_id: str) -> None:
-        """Add the user as a hash, which tells users apart and names none."""
+        """Add a hash of the user id, so that lines of one user can be found without the id itself."""
         self.notes["user"] = sha256(user_id.encode()).hexdigest()[:16]
 
     def note_message(self, room_id: str, seq: int, message_id: str, *, is_system: bool) -> None:
@@ -183,7 +183,7 @@ class Telemetry:
 
     @cached_property
     def logger(self) -> "Logger":
-        """The logger. Importing it takes a while, so it is made for the first line, or at the start of a function."""
+        """The logger. Its import is slow, so it is made when a function starts, or at the first line."""
         from chalicelib.kernel.logs import make_logger
 
         return make_logger(SERVICE, _context)

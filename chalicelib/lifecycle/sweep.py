@@ -19,8 +19,8 @@ _log = logging.getLogger(__name__)
 def sweep(backend: Backend, clock: Callable[[], Moment]) -> None:
     """Visit every room in the index of occupied rooms. A room that fails does not stop the others.
 
-    Each room gets its own time from the clock. A sweep may take longer than a message takes to be stored; with the
-    time of its start, it could take a number that is still being written for an unused one.
+    Each room gets its own time from the clock. A sweep can take longer than storing a message. With the time
+    when the sweep began, a number that is still being written could be skipped as unused.
     """
     failed = 0
     for room_id in list_occupied(backend.store):

@@ -66,7 +66,7 @@ def _end_expired(context: FrameContext[Ping]) -> None:
 
 
 def _announce(context: FrameContext[Sync]) -> None:
-    """Tell the peers of a new connection, then note it. After a failure in between they are told twice, never not."""
+    """Tell the peers of a new connection, then mark it as announced. If marking fails, they are told again."""
     roster, own = require_roster(context), context.connection.connection_id
     if any(one.announced for one in roster if one.connection_id == own):
         return

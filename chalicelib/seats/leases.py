@@ -16,7 +16,7 @@ RENEW_EVERY_MS = 60_000
 
 
 def lease_end(kind: LeaseKind, now: Moment) -> Moment:
-    """When a lease ends that is renewed now."""
+    """The end of a lease that is renewed now."""
     return now + (SOCKET_LEASE_MS if kind == "socket" else HTTP_LEASE_MS)
 
 

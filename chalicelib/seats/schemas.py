@@ -115,7 +115,7 @@ class Leave(ClientFrame):
 
 
 class You(Data):
-    """The user and the connection that the client is."""
+    """The client's own user id and connection id."""
 
     user_id: str
     connection_id: str

@@ -221,8 +221,8 @@ def _tell_left(
 
 
 def _numbering(context: Context) -> Callable[[Moment], int]:
-    """Numbers of the log, one for the end of each membership. A retry uses the same number, since a number that stays
-    unused makes every client ask for what it missed.
+    """Numbers of the log, one for the end of each membership. A retry uses the same number: an unused
+    number makes every client send a `sync`.
 
     The key is the moment when the membership began: a later membership must not end with an earlier number.
     """

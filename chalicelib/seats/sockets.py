@@ -56,8 +56,8 @@ def connect(backend: Backend, grant: ConnectionGrant, event: SocketEvent, now: M
     )
     member = require_member(context, member)
     connection = Connection(grant.room_id, event.connection_id, grant.user_id, event.endpoint, now, announced=False)
-    # The item is written before the membership knows of it. If the membership ends in between, its end finds the
-    # item, or `attach` finds the end.
+    # The item is written before the membership knows of it. If the membership ends in between, its end
+    # removes the item, or `attach` fails and we remove the item here.
     is_valid, _ = store.run_parallel(
         lambda: grant.ticket_id is None or use_ticket(store, grant.ticket_id, event.connection_id, now),
         partial(put_connection, store, connection),

@@ -34,7 +34,7 @@ class AccessLog:
         except ClientDisconnect:
             log.info("%s %s left by the client", scope["method"], printable(scope["path"]))
             return
-        # Posts to connections that arrive are as many as there are people to tell; those that don't are of interest.
+        # Posts to connections are logged only if they fail: each frame causes one post for each receiver.
         if not (scope["path"].startswith(CONNECTIONS_PATH) and status < 300):
             log.info("%s %s %d %d ms", scope["method"], printable(scope["path"]), status, elapsed_ms(started))
 

@@ -168,7 +168,7 @@ class Connections:
 
     async def _send_late(self, connection: Connection, body: bytes, seconds: float) -> None:
         await anyio.sleep(seconds)
-        with contextlib.suppress(ConnectionGoneError, BufferFullError):  # AWS has answered 200 by then, too
+        with contextlib.suppress(ConnectionGoneError, BufferFullError):  # as on AWS, the post is already answered 200
             await connection.send(body)
 
     async def cut(self, request: Request) -> Response:

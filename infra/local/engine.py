@@ -122,7 +122,7 @@ class Engine:
             "PERSIST_STATE": "1",
             "STATE_DIR": str(self.data_dir / "state"),
             "LOG_LEVEL": "WARNING",
-            # What it would start besides: listeners for IoT and SFTP, and a hunt for Docker containers.
+            # Turn off what MiniStack also starts: listeners for IoT and SFTP, and a search for Docker containers.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "DOCKER_HOST": f"unix://{nowhere}/no-docker.sock",

@@ -22,7 +22,7 @@ HEADERS = {
 }
 """Headers of each file. The page's own policy says what it may load; frame-ancestors works only in a header."""
 
-mimetypes.add_type("text/javascript", ".js")  # whatever the machine thinks: browsers run modules of no other type
+mimetypes.add_type("text/javascript", ".js")  # the machine may have another type, which browsers refuse for modules
 
 
 def list_addresses(port: int) -> str:

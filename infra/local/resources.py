@@ -30,7 +30,7 @@ def lock_directory(data_dir: Path) -> IO[str]:
             lock.close()
             advice = "stop it, or choose another with DATA_DIR="
             raise StackError(f"Another stack is running on the data directory {data_dir}: {advice}")
-        time.sleep(0.05)  # the children of one that was killed are still saving; locks can't be waited for with a limit
+        time.sleep(0.05)  # children of a killed stack may still be saving; flock has no time limit, so poll
     lock.truncate(0)
     print(os.getpid(), file=lock, flush=True)
     return lock

@@ -54,7 +54,7 @@ class SocketApi:
                 await websocket.send_denial_response(answer)
                 return
             await websocket.accept(subprotocol=answer.headers.get("sec-websocket-protocol"))
-        except (OSError, WebSocketDisconnect):  # the client didn't wait; what it was let in to has to be undone
+        except (OSError, WebSocketDisconnect):  # the client went away: undo the connect
             await self._disconnect(events, ABRUPT_END)
             return
         await self._converse(Connection(websocket, events, self._options))

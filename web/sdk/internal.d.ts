@@ -65,7 +65,7 @@ export interface Connection {
   /** Start to ping: the first snapshot is here. */
   activate(): void;
   close(): void;
-  /** Ask for a sign of life. Without one after 10 seconds, the connection is lost. */
+  /** Send a ping. Without an answer after 10 seconds, the connection is lost. */
   ping(): void;
   /** The same with 4 seconds. */
   probe(): void;

@@ -124,7 +124,7 @@ export interface RoomState {
 export interface RoomEvents {
   /** The next message of the log. */
   message: RoomMessage;
-  /** An emoji at the time of its sending. An emoji that was missed is only a `message`. */
+  /** An emoji at the time of its sending. A missed emoji fires `message`, but not this event. */
   reaction: RoomMessage;
   /** A participant took a seat. */
   joined: ParticipantView;

@@ -448,7 +448,7 @@ export type UserLeftFrame = {
 };
 /** Access to the room's WebSocket: `url` opens one connection, once, until `expires_at`. */
 export type WebsocketAccess = { url: string; ticket: string; expires_at: string };
-/** The user and the connection that the client is. */
+/** The client's own user id and connection id. */
 export type You = { user_id: string; connection_id: string };
 /** What a client sends. */
 export type ClientFrame =
