@@ -25,7 +25,7 @@ help: ## list what there is
 run: setup ## start everything on this machine (PORT=8000, DATA_DIR=.local); Ctrl-C stops it
 	@exec $(BIN)/python -m infra.local
 
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 test: setup-dev ## run the tests, and check that they cover the service (a few minutes; COVERAGE=98)
 	$(PYTEST) -m "not proof" -p no:schemathesis --hypothesis-profile=quick --cov --cov-report=term --cov-fail-under=$(COVERAGE)

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.handlers import BUILTIN_HANDLERS
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.telemetry import Telemetry
@@ -25,50 +27,71 @@ settings.register_profile("quick", max_examples=10)
 # Nothing scans a table: in no test of this whole run, whatever it is about.
 BUILTIN_HANDLERS.append(("before-call.dynamodb.Scan", refuse_scan))
 
+EACH_ALONE = None
 GROUPS = {
-    "browser": "browser",
-    "emulator": "emulator",
-    "busy_stack": "conformance",
-    "stack": "stack",
-    "stage": "stack",
-    "deployment": "stack",
-    "unplugged": "stack",
-    "platform": "platform",
+    "tests/browser/test_smoke": "stack",
+    "tests/browser/": "browser",
+    "tests/infra/test_rehearsal": "rehearsal",
+    "tests/integration/test_conformance": "conformance",
+    "tests/integration/test_state_machine": "state machine",
+    "tests/soak/test_soak": "soak",
+    "tests/integration/test_http_": "stack",
+    "tests/integration/test_ws_": "stack",
+    "tests/integration/test_both_ways": "stack",
+    "tests/integration/test_readme": "stack",
+    "tests/infra/test_deploy_smoke": "stack",
+    "tests/web/test_library": "stack",
+    "tests/infra/test_deploy_": "emulator",
+    "tests/infra/test_emulator": "emulator",
+    "tests/infra/test_connections": "platform",
+    "tests/infra/test_faults": "platform",
+    "tests/infra/test_identity": "platform",
+    "tests/infra/test_pages": "platform",
+    "tests/infra/test_rest": "platform",
+    "tests/infra/test_schedule": "platform",
+    "tests/infra/test_sockets": "platform",
+    "tests/integration/test_half_done": EACH_ALONE,
+    "tests/integration/test_races": EACH_ALONE,
+    "tests/infra/test_supervisor": EACH_ALONE,
+    "tests/infra/test_engine": EACH_ALONE,
+    "tests/web/test_node": EACH_ALONE,
 }
-"""Fixtures that are slow to start, and the group of the tests that share one."""
-LONGEST_FIRST = (
-    *("browser", "test_rehearsal", "conformance", "test_state_machine", "test_soak"),
-    *("stack", "emulator", "platform", "test_races", "test_half_done", "test_supervisor", "test_library", "test_node"),
-)
-"""Groups and modules in the order in which they start: what takes long must not come last."""
+"""The tests that run in one process, since they share what is slow to start; any other module is a group of its own.
+
+The first entry that a path starts with counts. Groups start in this order: what takes long must not come last.
+"""
+
+
+class Groups(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Gives each group of tests to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    """Not `--dist loadgroup`: pytest 9.2 ignores the names of groups that xdist 3.8 writes into the ids of tests."""
+    return Groups(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: place_of(item.nodeid))
+
+
+def place_of(nodeid: str) -> int:
+    """The place of a test's entry in `GROUPS`."""
+    return next((place for place, path in enumerate(GROUPS) if nodeid.startswith(path)), len(GROUPS))
+
+
+def group_of(nodeid: str) -> str:
+    module = nodeid.partition("::")[0]
+    return [*GROUPS.values(), module][place_of(nodeid)] or nodeid
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Importing Schemathesis takes seconds: `make test` does without, and so without its tests."""
     has_schemathesis = config.pluginmanager.has_plugin("schemathesis")
     return True if collection_path.name == "test_conformance.py" and not has_schemathesis else None
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Assign groups for `pytest --dist loadgroup`: one process runs a group, and starts once what its tests share.
-
-    Tests of a module are a group too, but for proofs that share nothing: those go to the process that is free.
-    """
-    for item in items:
-        if (group := group_of(item)) or not item.get_closest_marker("proof"):
-            item.add_marker(pytest.mark.xdist_group(group or item.nodeid.partition("::")[0]))
-    items.sort(key=rank)
-
-
-def group_of(item: pytest.Item) -> str | None:
-    used = getattr(item, "fixturenames", ())
-    return next((group for fixture, group in GROUPS.items() if fixture in used), None)
-
-
-def rank(item: pytest.Item) -> int:
-    name = group_of(item) or item.path.stem
-    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 `World` has the short words for what tests do all the time.
 """
 
-import base64
+import copy
 import itertools
 import json
 import os
@@ -16,10 +16,12 @@ from typing import Any, ParamSpec, TypeVar
 from unittest.mock import patch
 
 import pytest
+from botocore import xform_name
+from botocore.awsrequest import AWSResponse
 from moto.backends import get_backend
-from moto.core import responses
+from moto.core.exceptions import HTTPException, ServiceException
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
-from moto.dynamodb.responses import DynamoResult
+from moto.dynamodb.responses import DynamoHandler
 
 from chalicelib.api import frames
 from chalicelib.backend import Backend
@@ -175,21 +177,32 @@ def on_moto(**settings: Any) -> Iterator[World]:
     with patch.object(botocore_stubber, "enabled", True):
         store = _empty_store(_moto_connection())
         store.run_parallel.pool = InlineExecutor()
-        with _faster_moto():
-            yield World(_settings(store.prefix, settings), store)
+        yield World(_settings(store.prefix, settings), store)
 
 
-@contextmanager
-def _faster_moto() -> Iterator[None]:
-    """Avoid what takes moto most of its time: to list its methods anew, and to try several names for each field."""
+class Shortcut:
+    """Hands calls to moto's DynamoDB as they are, without HTTP in between, which takes nine tenths of the time.
 
-    def dump(result: DynamoResult, _: object) -> tuple[int, dict[str, str], str]:
-        return 200, {}, json.dumps(result.result, default=lambda data: base64.b64encode(data).decode())
+    What moto refuses goes the long way, for the error that a client gets.
+    """
 
-    list_methods = cache(vars(responses)["method_names_from_class"])
-    with patch.object(DynamoResult, "execute_result", dump):
-        with patch.object(responses, "method_names_from_class", list_methods):
-            yield
+    def __init__(self, events: Any) -> None:
+        self._params: dict[str, Any] = {}
+        events.register("provide-client-params.dynamodb.*", self._keep)
+        events.register_last("before-call.dynamodb.*", self._answer)
+
+    def _keep(self, params: dict[str, Any], **_: Any) -> None:
+        self._params = params
+
+    def _answer(self, model: Any, **_: Any) -> tuple[AWSResponse, Any] | None:
+        handler = DynamoHandler()
+        handler.region, handler.current_account = REGION, DEFAULT_ACCOUNT_ID
+        handler.body = handler.params = copy.deepcopy(self._params)
+        try:
+            result = getattr(handler, xform_name(model.name))()
+        except (ServiceException, HTTPException):
+            return None
+        return AWSResponse("", 200, {}, None), result.result or {}
 
 
 @contextmanager
@@ -233,6 +246,7 @@ def _moto_connection() -> RetryingConnection:
     with patch.dict(os.environ, CREDENTIALS):
         connection = RetryingConnection(REGION)
         assert connection.client._request_signer._credentials.get_frozen_credentials()
+        Shortcut(connection.client.meta.events)
     return connection
 
 

@@ -264,16 +264,16 @@ def test_the_client_gives_up_long_before_api_gateway_does() -> None:
 
 
 def test_requests_have_a_fixed_user_agent(tables: Store) -> None:
-    sent: list[bytes] = []
+    sent: list[str] = []
 
-    def note(request: Any, **_: Any) -> None:
-        sent.append(request.headers["User-Agent"])
+    def note(params: Any, **_: Any) -> None:
+        sent.append(params["headers"]["User-Agent"])
 
     events = tables.connection.client.meta.events
-    events.register_first("before-send.dynamodb.*", note)
+    events.register_first("before-call.dynamodb.*", note)
     try:
         stored(tables)
     finally:
-        events.unregister("before-send.dynamodb.*", note)
+        events.unregister("before-call.dynamodb.*", note)
 
-    assert sent == [b"coworking-rooms", b"coworking-rooms"]
+    assert sent == ["coworking-rooms", "coworking-rooms"]
