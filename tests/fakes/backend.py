@@ -19,9 +19,10 @@ import pytest
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 from moto.backends import get_backend
-from moto.core.exceptions import HTTPException, ServiceException
+from moto.core.exceptions import ServiceException
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.dynamodb.responses import DynamoHandler
+from werkzeug.exceptions import HTTPException
 
 from chalicelib.api import frames
 from chalicelib.backend import Backend
