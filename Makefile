@@ -27,10 +27,10 @@ run: setup ## start everything on this machine (PORT=8000, DATA_DIR=.local); Ctr
 
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-test: setup-dev ## run the tests, and check that they cover the service (a few minutes; COVERAGE=98)
+test: setup-dev ## run the tests, and check that they cover the service (five minutes; COVERAGE=98)
 	$(PYTEST) -m "not proof" -p no:schemathesis --hypothesis-profile=quick --cov --cov-report=term --cov-fail-under=$(COVERAGE)
 
-prove: setup-dev ## run the slow proofs: faults at every call, races, browsers, a deployment (a quarter of an hour)
+prove: setup-dev ## run the slow proofs: faults at every call, races, browsers, a deployment (some ten minutes)
 	$(PYTEST) -m "proof or hypothesis"
 
 check: setup-dev ## everything that must hold before a change goes in: format, lint, types, package, tests, proofs
