@@ -94,7 +94,7 @@ def tabulate_quotas(head: Sequence[object], quotas: Mapping[str, Sequence[float]
 
 
 def round_down(count: float) -> str:
-    """The first two digits: the figures are no more exact."""
+    """A number rounded to two digits, since the figures are not more exact than that."""
     unit = 10 ** max(0, len(str(int(count))) - 2)
     return f"{int(count) // unit * unit:,}"
 

@@ -73,7 +73,7 @@ class FrameContext(Context, Generic[F]):
     raw: Frame
     """The frame as the client shaped it."""
     prefetched_roster: list[Connection] | None = None
-    """The room's connections, if they were read to identify the sender."""
+    """The room's connections, once they have been read: to identify the sender, or to prove that it is a member."""
     is_acknowledged: bool = False
 
     def claim_ack(self, data: object = None) -> list[OutboundFrame]:

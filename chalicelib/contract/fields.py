@@ -3,7 +3,7 @@
 import re
 import unicodedata
 import uuid
-from typing import Annotated
+from typing import Annotated, TypeGuard
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -45,7 +45,7 @@ Uuid = Annotated[str, Field(json_schema_extra={"format": "uuid"}, examples=["1f0
 LastSeq = Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None
 
 
-def is_uuid(value: object) -> bool:
+def is_uuid(value: object) -> TypeGuard[str]:
     """True if the value is an id in the spelling of this service."""
     try:
         return isinstance(value, str) and str(uuid.UUID(value)) == value

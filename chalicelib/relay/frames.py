@@ -8,7 +8,7 @@ from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.kernel.errors import FrameTooLargeError, PeerUnavailableError
 from chalicelib.kernel.times import iso
 from chalicelib.relay.schemas import Relay, Signal, Typing
-from chalicelib.seats import deliver, list_peers, require_roster
+from chalicelib.seats import deliver, list_peers
 from chalicelib.seats.leases import RENEW_EVERY_MS, lease_end
 from chalicelib.seats.table import renew_http_lease
 
@@ -43,7 +43,7 @@ def _forward(context: FrameContext[Any], peers: list[Connection]) -> None:
     if len(data) > MAX_RELAYED_BYTES:
         raise FrameTooLargeError("The frame is too large to be relayed")
     frames = [OutboundFrame(peer, data) for peer in peers]
-    deliver(context, [*context.claim_ack(), *frames], require_roster(context))
+    deliver(context, [*context.claim_ack(), *frames], context.prefetched_roster)
     connection, now = context.connection, context.now
     if now - connection.connected_at >= RENEW_EVERY_MS and context.backend.lease_renewals.allow(
         connection.connection_id, RENEW_EVERY_MS, now

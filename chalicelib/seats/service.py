@@ -93,7 +93,7 @@ def leave(context: Context) -> Success:
     """
     next_seq = _numbering(context)
     for _ in range(_ATTEMPTS):
-        member, roster = _read_member_and_roster(context, context.user_id)
+        member, roster = read_member_and_roster(context)
         if member is None or not member.holds_at(context.now):
             if member:
                 end_expired(context, [member])
@@ -132,6 +132,14 @@ def request_ticket(context: Context) -> WebsocketAccess:
     return _grant_access(context)
 
 
+def read_member_and_roster(context: Context) -> tuple[Participant | None, list[Connection]]:
+    """The membership of the context's user, valid or not, and the connections of the room."""
+    store, room_id = context.store, context.room_id
+    return store.run_parallel(
+        partial(get_participant, store, room_id, context.user_id), partial(get_roster, store, room_id)
+    )
+
+
 def require_member(context: Context, member: Participant | None) -> Participant:
     """The membership of the context's user, if it is valid. This proves `Access.MEMBER`.
 
@@ -167,9 +175,10 @@ def end_expired(
 def evict(context: Context, user_id: str, *, write_log: bool) -> None:
     """End a membership because the room closes. `write_log`: write an entry, because the log stays."""
     next_seq = _numbering(context) if write_log else None
+    leaving = context.for_user(user_id)
     for _ in range(_ATTEMPTS):
-        member, roster = _read_member_and_roster(context, user_id)
-        if member is None or end_membership(context.for_user(user_id), member, roster, "room_closed", next_seq):
+        member, roster = read_member_and_roster(leaving)
+        if member is None or end_membership(leaving, member, roster, "room_closed", next_seq):
             return
     raise UnavailableError("The room is too busy to be closed; try again")
 
@@ -181,7 +190,7 @@ def end_membership(
     reason: LeaveReason,
     next_seq: Callable[[Moment], int] | None,
 ) -> bool:
-    """End a membership as it was read: seat, log entry, connections. False if it has changed since.
+    """End a membership: seat, log entry, connections. False if it has changed since it was read.
 
     `next_seq` returns the number of the entry for a membership that began at a moment. None means that no entry is
     written and nobody is told.
@@ -234,11 +243,6 @@ def _last_connection(member: Participant, leaving: Sequence[Connection]) -> str 
     if leaving:
         return max(leaving, key=lambda connection: connection.connected_at).connection_id
     return min(member.connections, default=None)
-
-
-def _read_member_and_roster(context: Context, user_id: str) -> tuple[Participant | None, list[Connection]]:
-    store, room_id = context.store, context.room_id
-    return store.run_parallel(partial(get_participant, store, room_id, user_id), partial(get_roster, store, room_id))
 
 
 def _newcomer(context: Context, profile: Profile) -> Participant:

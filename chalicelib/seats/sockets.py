@@ -1,4 +1,4 @@
-"""Connections: admit them, find out whose they are, and notice that they are gone."""
+"""Connections: admit them, identify their users, and handle those that are gone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,9 @@ from chalicelib.seats.broadcast import NEWBORN_MS, broadcast, close_all, handle_
 from chalicelib.seats.connections import find_room, get_roster, put_connection, remove_connection
 from chalicelib.seats.leases import lease_end
 from chalicelib.seats.schemas import REPLACED, PresenceChanged, PresenceChangedData
-from chalicelib.seats.service import require_member
-from chalicelib.seats.table import Participant, attach, detach, get_participant
+from chalicelib.seats.service import read_member_and_roster, require_member
+from chalicelib.seats.table import Participant, attach, detach
+from chalicelib.store import Store
 
 MAX_CONNECTIONS = 5
 """Connections of one user in one room."""
@@ -51,9 +52,7 @@ def connect(backend: Backend, grant: ConnectionGrant, event: SocketEvent, now: M
     """
     context = Context(backend, grant.room_id, grant.user_id, now)
     store = backend.store
-    member, roster = store.run_parallel(
-        partial(get_participant, store, grant.room_id, grant.user_id), partial(get_roster, store, grant.room_id)
-    )
+    member, roster = read_member_and_roster(context)
     member = require_member(context, member)
     connection = Connection(grant.room_id, event.connection_id, grant.user_id, event.endpoint, now, announced=False)
     # The item is written before the membership knows of it. If the membership ends in between, its end
@@ -86,12 +85,11 @@ def disconnect(backend: Backend, connection_id: str, now: Moment) -> None:
     if room_id is None:
         return
     telemetry.current().note(room_id=room_id)
-    roster = get_roster(backend.store, room_id)
-    for connection in roster:
-        if connection.connection_id == connection_id:
-            telemetry.current().note_user(connection.user_id)
-            context = Context(backend, room_id, connection.user_id, now)
-            handle_gone(context, [connection], [other for other in roster if other is not connection])
+    if found := _find_on_roster(backend.store, room_id, connection_id):
+        connection, roster = found
+        telemetry.current().note_user(connection.user_id)
+        context = Context(backend, room_id, connection.user_id, now)
+        handle_gone(context, [connection], [other for other in roster if other is not connection])
 
 
 def identify(
@@ -106,22 +104,21 @@ def identify(
     """
     if known := backend.connection_cache.get(event.connection_id):
         return known, None
-    is_new = now - event.connected_at < NEWBORN_MS
-    if isinstance(claimed_room, str) and is_uuid(claimed_room) and (found := _find(backend, event, claimed_room)):
-        return found
-    room_id = find_room(backend.store, event.connection_id, is_new=is_new)
-    if room_id and (found := _find(backend, event, room_id)):
-        return found
-    raise NotInRoomError
+    store, connection_id = backend.store, event.connection_id
+    found = _find_on_roster(store, claimed_room, connection_id) if is_uuid(claimed_room) else None
+    if found is None:
+        room_id = find_room(store, connection_id, is_new=now - event.connected_at < NEWBORN_MS)
+        found = _find_on_roster(store, room_id, connection_id) if room_id else None
+    if found is None:
+        raise NotInRoomError
+    backend.connection_cache.put(connection_id, found[0])
+    return found
 
 
-def _find(backend: Backend, event: SocketEvent, room_id: str) -> tuple[Connection, list[Connection]] | None:
-    roster = get_roster(backend.store, room_id)
-    for connection in roster:
-        if connection.connection_id == event.connection_id:
-            backend.connection_cache.put(event.connection_id, connection)
-            return connection, roster
-    return None
+def _find_on_roster(store: Store, room_id: str, connection_id: str) -> tuple[Connection, list[Connection]] | None:
+    """A connection and the roster of its room, or None if the room does not have it."""
+    roster = get_roster(store, room_id)
+    return next(((one, roster) for one in roster if one.connection_id == connection_id), None)
 
 
 def _close_surplus(context: Context, before: Participant, roster: Sequence[Connection]) -> None:

@@ -59,6 +59,15 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 """A body that is accepted, by the name of its route."""
 
+FIELDS: dict[str, dict[str, Any]] = {
+    "message": {"text": "hello"},
+    "emoji": {"emoji": "\U0001f44b"},
+    "mic": {"is_muted": True},
+    "speaking": {"is_speaking": False},
+    "typing": {"is_typing": True},
+}
+"""The fields of a frame that is accepted, by its type."""
+
 
 # A model, what else has to be in the body, a field, and values that it must not take.
 REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [

@@ -5,6 +5,7 @@ page.blocks("json answer", "PUT /coworking/me")
 """
 
 import re
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -60,3 +61,15 @@ class Document:
 
 
 _HASH = "\x00"
+
+
+def references(part: object) -> Iterator[str]:
+    """All `$ref` of a JSON document."""
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        for value in part.values():
+            yield from references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from references(value)

@@ -16,6 +16,7 @@ from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Access, Context, Request, Route, Success
 from chalicelib.kernel.telemetry import Observation, Telemetry
 from tests.fakes.backend import MINUTE, NOW, World, on_moto
+from tests.fakes.bodies import GOOD
 from tests.fakes.events import read_json, rest_event
 
 SECRET = "a secret that the tokens of these tests are signed with"
@@ -27,15 +28,6 @@ ADMITTED: dict[Access, tuple[str, ...]] = {
     Access.MEMBER: (MEMBER,),
     Access.OWNER: (CREATOR, ADMIN),
     Access.ADMIN: (ADMIN,),
-}
-BODIES = {
-    "profiles_update_me": {"name": "Countess"},
-    "rooms_create_room": {"name": "Quiet"},
-    "chat_send_message": {"message_text": "hello"},
-    "chat_send_emoji": {"emoji": "🎉"},
-    "voice_toggle_mic": {"is_muted": False},
-    "voice_set_speaking": {"is_speaking": False},
-    "lifecycle_update_room": {"name": "Quiet"},
 }
 WITH_BODY = [route for route in ROUTES if route.body]
 PROVEN_BY_ROWS = [route for route in ROUTES if route.access in (Access.MEMBER, Access.OWNER)]
@@ -75,7 +67,7 @@ def sign(caller: str) -> str | None:
 
 
 def call(route: Route, caller: str, room_id: str, **changes: Any) -> dict[str, Any]:
-    body = json.dumps(BODIES[route.name]) if route.body else None
+    body = json.dumps(GOOD[route.name]) if route.body else None
     event = rest_event(route.name, room_id=room_id, token=sign(caller), **{"body": body} | changes)
     result: dict[str, Any] = app(event, None)
     return result

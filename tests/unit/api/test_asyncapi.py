@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -22,6 +21,7 @@ from chalicelib.lifecycle.service import toggle_status, update_room
 from chalicelib.seats.schemas import LeaveReason
 from chalicelib.seats.sockets import MAX_CONNECTIONS
 from tests.fakes.backend import MINUTE, NOW, World
+from tests.fakes.documents import references
 from tests.fakes.fanout import Frame
 
 SOCKET = "wss://rooms.example/live"
@@ -81,17 +81,6 @@ def schema_of(name: str) -> Json:
 def named(prefix: str) -> set[str]:
     messages = document(SOCKET)["channels"]["room"]["messages"]
     return {name.removeprefix(prefix) for name in messages if name.startswith(prefix)}
-
-
-def references(part: object) -> Iterator[str]:
-    if isinstance(part, dict):
-        if isinstance(part.get("$ref"), str):
-            yield part["$ref"]
-        for value in part.values():
-            yield from references(value)
-    elif isinstance(part, list):
-        for value in part:
-            yield from references(value)
 
 
 @pytest.mark.parametrize("address", [SOCKET, "ws://localhost:8000/ws", ""])

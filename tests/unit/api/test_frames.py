@@ -26,16 +26,10 @@ from chalicelib.seats.leases import HTTP_LEASE_MS
 from chalicelib.seats.sockets import SocketEvent
 from chalicelib.store import client
 from tests.fakes.backend import ENDPOINT, NOW, World
+from tests.fakes.bodies import FIELDS
 from tests.fakes.fanout import Frame
 from tests.fakes.faults import Faults, Refused
 
-FIELDS: dict[str, Frame] = {
-    "message": {"text": "hello"},
-    "emoji": {"emoji": "\U0001f44b"},
-    "mic": {"is_muted": True},
-    "speaking": {"is_speaking": False},
-    "typing": {"is_typing": True},
-}
 EVERY_KIND = ["sync", "ping", *FIELDS, "offer", "answer", "ice-candidate", "wave", "user-joined", "leave"]
 REFUSED_TEXTS = ["not json", "[]", "x" * (MAX_FRAME_BYTES + 1), '{"type": "bye"}', '{"type": "mic"}', ""]
 

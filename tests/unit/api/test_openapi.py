@@ -1,6 +1,5 @@
 """The OpenAPI document is valid, lists what the contract lists, and agrees with the types that validate."""
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -13,8 +12,10 @@ from chalicelib.api import routes
 from chalicelib.api.openapi import FRAME_ERRORS, document
 from chalicelib.kernel import errors
 from chalicelib.kernel.errors import CoworkingError
+from tests.fakes.documents import references
 
 API = "https://rooms.example/api"
+
 Json = dict[str, Any]
 
 USER = (401, 500, 503)
@@ -115,17 +116,6 @@ def validator(schema: Json) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(
         schema | {"components": document(API)["components"]}, validate_formats=True
     )
-
-
-def references(part: object) -> Iterator[str]:
-    if isinstance(part, dict):
-        if isinstance(part.get("$ref"), str):
-            yield part["$ref"]
-        for value in part.values():
-            yield from references(value)
-    elif isinstance(part, list):
-        for value in part:
-            yield from references(value)
 
 
 def accepts(model: type[BaseModel], value: object) -> bool:

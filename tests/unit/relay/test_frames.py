@@ -9,16 +9,10 @@ from chalicelib.api.frames import MAX_FRAME_BYTES
 from chalicelib.seats.leases import HTTP_LEASE_MS, RENEW_EVERY_MS
 from chalicelib.seats.sockets import SocketEvent
 from tests.fakes.backend import ENDPOINT, MINUTE, NOW, SECOND, World
+from tests.fakes.bodies import FIELDS
 from tests.fakes.fanout import Frame
 from tests.fakes.faults import Faults
 
-FIELDS: dict[str, Frame] = {
-    "message": {"text": "hello"},
-    "emoji": {"emoji": "\U0001f44b"},
-    "mic": {"is_muted": True},
-    "speaking": {"is_speaking": False},
-    "typing": {"is_typing": True},
-}
 KINDS = [*FIELDS, "offer", "answer", "ice-candidate", "wave", "user-joined"]
 
 

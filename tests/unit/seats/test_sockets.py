@@ -1,13 +1,14 @@
 """Connections: admit them, identify them, close the surplus, and remove them."""
 
 import itertools
+from types import ModuleType
 from unittest.mock import Mock
 
 import pytest
 
 from chalicelib.delivery import Connection
 from chalicelib.kernel.errors import NotInRoomError, RoomNotFoundError, UnauthorizedError
-from chalicelib.seats import connections, sockets
+from chalicelib.seats import connections, service, sockets
 from chalicelib.seats.broadcast import NEWBORN_MS
 from chalicelib.seats.sockets import MAX_CONNECTIONS, ConnectionGrant, SocketEvent, identify
 from tests.fakes.backend import ENDPOINT, MINUTE, NOW, SECOND, World, interrupt
@@ -84,11 +85,13 @@ def test_a_refusal_does_not_use_the_ticket(world: World, room_id: str) -> None:
     assert world.roster(room_id) == ["c2"]
 
 
-@pytest.mark.parametrize("step", ["put_connection", "get_roster", "attach"])
+@pytest.mark.parametrize(
+    ("module", "step"), [(service, "get_roster"), (sockets, "put_connection"), (sockets, "attach")]
+)
 def test_a_member_who_leaves_while_connecting_leaves_no_connection(
-    world: World, room_id: str, monkeypatch: pytest.MonkeyPatch, step: str
+    world: World, room_id: str, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str
 ) -> None:
-    interrupt(monkeypatch, sockets, step, lambda: world.leave("ada", room_id))
+    interrupt(monkeypatch, module, step, lambda: world.leave("ada", room_id))
 
     with pytest.raises(NotInRoomError):
         connect(world, room_id, "c1")
