@@ -30,8 +30,8 @@ from chalicelib.identity.secrets import forget_secret, get_secret
 from chalicelib.kernel.times import Moment, iso, now_ms
 from chalicelib.lifecycle.service import close_room
 from chalicelib.rooms.table import Room, get_room, list_occupied
-from chalicelib.seats import Participant, get_roster
-from chalicelib.seats.table import list_participants
+from chalicelib.seats.connections import get_roster
+from chalicelib.seats.table import Participant, list_participants
 from chalicelib.store import Store
 
 CONFIG = Path(__file__).parent.parent / ".chalice" / "config.json"

@@ -20,8 +20,7 @@ from chalicelib.kernel.errors import (
 )
 from chalicelib.kernel.strict_json import MAX_DEPTH, TooDeepError
 from chalicelib.kernel.times import Moment
-from chalicelib.seats import deliver, reply
-from chalicelib.seats.broadcast import close_all
+from chalicelib.seats.broadcast import close_all, deliver, reply
 from chalicelib.seats.schemas import TOO_FAST
 from chalicelib.seats.sockets import SocketEvent, identify
 

@@ -10,7 +10,11 @@ from chalicelib.delivery import Connection
 from chalicelib.kernel.errors import RateLimitedError
 from chalicelib.log import Draft
 from chalicelib.log.schemas import RoomMessage
-from chalicelib.seats import broadcast, deliver, get_participant, get_roster, renew_by_call, require_member
+from chalicelib.seats.broadcast import broadcast, deliver
+from chalicelib.seats.connections import get_roster
+from chalicelib.seats.leases import renew_by_call
+from chalicelib.seats.service import require_member
+from chalicelib.seats.table import get_participant
 from chalicelib.store.idempotency import IdempotencyKey, IdempotencyRecord, find_record, record_once
 
 

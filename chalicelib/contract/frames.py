@@ -90,6 +90,10 @@ class Error(ServerFrame):
     data: ErrorData
 
 
+FrameAccess = Literal[Access.MEMBER, Access.OWNER]
+"""What a frame can require. Its connection belongs to a member, but does not show whether that is an administrator."""
+
+
 @dataclass(frozen=True)
 class FrameSpec:
     """A frame that clients send: its name, its type, its handler, and an example for the documents.
@@ -105,7 +109,7 @@ class FrameSpec:
     model: type[ClientFrame]
     handler: Callable[[Any], None]
     example: Frame = field(default_factory=dict)
-    access: Access = Access.MEMBER
+    access: FrameAccess = Access.MEMBER
     answers: tuple[str, ...] = ("ack",)
     result: type[BaseModel] | None = None
     is_signal: bool = False

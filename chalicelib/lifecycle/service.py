@@ -26,9 +26,8 @@ from chalicelib.rooms.table import (
     mark_deleted,
     purge,
 )
-from chalicelib.seats import broadcast, get_roster
-from chalicelib.seats.broadcast import close_all
-from chalicelib.seats.connections import remove_connection
+from chalicelib.seats.broadcast import broadcast, close_all
+from chalicelib.seats.connections import get_roster, remove_connection
 from chalicelib.seats.schemas import CLOSE_FRAMES
 from chalicelib.seats.service import evict
 from chalicelib.seats.table import list_participants

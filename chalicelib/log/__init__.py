@@ -3,7 +3,7 @@
 Every change that must not be lost is an entry of the log, and is made by `log.commit`.
 """
 
-from chalicelib.log.service import Draft, Recovery, commit, has_retention_gap, recover
+from chalicelib.log.service import SHOWN, Draft, Recovery, commit, has_retention_gap, recover
 from chalicelib.log.table import (
     LogPosition,
     Message,
@@ -17,6 +17,7 @@ from chalicelib.log.table import (
 )
 
 __all__ = [
+    "SHOWN",
     "Draft",
     "LogPosition",
     "Message",

@@ -22,6 +22,7 @@ from chalicelib.store import Store, Write
 
 MAX_RECOVERED = 300
 SHOWN = 50
+"""How many messages a client gets that knows none of them."""
 SETTLED_MS = 60_000
 """A number that is unused after this time is never used. A function stops after 29 s, and the clock that dates the
 number may be as late as that again."""

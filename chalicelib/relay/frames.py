@@ -8,8 +8,9 @@ from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.kernel.errors import FrameTooLargeError, PeerUnavailableError
 from chalicelib.kernel.times import iso
 from chalicelib.relay.schemas import Relay, Signal, Typing
-from chalicelib.seats import deliver, list_peers
+from chalicelib.seats.broadcast import deliver
 from chalicelib.seats.leases import RENEW_EVERY_MS, lease_end
+from chalicelib.seats.roster import list_peers
 from chalicelib.seats.table import renew_http_lease
 
 MAX_RELAYED_BYTES = 34_000

@@ -1,26 +1,9 @@
 """Seats: participants, connections and leases of a room; join, leave, presence, recovery, and broadcast.
 
-Features build on these names.
+* `service`: join, leave, look at a member; end memberships
+* `sockets`: open and close a connection, identify its user
+* `broadcast`: send to a room, and handle connections that are gone
+* `roster`, `connections`: who is connected
+* `leases`: until when a member is present without a call
+* `snapshot`: the state of a room for a client that joins or returns
 """
-
-from chalicelib.seats.broadcast import broadcast, deliver, reply
-from chalicelib.seats.connections import get_roster
-from chalicelib.seats.leases import renew_by_call
-from chalicelib.seats.roster import list_peers, require_roster
-from chalicelib.seats.service import require_member
-from chalicelib.seats.table import PARTICIPANTS, Participant, get_participant, update_participant
-
-__all__ = [
-    "PARTICIPANTS",
-    "Participant",
-    "broadcast",
-    "deliver",
-    "get_participant",
-    "get_roster",
-    "list_peers",
-    "renew_by_call",
-    "reply",
-    "require_member",
-    "require_roster",
-    "update_participant",
-]

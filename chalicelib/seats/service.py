@@ -46,7 +46,6 @@ from chalicelib.seats.table import (
     take_seat,
 )
 
-SHOWN_MESSAGES = 50
 _ATTEMPTS = 5
 
 
@@ -114,7 +113,7 @@ def get_room_detail(context: Context) -> RoomDetail:
     room, members, messages = store.run_parallel(
         partial(get_room, store, room_id),
         partial(list_participants, store, room_id),
-        partial(log.list_newest, store, room_id, SHOWN_MESSAGES),
+        partial(log.list_newest, store, room_id, log.SHOWN),
     )
     if room is None:
         raise RoomNotFoundError
@@ -268,7 +267,7 @@ def _welcome(context: Context, room: Room, joined: Participant, message: Message
     store, room_id = context.store, context.room_id
     members, messages, roster = store.run_parallel(
         partial(list_participants, store, room_id),
-        partial(log.list_newest, store, room_id, SHOWN_MESSAGES),
+        partial(log.list_newest, store, room_id, log.SHOWN),
         partial(get_roster, store, room_id),
     )
     data = UserJoinedData(participant=ParticipantView.of(joined), message=RoomMessage.of(message))
@@ -284,7 +283,7 @@ def _welcome_back(context: Context, room: Room, mine: Participant) -> JoinRoomRe
     store, room_id = context.store, context.room_id
     members, messages, _ = store.run_parallel(
         partial(list_participants, store, room_id),
-        partial(log.list_newest, store, room_id, SHOWN_MESSAGES),
+        partial(log.list_newest, store, room_id, log.SHOWN),
         partial(renew_by_ticket, context, mine),
     )
     return JoinRoomResponse(

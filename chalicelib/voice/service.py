@@ -7,16 +7,11 @@ from pynamodb.expressions.update import Action
 from chalicelib.contract import Context
 from chalicelib.delivery import Connection
 from chalicelib.kernel.errors import MutedError
-from chalicelib.seats import (
-    PARTICIPANTS,
-    Participant,
-    broadcast,
-    get_participant,
-    get_roster,
-    renew_by_call,
-    require_member,
-    update_participant,
-)
+from chalicelib.seats.broadcast import broadcast
+from chalicelib.seats.connections import get_roster
+from chalicelib.seats.leases import renew_by_call
+from chalicelib.seats.service import require_member
+from chalicelib.seats.table import PARTICIPANTS, Participant, get_participant, update_participant
 from chalicelib.store import Condition
 from chalicelib.voice.schemas import (
     MicToggled,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from chalicelib.api import frames
 from chalicelib.api.frames import MAX_FRAME_BYTES, parse
 from chalicelib.contract import Access, ClientFrame, FrameContext, FrameSpec
+from chalicelib.contract.frames import FrameAccess
 from chalicelib.features import FRAMES, OTHER_FRAMES
 from chalicelib.kernel.errors import FrameTooLargeError, InvalidFrameError, InvalidRequestError
 from chalicelib.kernel.strict_json import MAX_DEPTH
@@ -300,7 +301,7 @@ def test_an_error_of_a_new_process_names_the_room(world: World, room_id: str, ad
 
 @pytest.mark.parametrize("access", [Access.MEMBER, Access.OWNER])
 def test_a_handler_that_proves_no_access_gets_internal_error(
-    world: World, ada: str, ben: str, access: Access, caplog: pytest.LogCaptureFixture
+    world: World, ada: str, ben: str, access: FrameAccess, caplog: pytest.LogCaptureFixture
 ) -> None:
     def do_nothing(_context: FrameContext[Relay]) -> None:
         """Prove nothing."""

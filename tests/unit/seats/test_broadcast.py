@@ -1,7 +1,6 @@
 """Broadcast to a room, and connections that are gone."""
 
 import logging
-import sys
 from unittest.mock import patch
 
 import pytest
@@ -14,20 +13,19 @@ from chalicelib.seats import broadcast, sockets
 from chalicelib.seats.broadcast import NEWBORN_MS, close_all
 from chalicelib.seats.leases import GRACE_MS
 from chalicelib.seats.schemas import CLOSE_FRAMES
+from chalicelib.seats.table import detach_last
 from chalicelib.store import Store
 from tests.fakes.backend import NOW, World, interrupt
 from tests.fakes.fanout import Frame
 from tests.fakes.faults import Faults, Refused
 
-MODULE = sys.modules["chalicelib.seats.broadcast"]
-"""Not the function of the same name, which `chalicelib.seats` exports."""
 EVERYBODY = ("ada", "ben", "cyd")
 
 
 def push(world: World, room_id: str, now: int = NOW + NEWBORN_MS) -> None:
     """Tell everybody in the room something."""
     frame = RoomClosed(room_id=room_id, ts=iso(now), data=RoomClosedData(reason="deleted"))
-    broadcast(world.context("", room_id, now), frame, world.connections(room_id))
+    broadcast.broadcast(world.context("", room_id, now), frame, world.connections(room_id))
 
 
 def test_one_of_several_connections_goes_silently(world: World, room_id: str, ada: str, ben: str) -> None:
@@ -48,7 +46,7 @@ def test_of_two_connections_lost_at_once_one_is_the_last(
     world: World, room_id: str, ada: str, ben: str, monkeypatch: pytest.MonkeyPatch, other_goes_before: str
 ) -> None:
     second = world.connect("ada", room_id)
-    interrupt(monkeypatch, MODULE, other_goes_before, lambda: sockets.disconnect(world.backend, second, NOW))
+    interrupt(monkeypatch, broadcast, other_goes_before, lambda: sockets.disconnect(world.backend, second, NOW))
 
     sockets.disconnect(world.backend, ada, NOW)
     sockets.disconnect(world.backend, second, NOW)
@@ -149,14 +147,13 @@ def test_peers_hear_of_a_gone_member_even_if_another_one_fails(world: World, roo
     ada, ben, cyd = (world.enter(name, room_id) for name in EVERYBODY)
     world.fanout.forget()
     world.fanout.gone = {ada, ben}
-    detach = MODULE.detach_last
 
     def fail_for_ben(store: Store, connection: Connection, *rest: int) -> bool:
         if connection.user_id == "ben":
             raise UnavailableError
-        return bool(detach(store, connection, *rest))
+        return detach_last(store, connection, *rest)
 
-    with patch.object(MODULE, "detach_last", fail_for_ben):
+    with patch.object(broadcast, "detach_last", fail_for_ben):
         push(world, room_id)
 
     assert world.fanout.types(cyd) == ["room_closed", "presence_changed", "user-left"]
