@@ -19,7 +19,7 @@ INSTALL := $(UV) pip install --require-hashes --python $(BIN)/python --constrain
 .DELETE_ON_ERROR:
 .PHONY: help run setup setup-dev test prove check artefacts lock setup-checks soak format deploy destroy rehearse bytecode web-types bench figures screenshots clean
 
-help: ## list what there is
+help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 run: setup ## start everything on this machine (PORT=8000, DATA_DIR=.local); Ctrl-C stops it
@@ -33,7 +33,7 @@ test: setup-dev ## run the tests, and check that they cover the service (five mi
 prove: setup-dev ## run the slow proofs: faults at every call, races, browsers, a deployment (some ten minutes)
 	$(PYTEST) -m "proof or hypothesis"
 
-check: setup-dev ## everything that must hold before a change goes in: format, lint, types, package, tests, proofs
+check: setup-dev ## run all checks for a merge: format, lint, types, package, tests, proofs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -41,35 +41,35 @@ check: setup-dev ## everything that must hold before a change goes in: format, l
 	@$(MAKE) -s test
 	@$(MAKE) -s prove
 
-artefacts: setup-checks ## look at what would be deployed: package, templates, code, libraries
+artefacts: setup-checks ## check the deployment: package, templates, code, libraries
 	@$(BIN)/python -m infra.checks
 
 lock: $(VENV)/made ## pin the dependencies in pyproject.toml, with hashes (UPGRADE=--upgrade takes the newest)
 	$(BIN)/python -m infra.locks $(UPGRADE)
 
-soak: setup-dev ## 20 clients, 5,000 messages, all faults that can be made; 10,000 mutated frames; races (half an hour)
+soak: setup-dev ## run 20 clients under all faults, 10,000 mutated frames, and more races (half an hour)
 	$(BIN)/python -m tests.soak
 	FUZZ_FRAMES=10000 $(BIN)/python -m pytest -q tests/integration/test_ws_limits.py -k mutated_frames
 	RACE_ROUNDS=20 STATE_MACHINE_EXAMPLES=200 $(BIN)/python -m pytest -q -n $(WORKERS) \
 		tests/integration/test_races.py tests/integration/test_state_machine.py
 
-format: setup-dev ## write the code in the project's format
+format: setup-dev ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-deploy: setup ## bring up a stage in AWS, or what changed of it (STAGE=dev; ARGS=--plan only says what would be done)
+deploy: setup ## create or update a stage in AWS (STAGE=dev; ARGS=--plan only prints the plan)
 	@$(BIN)/python -m infra.deploy $(STAGE) $(if $(EDGE),--edge) $(ARGS)
 
-destroy: setup ## take a stage away, with all that it holds (STAGE=dev); asks first
+destroy: setup ## delete a stage and all its data, after a question (STAGE=dev)
 	@$(BIN)/python -m infra.deploy.destroy $(STAGE) $(ARGS)
 
-rehearse: setup ## deploy to an emulator of AWS on this machine, use that, upgrade it, and destroy it (a minute)
+rehearse: setup ## deploy to an emulator of AWS, use the stage, upgrade it, and destroy it (a minute)
 	@$(BIN)/python -m infra.rehearse
 
-bytecode: setup ## compile what the functions import, so that what is deployed next starts in half the time
+bytecode: setup ## compile the functions' imports: the next deployment starts twice as fast
 	@$(BIN)/python -m infra.bytecode
 
-web-types: setup-dev ## write the type declarations of the client library: after a change of its code or of the service
+web-types: setup-dev ## generate the TypeScript declarations of the client library
 	@$(BIN)/python -m tests.web.declarations
 
 bench: setup-dev ## measure starts, operations, frames, posts, the package and the page (some minutes)
@@ -77,13 +77,13 @@ bench: setup-dev ## measure starts, operations, frames, posts, the package and t
 		echo; echo "== bench $$name"; echo; $(BIN)/python -m bench.$$name || exit; \
 	done
 
-figures: setup-dev ## print the sizes that the code holds itself to, beside their goals
+figures: setup-dev ## print the sizes of the code and their limits
 	@$(BIN)/python -m infra.figures
 
 screenshots: setup-dev ## take the pictures of the page in docs/img/ (needs Chromium)
 	$(BIN)/python -m docs.img.screenshots
 
-clean: ## forget the data, the virtual environments and the caches
+clean: ## delete the data, the virtual environments and the caches
 	rm -rf $(VENV) $(NODE) .local vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

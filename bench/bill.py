@@ -21,7 +21,7 @@ FULL_CORE_MB = 1769
 PLATFORM_LOG_BYTES = 330
 """START, END and REPORT: Lambda writes them for each call."""
 STORED_BYTES = 1000
-"""A message in its table with its receipt: an upper bound."""
+"""The size of a stored message and its idempotency record: an upper bound."""
 RETENTION_MONTHS = 3
 PINGS_AN_HOUR = 120
 SYNCS_AN_HOUR = 12
@@ -187,7 +187,7 @@ def idle_calls() -> dict[str, float]:
     """What a person's client does in an hour without the person: pings, and a new connection every two hours.
     Every ping counts as one that also checks for expired members: these cost more."""
     return {
-        "ping that looks": PINGS_AN_HOUR,
+        "ping with expiry check": PINGS_AN_HOUR,
         "sync, up to date": SYNCS_AN_HOUR,
         **dict.fromkeys(RECONNECT, RECONNECTS_AN_HOUR),
     }

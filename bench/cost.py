@@ -74,10 +74,10 @@ def tabulate_hours(costs: Costs) -> str:
 
 
 def split_hour(costs: Costs) -> dict[str, float]:
-    """An active person's hour in a room of 10, by activity. The first two are all of an idle hour."""
+    """An active person's hour in a room of 10, by activity. An idle hour consists of the first two."""
     idle, active = (costs.dollars(hour) for hour in (costs.idle_hour(10), costs.active_hour(10)))
     syncs = costs.operation_dollars(10, "sync, up to date", SYNCS_AN_HOUR)
-    pings = costs.operation_dollars(10, "ping that looks", PINGS_AN_HOUR) + syncs
+    pings = costs.operation_dollars(10, "ping with expiry check", PINGS_AN_HOUR) + syncs
     acts = {name: costs.operation_dollars(10, name, count) for name, count in ACTIVE.items()}
     return {
         "pings": pings,
@@ -97,7 +97,7 @@ def tabulate_split(costs: Costs) -> str:
 
 def tabulate_durations(costs: Costs) -> str:
     rows = []
-    for name in ("relay", "message with id", "ping that looks", "join", "sync"):
+    for name in ("relay", "message with id", "ping with expiry check", "join", "sync"):
         one = costs.operations(10)[name]
         waits = (one["round_trips"], one["waves"])
         rows.append([name, one["function"], f"{one['cpu_ms']:.1f}", *waits, f"{costs.billed_ms(one):.0f}"])

@@ -4,9 +4,10 @@
     python -m bench.frames --checkout DIR     measures another checkout in turns with this one, and prints the ratio
 
 A worker process loads `app.py` of one checkout, seats a room of eleven, and hands API Gateway's events to
-`websocket_message`. It knows nothing of the code behind `app.py`, so that it works with any layout. Counted is the
-worker's process time: Chalice, our code, PynamoDB, botocore. The network is not counted: the database engine runs in
-another process, CPU time of HTTP exchanges with it is subtracted, and posts go to sockets that answer from memory.
+`websocket_message`. It knows nothing of the code behind `app.py`, so that it works with any layout. It counts the
+process time of the worker: Chalice, our code, PynamoDB, botocore. It does not count the network: the database engine
+runs in another process, the CPU time of HTTP calls to it is subtracted, and posts go to sockets that answer from
+memory.
 
 Two checkouts take turns frame by frame, so that other load on the machine falls on both. Two runs of the same code
 differ by about 2%.
@@ -102,7 +103,7 @@ def measure_turn(app_module: Any, sender: events.Socket, network: NetworkTime) -
 
 
 def work(checkout: Path) -> None:
-    """What a worker does: measure a turn for each line of input, and print it. What the functions log is dropped."""
+    """Run a worker: for each line of input, measure one turn and print it. The log of the functions is dropped."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.path.insert(0, str(checkout))

@@ -100,7 +100,7 @@ def round_down(count: float) -> str:
 
 
 def describe_sweep(costs: Costs) -> str:
-    """How many rooms a sweep can visit, by the slowest: the measurements differ more than the sizes of rooms do."""
+    """The number of rooms that a sweep can visit, computed from the longest time."""
     warm = costs.assuming(cold_share=0)
     taken = [warm.billed_ms(warm.operations(room)["sweep of the room"]) for room in costs.rooms]
     text = (
@@ -113,7 +113,7 @@ def describe_sweep(costs: Costs) -> str:
 
 
 def tabulate_entries(costs: Costs) -> str:
-    """How many calls run at a time while people enter: their rate times the time that each spends in functions."""
+    """Concurrent calls while people enter: people a second times seconds in functions for each."""
     warm = costs.assuming(cold_share=0)
     entry = [warm.operations(20)[name] for name in ENTRY]
     seconds = sum(warm.billed_ms(one) / 1000 for one in entry)

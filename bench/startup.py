@@ -69,7 +69,7 @@ FUNCTION = TIMED_IMPORT.format(imports="import app", more=EVENTS)
 def run_python(
     source: str, environment: Mapping[str, str], given: str = "{}", flags: Sequence[str] = (), directory: Path = ROOT
 ) -> Any:
-    """Run Python source in a fresh process; what it prints, read as JSON."""
+    """Run Python source in a fresh process, and return its JSON output."""
     command = [sys.executable, *flags, "-c", source]
     run = subprocess.run(
         command, input=given, stdout=subprocess.PIPE, text=True, env=environment, cwd=directory, check=True
@@ -78,7 +78,7 @@ def run_python(
 
 
 def first_events() -> dict[str, events.Event]:
-    """For each function an event that makes it use all that it normally uses."""
+    """One event for each function, which uses all its usual parts."""
     socket = events.Socket("ada", str(uuid.uuid4()))
     return {
         "app": events.Rest(app).event("GET", "/coworking/rooms", "ada"),

@@ -55,8 +55,8 @@ class Operation:
     name: str
     function: str
     make_event: Callable[[int], Event]
-    is_looking: bool = False
-    """Whether it runs as in a process that hasn't looked for expired members lately."""
+    checks_expiry: bool = False
+    """True if it runs in a process whose last check for expired members is long ago."""
 
     def call(self, app_module: Any, event: Event) -> Any:
         """Hand the event to the function.
@@ -65,7 +65,7 @@ class Operation:
             RuntimeError: the answer is an error.
         """
         handler = app_module.app if self.function == "api_handler" else getattr(app_module, self.function)
-        with looking() if self.is_looking else nullcontext():
+        with forgotten_checks() if self.checks_expiry else nullcontext():
             answer = handler(event, events.lambda_context(self.function))
         if isinstance(answer, Mapping) and answer.get("statusCode", 200) >= 300:
             raise RuntimeError(f"{answer['statusCode']}: {answer['body']}")
@@ -73,7 +73,7 @@ class Operation:
 
 
 @contextmanager
-def looking() -> Iterator[None]:
+def forgotten_checks() -> Iterator[None]:
     """Forget when this process last checked for expired members."""
     from chalicelib.backend import get_backend
     from chalicelib.kernel.limits import Throttle
@@ -120,7 +120,7 @@ class Room:
             self._frame("message", text=TEXT),
             self._frame("message with id", kind="message", text=TEXT, id="once"),
             self._frame("ping"),
-            replace(self._frame("ping that looks", kind="ping"), is_looking=True),
+            replace(self._frame("ping with expiry check", kind="ping"), checks_expiry=True),
             Operation("sync, up to date", "websocket_message", self._sync_up_to_date),
             self._http("ticket", "POST", self._path("/ticket")),
             self._event("connect again", "second"),

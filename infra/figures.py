@@ -1,4 +1,4 @@
-"""Print the sizes that this code base holds itself to, next to their goals: `make figures`."""
+"""Print the sizes of the code and their limits: `make figures`."""
 
 import ast
 import subprocess
@@ -29,7 +29,7 @@ def list_rooms(files: list[Path]) -> list[str]:
 
 
 def list_arrows(files: list[Path]) -> set[tuple[str, str]]:
-    """Which folder or module of the package imports which other."""
+    """The imports between the folders and modules of the package."""
     rooms = set(list_rooms(files))
     arrows = set()
     for file in files:

@@ -42,7 +42,7 @@ def validate(model: type[M], sent: object) -> M:
 
 
 def field_errors(error: ValidationError) -> list[dict[str, Any]]:
-    """What is wrong, and where; never what was sent."""
+    """The errors and their places, without the values that the client sent."""
     return [_field_error(one) for one in error.errors(include_url=False, include_input=False)]
 
 

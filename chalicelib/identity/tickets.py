@@ -1,7 +1,7 @@
 """Tickets open a WebSocket. A ticket names a user and a room, is valid for a minute, and opens one connection once.
 
-A ticket is a JWT with its own `typ` and audience. It is never accepted as a login token, nor a login token as a
-ticket, even if both are signed with the same secret.
+A ticket is a JWT with its own `typ` and audience. The service accepts no ticket as a login token and no login token as
+a ticket, even if the same secret signs both.
 """
 
 import secrets

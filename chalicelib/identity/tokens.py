@@ -222,7 +222,7 @@ def _is_web_address(value: object) -> bool:
 
 
 def _holds(claim: object, wanted: str) -> bool:
-    """True if the claim, a list, one value, or values separated by spaces (as OAuth scopes), holds the wanted value."""
+    """True if the claim has the wanted value. A claim is a list, one value, or values separated by spaces (OAuth)."""
     if isinstance(claim, str):
         return wanted == claim or wanted in claim.split()
     return isinstance(claim, list) and wanted in claim

@@ -22,7 +22,7 @@ from chalicelib.store import Store, Write
 
 MAX_RECOVERED = 300
 SHOWN = 50
-"""How many messages a client gets that knows none of them."""
+"""The number of messages for a client that has no messages yet."""
 SETTLED_MS = 60_000
 """A number that is unused after this time is never used. A function stops after 29 s, and the clock that dates the
 number may be as late as that again."""
@@ -77,7 +77,7 @@ class Recovery:
     last_seq: int
 
     def as_incomplete(self) -> "Recovery":
-        """The newest of these messages, if some are missing after all."""
+        """The newest of these messages, marked as incomplete."""
         return Recovery(self.messages[-SHOWN:], False, self.last_seq)
 
 

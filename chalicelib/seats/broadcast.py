@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 def broadcast(context: Context, frame: ServerFrame, roster: Sequence[Connection], *, ack: object = None) -> None:
     """Send a frame to all connections of the roster. The ack that the sender is owed is sent with it, with data `ack`.
 
-    A push that fails never fails the act: the act is stored already.
+    If a push fails, the act still succeeds: it is already stored.
     """
     data = frame.encode()
     deliver(context, [*context.claim_ack(ack), *(OutboundFrame(one, data) for one in roster)], roster)
@@ -73,11 +73,11 @@ def handle_gone(context: Context, gone: Iterable[Connection], roster: Sequence[C
         raise failures[0]
 
 
-def close_all(context: Context, leaving: Sequence[Connection], farewell: ByeData) -> None:
+def close_all(context: Context, leaving: Sequence[Connection], reason: ByeData) -> None:
     """Send `bye` to connections, then close them. The caller removes them from the roster."""
     if not leaving:
         return
-    bye = context.stamp(Bye, data=farewell).encode()
+    bye = context.stamp(Bye, data=reason).encode()
     _post(context, [OutboundFrame(connection, bye) for connection in leaving])
     try:
         context.backend.fanout.deliver([Close(connection) for connection in leaving])

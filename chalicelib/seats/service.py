@@ -100,7 +100,7 @@ def leave(context: Context) -> Success:
         context.prove(Access.MEMBER)
         if end_membership(context, member, roster, "left", next_seq):
             return Success(message="Left room successfully")
-    raise UnavailableError("Leaving did not work out; try again")
+    raise UnavailableError("The room is too busy for you to leave; try again")
 
 
 def get_room_detail(context: Context) -> RoomDetail:

@@ -77,7 +77,7 @@ def give_up_seat(participant: Participant, leaving: Sequence[Connection]) -> lis
 
 
 def extend_lease(store: Store, member: Participant, expires_at: Moment, now: Moment) -> None:
-    """Extend a lease, unless it ends later anyway, has ended, or has become one of the other kind."""
+    """Extend a lease that is valid, of the same kind as read, and ends before `expires_at`."""
     lease = PARTICIPANTS.lease_expires_at
     condition = (PARTICIPANTS.lease_kind == member.lease_kind) & (lease > now) & (lease < expires_at)
     update_participant(store, member.room_id, member.user_id, [lease.set(expires_at)], condition)
@@ -141,7 +141,7 @@ def claim_ending(store: Store, member: Participant, now: Moment) -> bool:
 
 
 def _is_as_read(participant: Participant) -> Condition:
-    """True while nobody renewed the lease, and no connection came or went."""
+    """True if the lease, the connections and the join time are the same as when the membership was read."""
     held, known = PARTICIPANTS.connections, set(participant.connections)
     condition: Condition = held == known if known else held.does_not_exist()
     condition &= PARTICIPANTS.joined_at == participant.joined_at

@@ -1,4 +1,4 @@
-"""Idempotency records: what was done under a client's key, so that a repetition is not done again.
+"""Idempotency records: the result stored under a client's key, so that a retry changes nothing.
 
 An `Idempotency-Key` or a frame `id` is remembered for 24 hours, per user and scope.
 """

@@ -119,7 +119,7 @@ class Store:
         self.connection.delete_item(self._name(table), *_parts(key))
 
     def delete_all(self, table: Table[Any], items: Sequence[Item]) -> None:
-        """Remove many items by their keys, 25 in a request. Items that DynamoDB is too busy for are sent again.
+        """Remove many items by their keys, 25 in a request. If DynamoDB is too busy, items are sent again.
 
         Raises:
             UnavailableError: items are left after 8 s. Calling this again removes them.

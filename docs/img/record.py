@@ -175,7 +175,7 @@ _RECEIVED: dict[str, Callable[[Frame], str]] = {
 
 
 async def play(stack: LocalStack) -> list[Event]:
-    """What is to be seen."""
+    """Play the session, and return its events."""
     film = Film()
     ada, grace = Client(stack, film, "Ada"), Client(stack, film, "Grace")
     try:

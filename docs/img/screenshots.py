@@ -1,8 +1,7 @@
 """Takes the pictures of the page: `make screenshots`.
 
-A stack of its own is started, people come and talk, and Ada goes through every screen on a desktop and on a phone, by
-day and by night. Who is who, what is said and what the clock shows is the same each time, so that a picture changes
-only where the page does.
+It starts its own stack. People enter and talk, and Ada opens every screen on a desktop and on a phone, in light and in
+dark mode. People, messages and clock are the same each time, so a picture changes only if the page changes.
 """
 
 import base64
@@ -222,7 +221,7 @@ def _image(shot: bytes) -> str:
 
 
 def keep(name: str, shot: bytes) -> None:
-    """Write a picture in 256 colours, a third of the size; one that looks like what is there stays as it is."""
+    """Write a picture in 256 colours, a third of the size. If the stored picture looks the same, keep it."""
     file = HERE / f"{name}.png"
     picture = Image.open(BytesIO(shot)).convert("RGB").quantize(256, kmeans=1)
     if not (file.exists() and look_alike(picture, Image.open(file))):
@@ -230,7 +229,7 @@ def keep(name: str, shot: bytes) -> None:
 
 
 def look_alike(one: Image.Image, other: Image.Image) -> bool:
-    """Whether nobody could tell the two apart: gradients are not drawn quite the same each time."""
+    """True if the pictures look the same: gradients differ a little in each run."""
     if one.size != other.size:
         return False
     shades = ImageChops.difference(one.convert("RGB"), other.convert("RGB")).convert("L").histogram()

@@ -20,7 +20,7 @@ Tell = Callable[[str], None]
 POLL_SECONDS = 2.0
 NO_CHANGES = re.compile("didn't contain changes|No updates are to be performed", re.IGNORECASE)
 UNFINISHED = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}
-"""The stack was never created; it has to be deleted before it can be."""
+"""States of a stack whose creation failed: delete it before you create it again."""
 
 
 class Stack:
@@ -174,7 +174,7 @@ class Stack:
                     reason = f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', reason)}"
                 if event.get("PhysicalResourceId") == stack_id and not status.endswith("_IN_PROGRESS"):
                     return status, reason
-            time.sleep(POLL_SECONDS)  # CloudFormation calls nobody back
+            time.sleep(POLL_SECONDS)  # CloudFormation sends no notification
 
     def _events(self, stack_id: str) -> list[dict[str, Any]]:
         """All events of the stack, oldest first."""

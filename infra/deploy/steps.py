@@ -64,7 +64,7 @@ def check_account(target: Target) -> str:
     place = f"stage {target.stage} in account {identity['Account']}, {target.region}, as {identity['Arn']}"
     if target.variables.get("AUTH_JWKS_URL") or target.variables.get("AUTH_SECRET"):
         return place
-    return f"{place}; nobody can sign in yet: there is neither AUTH_JWKS_URL nor AUTH_SECRET (docs/auth.md)"
+    return f"{place}; users can't sign in yet: set AUTH_JWKS_URL or AUTH_SECRET (docs/auth.md)"
 
 
 def identify(target: Target) -> dict[str, str]:

@@ -105,7 +105,7 @@ class SocketApi:
         for _ in range(self._faults.count_runs()):
             try:
                 await self._handle("$disconnect", event)
-            except FunctionError:  # in the log already, and nobody is left to be told
+            except FunctionError:  # logged already; the client is gone
                 continue
         log.info("ws $disconnect %d", code)
 

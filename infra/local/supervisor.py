@@ -92,7 +92,7 @@ class Supervisor:
         say(f"Coworking Rooms is running\n\n{list_addresses(self._stack.port)}\n  Ctrl-C stops it")
 
     def _note_end(self, child: Child) -> None:
-        """Raises StackError if nobody told the child to end."""
+        """Raises StackError if the child ended by itself."""
         engine = self._stack.engine
         if engine is not None and child is engine.child:
             if self._stack.gateway is not None:

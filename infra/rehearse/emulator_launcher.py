@@ -175,7 +175,7 @@ def finish_at_once(name: str, _: float) -> None:
 def retire(workers: Iterable[Any], end: Callable[[list[Any]], None] = lambda_runtime.kill_workers) -> None:
     """End the processes of a changed function; those that handle a call end after it.
 
-    AWS interrupts no call either. MiniStack would end them at once.
+    AWS also lets running calls finish. MiniStack would end their processes at once.
     """
     idle = [worker for worker in workers if worker._lock.acquire(blocking=False)]
     end(idle)

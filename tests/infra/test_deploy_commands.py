@@ -106,7 +106,7 @@ def test_it_says_where_it_deploys_to_and_that_nobody_can_sign_in_yet(account: st
     said = ACCOUNT.plan(target)
 
     assert said.startswith(f"stage {STAGE} in account {account}, us-east-1, as arn:aws:iam::{account}:root")
-    assert said.endswith("there is neither AUTH_JWKS_URL nor AUTH_SECRET (docs/auth.md)")
+    assert said.endswith("users can't sign in yet: set AUTH_JWKS_URL or AUTH_SECRET (docs/auth.md)")
 
 
 def test_a_step_that_fails_is_named_with_the_reason_and_what_to_do_and_none_comes_after(target: Target) -> None:

@@ -61,7 +61,7 @@ BUDGETS: dict[str, tuple[int, float, float]] = {
     # What is not in the table of the architecture, held here so that it doesn't grow unnoticed.
     "leave, and a connection with it": (3, 11, 2),
     "chat frame, the same client id again": (2, 1, 4),
-    "ping that looks after the others": (2, 1, 2),
+    "ping with expiry check": (2, 1, 2),
     "sync": (4, 2, 8),
     "relay frame, in a new process": (2, 0, 2),
     "relay frame that names no room, in a new process": (3, 0, 2.5),
@@ -90,8 +90,8 @@ class Scene:
         return self.world.context(PEOPLE[person], self.room_id, now)
 
     def connect(self, person: int, connection_id: str, ticket: str) -> None:
-        admission = ConnectionGrant(PEOPLE[person], self.room_id, ticket)
-        sockets.connect(self.world.backend, admission, SocketEvent(connection_id, ENDPOINT), LATER)
+        grant = ConnectionGrant(PEOPLE[person], self.room_id, ticket)
+        sockets.connect(self.world.backend, grant, SocketEvent(connection_id, ENDPOINT), LATER)
 
 
 def connect_and_forget(scene: Scene) -> None:
@@ -127,7 +127,7 @@ OPERATIONS: dict[str, Act] = {
     "emoji frame, with client id": lambda s: s.send(1, "emoji", emoji="\N{WAVING HAND SIGN}", id="e1"),
     "chat frame, the same client id again": lambda s: s.send(2, "message", text="once", id="again"),
     "ping": lambda s: s.send(0, "ping"),
-    "ping that looks after the others": lambda s: s.send(0, "ping", LATER + CHECK_EVERY_MS),
+    "ping with expiry check": lambda s: s.send(0, "ping", LATER + CHECK_EVERY_MS),
     "sync": lambda s: s.send(3, "sync", last_seq=s.log_length),
     "$connect": lambda s: s.connect(4, "first", "ticket-1"),
     "$disconnect": lambda s: disconnect(s, s.sockets[PEOPLE[6]]),

@@ -189,8 +189,8 @@ class Acts:
 
     def open(self, ticket: str, wire: Wire) -> None:
         found = verify_ticket(ticket, self.backend.secret, self.now)
-        admission = ConnectionGrant(found.user_id, found.room_id, found.ticket_id)
-        sockets.connect(self.backend, admission, SocketEvent(wire.id, ENDPOINT), self.now)
+        grant = ConnectionGrant(found.user_id, found.room_id, found.ticket_id)
+        sockets.connect(self.backend, grant, SocketEvent(wire.id, ENDPOINT), self.now)
 
     def drop(self, wire: Wire) -> None:
         """What the service may learn of later, or never."""

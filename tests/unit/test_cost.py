@@ -27,7 +27,7 @@ BUDGET_OF = {
     "message": "chat frame, no client id",
     "message with id": "chat frame, with client id",
     "ping": "ping",
-    "ping that looks": "ping that looks after the others",
+    "ping with expiry check": "ping with expiry check",
     "ticket": "a fresh ticket",
     "disconnect one of two": "$disconnect, one of two",
     "leave": "leave, and a connection with it",

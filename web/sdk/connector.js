@@ -36,7 +36,7 @@ export function createConnector(/** @type {ConnectorEvents} */ events, /** @type
   let attempts = 0;
   let isOffline = false;
   let mustJoin = false;
-  let admission = /** @type {Promise<unknown>} */ (Promise.resolve());
+  let opening = /** @type {Promise<unknown>} */ (Promise.resolve());
 
   const mayBecome = (/** @type {SocketState} */ other) => STATES[state].includes(other);
 
@@ -52,7 +52,7 @@ export function createConnector(/** @type {ConnectorEvents} */ events, /** @type
     if (!mayBecome(admitting)) return;
     timers.clear("retry");
     setState(admitting);
-    admission = requestUrl().then(open).catch(onRefused);
+    opening = requestUrl().then(open).catch(onRefused);
   }
 
   /** Get a ticket. If the seat is gone, take a new one. */
@@ -133,14 +133,14 @@ export function createConnector(/** @type {ConnectorEvents} */ events, /** @type
 
   /** End it for good. The promise resolves when no call for a new seat is under way. */
   async function end(/** @type {Ended} */ ended) {
-    if (state === "ended") return admission;
+    if (state === "ended") return opening;
     for (const connection of [current, next, old]) connection?.close();
     current = next = old = null;
     listen("removeEventListener");
     timers.clear();
     setState("ended", { reason: ended.code });
     events.ended(ended);
-    return admission;
+    return opening;
   }
 
   /** @type {ConnectionEvents} */

@@ -21,7 +21,7 @@ export function createModel(/** @type {Log} */ log, /** @type {Deps} */ deps, /*
   /** For each user and type of state frame, the time stamp of the newest frame. */
   const newest = /** @type {Map<string, string>} */ (new Map());
 
-  /** Make the next state. Nobody is called if it is the same. */
+  /** Make the next state. Subscribers are not called if nothing changed. */
   function set(/** @type {Partial<RoomState>} */ change = {}) {
     const state = store.value;
     const next = { ...state, ...change, pending: drafts.update(log), messages: log.messages };
