@@ -83,43 +83,23 @@ def test_a_detail_of_its_own_replaces_the_title() -> None:
     assert problem["detail"] == "Only administrators may do this"
 
 
-def test_a_rate_limit_says_how_long_to_wait() -> None:
-    error = RateLimitedError(7)
-    assert error.problem()["retry_after"] == 7
-    assert error.headers() == {"Retry-After": "7"}
+def test_headers_say_how_long_to_wait_and_how_to_sign_in() -> None:
+    assert RateLimitedError(7).members() == {"retry_after": 7}
+    assert RateLimitedError(7).headers() == {"Retry-After": "7"}
+    assert UnauthorizedError().headers() == {"WWW-Authenticate": "Bearer"}
 
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [
-        (1, "1 s"),
-        (7, "7 s"),
-        (119, "119 s"),
-        (120, "2 min"),
-        (121, "3 min"),
-        (7199, "120 min"),
-        (7200, "2 h"),
-        (86_400, "24 h"),
-    ],
+    [(1, "1 s"), (119, "119 s"), (120, "2 min"), (121, "3 min"), (7199, "120 min"), (7200, "2 h"), (86_400, "24 h")],
 )
 def test_a_wait_is_shown_in_a_readable_unit(seconds: int, shown: str) -> None:
     assert RateLimitedError(seconds).detail == f"Too many requests; try again in {shown}"
 
 
-def test_a_missing_sign_in_names_the_scheme() -> None:
-    assert UnauthorizedError().headers() == {"WWW-Authenticate": "Bearer"}
-
-
 def test_an_invalid_request_lists_every_fault() -> None:
-    found = [
-        {"loc": ["name"], "msg": "must not be blank", "type": "value_error"},
-        {"loc": ["color"], "msg": "is required", "type": "missing"},
-    ]
+    whole = {"loc": [], "msg": "must be a JSON object", "type": "model_type"}
+    found = [{"loc": ["name"], "msg": "must not be blank", "type": "value_error"}, whole]
     problem = InvalidRequestError(found).problem()
-    assert problem["detail"] == "name must not be blank"
-    assert problem["errors"] == found
-
-
-def test_a_fault_of_the_whole_body_names_the_body() -> None:
-    error = InvalidRequestError([{"loc": [], "msg": "must be a JSON object", "type": "model_type"}])
-    assert error.detail == "The body must be a JSON object"
+    assert (problem["detail"], problem["errors"]) == ("name must not be blank", found)
+    assert InvalidRequestError([whole]).detail == "The body must be a JSON object"
