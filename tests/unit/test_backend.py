@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock, call
 
 import pytest
 
@@ -32,20 +34,16 @@ def make(world: World) -> Callable[..., Backend]:
 
 @pytest.mark.usefixtures("_new_process")
 def test_threads_that_race_for_the_backend_get_the_same() -> None:
-    start, got = threading.Barrier(8), []
+    start = threading.Barrier(8)
 
-    def ask() -> None:
+    def ask(_: int) -> Backend:
         start.wait()
-        got.append(get_backend())
+        return get_backend()
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert len({id(one) for one in got}) == 1
-    assert isinstance(got[0].fanout, Fanout)
+    with ThreadPoolExecutor(8) as pool:
+        backend, *others = pool.map(ask, range(8))
+    assert all(one is backend for one in others)
+    assert isinstance(backend.fanout, Fanout)
 
 
 @pytest.mark.usefixtures("_new_process")
@@ -97,29 +95,11 @@ def test_the_websocket_url_is_that_of_the_settings(make: Callable[..., Backend])
 def test_without_a_setting_the_websocket_url_is_found_once(
     make: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[str, str]] = []
-
-    def find(*named: str) -> str:
-        asked.append((named[0], named[1]))
-        return "wss://found.test/api"
-
+    find = Mock(side_effect=[UnavailableError, "wss://found.test/api"])
     monkeypatch.setattr(composition, "find_websocket_url", find)
     made = make(websocket_api_name="rooms", aws_region=REGION)
 
-    assert [made.websocket_url, made.websocket_url] == ["wss://found.test/api"] * 2
-    assert asked == [("rooms", REGION)]
-
-
-def test_a_websocket_url_that_was_not_found_is_looked_up_again(
-    make: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: str) -> str:
-        raise UnavailableError
-
-    monkeypatch.setattr(composition, "find_websocket_url", fail)
-    made = make()
     with pytest.raises(UnavailableError):
         _ = made.websocket_url
-    monkeypatch.setattr(composition, "find_websocket_url", lambda *_: "wss://found.test/api")
-
-    assert made.websocket_url == "wss://found.test/api"
+    assert [made.websocket_url, made.websocket_url] == ["wss://found.test/api"] * 2
+    assert find.call_args_list == [call("rooms", REGION)] * 2
