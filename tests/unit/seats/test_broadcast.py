@@ -198,22 +198,15 @@ def test_a_gone_connection_is_removed_once_for_several_frames(world: World, room
 
 
 def test_bye_is_sent_before_the_connection_is_closed(world: World, room_id: str, ada: str, ben: str) -> None:
+    close_all(world.context("ada", room_id), [], CLOSE_FRAMES["timed_out"])
+    assert world.fanout.acts == []
+
     close_all(world.context("ada", room_id), world.connections(room_id), CLOSE_FRAMES["timed_out"])
 
-    assert world.fanout.types(ada) == world.fanout.types(ben) == ["bye", "CLOSED"]
-    assert world.fanout.last(ada)["data"] == {
-        "code": "timed_out",
-        "reason": "Your seat was given up",
-        "action": "rejoin",
-    }
-
-
-def test_no_connections_to_close_sends_nothing(world: World, room_id: str) -> None:
-    world.fanout.error = AssertionError("nothing to deliver")
-
-    close_all(world.context("ada", room_id), [], CLOSE_FRAMES["left"])
-
-    assert world.fanout.acts == []
+    bye = {"code": "timed_out", "reason": "Your seat was given up", "action": "rejoin"}
+    for connection_id in (ada, ben):
+        assert world.fanout.types(connection_id) == ["bye", "CLOSED"]
+        assert world.fanout.last(connection_id)["data"] == bye
 
 
 def test_a_broadcast_is_encoded_once(world: World, room_id: str) -> None:
