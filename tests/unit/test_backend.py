@@ -16,6 +16,8 @@ from infra.local.engine import CREDENTIALS, REGION
 from tests.fakes.backend import World
 from tests.fakes.fanout import FakeFanout
 
+MakeBackend = Callable[..., Backend]
+
 
 @pytest.fixture
 def _new_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +30,7 @@ def forbid_clients(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make(world: World) -> Callable[..., Backend]:
+def make(world: World) -> MakeBackend:
     return lambda **settings: Backend(Settings(**settings), world.store, FakeFanout())
 
 
@@ -76,25 +78,23 @@ def test_a_prepared_process_has_its_client(monkeypatch: pytest.MonkeyPatch) -> N
     assert made.store.connection.client.meta.service_model.service_name == "dynamodb"
 
 
-def test_the_secret_is_read_once_and_shared_by_all(world: World, make: Callable[..., Backend]) -> None:
+def test_the_secret_is_read_once_and_shared_by_all(world: World, make: MakeBackend) -> None:
     assert world.backend.secret == make().secret
     assert world.backend.secret is world.backend.secret
 
 
-def test_processes_share_no_caches_and_limits(make: Callable[..., Backend]) -> None:
+def test_processes_share_no_caches_and_limits(make: MakeBackend) -> None:
     one, other = make(), make()
 
     for name in ("connection_cache", "frame_limits", "expiry_checks", "lease_renewals", "rate_limits", "authenticator"):
         assert getattr(one, name) is getattr(one, name) is not getattr(other, name), name
 
 
-def test_the_websocket_url_is_that_of_the_settings(make: Callable[..., Backend]) -> None:
+def test_the_websocket_url_is_that_of_the_settings(make: MakeBackend) -> None:
     assert make(websocket_url="wss://rooms.test").websocket_url == "wss://rooms.test"
 
 
-def test_without_a_setting_the_websocket_url_is_found_once(
-    make: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_setting_the_websocket_url_is_found_once(make: MakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     find = Mock(side_effect=[UnavailableError, "wss://found.test/api"])
     monkeypatch.setattr(composition, "find_websocket_url", find)
     made = make(websocket_api_name="rooms", aws_region=REGION)

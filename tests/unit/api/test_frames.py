@@ -182,9 +182,7 @@ ENDS: dict[str, tuple[int, Callable[[World, str], object]]] = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_a_former_member_is_refused_though_still_connected(
-    world: World, room_id: str, ada: str, ben: str, end: str
-) -> None:
+def test_a_former_member_who_is_connected_is_refused(world: World, room_id: str, ada: str, ben: str, end: str) -> None:
     now, act = ENDS[end]
     world.fanout.failing = {ada}
     act(world, room_id)

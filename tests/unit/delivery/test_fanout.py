@@ -15,12 +15,8 @@ from tests.fakes.connections_api import KEYS, REGION, Answer, ConnectionsApi
 from tests.fakes.faults import FakeClock
 from tests.fakes.records import make_connection
 
+MakeFanout = Callable[..., Fanout]
 BUSY, SENT = PostResult(503, "status 503"), PostResult(200, "status 200")
-
-
-def pace(clock: FakeClock) -> Pace:
-    """Each retry waits as long as it may, on a clock that only pauses move."""
-    return Pace(clock.monotonic, clock.sleep, lambda least, most: most)
 
 
 class ScriptedGateway(Gateway):
@@ -48,12 +44,14 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def make_fanout() -> Iterator[Callable[..., Fanout]]:
+def make_fanout() -> Iterator[MakeFanout]:
+    """With a clock, each retry waits on it for as long as it may."""
     made: list[Fanout] = []
 
     def make(gateway: Gateway | None = None, threads: int = 8, clock: FakeClock | None = None) -> Fanout:
         gateway = gateway or Gateway(find_keys=KEYS.get_frozen_credentials, region=REGION)
-        made.append(Fanout(gateway, threads=threads, pace=pace(clock) if clock else None))
+        pace = Pace(clock.monotonic, clock.sleep, lambda least, most: most) if clock else None
+        made.append(Fanout(gateway, threads=threads, pace=pace))
         return made[-1]
 
     yield make
@@ -62,7 +60,7 @@ def make_fanout() -> Iterator[Callable[..., Fanout]]:
 
 
 @pytest.fixture
-def fanout(make_fanout: Callable[..., Fanout], clock: FakeClock) -> Fanout:
+def fanout(make_fanout: MakeFanout, clock: FakeClock) -> Fanout:
     """Over real connections, but retries do not wait."""
     return make_fanout(clock=clock)
 
@@ -109,7 +107,7 @@ def test_the_report_tells_sent_gone_and_failed_apart(
     assert not [record for record in warned if "gone=" in record.message or "ok" in record.message]
 
 
-def test_the_report_says_how_long_it_took(make_fanout: Callable[..., Fanout], clock: FakeClock) -> None:
+def test_the_report_says_how_long_it_took(make_fanout: MakeFanout, clock: FakeClock) -> None:
     def take_two_seconds(_: str) -> PostResult:
         clock.sleep(2)
         return SENT
@@ -121,7 +119,7 @@ def test_the_report_says_how_long_it_took(make_fanout: Callable[..., Fanout], cl
 
 @pytest.mark.parametrize(("count", "in_own_thread"), [(1, True), (2, False)])
 def test_only_a_single_post_runs_in_the_callers_thread(
-    make_fanout: Callable[..., Fanout], count: int, in_own_thread: bool
+    make_fanout: MakeFanout, count: int, in_own_thread: bool
 ) -> None:
     threads = set()
 
@@ -157,7 +155,7 @@ def test_a_refused_post_is_logged_once_and_not_retried(
 
 
 def test_retries_wait_longer_each_time_until_the_deadline(
-    make_fanout: Callable[..., Fanout], clock: FakeClock, caplog: pytest.LogCaptureFixture
+    make_fanout: MakeFanout, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     report = make_fanout(ScriptedGateway(lambda _: BUSY), clock=clock).deliver(frames(None, "a="))
     assert clock.pauses == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8, 1.0])
@@ -171,7 +169,7 @@ def test_retries_have_full_jitter() -> None:
     assert 0.15 < max(waits) <= 0.2
 
 
-def test_a_retry_does_not_delay_other_connections(make_fanout: Callable[..., Fanout], clock: FakeClock) -> None:
+def test_a_retry_does_not_delay_other_connections(make_fanout: MakeFanout, clock: FakeClock) -> None:
     posted: list[str] = []
 
     def refuse_the_first(connection_id: str) -> PostResult:
@@ -184,7 +182,7 @@ def test_a_retry_does_not_delay_other_connections(make_fanout: Callable[..., Fan
 
 
 def test_acts_that_are_not_started_by_the_deadline_fail(
-    make_fanout: Callable[..., Fanout], clock: FakeClock, caplog: pytest.LogCaptureFixture
+    make_fanout: MakeFanout, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     def take_a_second(_: str) -> PostResult:
         clock.sleep(1)
@@ -197,9 +195,7 @@ def test_acts_that_are_not_started_by_the_deadline_fail(
     assert caplog.messages == [f"not delivered to connection {name}: the deadline passed" for name in ("d", "e")]
 
 
-def test_a_server_that_hangs_delays_nothing_past_the_deadline(
-    api: ConnectionsApi, make_fanout: Callable[..., Fanout]
-) -> None:
+def test_a_server_that_hangs_delays_nothing_past_the_deadline(api: ConnectionsApi, make_fanout: MakeFanout) -> None:
     fanout = make_fanout(threads=2)
     release = Event()
     api.before_answer = release.wait
@@ -210,7 +206,7 @@ def test_a_server_that_hangs_delays_nothing_past_the_deadline(
     assert not {"c", "d", "e", "f"} & {request.connection_id for request in api.received}
 
 
-def test_the_report_comes_at_the_deadline_even_if_posts_hang(make_fanout: Callable[..., Fanout]) -> None:
+def test_the_report_comes_at_the_deadline_even_if_posts_hang(make_fanout: MakeFanout) -> None:
     release = Event()
 
     def hang(_: str) -> PostResult:
@@ -222,7 +218,7 @@ def test_the_report_comes_at_the_deadline_even_if_posts_hang(make_fanout: Callab
     assert result(report) == (0, [], ["a", "b"])
 
 
-def test_one_pool_of_threads_serves_every_delivery(api: ConnectionsApi, make_fanout: Callable[..., Fanout]) -> None:
+def test_one_pool_of_threads_serves_every_delivery(api: ConnectionsApi, make_fanout: MakeFanout) -> None:
     fanout = make_fanout(threads=3)
     before = set(threading.enumerate())
     for _ in range(5):
@@ -232,9 +228,7 @@ def test_one_pool_of_threads_serves_every_delivery(api: ConnectionsApi, make_fan
 
 
 @pytest.mark.parametrize("connection_ids", ["a", "abc"])
-def test_an_error_that_is_not_the_networks_is_raised_at_once(
-    make_fanout: Callable[..., Fanout], connection_ids: str
-) -> None:
+def test_an_error_that_is_not_the_networks_is_raised_at_once(make_fanout: MakeFanout, connection_ids: str) -> None:
     def fail(_: str) -> PostResult:
         raise LookupError("no credentials")
 

@@ -52,8 +52,7 @@ def test_expired_memberships_end_once_in_every_room(world: World) -> None:
         assert world.said(room_id) == ["Ada joined the room", "Bob joined the room", "Ada left the room"]
 
 
-def test_a_member_whose_client_died_is_removed_after_90_s(world: World) -> None:
-    room_id = world.open_room()
+def test_a_member_whose_client_died_is_removed_after_90_s(world: World, room_id: str) -> None:
     dead, there = world.enter("ada", room_id), world.enter("bob", room_id)
     world.send(dead, "sync")
     world.fanout.forget()
@@ -82,8 +81,7 @@ def test_each_room_is_swept_with_its_own_time(world: World) -> None:
     assert [log.get_position(world.store, room_id).allocated_at for room_id in ids] == times
 
 
-def test_two_sweeps_at_once_end_a_membership_once(world: World, just_before: Interrupt) -> None:
-    room_id = world.open_room()
+def test_two_sweeps_at_once_end_a_membership_once(world: World, room_id: str, just_before: Interrupt) -> None:
     world.join("ada", room_id)
     just_before(seats, "claim_ending", lambda: run(world, END))
 
@@ -93,8 +91,7 @@ def test_two_sweeps_at_once_end_a_membership_once(world: World, just_before: Int
     assert world.last_number(room_id) == 2, "the second sweep uses no number"
 
 
-def test_an_interrupted_end_is_finished_after_10_s(world: World) -> None:
-    room_id = world.open_room()
+def test_an_interrupted_end_is_finished_after_10_s(world: World, room_id: str) -> None:
     world.join("ada", room_id)
     assert claim_ending(world.store, world.member("ada", room_id), END)
 
@@ -128,8 +125,7 @@ def test_a_room_that_changes_during_its_visit_is_visited_again(
     assert not is_marked_deleted(world.store, emptied)
 
 
-def test_an_interrupted_deactivation_is_finished(world: World) -> None:
-    room_id = world.open_room()
+def test_an_interrupted_deactivation_is_finished(world: World, room_id: str) -> None:
     there = world.enter("ada", room_id)
     change_room(world.store, room_id, {"status": "inactive"})
 
@@ -142,8 +138,7 @@ def test_an_interrupted_deactivation_is_finished(world: World) -> None:
 
 
 @pytest.mark.parametrize("has_member", [True, False])
-def test_an_interrupted_deletion_is_finished(world: World, has_member: bool) -> None:
-    room_id = world.open_room()
+def test_an_interrupted_deletion_is_finished(world: World, room_id: str, has_member: bool) -> None:
     there = world.enter("ada", room_id) if has_member else ""
     mark_deleted(world.store, room_id)
 
@@ -154,10 +149,9 @@ def test_an_interrupted_deletion_is_finished(world: World, has_member: bool) -> 
     assert world.fanout.types(there) == ["room_closed", "bye", "CLOSED"] * has_member
 
 
-def test_a_long_log_is_deleted_in_several_sweeps(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_log_is_deleted_in_several_sweeps(world: World, room_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "_DELETE_PAGE", 10)
     monkeypatch.setattr(service, "_LOG_PAGES", 2)
-    room_id = world.open_room()
     for seq in range(1, 31):
         world.store.put(MESSAGES, make_message(room_id, seq))
 
@@ -170,8 +164,7 @@ def test_a_long_log_is_deleted_in_several_sweeps(world: World, monkeypatch: pyte
     assert world.log(room_id) == []
 
 
-def test_a_room_that_is_purged_during_the_sweep_is_no_failure(world: World, just_before: Interrupt) -> None:
-    room_id = world.open_room()
+def test_a_room_purged_during_the_sweep_is_no_failure(world: World, room_id: str, just_before: Interrupt) -> None:
     world.join("ada", room_id)
     just_before(sweep, "get_room", lambda: service.delete_room(world.context("", room_id)))
 

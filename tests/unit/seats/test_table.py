@@ -225,9 +225,7 @@ def test_connections_bring_their_member_back_online(tables: Store) -> None:
 
 
 @pytest.mark.parametrize(("connection", "now"), [(C1, END), (BOBS, NOW)], ids=["ended", "no member"])
-def test_a_connection_needs_a_valid_membership(
-    tables: Store, ada: Participant, connection: Connection, now: int
-) -> None:
+def test_a_connection_needs_a_valid_member(tables: Store, ada: Participant, connection: Connection, now: int) -> None:
     assert table.attach(tables, connection, END + 5, now) is None
 
     assert table.list_participants(tables, ROOM) == [ada]
