@@ -31,7 +31,7 @@ from chalicelib.delivery import Connection
 from chalicelib.identity.tokens import User
 from chalicelib.kernel.settings import Limit, Settings
 from chalicelib.kernel.times import Moment
-from chalicelib.log import Message, list_newest
+from chalicelib.log import Message, get_position, list_newest
 from chalicelib.rooms.schemas import RoomCreate
 from chalicelib.rooms.service import new_room
 from chalicelib.rooms.table import ROOMS, Room, get_room
@@ -48,6 +48,7 @@ from tests.fakes.fanout import FakeFanout, Frame
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Interrupt = Callable[[Any, str, Callable[[], object]], None]
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -109,8 +110,11 @@ class World:
 
     def send(self, connection_id: str, kind: str, now: Moment = NOW, **fields: Any) -> list[Frame]:
         """Send a frame; what this connection is sent from then on, the answer included."""
+        return self.receive(connection_id, json.dumps({"type": kind, **fields}), now)
+
+    def receive(self, connection_id: str, text: str, now: Moment = NOW) -> list[Frame]:
+        """Receive a text from a connection, a frame or not; what this connection is sent from then on."""
         before = len(self.fanout.frames(connection_id))
-        text = json.dumps({"type": kind, **fields})
         frames.receive(self.backend, SocketEvent(connection_id, ENDPOINT), text, now)
         return self.fanout.frames(connection_id)[before:]
 
@@ -137,6 +141,10 @@ class World:
 
     def log(self, room_id: str) -> list[Message]:
         return list_newest(self.store, room_id, 1000)
+
+    def last_number(self, room_id: str) -> int:
+        """The last number of the room's log that was allocated."""
+        return get_position(self.store, room_id).last_seq
 
     def said(self, room_id: str) -> list[str]:
         """The texts of the room's log."""

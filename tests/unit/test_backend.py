@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock, call
 
 import pytest
 
@@ -13,6 +15,8 @@ from chalicelib.kernel.settings import Settings
 from infra.local.engine import CREDENTIALS, REGION
 from tests.fakes.backend import World
 from tests.fakes.fanout import FakeFanout
+
+MakeBackend = Callable[..., Backend]
 
 
 @pytest.fixture
@@ -26,26 +30,22 @@ def forbid_clients(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make(world: World) -> Callable[..., Backend]:
+def make(world: World) -> MakeBackend:
     return lambda **settings: Backend(Settings(**settings), world.store, FakeFanout())
 
 
 @pytest.mark.usefixtures("_new_process")
 def test_threads_that_race_for_the_backend_get_the_same() -> None:
-    start, got = threading.Barrier(8), []
+    start = threading.Barrier(8)
 
-    def ask() -> None:
+    def ask(_: int) -> Backend:
         start.wait()
-        got.append(get_backend())
+        return get_backend()
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert len({id(one) for one in got}) == 1
-    assert isinstance(got[0].fanout, Fanout)
+    with ThreadPoolExecutor(8) as pool:
+        backend, *others = pool.map(ask, range(8))
+    assert all(one is backend for one in others)
+    assert isinstance(backend.fanout, Fanout)
 
 
 @pytest.mark.usefixtures("_new_process")
@@ -78,48 +78,28 @@ def test_a_prepared_process_has_its_client(monkeypatch: pytest.MonkeyPatch) -> N
     assert made.store.connection.client.meta.service_model.service_name == "dynamodb"
 
 
-def test_the_secret_is_read_once_and_shared_by_all(world: World, make: Callable[..., Backend]) -> None:
+def test_the_secret_is_read_once_and_shared_by_all(world: World, make: MakeBackend) -> None:
     assert world.backend.secret == make().secret
     assert world.backend.secret is world.backend.secret
 
 
-def test_processes_share_no_caches_and_limits(make: Callable[..., Backend]) -> None:
+def test_processes_share_no_caches_and_limits(make: MakeBackend) -> None:
     one, other = make(), make()
 
     for name in ("connection_cache", "frame_limits", "expiry_checks", "lease_renewals", "rate_limits", "authenticator"):
         assert getattr(one, name) is getattr(one, name) is not getattr(other, name), name
 
 
-def test_the_websocket_url_is_that_of_the_settings(make: Callable[..., Backend]) -> None:
+def test_the_websocket_url_is_that_of_the_settings(make: MakeBackend) -> None:
     assert make(websocket_url="wss://rooms.test").websocket_url == "wss://rooms.test"
 
 
-def test_without_a_setting_the_websocket_url_is_found_once(
-    make: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[str, str]] = []
-
-    def find(*named: str) -> str:
-        asked.append((named[0], named[1]))
-        return "wss://found.test/api"
-
+def test_without_a_setting_the_websocket_url_is_found_once(make: MakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = Mock(side_effect=[UnavailableError, "wss://found.test/api"])
     monkeypatch.setattr(composition, "find_websocket_url", find)
     made = make(websocket_api_name="rooms", aws_region=REGION)
 
-    assert [made.websocket_url, made.websocket_url] == ["wss://found.test/api"] * 2
-    assert asked == [("rooms", REGION)]
-
-
-def test_a_websocket_url_that_was_not_found_is_looked_up_again(
-    make: Callable[..., Backend], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: str) -> str:
-        raise UnavailableError
-
-    monkeypatch.setattr(composition, "find_websocket_url", fail)
-    made = make()
     with pytest.raises(UnavailableError):
         _ = made.websocket_url
-    monkeypatch.setattr(composition, "find_websocket_url", lambda *_: "wss://found.test/api")
-
-    assert made.websocket_url == "wss://found.test/api"
+    assert [made.websocket_url, made.websocket_url] == ["wss://found.test/api"] * 2
+    assert find.call_args_list == [call("rooms", REGION)] * 2

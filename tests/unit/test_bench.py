@@ -11,35 +11,29 @@ from bench import events, frames, page, report
 from chalicelib.delivery.gateway import Gateway
 from chalicelib.identity.tokens import Authenticator
 from chalicelib.kernel.settings import Settings
-
-
-class HandClock:
-    """A clock that a test advances."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.fakes.faults import FakeClock
 
 
 def test_the_first_turn_does_not_count() -> None:
-    clock, order = HandClock(), []
+    clock, order = FakeClock(), []
 
     def take(name: str, seconds: float) -> Callable[[], None]:
         def run() -> None:
             order.append(name)
-            clock.now += seconds * len(order)
+            clock.seconds += seconds * len(order)
 
         return run
 
-    taken = report.measure_in_turns(2, {"a": take("a", 1), "b": take("b", 1)}, clock)
+    taken = report.measure_in_turns(2, {"a": take("a", 1), "b": take("b", 1)}, clock.monotonic)
 
     assert order == ["a", "b"] * 3
     assert taken == {"a": [3000, 5000], "b": [4000, 6000]}
 
 
-def test_a_ratio_is_the_median_of_the_ratios_of_pairs() -> None:
+def test_results_are_rounded_and_ratios_are_medians_of_pairs() -> None:
+    results = {"a": 1.23456789, "b": [1 / 3, {"c": 2}], "d": "text"}
+
+    assert report.rounded(results) == {"a": 1.2346, "b": [0.3333, {"c": 2}], "d": "text"}
     assert report.median_ratio([2, 30, 4], [1, 10, 4]) == 2
 
 
@@ -54,12 +48,6 @@ def test_columns_of_a_table_are_aligned() -> None:
 def test_a_missed_target_is_marked() -> None:
     assert report.verdict(1.2, 1.6) == "1.20 (target: at most 1.6)"
     assert report.verdict(31, 30, " MB") == "31.00 MB (target: at most 30 MB, MISSED)"
-
-
-def test_results_are_rounded_to_four_digits() -> None:
-    results = {"a": 1.23456789, "b": [1 / 3, {"c": 2}], "d": "text"}
-
-    assert report.rounded(results) == {"a": 1.2346, "b": [0.3333, {"c": 2}], "d": "text"}
 
 
 def test_visits_are_summarized_for_each_time() -> None:

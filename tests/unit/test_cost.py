@@ -109,37 +109,32 @@ def test_every_price_names_its_source_and_date() -> None:
         assert entry["seen"]
 
 
-def test_a_call_lasts_its_cpu_time_on_a_share_of_a_core_plus_its_waits(simple: Costs) -> None:
+def test_a_call_lasts_its_cpu_time_on_its_cores_plus_its_waits(simple: Costs) -> None:
     halved = replace(simple, memory={"websocket_message": 884.5}, start_ms={"websocket_message": 300.0})
+    large = replace(simple, memory={"websocket_message": 10_240})
 
     assert halved.assuming(cpu_factor=1, cold_share=0).billed_ms(CALL) == 2 * 10 + 3 * 5 + 10
     assert halved.assuming(cpu_factor=1, cold_share=0.1).billed_ms(CALL) == 2 * 10 + 30 + 3 * 5 + 10
-
-
-def test_more_memory_brings_at_most_one_core(simple: Costs) -> None:
-    large = replace(simple, memory={"websocket_message": 10_240})
-
-    assert large.assuming(cpu_factor=1).billed_ms(CALL) == 10 + 15 + 10
+    assert large.assuming(cpu_factor=1).billed_ms(CALL) == 10 + 15 + 10, "more memory brings at most one core"
 
 
 def test_a_frame_is_billed_once_in_and_once_for_each_copy(simple: Costs) -> None:
-    bill = simple.price(simple.usage(CALL))
-
-    assert bill["API Gateway"] == 1 + 11
-    assert bill["Lambda"] == pytest.approx(7 + 1000 * 0.035)
-    assert bill["DynamoDB"] == 6 * 5 + 3 * 2
-    assert bill["CloudWatch"] == pytest.approx(1.0), "its own 670 bytes and 330 of the platform's"
-    assert bill["data transfer"] == pytest.approx(5.0)
-
-
-def test_an_http_request_is_billed_with_its_copies_as_messages(simple: Costs) -> None:
-    assert simple.price(simple.usage({**CALL, "function": "api_handler"}))["API Gateway"] == 100 + 11
+    assert simple.price(simple.usage(CALL)) == {
+        "API Gateway": 1 + 11,
+        "Lambda": pytest.approx(7 + 1000 * 0.035),
+        "DynamoDB": 6 * 5 + 3 * 2,
+        "CloudWatch": pytest.approx(1.0),  # its own 670 bytes and 330 of the platform's
+        "data transfer": pytest.approx(5.0),
+    }
 
 
-def test_the_end_of_a_connection_is_not_billed_as_a_message(simple: Costs) -> None:
-    quiet = {**CALL, "function": "websocket_disconnect", "billed_messages": 0}
+@pytest.mark.parametrize(
+    ("function", "copies", "price"), [("api_handler", 11, 100 + 11), ("websocket_disconnect", 0, 0)]
+)
+def test_only_the_copies_of_other_events_are_messages(simple: Costs, function: str, copies: int, price: int) -> None:
+    call = CALL | {"function": function, "billed_messages": copies}
 
-    assert simple.price(simple.usage(quiet))["API Gateway"] == 0
+    assert simple.price(simple.usage(call))["API Gateway"] == price
 
 
 def test_a_free_allowance_is_deducted_down_to_zero(simple: Costs) -> None:
@@ -150,7 +145,7 @@ def test_a_free_allowance_is_deducted_down_to_zero(simple: Costs) -> None:
     assert simple.price(Counter({"read_units": 1.0}), free=True)["DynamoDB"] == 0
 
 
-def test_a_month_is_the_standing_part_plus_the_hours_of_its_people(costs: Costs) -> None:
+def test_a_month_is_the_standing_part_plus_hours_of_people(costs: Costs) -> None:
     place = Place("a place", people=4, room=10, hours=100, active_share=0.25)
 
     due = costs.dollars(costs.month([place])) - costs.dollars(costs.standing())
@@ -163,17 +158,11 @@ def test_a_month_is_the_standing_part_plus_the_hours_of_its_people(costs: Costs)
     ("batches", "messages", "waves"),
     [([], 0, 0), ([[100] * 50], 50, 1), ([[100] * 51], 51, 2), ([[100], [100]], 2, 2), ([[32_768, 32_769]], 3, 1)],
 )
-def test_posts_are_billed_by_32_kb_and_sent_in_waves_of_fifty(
-    batches: list[list[int]], messages: int, waves: int
-) -> None:
-    sent = usage.meter_posts(batches, None)
+def test_posts_are_billed_by_32_kb_and_sent_50_at_a_time(batches: list[list[int]], messages: int, waves: int) -> None:
+    sent = usage.meter_posts(batches, {"statusCode": 200, "body": "four"})
 
     assert (sent["billed_messages"], sent["waves"]) == (messages, waves)
-    assert sent["posted_bytes"] == sum(map(sum, batches))
-
-
-def test_an_answer_is_measured_by_its_body() -> None:
-    assert usage.meter_posts([], {"statusCode": 200, "body": "four"})["answered_bytes"] == 4
+    assert (sent["posted_bytes"], sent["answered_bytes"]) == (sum(map(sum, batches)), 4)
 
 
 def test_metrics_are_distinguished_by_name_and_dimensions() -> None:

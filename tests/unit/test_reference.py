@@ -19,9 +19,7 @@ from tests.fakes.documents import PAGES, ROOT, Document
 
 HTTP = Document("docs/http.md")
 WEBSOCKET = Document("docs/websocket.md")
-FROM_THE_PLATFORM = {
-    *("aws_region", "aws_ca_bundle", "lambda_handler", "aws_lambda_runtime_api"),
-}
+FROM_THE_PLATFORM = {*("aws_region", "aws_ca_bundle", "lambda_handler", "aws_lambda_runtime_api")}
 """Settings from variables of AWS and Powertools, which their own documents describe."""
 OVER_WEBSOCKET_ONLY = {"too_large", "invalid_frame", "reserved_type", "peer_unavailable"}
 

@@ -36,6 +36,7 @@ def test_all_commands_are_checked() -> None:
     written = sum(len(re.findall(r"(?m)(?:^|\$\(|while )\s*aws [a-z]", "\n".join(shell_lines(one)))) for one in SCRIPTS)
 
     assert len(COMMANDS) == written > 25
+    assert len(QUERIES) > 15
 
 
 @pytest.mark.parametrize(
@@ -131,10 +132,6 @@ def test_aggregates_are_sorted_by_a_remaining_field(query: str) -> None:
     (field,) = re.findall(r"\| sort (@?\w+)", query)
 
     assert field in re.findall(r" as (\w+)", query)
-
-
-def test_there_are_queries() -> None:
-    assert len(QUERIES) > 15
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -15,16 +15,18 @@ from chalicelib.api import http
 from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Access, Context, Request, Route, Success
 from chalicelib.kernel.telemetry import Observation, Telemetry
+from chalicelib.seats.leases import HTTP_LEASE_MS
 from tests.fakes.backend import MINUTE, NOW, World, on_moto
 from tests.fakes.bodies import GOOD
 from tests.fakes.events import read_json, rest_event
 
 SECRET = "a secret that the tokens of these tests are signed with"
-NOBODY, INVALID, STRANGER, MEMBER, CREATOR, ADMIN = "nobody", "invalid", "stranger", "member", "creator", "admin"
-CALLERS = (NOBODY, INVALID, STRANGER, MEMBER, CREATOR, ADMIN)
+NOBODY, INVALID, STRANGER, FORMER, MEMBER, CREATOR, ADMIN = CALLERS = (
+    *("nobody", "invalid", "stranger", "former", "member", "creator", "admin"),
+)
 ADMITTED: dict[Access, tuple[str, ...]] = {
     Access.OPEN: CALLERS,
-    Access.USER: (STRANGER, MEMBER, CREATOR, ADMIN),
+    Access.USER: (STRANGER, FORMER, MEMBER, CREATOR, ADMIN),
     Access.MEMBER: (MEMBER,),
     Access.OWNER: (CREATOR, ADMIN),
     Access.ADMIN: (ADMIN,),
@@ -52,9 +54,10 @@ def room_id(world: World) -> str:
 
 
 def open_room(world: World) -> str:
-    """A room with its creator, who has no seat in it, and a member."""
+    """A room with its creator, who has no seat in it, a member, and one whose lease has ended."""
     made = world.open_room(made_by=CREATOR)
     world.join(MEMBER, made)
+    world.join(FORMER, made, NOW - HTTP_LEASE_MS)
     return made
 
 
@@ -156,23 +159,21 @@ def test_an_answer_needs_the_proof_of_exactly_its_access(
 
 
 @pytest.mark.parametrize(
-    ("access", "path", "status"),
+    ("access", "path", "caller", "status"),
     [
-        (Access.OPEN, "/coworking/rooms/{room_id}", 200),
-        (Access.USER, "/coworking/rooms/{room_id}", 401),
-        (Access.MEMBER, "/coworking/me", 401),
+        (Access.OPEN, "/coworking/rooms/{room_id}", NOBODY, 200),
+        (Access.USER, "/coworking/rooms/{room_id}", NOBODY, 401),
+        (Access.MEMBER, "/coworking/me", NOBODY, 401),
+        (Access.MEMBER, "/coworking/me", MEMBER, 500),
     ],
 )
-def test_only_an_open_route_needs_no_token(world: World, room_id: str, access: Access, path: str, status: int) -> None:
+def test_an_open_route_needs_no_token_and_a_member_route_a_room(
+    world: World, room_id: str, access: Access, path: str, caller: str, status: int
+) -> None:
     route = Route("GET", path, lambda _: None, access=access)
-    sent = Mock(headers={}, context={"path": "/"})
-    assert http.answer(world.backend, route, sent, {"room_id": room_id}).status_code == status
-
-
-def test_a_member_route_without_a_room_answers_500(world: World) -> None:
-    route = Route("GET", "/coworking/me", lambda _: None, access=Access.MEMBER)
-    sent = Mock(headers={"authorization": f"Bearer {sign(MEMBER)}"}, context={"path": "/"})
-    assert http.answer(world.backend, route, sent, {}).status_code == 500
+    sent = Mock(headers={} if caller == NOBODY else {"authorization": f"Bearer {sign(caller)}"}, context={"path": "/"})
+    parameters = {"room_id": room_id} if route.has_room else {}
+    assert http.answer(world.backend, route, sent, parameters).status_code == status
 
 
 def test_a_route_must_declare_its_access() -> None:

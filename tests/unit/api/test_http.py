@@ -18,7 +18,7 @@ from chalicelib.contract import Page, Reply
 from chalicelib.kernel.errors import CoworkingError, RoomFullError, UnavailableError
 from chalicelib.profiles import views as profile_views
 from chalicelib.seats import service as seats
-from tests.fakes.backend import World, on_moto
+from tests.fakes.backend import on_moto
 from tests.fakes.events import read_json, rest_event, route_of
 from tests.fakes.issuer import Issuer
 
@@ -26,12 +26,12 @@ SECRET = "a secret that the tokens of these tests are signed with"
 MISSING = "6f1c2f0e-3f4e-4a55-9b0b-0f5f5b1c9a77"
 
 
-@pytest.fixture
-def signed_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+@pytest.fixture(autouse=True)
+def _app(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The app in this process, on tables in memory, with sign-in by a shared secret."""
     with on_moto(auth_secret=SECRET) as world:
         monkeypatch.setattr(composition, "_process_backend", world.backend)
-        yield world
+        yield
 
 
 def call(view: str, **options: Any) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def fail(*_: object) -> None:
 
 
 def test_a_bug_is_answered_and_logged_without_its_trace(
-    signed_in: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(seats, "get_room_detail", fail)
     result = call("seats_get_room", room_id=MISSING)
@@ -66,14 +66,14 @@ def test_a_bug_is_answered_and_logged_without_its_trace(
     assert "the engine room is on fire" in str(record.exc_info[1])
 
 
-def test_an_invalid_answer_is_a_bug_and_not_the_callers(signed_in: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_answer_is_a_bug_and_not_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profile_views, "get_profile", lambda *_: Health.model_validate(5))
     assert call("profiles_get_me")["statusCode"] == 500
 
 
 @pytest.mark.parametrize("error", [RoomFullError(), UnavailableError(), UnavailableError("Try again")])
 def test_an_error_of_a_service_is_answered_as_its_problem(
-    signed_in: World, monkeypatch: pytest.MonkeyPatch, error: CoworkingError
+    monkeypatch: pytest.MonkeyPatch, error: CoworkingError
 ) -> None:
     def refuse(*_: object) -> None:
         raise error
@@ -95,9 +95,7 @@ TRACE = {"requestContext": {"resourcePath": "/coworking/me", "httpMethod": "TRAC
         (TRACE, 405, "method_not_allowed"),
     ],
 )
-def test_an_error_of_chalice_is_a_problem_document(
-    signed_in: World, changes: dict[str, Any], status: int, code: str
-) -> None:
+def test_an_error_of_chalice_is_a_problem_document(changes: dict[str, Any], status: int, code: str) -> None:
     result = call("seats_get_room", room_id=MISSING, **changes)
     assert result["statusCode"] == status
     assert result["headers"]["Content-Type"] == "application/problem+json"
@@ -117,12 +115,12 @@ def test_an_error_of_chalice_is_a_problem_document(
         (base64.b64encode(b"\xff").decode(), True),
     ],
 )
-def test_a_body_that_is_no_json_is_refused(signed_in: World, body: str, encoded: bool) -> None:
+def test_a_body_that_is_no_json_is_refused(body: str, encoded: bool) -> None:
     result = call("profiles_update_me", body=body, isBase64Encoded=encoded)
     assert (result["statusCode"], read_json(result)["code"]) == (400, "invalid_json")
 
 
-def test_a_body_may_be_encoded_in_base64(signed_in: World) -> None:
+def test_a_body_may_be_encoded_in_base64() -> None:
     body = base64.b64encode(json.dumps({"name": "Zoë"}).encode()).decode()
     assert read_json(call("profiles_update_me", body=body, isBase64Encoded=True))["name"] == "Zoë"
 
@@ -139,14 +137,6 @@ def test_an_unreachable_identity_provider_is_answered_503(monkeypatch: pytest.Mo
         problem = read_json(result)
         assert (problem["code"], problem["detail"]) == ("auth_unavailable", "Sign-in can't be checked for the moment")
         assert app(rest_event("api_get_health"), None)["statusCode"] == 200
-
-
-def test_without_a_key_or_secret_every_call_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with on_moto() as world:
-        monkeypatch.setattr(composition, "_process_backend", world.backend)
-        result = call("profiles_get_me")
-        assert result["statusCode"] == 401
-        assert read_json(result)["detail"] == "Sign-in is not set up on this server"
 
 
 @pytest.mark.parametrize(

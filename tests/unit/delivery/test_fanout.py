@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from threading import Barrier, Event
 
 import pytest
@@ -13,24 +12,11 @@ from chalicelib.delivery import Close, DeliveryReport, OutboundFrame
 from chalicelib.delivery.fanout import Fanout, Pace
 from chalicelib.delivery.gateway import Gateway, PostResult
 from tests.fakes.connections_api import KEYS, REGION, Answer, ConnectionsApi
+from tests.fakes.faults import FakeClock
 from tests.fakes.records import make_connection
 
+MakeFanout = Callable[..., Fanout]
 BUSY, SENT = PostResult(503, "status 503"), PostResult(200, "status 200")
-
-
-@dataclass
-class Time:
-    """A clock that only pauses move. Each retry waits as long as it may."""
-
-    now: float = 1_000.0
-    slept: list[float] = field(default_factory=list)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-    def pace(self) -> Pace:
-        return Pace(lambda: self.now, self.sleep, lambda least, most: most)
 
 
 class ScriptedGateway(Gateway):
@@ -53,17 +39,19 @@ def api() -> Iterator[ConnectionsApi]:
 
 
 @pytest.fixture
-def time() -> Time:
-    return Time()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def make_fanout() -> Iterator[Callable[..., Fanout]]:
+def make_fanout() -> Iterator[MakeFanout]:
+    """With a clock, each retry waits on it for as long as it may."""
     made: list[Fanout] = []
 
-    def make(gateway: Gateway | None = None, threads: int = 8, time: Time | None = None) -> Fanout:
+    def make(gateway: Gateway | None = None, threads: int = 8, clock: FakeClock | None = None) -> Fanout:
         gateway = gateway or Gateway(find_keys=KEYS.get_frozen_credentials, region=REGION)
-        made.append(Fanout(gateway, threads=threads, pace=time.pace() if time else None))
+        pace = Pace(clock.monotonic, clock.sleep, lambda least, most: most) if clock else None
+        made.append(Fanout(gateway, threads=threads, pace=pace))
         return made[-1]
 
     yield make
@@ -72,9 +60,9 @@ def make_fanout() -> Iterator[Callable[..., Fanout]]:
 
 
 @pytest.fixture
-def fanout(make_fanout: Callable[..., Fanout], time: Time) -> Fanout:
+def fanout(make_fanout: MakeFanout, clock: FakeClock) -> Fanout:
     """Over real connections, but retries do not wait."""
-    return make_fanout(time=time)
+    return make_fanout(clock=clock)
 
 
 def frame(connection_id: str, api: ConnectionsApi | None = None) -> OutboundFrame:
@@ -119,22 +107,19 @@ def test_the_report_tells_sent_gone_and_failed_apart(
     assert not [record for record in warned if "gone=" in record.message or "ok" in record.message]
 
 
-def test_without_acts_the_report_is_empty(fanout: Fanout) -> None:
-    assert fanout.deliver([]) == DeliveryReport()
-
-
-def test_the_report_says_how_long_it_took(make_fanout: Callable[..., Fanout], time: Time) -> None:
+def test_the_report_says_how_long_it_took(make_fanout: MakeFanout, clock: FakeClock) -> None:
     def take_two_seconds(_: str) -> PostResult:
-        time.sleep(2)
+        clock.sleep(2)
         return SENT
 
-    report = make_fanout(ScriptedGateway(take_two_seconds), time=time).deliver(frames(None, "a="))
-    assert report == DeliveryReport(sent=1, seconds=2)
+    fanout = make_fanout(ScriptedGateway(take_two_seconds), clock=clock)
+    assert fanout.deliver(frames(None, "a=")) == DeliveryReport(sent=1, seconds=2)
+    assert fanout.deliver([]) == DeliveryReport()
 
 
 @pytest.mark.parametrize(("count", "in_own_thread"), [(1, True), (2, False)])
 def test_only_a_single_post_runs_in_the_callers_thread(
-    make_fanout: Callable[..., Fanout], count: int, in_own_thread: bool
+    make_fanout: MakeFanout, count: int, in_own_thread: bool
 ) -> None:
     threads = set()
 
@@ -170,10 +155,10 @@ def test_a_refused_post_is_logged_once_and_not_retried(
 
 
 def test_retries_wait_longer_each_time_until_the_deadline(
-    make_fanout: Callable[..., Fanout], time: Time, caplog: pytest.LogCaptureFixture
+    make_fanout: MakeFanout, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    report = make_fanout(ScriptedGateway(lambda _: BUSY), time=time).deliver(frames(None, "a="))
-    assert time.slept == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8, 1.0])
+    report = make_fanout(ScriptedGateway(lambda _: BUSY), clock=clock).deliver(frames(None, "a="))
+    assert clock.pauses == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8, 1.0])
     assert result(report) == (0, [], ["a="])
     assert caplog.messages == ["not delivered to connection a=: status 503"]
 
@@ -184,35 +169,33 @@ def test_retries_have_full_jitter() -> None:
     assert 0.15 < max(waits) <= 0.2
 
 
-def test_a_retry_does_not_delay_other_connections(make_fanout: Callable[..., Fanout], time: Time) -> None:
+def test_a_retry_does_not_delay_other_connections(make_fanout: MakeFanout, clock: FakeClock) -> None:
     posted: list[str] = []
 
     def refuse_the_first(connection_id: str) -> PostResult:
         posted.append(connection_id)
         return BUSY if len(posted) == 1 else SENT
 
-    report = make_fanout(ScriptedGateway(refuse_the_first), threads=1, time=time).deliver(frames(None, *"abc"))
+    report = make_fanout(ScriptedGateway(refuse_the_first), threads=1, clock=clock).deliver(frames(None, *"abc"))
     assert posted == ["a", "b", "c", "a"]
-    assert (report.sent, len(time.slept)) == (3, 1)
+    assert (report.sent, len(clock.pauses)) == (3, 1)
 
 
 def test_acts_that_are_not_started_by_the_deadline_fail(
-    make_fanout: Callable[..., Fanout], time: Time, caplog: pytest.LogCaptureFixture
+    make_fanout: MakeFanout, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     def take_a_second(_: str) -> PostResult:
-        time.sleep(1)
+        clock.sleep(1)
         return SENT
 
     gateway = ScriptedGateway(take_a_second)
-    report = make_fanout(gateway, threads=1, time=time).deliver(frames(None, *"abcde"), deadline_seconds=3)
+    report = make_fanout(gateway, threads=1, clock=clock).deliver(frames(None, *"abcde"), deadline_seconds=3)
     assert result(report) == (3, [], ["d", "e"])
     assert gateway.timeouts == [3, 2, 1]
     assert caplog.messages == [f"not delivered to connection {name}: the deadline passed" for name in ("d", "e")]
 
 
-def test_a_server_that_hangs_delays_nothing_past_the_deadline(
-    api: ConnectionsApi, make_fanout: Callable[..., Fanout]
-) -> None:
+def test_a_server_that_hangs_delays_nothing_past_the_deadline(api: ConnectionsApi, make_fanout: MakeFanout) -> None:
     fanout = make_fanout(threads=2)
     release = Event()
     api.before_answer = release.wait
@@ -223,7 +206,7 @@ def test_a_server_that_hangs_delays_nothing_past_the_deadline(
     assert not {"c", "d", "e", "f"} & {request.connection_id for request in api.received}
 
 
-def test_the_report_comes_at_the_deadline_even_if_posts_hang(make_fanout: Callable[..., Fanout]) -> None:
+def test_the_report_comes_at_the_deadline_even_if_posts_hang(make_fanout: MakeFanout) -> None:
     release = Event()
 
     def hang(_: str) -> PostResult:
@@ -235,7 +218,7 @@ def test_the_report_comes_at_the_deadline_even_if_posts_hang(make_fanout: Callab
     assert result(report) == (0, [], ["a", "b"])
 
 
-def test_one_pool_of_threads_serves_every_delivery(api: ConnectionsApi, make_fanout: Callable[..., Fanout]) -> None:
+def test_one_pool_of_threads_serves_every_delivery(api: ConnectionsApi, make_fanout: MakeFanout) -> None:
     fanout = make_fanout(threads=3)
     before = set(threading.enumerate())
     for _ in range(5):
@@ -245,9 +228,7 @@ def test_one_pool_of_threads_serves_every_delivery(api: ConnectionsApi, make_fan
 
 
 @pytest.mark.parametrize("connection_ids", ["a", "abc"])
-def test_an_error_that_is_not_the_networks_is_raised_at_once(
-    make_fanout: Callable[..., Fanout], connection_ids: str
-) -> None:
+def test_an_error_that_is_not_the_networks_is_raised_at_once(make_fanout: MakeFanout, connection_ids: str) -> None:
     def fail(_: str) -> PostResult:
         raise LookupError("no credentials")
 

@@ -6,14 +6,12 @@ from typing import Any
 import jwt
 import pytest
 from hypothesis import assume, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from chalicelib.identity.tickets import USED_TICKETS, Ticket, issue_ticket, use_ticket, verify_ticket
 from chalicelib.kernel.errors import UnauthorizedError
 from tests.fakes.backend import MINUTE, SECOND, World
 
-untimed = hypothesis_settings(deadline=None)
 NOW = 1_800_000_000_123
 KEY = b"the key that the tickets of these tests are signed with"
 ROOM = "6f1c2f0e-3f4e-4a55-9b0b-0f5f5b1c9a77"
@@ -39,7 +37,6 @@ def signed(claims: dict[str, Any], key: Any = KEY, algorithm: str = "HS256", **h
     return jwt.encode(claims, key, algorithm, {"typ": "ticket+jwt"} | header)
 
 
-@untimed
 @given(user_id=user_ids, room_id=st.uuids().map(str), now=moments)
 def test_a_ticket_names_user_and_room_for_exactly_a_minute(user_id: str, room_id: str, now: int) -> None:
     text, expires_at = issue_ticket(user_id, room_id, KEY, now)
@@ -54,7 +51,6 @@ def test_no_two_tickets_are_the_same() -> None:
     assert len({verify_ticket(issue(), KEY, NOW).ticket_id for _ in range(100)}) == 100
 
 
-@untimed
 @given(user_id=user_ids)
 def test_a_ticket_fits_into_a_url(user_id: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,2560}", issue(user_id))
@@ -64,7 +60,6 @@ def test_a_ticket_of_an_ordinary_user_is_short() -> None:
     assert len(issue("2b1a6f0e-98f4-4a86-a0a4-2f0a4cf6a5d5")) <= 320
 
 
-@untimed
 @given(data=st.data())
 def test_a_changed_ticket_is_refused(data: st.DataObject) -> None:
     text = issue()
@@ -82,13 +77,11 @@ def test_a_ticket_with_something_added_is_refused(added: str) -> None:
     refusal(added + text)
 
 
-@untimed
 @given(key=st.binary(min_size=32, max_size=64).filter(lambda key: key != KEY))
 def test_another_key_is_refused(key: bytes) -> None:
     assert refusal(issue(), key) == "The ticket is not one of ours"
 
 
-@untimed
 @given(text=st.text())
 def test_any_other_text_is_refused(text: str) -> None:
     refusal(text)

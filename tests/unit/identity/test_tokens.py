@@ -3,8 +3,6 @@
 import base64
 import json
 import logging
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,16 +11,14 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from chalicelib.identity.tickets import issue_ticket
 from chalicelib.identity.tokens import Authenticator, User
-from chalicelib.kernel.errors import AuthUnavailableError, UnauthorizedError
+from chalicelib.kernel.errors import UnauthorizedError
 from chalicelib.kernel.settings import Settings
-from tests.fakes.issuer import Issuer, private_key, public_jwk
+from tests.fakes.issuer import Issuer, private_key
 
-untimed = hypothesis_settings(deadline=None)
 NOW = 1_800_000_000_000
 SECONDS = NOW // 1000
 SECRET = "a secret that only the tests of this product know"
@@ -116,12 +112,8 @@ def test_a_valid_token_names_the_user(source: Source, strict: Authenticator) -> 
     token = source.sign(claims(picture="https://example.com/ada.png"))
     expected = User("ada", "Ada", "https://example.com/ada.png", is_admin=False)
     assert strict.verify(token, NOW) == expected
-    assert strict.authenticate(f"Bearer {token}", NOW) == expected
-
-
-@pytest.mark.parametrize("form", ["bearer {}", "BEARER {}", "Bearer   {}", " Bearer {} "])
-def test_case_and_spaces_of_the_scheme_are_ignored(form: str, source: Source, strict: Authenticator) -> None:
-    assert strict.authenticate(form.format(source.sign(CLAIMS)), NOW).id == "ada"
+    for scheme in ("Bearer ", "bearer ", "BEARER ", "Bearer   ", " Bearer "):
+        assert strict.authenticate(f"{scheme}{token} ", NOW) == expected
 
 
 @pytest.mark.parametrize("header", [None, "", " ", "Bearer", "Bearer ", "Basic YWRhOmFkYQ==", "Token {}", "{}"])
@@ -199,17 +191,13 @@ def test_other_algorithms_are_refused(header: dict[str, Any], strict: Authentica
         assert refusal(token, strict) == "The token's algorithm is not accepted"
 
 
-def test_a_key_set_refuses_hs256_even_if_a_secret_is_set(issuer: Issuer) -> None:
+def test_a_key_set_refuses_hs256_with_any_secret(issuer: Issuer) -> None:
     both = Authenticator(Settings(auth_jwks_url=issuer.url, auth_secret=SECRET))
-    assert refusal(sign_secretly(CLAIMS), both) == "The token's algorithm is not accepted"
-    assert both.verify(issuer.sign(CLAIMS), NOW).id == "ada"
-
-
-def test_the_public_key_is_not_accepted_as_a_secret(issuer: Issuer) -> None:
     public = issuer.keys[0].private.public_key()
     pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    token = signed_with(pem.decode(), {"alg": "HS256", "kid": "key-0"})
-    assert refusal(token, Authenticator(Settings(auth_jwks_url=issuer.url))) == "The token's algorithm is not accepted"
+    for token in (sign_secretly(CLAIMS), signed_with(pem.decode(), {"alg": "HS256", "kid": "key-0"})):
+        assert refusal(token, both) == "The token's algorithm is not accepted"
+    assert both.verify(issuer.sign(CLAIMS), NOW).id == "ada"
 
 
 def test_a_secret_refuses_tokens_of_a_provider(issuer: Issuer) -> None:
@@ -227,33 +215,15 @@ def test_the_key_set_is_kept_between_calls(issuer: Issuer) -> None:
 @pytest.mark.parametrize(
     "token",
     [
-        "garbage",
-        "..",
-        "a.b",
-        "a.b.c",
-        "a.b.c.d.e",
-        ".".join(["eyJhbGciOiJSU0EtT0FFUCJ9"] * 5),
-        compact(b"\xff\xfe\x00"),
-        compact(b"not json"),
-        compact([]),
-        compact("text"),
-        compact(None),
-        compact({"alg": "RS256", "kid": 7}),
-        compact({"alg": "RS256", "kid": ["key-0"]}),
-        compact({"alg": "RS256", "kid": None}),
-        compact({"alg": "RS256", "crit": ["exp"], "exp": 1}),
-        compact({"alg": "RS256", "crit": []}),
-        compact({"alg": "RS256", "crit": "b64"}),
+        *("garbage", "..", "a.b", "a.b.c", "a.b.c.d.e", ".".join(["eyJhbGciOiJSU0EtT0FFUCJ9"] * 5)),
+        *("eyJ\ud800.e30.e30", "٣.٣.٣"),
+        *map(compact, ([], "text", None, b"\xff\xfe\x00", b"not json", b"[" * 3000 + b"]" * 3000)),
+        *map(compact, (b'{"alg":' + b"[" * 5000, b'{"alg":' + b"9" * 5000 + b"}")),
+        *(compact({"alg": "RS256", "kid": kid}) for kid in (7, ["key-0"], None)),
+        *(compact({"alg": "RS256", "exp": 1, "crit": crit}) for crit in (["exp"], [], "b64")),
         compact({"alg": "RS256", "b64": False, "crit": ["b64"]}),
         compact({"alg": "RS256", "b64": False, "crit": ["b64"]}).replace(segment(CLAIMS), ""),
-        compact(b'{"alg":' + b"[" * 5000),
-        compact(b"[" * 3000 + b"]" * 3000),
-        compact(b'{"alg":' + b"9" * 5000 + b"}"),
-        compact({"alg": "HS256"}) + "=",
-        compact({"alg": "HS256"}) + "\n",
-        compact({"alg": "HS256"}) + "é",
-        "eyJ\ud800.e30.e30",
-        "٣.٣.٣",
+        *(compact({"alg": "HS256"}) + added for added in ("=", "\n", "é")),
     ],
     ids=lambda token: ascii(token)[:40],
 )
@@ -294,7 +264,6 @@ def test_a_token_has_at_most_8192_characters() -> None:
     assert refusal(longest + "x", LENIENT) == "The token is too large"
 
 
-@untimed
 @given(token=st.text() | st.from_regex(r"[\w.=-]{0,60}") | st.binary().map(lambda b: compact(b, b, b)))
 def test_any_other_text_is_refused(token: str) -> None:
     refusal(token, LENIENT)
@@ -307,7 +276,6 @@ json_values = st.recursive(
 )
 
 
-@untimed
 @given(
     header=st.dictionaries(st.sampled_from(["typ", "kid", "alg", "crit", "b64", "cty", "zip"]), json_values),
     changed=st.dictionaries(
@@ -459,55 +427,18 @@ def test_the_configured_claim_names_administrators(claim: str, source: Source) -
     authenticator = Authenticator(replace(source.settings, auth_admin_claim=claim))
     for groups in ("admin", ["admin"], ["users", "admin"], "users admin"):
         assert authenticator.verify(source.sign(CLAIMS | {claim: groups}), NOW).is_admin, groups
-    others: tuple[object, ...] = (
-        "users",
-        "administrators",
-        "ADMIN",
-        "users,admin",
-        ["administrators", "admin "],
-        [["admin"]],
-        [],
-        "",
-    )
-    for value in (*others, None, True, 1, {"admin": True}):
+    texts = ("users", "administrators", "ADMIN", "users,admin", "")
+    for value in (*texts, ["administrators", "admin "], [["admin"]], [], None, True, 1, {"admin": True}):
         assert not authenticator.verify(source.sign(CLAIMS | {claim: value}), NOW).is_admin, value
     assert not authenticator.verify(source.sign(CLAIMS), NOW).is_admin
 
 
 def test_the_administrators_value_may_have_spaces() -> None:
     settings = Settings(auth_secret=SECRET, auth_admin_claim="role", auth_admin_value="room keeper")
-    keeper, other = (
-        Authenticator(settings).verify(sign_secretly(claims(role=role)), NOW) for role in ("room keeper", "room")
-    )
-    assert (keeper.is_admin, other.is_admin) == (True, False)
-
-
-def test_importing_the_modules_is_cheap() -> None:
-    slow = "{'jwt', 'cryptography', 'urllib3', 'http.client'}"
-    program = f"import sys, chalicelib.identity.tokens; print({slow} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"
-
-
-def test_keys_that_cannot_be_fetched_are_a_503(issuer: Issuer) -> None:
-    issuer.switch_off()
-    with pytest.raises(AuthUnavailableError) as caught:
-        Authenticator(Settings(auth_jwks_url=issuer.url)).authenticate(f"Bearer {issuer.sign(CLAIMS)}", NOW)
-    assert caught.value.problem() == {
-        "type": "urn:coworking:error:auth_unavailable",
-        "title": "Sign-in can't be checked for the moment",
-        "status": 503,
-        "detail": "Sign-in can't be checked for the moment",
-        "code": "auth_unavailable",
-    }
+    users = [Authenticator(settings).verify(sign_secretly(claims(role=role)), NOW) for role in ("room keeper", "room")]
+    assert [user.is_admin for user in users] == [True, False]
 
 
 def test_an_unknown_key_is_refused(issuer: Issuer) -> None:
     authenticator = Authenticator(Settings(auth_jwks_url=issuer.url))
     assert refusal(issuer.sign(CLAIMS, kid="unheard-of"), authenticator) == "The token's key is not known"
-
-
-def test_a_key_is_for_one_algorithm(issuer: Issuer) -> None:
-    issuer.publish(issuer.keys[0].jwk(), public_jwk(private_key("ES256", 0), kid="other"))
-    token = jwt.encode(CLAIMS, private_key("ES256", 0), "ES256", {"kid": "key-0"})
-    assert refusal(token, Authenticator(Settings(auth_jwks_url=issuer.url))) == "The token's key is not known"

@@ -2,17 +2,7 @@
 
 import pytest
 
-from chalicelib.kernel import limits
-from chalicelib.kernel.limits import (
-    MAX_ENTRIES,
-    MAX_FRAMES,
-    MAX_SIGNALS,
-    STRIKE_WINDOW_MS,
-    WINDOW_MS,
-    Cache,
-    FrameLimits,
-    Throttle,
-)
+from chalicelib.kernel.limits import MAX_ENTRIES, MAX_FRAMES, STRIKE_WINDOW_MS, WINDOW_MS, Cache, FrameLimits, Throttle
 from tests.fakes.backend import NOW, SECOND
 
 
@@ -21,14 +11,10 @@ def frames() -> FrameLimits:
     return FrameLimits()
 
 
-def flood(frames: FrameLimits, now: int = NOW, connection_id: str = "c1") -> None:
-    """Send one frame more than the limit allows."""
-    for _ in range(MAX_FRAMES + 1):
-        frames.check(connection_id, False, now)
-
-
-def test_the_numbers_are_those_of_the_contract() -> None:
-    assert (MAX_FRAMES, MAX_SIGNALS, WINDOW_MS, limits.STRIKES, STRIKE_WINDOW_MS) == (60, 200, 10_000, 3, 60_000)
+def flood(frames: FrameLimits, now: int = NOW) -> None:
+    """Send more frames than the limit allows, in one window: one strike."""
+    for _ in range(MAX_FRAMES + 10):
+        frames.check("c1", False, now)
 
 
 @pytest.mark.parametrize(("is_signal", "limit"), [(False, 60), (True, 200)])
@@ -43,14 +29,6 @@ def test_signals_and_other_connections_count_apart(frames: FrameLimits, connecti
     flood(frames)
 
     assert frames.check(connection_id, is_signal, NOW) == 0
-
-
-def test_a_window_over_its_limit_is_one_strike(frames: FrameLimits) -> None:
-    flood(frames)
-    for _ in range(10):
-        frames.check("c1", False, NOW)
-
-    assert not frames.is_out("c1", NOW)
 
 
 def test_three_strikes_within_a_minute_are_too_many(frames: FrameLimits) -> None:

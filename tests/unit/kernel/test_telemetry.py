@@ -4,21 +4,13 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import ClientError, ReadTimeoutError
 from pydantic import BaseModel, ValidationError
 
-from chalicelib.kernel import telemetry
-from chalicelib.kernel.errors import (
-    AuthUnavailableError,
-    CoworkingError,
-    NotInRoomError,
-    RoomFullError,
-    UnavailableError,
-)
+from chalicelib.kernel import errors, telemetry
 from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.telemetry import DIMENSIONS, METRICS, Kind, Telemetry, UnexpectedError, current
 from chalicelib.store.concurrency import Parallel
@@ -42,19 +34,6 @@ def observe_nothing(kind: Kind, process: Telemetry = PROCESS) -> None:
         pass
 
 
-def everything() -> dict[str, Any]:
-    """The metrics record of an event in which everything happens."""
-    with keep_log() as log, observe("sweep", cold_start=1) as observation:
-        observation.note_message("room", 1, "id", is_system=False)
-        observation.note_delivery(["a"], ["b"], ["c"], sent=1, retries=1, ms=100)
-        observation.count_retry("ThrottlingException")
-        for what in ("opened", "closed", "rooms", "members"):
-            observation.count(what)
-        observation.note(error=UnavailableError.code, room_id="room", user="ada")
-    (metrics,) = log.metrics
-    return metrics
-
-
 def test_an_event_becomes_one_line_and_one_metrics_record(log: Log) -> None:
     with observe("frame", connection_id="c=", request_id="r=") as observation:
         observation.note(frame="wave")
@@ -63,10 +42,13 @@ def test_an_event_becomes_one_line_and_one_metrics_record(log: Log) -> None:
     assert line["duration_ms"] == metrics["Duration"]
 
 
-def test_figures_that_are_zero_are_left_out(log: Log) -> None:
+def test_only_counters_that_were_used_are_written(log: Log) -> None:
     observe_nothing("disconnect")
+    with observe("sweep") as observation:
+        observation.count("rooms", 0)
     assert set(log.lines[0]) == {"level", "location", "message", "timestamp", "service", "kind", "duration_ms"}
     assert set(log.metrics[0]) == {"_aws", "service", "kind", "Duration"}
+    assert log.metrics[1]["Rooms"] == 0
 
 
 def test_users_are_told_apart_but_not_named(log: Log) -> None:
@@ -120,13 +102,6 @@ def test_requests_to_dynamodb_are_added_up(log: Log) -> None:
     assert log.metrics[0]["Retries"] == 3
 
 
-def test_a_counter_increased_by_zero_is_written_as_zero(log: Log) -> None:
-    with observe("sweep") as observation:
-        observation.count("rooms", 0)
-        observation.count("members", 0)
-    assert (log.metrics[0]["Rooms"], log.metrics[0]["Members"]) == (0, 0)
-
-
 def test_the_first_event_of_a_process_is_a_cold_start(log: Log) -> None:
     process = Telemetry(Settings())
     for _ in range(2):
@@ -135,30 +110,30 @@ def test_the_first_event_of_a_process_is_a_cold_start(log: Log) -> None:
     assert [metrics.get("ColdStarts") for metrics in log.metrics] == [1, None]
 
 
-def test_metrics_are_as_cloudwatch_reads_them() -> None:
-    metrics = everything()
+def test_metrics_are_as_cloudwatch_reads_them(log: Log) -> None:
+    with observe("sweep", cold_start=1) as observation:
+        observation.note_message("room", 1, "id", is_system=False)
+        observation.note_delivery(["a"], ["b"], ["c"], sent=1, retries=1, ms=100)
+        observation.count_retry("ThrottlingException")
+        for what in ("opened", "closed", "rooms", "members"):
+            observation.count(what)
+        observation.note(error=errors.UnavailableError.code, room_id="room", user="ada")
+    (metrics,) = log.metrics
     (directive,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [list(DIMENSIONS)] == [["service", "kind"]]
+    assert set(metrics) == {"_aws", *DIMENSIONS, *METRICS}
     assert {metric["Name"] for metric in directive["Metrics"]} == set(METRICS)
     assert {metric["Unit"] for metric in directive["Metrics"]} <= {unit.value for unit in MetricUnit}
     assert all(isinstance(metrics[name], int | float | list) for name in METRICS)
     assert isinstance(metrics["_aws"]["Timestamp"], int)
 
 
-def test_dimensions_are_few() -> None:
-    metrics = everything()
-    assert metrics["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [list(DIMENSIONS)] == [["service", "kind"]]
-    assert set(metrics) == {"_aws", *DIMENSIONS, *METRICS}
-
-
-def test_each_stage_has_a_namespace_of_its_own(log: Log) -> None:
+def test_metrics_are_as_the_settings_say(log: Log) -> None:
     observe_nothing("http", Telemetry(Settings(powertools_metrics_namespace="CoworkingRooms/prod")))
-    assert log.metrics[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "CoworkingRooms/prod"
-
-
-def test_metrics_can_be_switched_off(log: Log) -> None:
     observe_nothing("http", Telemetry(Settings(powertools_metrics_disabled=True)))
-    assert log.lines
-    assert not log.metrics
+    assert len(log.lines) == 2
+    (metrics,) = log.metrics
+    assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "CoworkingRooms/prod"
 
 
 def test_metrics_remain_when_lines_are_switched_off(log: Log) -> None:
@@ -173,9 +148,16 @@ def test_metrics_remain_when_lines_are_switched_off(log: Log) -> None:
 
 @pytest.mark.parametrize(
     ("error", "faults"),
-    [(UnavailableError(), 1), (AuthUnavailableError(), 1), (RoomFullError(), None), (NotInRoomError(), None)],
+    [
+        (errors.UnavailableError(), 1),
+        (errors.AuthUnavailableError(), 1),
+        (errors.RoomFullError(), None),
+        (errors.NotInRoomError(), None),
+    ],
 )
-def test_only_failures_of_the_service_count_as_faults(log: Log, error: CoworkingError, faults: int | None) -> None:
+def test_only_failures_of_the_service_count_as_faults(
+    log: Log, error: errors.CoworkingError, faults: int | None
+) -> None:
     with pytest.raises(type(error)), observe("connect"):
         raise error
     assert log.lines[0]["error"] == error.code
@@ -275,6 +257,6 @@ def test_every_metric_and_field_is_documented() -> None:
     fields = {source for _, source in METRICS.values()} | {
         "kind", "route", "frame", "ref", "status", "error", "request_id", "connection_id", "room_id", "user",
         "dynamodb_requests", "read_units", "write_units", "retry_causes", "stored",
-        "delivered_to", "gone_connections", "failed_connections",
+        "delivered_to", "gone_connections", "failed_connections"
     }  # fmt: skip
     assert [name for name in (*METRICS, *sorted(fields)) if f"`{name}`" not in page] == []

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from chalicelib.log import Draft, LogPosition, commit, list_newest
-from chalicelib.log.service import SHOWN, Recovery, has_retention_gap, recover, stable_seq
+from chalicelib.log.service import Recovery, has_retention_gap, recover, stable_seq
 from chalicelib.log.table import MESSAGES, POSITIONS, get_position, put_message
 from chalicelib.store import Put, Store
 from tests.fakes.backend import DAY, MINUTE, NOW, World
@@ -22,26 +22,9 @@ def tables(world: World) -> Store:
     return world.store
 
 
-def fill(tables: Store, seqs: Sequence[int], created_at: int = NOW, room_id: str = "room") -> None:
+def fill(tables: Store, seqs: Sequence[int], created_at: int) -> None:
     for seq in seqs:
-        tables.put(MESSAGES, make_message(room_id, seq, created_at=created_at))
-
-
-def set_position(tables: Store, last_seq: int, room_id: str = "room") -> None:
-    """The position of the log, as if so many numbers had been allocated."""
-    tables.put(POSITIONS, LogPosition(room_id, 0, last_seq, NOW))
-
-
-def seqs(missed: Recovery) -> list[int]:
-    return [message.seq for message in missed.messages]
-
-
-@pytest.fixture
-def ten(tables: Store) -> Store:
-    """A log of ten messages."""
-    fill(tables, range(1, 11))
-    set_position(tables, 10)
-    return tables
+        tables.put(MESSAGES, make_message("room", seq, created_at=created_at))
 
 
 def test_an_entry_is_committed_with_the_next_number(world: World) -> None:
@@ -76,37 +59,6 @@ def test_an_entry_expires_after_the_retention_time(world: World, writes: list[Pu
     expected = put_message(message, world.backend.settings.message_retention_days).also["expires_at"]
     (item,) = (item for page in world.store.pages(MESSAGES, "room", MESSAGES.seq > 0) for item in page)
     assert item["expires_at"]["N"] == str(expected)
-
-
-@pytest.mark.parametrize("last_seq", [0, 4, 9, 10])
-def test_every_message_after_the_last_seen_is_recovered(ten: Store, last_seq: int) -> None:
-    missed = recover(ten, "room", last_seq, NOW)
-
-    assert seqs(missed) == list(range(last_seq + 1, 11))
-    assert (missed.recovered, missed.last_seq) == (True, 10)
-
-
-def test_a_new_client_gets_the_newest_as_not_recovered(ten: Store) -> None:
-    missed = recover(ten, "room", None, NOW)
-
-    assert seqs(missed) == list(range(1, 11))
-    assert (missed.recovered, missed.last_seq) == (False, 10)
-
-
-def test_a_client_ahead_of_the_log_starts_over(ten: Store) -> None:
-    missed = recover(ten, "room", 11, NOW)
-
-    assert (seqs(missed), missed.recovered) == (list(range(1, 11)), False)
-
-
-def test_more_than_300_missed_messages_are_cut_to_50(tables: Store) -> None:
-    fill(tables, range(1, 311))
-    set_position(tables, 310)
-
-    for behind, count, recovered in ((300, 300, True), (301, 50, False)):
-        missed = recover(tables, "room", 310 - behind, NOW)
-        assert seqs(missed) == list(range(311 - count, 311))
-        assert (missed.recovered, missed.last_seq) == (recovered, 310)
 
 
 def test_an_empty_log_is_complete(tables: Store) -> None:
@@ -164,26 +116,13 @@ def test_messages_that_retention_may_have_deleted_are_a_gap(
 ) -> None:
     fill(tables, old, OLD)
     fill(tables, fresh, FRESH)
-    set_position(tables, 5)
+    tables.put(POSITIONS, LogPosition("room", 0, 5, NOW))
     missed = recover(tables, "room", last_seq, NOW)
 
     assert has_retention_gap(tables, "room", OLD, last_seq, missed, DUE) is has_gap
 
 
 def test_a_room_younger_than_the_retention_time_has_no_gap(tables: Store) -> None:
-    fill(tables, [4])
+    fill(tables, [4], NOW)
 
     assert not has_retention_gap(tables, "room", FRESH, 1, recover(tables, "room", 1, NOW), DUE)
-
-
-def test_a_snapshot_with_a_gap_has_the_last_50_messages(world: World) -> None:
-    room_id = world.open_room(now=OLD)
-    fill(world.store, range(20, 100), FRESH, room_id)
-    set_position(world.store, 99, room_id)
-    ada = world.enter("ada", room_id)
-
-    data = world.send(ada, "sync", last_seq=10)[0]["data"]
-
-    assert [message["seq"] for message in data["messages"]] == list(range(51, 101))
-    assert data["recovered"] is False
-    assert len(data["messages"]) == SHOWN

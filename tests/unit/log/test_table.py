@@ -4,27 +4,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.log import (
-    LogPosition,
-    Message,
-    allocate,
-    delete_page,
-    get_message,
-    get_position,
-    list_following,
-    list_newest,
-    table,
-)
+from chalicelib.log import LogPosition, Message, table
 from chalicelib.log.table import MESSAGES, put_message
 from chalicelib.store import Store
 from tests.fakes.backend import NOW, World
 from tests.fakes.faults import Faults
 from tests.fakes.records import make_message
-
-
-@pytest.fixture
-def tables(store: World) -> Store:
-    return store.store
 
 
 def write(tables: Store, *seqs: int, room_id: str = "room", **detail: Any) -> list[Message]:
@@ -35,34 +20,16 @@ def write(tables: Store, *seqs: int, room_id: str = "room", **detail: Any) -> li
 
 
 def test_numbers_begin_at_one_and_never_repeat(tables: Store) -> None:
-    assert [allocate(tables, "room", NOW) for _ in range(3)] == [1, 2, 3]
-    assert allocate(tables, "another", NOW) == 1
+    assert table.get_position(tables, "room") == LogPosition("room", 0, 0, 0)
 
+    assert [table.allocate(tables, "room", NOW + after) for after in range(3)] == [1, 2, 3]
+    assert table.allocate(tables, "another", NOW) == 1
 
-def test_the_position_is_the_last_number_and_its_time(tables: Store) -> None:
-    assert get_position(tables, "room") == LogPosition("room", 0, 0, 0)
-
-    allocate(tables, "room", NOW)
-    allocate(tables, "room", NOW + 5)
-
-    assert get_position(tables, "room") == LogPosition("room", 0, 2, NOW + 5)
-
-
-@pytest.mark.parametrize(
-    "detail",
-    [
-        {"text": "naïve – 静か\n\t🎉", "avatar": "/ada.png"},
-        {"type": "emoji", "text": "🎉"},
-        {"type": "system", "user_id": None, "user": "System"},
-    ],
-)
-def test_a_message_is_read_as_stored(tables: Store, detail: dict[str, Any]) -> None:
-    assert write(tables, 7, **detail) == [get_message(tables, "room", 7)]
-    assert get_message(tables, "room", 1) is None
+    assert table.get_position(tables, "room") == LogPosition("room", 0, 3, NOW + 2)
 
 
 def test_messages_expire_but_the_position_does_not(tables: Store) -> None:
-    allocate(tables, "room", NOW)
+    table.allocate(tables, "room", NOW)
     assert tables.transact([put_message(make_message("room", 1), 30)])
 
     position, message = (item for page in tables.pages(MESSAGES, "room") for item in page)
@@ -70,12 +37,14 @@ def test_messages_expire_but_the_position_does_not(tables: Store) -> None:
     assert "expires_at" not in position, "or numbers would repeat"
 
 
-def test_the_newest_are_listed_oldest_first_without_the_position(tables: Store) -> None:
-    allocate(tables, "room", NOW)
+def test_a_limit_takes_the_end_or_the_start_of_a_range(tables: Store) -> None:
+    table.allocate(tables, "room", NOW)
     log = write(tables, 1, 2, 4, 5)
 
-    assert list_newest(tables, "room", 10) == log
-    assert list_newest(tables, "room", 2) == log[-2:]
+    assert table.list_newest(tables, "room", 10) == log, "without the position"
+    assert table.list_newest(tables, "room", 2) == log[-2:]
+    assert table.list_newest(tables, "room", 2, after=1, before=5) == log[1:3]
+    assert table.list_following(tables, "room", 2, after=0, before=5) == log[:2]
 
 
 def test_a_range_lies_between_two_numbers(tables: Store) -> None:
@@ -92,39 +61,32 @@ def test_a_range_lies_between_two_numbers(tables: Store) -> None:
         (9, 2): [],
     }
     for (after, before), found in ranges.items():
-        for list_messages in (list_newest, list_following):
+        for list_messages in (table.list_newest, table.list_following):
             assert [one.seq for one in list_messages(tables, "room", 10, after=after, before=before)] == found
-
-
-def test_a_limit_takes_the_end_or_the_start_of_a_range(tables: Store) -> None:
-    write(tables, 1, 2, 4, 5)
-
-    assert [message.seq for message in list_newest(tables, "room", 2, after=1, before=5)] == [2, 4]
-    assert [message.seq for message in list_following(tables, "room", 2, after=0, before=5)] == [1, 2]
 
 
 @pytest.mark.parametrize("count", [0, 60])
 def test_a_log_is_deleted_with_its_position(tables: Store, count: int) -> None:
     others = write(tables, 1, room_id="another")
-    allocate(tables, "room", NOW)
+    table.allocate(tables, "room", NOW)
     write(tables, *range(1, count + 1))
 
-    assert not delete_page(tables, "room"), "nothing is left"
+    assert not table.delete_page(tables, "room"), "nothing is left"
 
-    assert list_newest(tables, "room", 100) == []
-    assert get_position(tables, "room").last_seq == 0
-    assert list_newest(tables, "another", 10) == others
+    assert table.list_newest(tables, "room", 100) == []
+    assert table.get_position(tables, "room").last_seq == 0
+    assert table.list_newest(tables, "another", 10) == others
 
 
 def test_a_log_is_deleted_page_by_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "_DELETE_PAGE", 10)
-    allocate(world.store, "room", NOW)
+    table.allocate(world.store, "room", NOW)
     write(world.store, *range(1, 15))
 
     with Faults(world.store.connection) as faults:
-        assert delete_page(world.store, "room")
+        assert table.delete_page(world.store, "room")
     assert faults.asked("Query")[0]["ConsistentRead"], "or the last message might be overlooked"
 
-    assert len(list_newest(world.store, "room", 100)) == 5
-    assert not delete_page(world.store, "room")
-    assert list_newest(world.store, "room", 100) == []
+    assert len(table.list_newest(world.store, "room", 100)) == 5
+    assert not table.delete_page(world.store, "room")
+    assert table.list_newest(world.store, "room", 100) == []

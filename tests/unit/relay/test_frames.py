@@ -4,22 +4,13 @@ import json
 
 import pytest
 
-from chalicelib.api import frames
 from chalicelib.api.frames import MAX_FRAME_BYTES
 from chalicelib.seats.leases import HTTP_LEASE_MS, RENEW_EVERY_MS
-from chalicelib.seats.sockets import SocketEvent
-from tests.fakes.backend import ENDPOINT, MINUTE, NOW, SECOND, World
+from tests.fakes.backend import MINUTE, NOW, SECOND, World
 from tests.fakes.bodies import FIELDS
-from tests.fakes.fanout import Frame
 from tests.fakes.faults import Faults
 
 KINDS = [*FIELDS, "offer", "answer", "ice-candidate", "wave", "user-joined"]
-
-
-def receive(world: World, connection_id: str, text: str) -> list[Frame]:
-    before = len(world.fanout.frames(connection_id))
-    frames.receive(world.backend, SocketEvent(connection_id, ENDPOINT), text, NOW)
-    return world.fanout.frames(connection_id)[before:]
 
 
 @pytest.mark.parametrize("kind", ["wave", "offer"])
@@ -46,9 +37,7 @@ def test_frames_other_than_ping_leave_a_socket_lease_alone(world: World, room_id
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_frame_renews_an_http_lease_at_most_once_a_minute(
-    world: World, room_id: str, ada: str, kind: str
-) -> None:
+def test_every_frame_renews_an_http_lease_once_a_minute(world: World, room_id: str, ada: str, kind: str) -> None:
     renewed = []
     for at in (NOW + RENEW_EVERY_MS - 1, NOW + RENEW_EVERY_MS + 1, NOW + RENEW_EVERY_MS + 2):
         world.send(ada, kind, at, **FIELDS.get(kind, {}))
@@ -60,7 +49,7 @@ def test_a_frame_that_grows_too_large_for_a_post_is_refused(world: World, ada: s
     numbers = ",".join(["1e15"] * 6000)
     text = '{"type": "wave", "data": [' + numbers + "]}"
     assert len(text) < MAX_FRAME_BYTES
-    (error,) = receive(world, ada, text)
+    (error,) = world.receive(ada, text)
     assert error["data"]["code"] == "too_large"
     assert world.fanout.frames(ben) == []
 
@@ -73,5 +62,5 @@ def test_the_largest_frame_is_relayed_with_the_longest_user_id(world: World, roo
     for kind in ("wave", "user-joined"):
         bare = json.dumps({"type": kind, "text": ""}, separators=(",", ":"))
         text = bare.replace('""', '"' + "x" * (MAX_FRAME_BYTES - len(bare)) + '"')
-        assert receive(world, sender, text) == []
+        assert world.receive(sender, text) == []
         assert world.fanout.last(ben)["from"] == user_id

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contract import Request
 from chalicelib.kernel.errors import InvalidCursorError, RateLimitedError, RoomNotFoundError
 from chalicelib.kernel.settings import Limit
 from chalicelib.kernel.times import iso
@@ -13,26 +12,19 @@ from chalicelib.lifecycle.service import delete_room
 from chalicelib.rooms import service
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery, RoomSummary
 from chalicelib.rooms.table import ROOMS
-from tests.fakes.backend import DAY, NOW, SECOND, World, interrupt, on_moto, user
+from tests.fakes.backend import DAY, NOW, SECOND, Interrupt, World, on_moto
 from tests.fakes.counting import Counter
 from tests.fakes.records import make_room
-
-
-def request(world: World, by: str = "ada", *, key: str | None = None, now: int = NOW) -> Request:
-    """A request of a user."""
-    made = Request(world.backend, now, {"idempotency-key": key} if key else {}, "", "", {})
-    made.__dict__["user"] = user(by)
-    return made
 
 
 def create(
     world: World, name: str = "Quiet", *, by: str = "ada", key: str | None = None, now: int = NOW
 ) -> RoomSummary:
-    return service.create_room(request(world, by, key=key, now=now), RoomCreate(name=name))
+    return service.create_room(world.request(by, now, key=key), RoomCreate(name=name))
 
 
 def list_rooms(world: World, **query: Any) -> service.RoomPage:
-    return service.list_rooms(request(world), RoomsQuery(**query))
+    return service.list_rooms(world.request("ada"), RoomsQuery(**query))
 
 
 def names(world: World) -> list[str]:
@@ -83,14 +75,13 @@ def test_a_cursor_that_was_changed_is_refused(world: World) -> None:
 
 
 def test_a_new_room_is_active_and_empty(world: World) -> None:
-    body = RoomCreate(name="Quiet", description="shh", max_participants=3, color="bg-red")
+    chosen = {"name": "Quiet", "description": "shh", "max_participants": 3, "color": "bg-red"}
 
-    made = service.create_room(request(world), body)
+    made = service.create_room(world.request("ada"), RoomCreate.model_validate(chosen))
 
-    assert (made.status, made.participant_count, made.created_by) == ("active", 0, "ada")
-    assert (made.name, made.description, made.max_participants, made.color) == ("Quiet", "shh", 3, "bg-red")
-    assert made.created_at == iso(NOW)
-    assert names(world) == ["Quiet"]
+    given = {"status": "active", "participant_count": 0, "created_by": "ada", "created_at": iso(NOW)}
+    assert made.model_dump() == {"id": made.id} | chosen | given
+    assert list_rooms(world).rooms == [made]
 
 
 def test_a_key_creates_one_room_per_user_and_day(world: World) -> None:
@@ -103,9 +94,9 @@ def test_a_key_creates_one_room_per_user_and_day(world: World) -> None:
     assert names(world) == ["Quiet", "Bob's", "Another"]
 
 
-def test_a_key_used_twice_at_once_creates_one_room(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_used_twice_at_once_creates_one_room(world: World, just_before: Interrupt) -> None:
     made: list[Any] = []
-    interrupt(monkeypatch, service, "new_room", lambda: made.append(create(world, key="key")))
+    just_before(service, "new_room", lambda: made.append(create(world, key="key")))
 
     made.append(create(world, key="key"))
 

@@ -69,11 +69,12 @@ def test_an_unused_number_is_skipped_after_a_minute(
 
 def test_a_gap_from_retention_is_reported(world: World, room_id: str) -> None:
     later = NOW + 91 * DAY
-    fill(world, room_id, 1, 3)
-    for seq in (1, 2):
+    fill(world, room_id, 1, 99)
+    for seq in range(1, 20):
         world.store.delete(MESSAGES, (room_id, seq))
     ada = world.enter("ada", room_id, later)
-    assert [sync(world, ada, last_seq, later)["recovered"] for last_seq in (1, 2)] == [False, True]
+    assert recovery(sync(world, ada, 10, later)) == ([*range(51, 101)], False, 100)
+    assert recovery(sync(world, ada, 98, later)) == ([99, 100], True, 100)
 
 
 def test_a_snapshot_fits_into_one_post(world: World, room_id: str, ada: str) -> None:

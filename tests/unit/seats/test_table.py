@@ -10,23 +10,9 @@ from chalicelib.delivery import Connection
 from chalicelib.log import get_message, list_newest
 from chalicelib.log.table import put_message
 from chalicelib.rooms.table import ROOMS, Change, change_room, get_room, mark_deleted
+from chalicelib.seats import table
 from chalicelib.seats.connections import get_roster, put_connection
-from chalicelib.seats.table import (
-    PARTICIPANTS,
-    Participant,
-    attach,
-    claim_ending,
-    detach,
-    detach_last,
-    extend_lease,
-    get_participant,
-    give_up_seat,
-    list_participants,
-    renew_http_lease,
-    renew_socket_lease,
-    take_seat,
-    update_participant,
-)
+from chalicelib.seats.table import PARTICIPANTS, Participant
 from chalicelib.store import Store
 from tests.fakes.backend import MINUTE, NOW, SECOND, World
 from tests.fakes.records import make_connection, make_message, make_participant, make_room
@@ -53,23 +39,23 @@ def ada(tables: Store) -> Participant:
 def seat(tables: Store, user_id: str = "ada", **different: Any) -> Participant:
     """A new member."""
     member = make_participant(ROOM, user_id, **different)
-    assert tables.transact(take_seat(member))
+    assert tables.transact(table.take_seat(member))
     return member
 
 
 def join(tables: Store, user_id: str, seq: int = 1, room_id: str = ROOM) -> bool:
     """Take a seat and write a message, as a join does."""
     message = put_message(make_message(room_id, seq, type="system"), 90)
-    return tables.transact([message, *take_seat(make_participant(room_id, user_id))])
+    return tables.transact([message, *table.take_seat(make_participant(room_id, user_id))])
 
 
 def leave(tables: Store, member: Participant, leaving: Sequence[Connection] = (), seq: int = 2) -> bool:
     """Give up a seat and write a message, as leaving does."""
-    return tables.transact([put_message(make_message(ROOM, seq), 90), *give_up_seat(member, leaving)])
+    return tables.transact([put_message(make_message(ROOM, seq), 90), *table.give_up_seat(member, leaving)])
 
 
 def stored(tables: Store, user_id: str = "ada") -> Participant | None:
-    return get_participant(tables, ROOM, user_id)
+    return table.get_participant(tables, ROOM, user_id)
 
 
 def count(tables: Store) -> int:
@@ -83,41 +69,19 @@ def test_a_lease_is_valid_until_its_end(after: int, is_valid: bool) -> None:
     assert make_participant(ROOM, lease_expires_at=NOW).holds_at(NOW + after) is is_valid
 
 
-def test_an_absent_member_is_none(tables: Store) -> None:
-    assert stored(tables) is None
-
-
-def test_a_join_counts_the_seat_and_writes_all_rows(tables: Store) -> None:
+def test_a_join_takes_one_seat_and_writes_all_rows(tables: Store) -> None:
     assert join(tables, "ada")
+    assert not join(tables, "ada", 2), "a user takes one seat"
 
-    assert count(tables) == 1
-    assert stored(tables) == make_participant(ROOM)
-    assert get_message(tables, ROOM, 1)
-
-
-@pytest.mark.parametrize(
-    "detail", [{"avatar": "/ada.png"}, {"is_online": False, "is_muted": False}, {"lease_kind": "socket"}]
-)
-def test_a_member_is_read_as_stored(tables: Store, detail: dict[str, Any]) -> None:
-    assert seat(tables, **detail) == stored(tables)
-
-
-def test_a_user_takes_one_seat(tables: Store) -> None:
-    assert join(tables, "ada")
-    assert not join(tables, "ada", 2)
-
-    assert count(tables) == 1
-    assert get_message(tables, ROOM, 2) is None
+    assert (count(tables), stored(tables)) == (1, make_participant(ROOM))
+    assert [message.seq for message in list_newest(tables, ROOM, 10)] == [1]
 
 
 def test_a_full_room_has_no_seat(tables: Store) -> None:
-    assert join(tables, "ada", 1)
-    assert join(tables, "bob", 2)
-    assert not join(tables, "cyd", 3)
+    assert [join(tables, user_id, seq) for seq, user_id in enumerate(("ada", "bob", "cyd"), 1)] == [True, True, False]
 
-    assert count(tables) == 2
-    assert stored(tables, "cyd") is None
-    assert get_message(tables, ROOM, 3) is None
+    assert (count(tables), stored(tables, "cyd")) == (2, None)
+    assert [message.seq for message in list_newest(tables, ROOM, 10)] == [1, 2]
 
 
 @pytest.mark.parametrize("change", [{"status": "inactive"}, {"max_participants": 0}, None], ids=str)
@@ -160,7 +124,7 @@ def test_a_seat_and_its_connections_are_given_up_once(tables: Store, ada: Partic
 )
 def test_a_membership_that_has_changed_does_not_end(tables: Store, ada: Participant, stale: dict[str, Any]) -> None:
     put_connection(tables, C1)
-    attach(tables, C1, END, NOW)
+    table.attach(tables, C1, END, NOW)
     member = stored(tables)
     assert member
 
@@ -174,7 +138,7 @@ def test_a_membership_that_has_changed_does_not_end(tables: Store, ada: Particip
 
 
 def test_the_count_is_never_negative(tables: Store) -> None:
-    assert not tables.transact(give_up_seat(make_participant(ROOM), []))
+    assert not tables.transact(table.give_up_seat(make_participant(ROOM), []))
 
     assert count(tables) == 0
 
@@ -185,28 +149,27 @@ def test_members_are_listed_oldest_first(tables: Store) -> None:
         seat(tables, user_id, joined_at=NOW + after) for user_id, after in (("ada", 2), ("cyd", 1), ("bob", 1))
     )
 
-    assert list_participants(tables, ROOM) == [twin, early, late]
+    assert table.list_participants(tables, ROOM) == [twin, early, late]
 
 
-def test_a_lease_is_only_extended(tables: Store, ada: Participant) -> None:
-    extend_lease(tables, ada, END + SECOND, NOW)
-    extend_lease(tables, ada, END, NOW)
+def test_a_valid_http_lease_is_only_extended(tables: Store, ada: Participant) -> None:
+    absent, with_socket = make_participant(ROOM, "bob"), replace(ada, lease_kind="socket")
+    for member, until, now in (
+        (ada, END + SECOND, NOW),
+        (ada, END, NOW),
+        (ada, END + MINUTE, END + SECOND),
+        (absent, END + MINUTE, NOW),
+        (with_socket, END + MINUTE, NOW),
+    ):
+        table.extend_lease(tables, member, until, now)
 
-    assert stored(tables) == replace(ada, lease_expires_at=END + SECOND)
-
-
-def test_an_ended_or_absent_lease_is_not_extended(tables: Store, ada: Participant) -> None:
-    extend_lease(tables, ada, END + MINUTE, END)
-    extend_lease(tables, make_participant(ROOM, "bob"), END + MINUTE, NOW)
-    extend_lease(tables, replace(ada, lease_kind="socket"), END + MINUTE, NOW)
-
-    assert list_participants(tables, ROOM) == [ada]
+    assert table.list_participants(tables, ROOM) == [replace(ada, lease_expires_at=END + SECOND)]
 
 
 def test_a_connection_turns_the_lease_into_a_socket_lease(tables: Store, ada: Participant) -> None:
-    attach(tables, C1, END, NOW)
+    table.attach(tables, C1, END, NOW)
 
-    assert renew_socket_lease(tables, C1, NOW + 5, NOW)
+    assert table.renew_socket_lease(tables, C1, NOW + 5, NOW)
 
     expected = replace(ada, lease_expires_at=NOW + 5, lease_kind="socket", connections=frozenset({"c1"}))
     assert stored(tables) == expected
@@ -216,9 +179,9 @@ def test_a_connection_turns_the_lease_into_a_socket_lease(tables: Store, ada: Pa
 def test_a_socket_lease_needs_a_connection_of_a_valid_member(
     tables: Store, ada: Participant, connection: Connection, now: int
 ) -> None:
-    attach(tables, C1, END, NOW)
+    table.attach(tables, C1, END, NOW)
 
-    assert not renew_socket_lease(tables, connection, END + 5, now)
+    assert not table.renew_socket_lease(tables, connection, END + 5, now)
 
     assert stored(tables) == replace(ada, connections=frozenset({"c1"}))
 
@@ -236,7 +199,7 @@ def test_a_socket_lease_needs_a_connection_of_a_valid_member(
 def test_frames_renew_a_valid_http_lease(tables: Store, kind: str, until: int, now: int, expected: int) -> None:
     member = seat(tables, lease_kind=kind)
 
-    renew_http_lease(tables, C1, until, now)
+    table.renew_http_lease(tables, C1, until, now)
 
     assert stored(tables) == replace(member, lease_expires_at=expected)
 
@@ -244,37 +207,35 @@ def test_frames_renew_a_valid_http_lease(tables: Store, kind: str, until: int, n
 def test_an_update_returns_the_membership_before_it(tables: Store, ada: Participant) -> None:
     actions, is_muted = [PARTICIPANTS.is_muted.set(False)], PARTICIPANTS.is_muted == True  # noqa: E712
 
-    assert update_participant(tables, ROOM, "ada", actions, is_muted) == ada
-    assert update_participant(tables, ROOM, "ada", actions, is_muted) is None
-    assert update_participant(tables, ROOM, "bob", actions, is_muted) is None
+    assert table.update_participant(tables, ROOM, "ada", actions, is_muted) == ada
+    assert table.update_participant(tables, ROOM, "ada", actions, is_muted) is None
+    assert table.update_participant(tables, ROOM, "bob", actions, is_muted) is None
 
-    assert list_participants(tables, ROOM) == [replace(ada, is_muted=False)]
+    assert table.list_participants(tables, ROOM) == [replace(ada, is_muted=False)]
 
 
 def test_connections_bring_their_member_back_online(tables: Store) -> None:
     offline = seat(tables, is_online=False)
 
-    assert attach(tables, C1, END + 5, NOW) == offline
-    assert attach(tables, C2, END + 6, NOW)
+    assert table.attach(tables, C1, END + 5, NOW) == offline
+    assert table.attach(tables, C2, END + 6, NOW)
 
     expected = replace(offline, is_online=True, connections=frozenset({"c1", "c2"}), lease_expires_at=END + 6)
     assert stored(tables) == expected
 
 
 @pytest.mark.parametrize(("connection", "now"), [(C1, END), (BOBS, NOW)], ids=["ended", "no member"])
-def test_a_connection_needs_a_valid_membership(
-    tables: Store, ada: Participant, connection: Connection, now: int
-) -> None:
-    assert attach(tables, connection, END + 5, now) is None
+def test_a_connection_needs_a_valid_member(tables: Store, ada: Participant, connection: Connection, now: int) -> None:
+    assert table.attach(tables, connection, END + 5, now) is None
 
-    assert list_participants(tables, ROOM) == [ada]
+    assert table.list_participants(tables, ROOM) == [ada]
 
 
 def test_the_last_connection_takes_its_member_offline(tables: Store) -> None:
     speaker = seat(tables, is_muted=False, is_speaking=True)
-    attach(tables, C1, END, NOW)
+    table.attach(tables, C1, END, NOW)
 
-    assert detach_last(tables, C1, NOW + 20 * SECOND, NOW)
+    assert table.detach_last(tables, C1, NOW + 20 * SECOND, NOW)
 
     expected = replace(speaker, is_online=False, is_speaking=False, lease_expires_at=NOW + 20 * SECOND)
     assert stored(tables) == expected
@@ -283,37 +244,29 @@ def test_the_last_connection_takes_its_member_offline(tables: Store) -> None:
 @pytest.mark.parametrize("held", [[C1, C2], [C2], []], ids=len)
 def test_only_the_only_connection_is_the_last(tables: Store, ada: Participant, held: list[Connection]) -> None:
     for connection in held:
-        attach(tables, connection, END, NOW)
+        table.attach(tables, connection, END, NOW)
 
-    assert not detach_last(tables, C1, NOW, NOW)
+    assert not table.detach_last(tables, C1, NOW, NOW)
 
     assert stored(tables) == replace(ada, connections=frozenset(one.connection_id for one in held))
 
 
 def test_one_of_several_connections_is_detached_once(tables: Store, ada: Participant) -> None:
-    attach(tables, C1, END, NOW)
-    attach(tables, C2, END, NOW)
+    table.attach(tables, C1, END, NOW)
+    table.attach(tables, C2, END, NOW)
 
-    assert detach(tables, C1)
-    assert not detach(tables, C1)
-    assert not detach(tables, C2), "it is the only one now"
+    assert [table.detach(tables, one) for one in (C1, C1, C2, BOBS)] == [True, False, False, False]
 
-    assert stored(tables) == replace(ada, connections=frozenset({"c2"}))
-
-
-def test_detaching_from_a_former_member_does_nothing(tables: Store) -> None:
-    assert not detach(tables, C1)
-
-    assert list_participants(tables, ROOM) == []
+    assert table.list_participants(tables, ROOM) == [replace(ada, connections=frozenset({"c2"}))], "C2 is the only one"
 
 
 def test_one_process_claims_the_end_of_a_membership_for_10_s(tables: Store, ada: Participant) -> None:
-    claims = [claim_ending(tables, ada, END + after * SECOND) for after in (0, 9, 10)]
+    claims = [table.claim_ending(tables, ada, END + after * SECOND) for after in (0, 9, 10)]
 
     assert claims == [True, False, True]
 
 
 def test_a_renewed_membership_is_not_claimed(tables: Store, ada: Participant) -> None:
-    extend_lease(tables, ada, END + MINUTE, NOW)
+    table.extend_lease(tables, ada, END + MINUTE, NOW)
 
-    assert not claim_ending(tables, ada, END)
+    assert not table.claim_ending(tables, ada, END)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.session import Session
-from pynamodb.exceptions import GetError, PynamoDBException, TransactWriteError
+from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.kernel.errors import UnavailableError
 from chalicelib.store import Delete, Put, Store, Update, client
@@ -25,20 +26,13 @@ from tests.fakes.faults import Fault, Faults, Lost, Refused, Unsent, cancelled
 from tests.unit.store.samples import COUNTED, IS_NEW, ONE, TWO, Counted
 
 TRANSIENT = (
-    "InternalServerError",
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ServiceUnavailable",
-    "ThrottlingException",
-    "TransactionConflictException",
+    *("InternalServerError", "LimitExceededException", "ProvisionedThroughputExceededException"),
+    *("RequestLimitExceeded", "ServiceUnavailable", "ThrottlingException", "TransactionConflictException"),
 )
 URL = "https://dynamodb.test"
 NETWORK = (
-    EndpointConnectionError(endpoint_url=URL),
-    ConnectTimeoutError(endpoint_url=URL),
-    ReadTimeoutError(endpoint_url=URL),
-    ConnectionClosedError(endpoint_url=URL),
+    *(EndpointConnectionError(endpoint_url=URL), ConnectTimeoutError(endpoint_url=URL)),
+    *(ReadTimeoutError(endpoint_url=URL), ConnectionClosedError(endpoint_url=URL)),
 )
 MAKE_BOTH = [Put(COUNTED, ONE, IS_NEW), Put(COUNTED, TWO, IS_NEW)]
 
@@ -73,30 +67,17 @@ def test_load_faults_and_network_errors_are_retried(tables: Store, faults: Fault
     assert len(faults.clock.pauses) == 2
 
 
-@pytest.mark.parametrize("reasons", [(None, "TransactionConflict"), ("ThrottlingError", "TransactionConflict")])
-def test_a_cancelled_transaction_is_retried(tables: Store, faults: Faults, reasons: tuple[str | None, ...]) -> None:
-    faults.plan("TransactWriteItems", cancelled(*reasons), cancelled(*reasons))
+def test_a_transaction_is_retried_with_the_same_token(tables: Store, faults: Faults) -> None:
+    refused, unsent = Refused("TransactionInProgressException"), Unsent(NETWORK[0])
+    conflicts = [cancelled(reason, "TransactionConflict") for reason in (None, "ThrottlingError")]
+    faults.plan("TransactWriteItems", refused, unsent, *conflicts)
 
     assert tables.transact(MAKE_BOTH)
-
     assert stored(tables) == [ONE, TWO]
-
-
-def test_a_transaction_keeps_its_token_in_all_tries(tables: Store, faults: Faults) -> None:
-    faults.plan(
-        "TransactWriteItems",
-        Refused("TransactionInProgressException"),
-        Unsent(NETWORK[0]),
-        cancelled("TransactionConflict"),
-    )
-
-    assert tables.transact(MAKE_BOTH)
     assert not tables.transact(MAKE_BOTH)
 
     *same, other = (asked["ClientRequestToken"] for asked in faults.asked("TransactWriteItems"))
-    assert len(same) == 4
-    assert len(set(same)) == 1
-    assert other not in same
+    assert (len(same), len(set(same)), other in same) == (5, 1, False)
 
 
 def test_a_transaction_whose_answer_is_lost_is_done_once(engine_world: World) -> None:
@@ -113,20 +94,13 @@ def test_a_transaction_whose_answer_is_lost_is_done_once(engine_world: World) ->
 
 def test_a_refused_condition_is_not_retried(tables: Store, faults: Faults) -> None:
     tables.put(COUNTED, ONE)
-
     assert not tables.transact(MAKE_BOTH)
     assert not tables.put(COUNTED, ONE, IS_NEW)
-
-    assert [name for name, _ in faults.tries] == ["PutItem", "TransactWriteItems", "PutItem"]
-    assert not faults.clock.pauses
-
-
-def test_a_refused_condition_beside_a_conflict_is_a_refusal(tables: Store, faults: Faults) -> None:
     faults.plan("TransactWriteItems", cancelled("ConditionalCheckFailed", "TransactionConflict"))
+    assert not tables.transact(MAKE_BOTH), "also beside a conflict"
 
-    assert not tables.transact(MAKE_BOTH)
-
-    assert len(faults.asked("TransactWriteItems")) == 1
+    assert [name for name, _ in faults.tries] == ["PutItem", "TransactWriteItems", "PutItem", "TransactWriteItems"]
+    assert not faults.clock.pauses
 
 
 def test_pauses_have_full_jitter_and_double_to_half_a_second(
@@ -163,33 +137,6 @@ def test_after_the_deadline_the_store_is_unavailable(tables: Store, faults: Faul
     assert stored(tables) == [None, None], "nothing is half done"
 
 
-@pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException", "ResourceNotFoundException"])
-def test_a_permanent_error_is_raised_at_once(tables: Store, faults: Faults, code: str) -> None:
-    faults.plan("GetItem", Refused(code))
-
-    with pytest.raises(GetError) as raised:
-        tables.get(COUNTED, ONE.key)
-
-    assert raised.value.cause_response_code == code
-    assert len(faults.asked("GetItem")) == 1
-
-
-def test_an_invalid_transaction_is_a_bug_and_no_refusal(tables: Store, faults: Faults) -> None:
-    faults.plan("TransactWriteItems", cancelled(None, "ValidationError"))
-
-    with pytest.raises(TransactWriteError):
-        tables.transact(MAKE_BOTH)
-
-
-def test_missing_credentials_are_raised_at_once(tables: Store, faults: Faults) -> None:
-    faults.plan("GetItem", Unsent(NoCredentialsError()))
-
-    with pytest.raises(GetError) as raised:
-        tables.get(COUNTED, ONE.key)
-
-    assert isinstance(raised.value.cause, NoCredentialsError)
-
-
 def test_a_cancellation_without_reasons_is_not_transient() -> None:
     error = ClientError({"Error": {"Code": "TransactionCanceledException"}}, "TransactWriteItems")
 
@@ -211,20 +158,32 @@ CALLS: dict[str, tuple[str, Callable[[Store], Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_an_unknown_error_passes_through(tables: Store, faults: Faults, name: str) -> None:
+PERMANENT: list[tuple[str, Fault, str | None]] = [
+    *(("get", Refused(code), code) for code in ("ValidationException", "ResourceNotFoundException")),
+    ("get", Unsent(NoCredentialsError()), None),
+    ("transact put", cancelled(None, "ValidationError"), "TransactionCanceledException"),
+    *((name, Refused("AccessDeniedException"), "AccessDeniedException") for name in CALLS),
+]
+
+
+@pytest.mark.parametrize(("name", "fault", "code"), PERMANENT)
+def test_a_permanent_error_is_raised_at_once(
+    tables: Store, faults: Faults, name: str, fault: Fault, code: str | None
+) -> None:
     operation, call = CALLS[name]
-    faults.plan(operation, Refused("AccessDeniedException"))
+    faults.plan(operation, fault)
 
     with pytest.raises(PynamoDBException) as raised:
         call(tables)
 
-    assert raised.value.cause_response_code == "AccessDeniedException"
+    assert (raised.value.cause_response_code, len(faults.asked(operation))) == (code, 1)
+    assert code or isinstance(raised.value.cause, NoCredentialsError)
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_a_call_that_fails_until_the_deadline_is_unavailable(tables: Store, faults: Faults, name: str) -> None:
-    operation, call = CALLS[name]
+@pytest.mark.parametrize(("operation", "call"), CALLS.values(), ids=CALLS)
+def test_a_call_that_fails_until_the_deadline_is_unavailable(
+    tables: Store, faults: Faults, operation: str, call: Callable[[Store], Any]
+) -> None:
     faults.break_for_good(operation, Refused("InternalServerError"))
 
     with pytest.raises(UnavailableError):
@@ -234,26 +193,21 @@ def test_a_call_that_fails_until_the_deadline_is_unavailable(tables: Store, faul
 def test_threads_that_race_for_the_client_get_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    connection, start, made, got = RetryingConnection(REGION), threading.Barrier(8), [], []
+    connection, start, made = RetryingConnection(REGION), threading.Barrier(8), []
     create = Session.create_client
 
     def count(*args: Any, **options: Any) -> Any:
         made.append(create(*args, **options))
         return made[-1]
 
-    def ask() -> None:
+    def ask(_: int) -> Any:
         start.wait()
-        got.append(connection.client)
+        return connection.client
 
     monkeypatch.setattr(Session, "create_client", count)
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == made * 8
     assert len(made) == 1
-    assert got == made * 8
 
 
 def test_the_client_gives_up_long_before_api_gateway_does() -> None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit
+from chalicelib.store import Store
 from chalicelib.store.rate_limits import WINDOWS, RateLimits
-from tests.fakes.backend import NOW, SECOND, World, interrupt
+from tests.fakes.backend import NOW, SECOND, Interrupt, World
 from tests.fakes.counting import Counter
 
 LIMIT = Limit(3, 10)
@@ -16,8 +18,8 @@ LATER = NOW + 10 * SECOND
 
 
 @pytest.fixture
-def limits(store: World) -> RateLimits:
-    return RateLimits(store.store)
+def limits(tables: Store) -> RateLimits:
+    return RateLimits(tables)
 
 
 def use_up(limits: RateLimits, now: int = NOW) -> None:
@@ -33,30 +35,16 @@ def another_process(limits: RateLimits) -> RateLimits:
     return RateLimits(limits._store)
 
 
-def test_a_limit_holds_until_its_window_ends(limits: RateLimits) -> None:
+def test_a_limit_holds_in_all_processes_until_its_window_ends(limits: RateLimits) -> None:
     use_up(limits)
 
     for after, wait in ((0, 10), (1, 10), (9 * SECOND, 1), (10 * SECOND - 1, 1)):
-        assert limits.check("ada", LIMIT, NOW + after) == wait
+        for process in (limits, another_process(limits)):
+            assert process.check("ada", LIMIT, NOW + after) == wait
+    assert limits.check("bob", LIMIT, NOW) == 0, "each subject has its own window"
 
-
-def test_a_new_window_opens_when_the_last_has_ended(limits: RateLimits) -> None:
-    use_up(limits)
     use_up(limits, LATER)
-
     assert limits.check("ada", LIMIT, LATER) == 10
-
-
-def test_each_subject_has_its_own_window(limits: RateLimits) -> None:
-    use_up(limits)
-
-    assert limits.check("bob", LIMIT, NOW) == 0
-
-
-def test_processes_count_in_the_same_window(limits: RateLimits) -> None:
-    use_up(limits)
-
-    assert another_process(limits).check("ada", LIMIT, NOW + SECOND) == 9
 
 
 def test_a_window_that_ended_in_the_meantime_opens_again(limits: RateLimits) -> None:
@@ -73,29 +61,21 @@ def test_a_window_that_the_table_has_deleted_opens_again(limits: RateLimits) -> 
     assert limits.check("ada", LIMIT, NOW + SECOND) == 0
 
 
-def before_open(limits: RateLimits) -> tuple[object, str]:
-    return limits, "_open"
-
-
-def before_read(limits: RateLimits) -> tuple[object, str]:
-    return limits._store, "get"
-
-
 @pytest.mark.parametrize(
     ("place", "is_used_up"),
-    [(before_open, False), (before_open, True), (before_read, True)],
-    ids=["the first window", "a new window", "a new window, before the old one is read"],
+    [
+        pytest.param(lambda limits: (limits, "_open"), False, id="the first window"),
+        pytest.param(lambda limits: (limits, "_open"), True, id="a new window"),
+        pytest.param(lambda limits: (limits._store, "get"), True, id="a new window, before the old one is read"),
+    ],
 )
 def test_a_window_opened_by_another_process_at_once_is_counted(
-    limits: RateLimits,
-    monkeypatch: pytest.MonkeyPatch,
-    place: Callable[[RateLimits], tuple[object, str]],
-    is_used_up: bool,
+    limits: RateLimits, just_before: Interrupt, place: Callable[[RateLimits], tuple[Any, str]], is_used_up: bool
 ) -> None:
     if is_used_up:
         use_up(limits)
         limits._open_windows.put("rate#ada", LATER + SECOND)
-    interrupt(monkeypatch, *place(limits), lambda: another_process(limits).check("ada", LIMIT, LATER))
+    just_before(*place(limits), lambda: another_process(limits).check("ada", LIMIT, LATER))
 
     assert waits(limits, LATER) == [0, 0, 10]
 

@@ -8,9 +8,8 @@ import pytest
 
 from chalicelib.kernel.errors import UnavailableError
 from chalicelib.store import Delete, Put, Store, Table, Update
-from chalicelib.store.client import DEADLINE_SECONDS, RetryingConnection
+from chalicelib.store.client import DEADLINE_SECONDS
 from chalicelib.store.tables import TABLES
-from infra.local.engine import REGION
 from tests.fakes.backend import World
 from tests.fakes.faults import Faults, Refused
 from tests.unit.store.samples import COUNTED, IS_NEW, ONE, THREE, TWO
@@ -27,11 +26,6 @@ LINES = Table("messages", Line, also={"expires_at": int})
 
 
 @pytest.fixture
-def tables(store: World) -> Store:
-    return store.store
-
-
-@pytest.fixture
 def lines(tables: Store) -> list[Line]:
     """Lines 1, 2, 9, 10 and 11 of a room, written in another order, and one of another room."""
     made = [Line("room", seq, f"line {seq}") for seq in (1, 2, 9, 10, 11)]
@@ -40,19 +34,9 @@ def lines(tables: Store) -> list[Line]:
     return made
 
 
-def test_an_absent_item_is_none(tables: Store) -> None:
-    assert tables.get(COUNTED, "nothing") is None
-
-
-def test_a_put_replaces_the_whole_item(tables: Store) -> None:
-    assert tables.put(COUNTED, replace(ONE, holders=frozenset({"ada"})))
+def test_a_put_replaces_the_whole_item_if_its_condition_is_met(tables: Store) -> None:
+    assert tables.put(COUNTED, replace(ONE, holders=frozenset({"ada"})), IS_NEW)
     assert tables.put(COUNTED, ONE)
-
-    assert tables.get(COUNTED, ONE.key) == ONE
-
-
-def test_a_put_whose_condition_is_not_met_changes_nothing(tables: Store) -> None:
-    assert tables.put(COUNTED, ONE, IS_NEW)
     assert not tables.put(COUNTED, replace(ONE, number=5), IS_NEW)
 
     assert tables.get(COUNTED, ONE.key) == ONE
@@ -70,20 +54,13 @@ def test_an_update_returns_the_record_before_or_after(tables: Store, returns: An
     assert tables.get(COUNTED, ONE.key) == replace(ONE, number=3, holders=frozenset({"ada"}))
 
 
-def test_an_update_whose_condition_is_not_met_is_none(tables: Store) -> None:
-    tables.put(COUNTED, ONE)
-
-    assert tables.update(COUNTED, ONE.key, [COUNTED.number.set(9)], COUNTED.number == 2) is None
-    assert tables.update(COUNTED, TWO.key, [COUNTED.number.set(9)], COUNTED.number == 2) is None
-
-    assert tables.get(COUNTED, ONE.key) == ONE
-    assert tables.get(COUNTED, TWO.key) is None
-
-
-def test_an_update_without_a_condition_makes_the_item(tables: Store) -> None:
+def test_only_an_update_without_a_condition_makes_the_item(tables: Store) -> None:
     assert tables.update(COUNTED, ONE.key, [COUNTED.number.add(1)]) is None
 
-    assert tables.get(COUNTED, ONE.key) == ONE
+    for record in (ONE, TWO):
+        assert tables.update(COUNTED, record.key, [COUNTED.number.set(9)], COUNTED.number == 2) is None
+
+    assert [tables.get(COUNTED, record.key) for record in (ONE, TWO)] == [ONE, None]
 
 
 def test_an_item_is_deleted_once_and_again(tables: Store) -> None:
@@ -232,16 +209,13 @@ def test_items_that_stay_unprocessed_fail_after_the_deadline(world: World) -> No
     assert sum(faults.clock.pauses) == pytest.approx(DEADLINE_SECONDS, abs=0.2)
 
 
-def test_tables_of_another_prefix_are_other_tables(world: World) -> None:
-    world.store.put(COUNTED, ONE)
-    elsewhere = Store(world.store.connection, "elsewhere-")
+def test_tables_of_another_prefix_are_other_tables(tables: Store) -> None:
+    tables.put(COUNTED, ONE)
+    elsewhere = Store(tables.connection, "elsewhere-")
 
     assert elsewhere.find_unreachable() == [f"elsewhere-{name}" for name in TABLES]
-    assert world.store.get(COUNTED, ONE.key) == ONE
-
-
-def test_tables_that_answer_are_reachable(tables: Store) -> None:
     assert tables.find_unreachable() == []
+    assert tables.get(COUNTED, ONE.key) == ONE
 
 
 def test_an_unreachable_table_is_named_after_one_try(world: World) -> None:
@@ -253,9 +227,3 @@ def test_an_unreachable_table_is_named_after_one_try(world: World) -> None:
     assert name in {f"{world.store.prefix}{base_name}" for base_name in TABLES}
     assert len(faults.asked("GetItem")) == len(TABLES)
     assert not faults.clock.pauses
-
-
-def test_building_a_store_opens_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botocore.session.Session.create_client", lambda *_, **__: pytest.fail("a client was built"))
-
-    assert Store(RetryingConnection(REGION), "later-").prefix == "later-"

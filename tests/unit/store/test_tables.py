@@ -71,7 +71,7 @@ def test_pynamodb_is_told_what_the_template_says(name: str) -> None:
 
 
 @EACH_TABLE
-@hypothesis_settings(deadline=None, max_examples=40)
+@hypothesis_settings(max_examples=40)
 @given(data=st.data())
 def test_a_record_survives_its_table_and_does_not_change(table: Table[Any], data: st.DataObject) -> None:
     record = data.draw(records(table))

@@ -1,18 +1,13 @@
 """Microphones: mute and unmute, start and stop speaking."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-from chalicelib.kernel.errors import MutedError, NotInRoomError, RoomNotFoundError
+from chalicelib.kernel.errors import MutedError
 from chalicelib.voice import service
 from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
 from tests.fakes.backend import MINUTE, NOW, World
 
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 HTTP_LEASE = 15 * MINUTE
-Act = Callable[..., Any]
 
 
 @pytest.fixture
@@ -67,10 +62,8 @@ def test_muting_ends_speaking_and_both_are_told(world: World, room_id: str, ther
 
 
 def test_speaking_while_muted_is_refused(world: World, room_id: str, there: str) -> None:
-    with pytest.raises(MutedError) as raised:
+    with pytest.raises(MutedError):
         speak(world, room_id, True)
-
-    assert (raised.value.status, raised.value.code) == (409, "muted")
     assert state(world, room_id) == (True, False)
     assert world.fanout.types(there) == []
 
@@ -83,29 +76,9 @@ def test_a_call_that_changes_nothing_is_not_told(world: World, room_id: str, the
     assert world.fanout.types(there) == []
 
 
-@pytest.mark.parametrize(("act", "value"), [(mute, False), (mute, True), (speak, False), (speak, True)])
-def test_a_microphone_needs_a_seat(world: World, room_id: str, act: Act, value: bool) -> None:
-    with pytest.raises(NotInRoomError) as raised:
-        act(world, room_id, value, by="eve")
-    assert (raised.value.status, raised.value.code) == (403, "not_in_room")
-    with pytest.raises(NotInRoomError):
-        act(world, room_id, value, NOW + HTTP_LEASE)
-    with pytest.raises(RoomNotFoundError):
-        act(world, NOWHERE, value)
-
-
 def test_using_the_microphone_renews_the_lease(world: World, room_id: str) -> None:
     mute(world, room_id, False, NOW + 2 * MINUTE)
     assert world.member("ada", room_id).lease_expires_at == NOW + 2 * MINUTE + HTTP_LEASE
 
     speak(world, room_id, True, NOW + 4 * MINUTE)
     assert world.member("ada", room_id).lease_expires_at == NOW + 4 * MINUTE + HTTP_LEASE
-
-
-def test_a_failing_fan_out_does_not_fail_the_microphone(world: World, room_id: str, there: str) -> None:
-    world.fanout.error = ConnectionError("no network")
-
-    mute(world, room_id, False)
-    speak(world, room_id, True)
-
-    assert state(world, room_id) == (False, True)
