@@ -18,6 +18,7 @@ from chalicelib.api.http import MAX_BODY_BYTES
 from tests.fakes.bodies import GOOD
 from tests.fakes.clients import ROOMS, Api, Caller, Json, expect
 from tests.fakes.events import route_of
+from tests.integration.conftest import list_rooms
 
 NO_JSON = [
     *(b"", b"  ", b"hello", b"message_text=hello", b'{"message_text": "hel', b"{}{}", b"{} // nothing", b"-Infinity"),
@@ -59,14 +60,6 @@ class Desk:
         """All that calls could change."""
         rooms = [room for room in list_rooms(self.person) if room["created_by"] == self.person.id]
         return [self.person.get("/coworking/me").json(), self.person.see(self.room), rooms]
-
-
-def list_rooms(caller: Caller) -> Iterator[Json]:
-    answer = caller.get(f"{ROOMS}?limit=100")
-    yield from answer.json()
-    while "next" in answer.links:
-        answer = caller.get(answer.links["next"]["url"])
-        yield from answer.json()
 
 
 @pytest.fixture
@@ -186,14 +179,6 @@ def test_what_is_no_id_names_no_room(untouched: Desk) -> None:
         refused(http.send(request), 404, "room_not_found")
 
 
-def test_an_id_in_capitals_names_the_same_room(desk: Desk) -> None:
-    shouting = Desk(desk.person, desk.room.upper())
-    for view in ("seats_get_room", "chat_send_message", "voice_toggle_mic", "seats_request_ticket", "seats_join"):
-        answer = shouting.call(view, GOOD.get(view))
-        assert answer.status_code == 200
-        assert shouting.room not in answer.text
-
-
 WRONG_QUERIES = {
     "limit": ["0", "101", "-1", "", "ten", "1.5", "1e1", "%00", "%ff", "5&limit=x", "9" * 3000],
     "before_seq": ["-1", "x", "9007199254740992"],
@@ -217,13 +202,6 @@ def test_a_query_may_hold_what_nobody_asked_for(untouched: Desk) -> None:
     for query in ODD_QUERIES:
         for path in (ROOMS, f"{ROOMS}/{untouched.room}/messages"):
             assert untouched.person.get(f"{path}?{query}").status_code == 200, query[:40]
-
-
-def test_an_idempotency_key_has_1_to_64_characters(untouched: Desk) -> None:
-    for view in ("rooms_create_room", "chat_send_message", "chat_send_emoji"):
-        for key in ("", "x" * 65):
-            problem = refused(untouched.call(view, GOOD[view], key=key), 422, "invalid_request")
-            assert problem["errors"][0]["loc"] == ["Idempotency-Key"]
 
 
 def test_routes_that_take_no_body_ignore_one(desk: Desk) -> None:

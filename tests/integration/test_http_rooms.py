@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -13,23 +12,10 @@ import pytest
 from infra.local.engine import CREDENTIALS, REGION
 from infra.local.stack import ROOT, LocalStack
 from tests.fakes.clients import ROOMS, Api, Caller, Json, expect
-from tests.integration.conftest import Deployment
+from tests.integration.conftest import Deployment, list_rooms, walk_rooms
 
 NEW = {"description": "", "status": "active", "participant_count": 0, "max_participants": 15, "color": "bg-grayBlue"}
 SEEDED = ["Focus Zone", "Creative Studio", "Study Hall", "Coffee Break", "Sprint Room"]
-
-
-def walk(caller: Caller, path: str = ROOMS) -> Iterator[list[Json]]:
-    """The pages of the list."""
-    while path:
-        answer = caller.get(path)
-        assert answer.status_code == 200, answer.text
-        yield answer.json()
-        path = answer.links["next"]["url"] if "next" in answer.links else ""
-
-
-def list_rooms(caller: Caller, path: str = ROOMS) -> list[Json]:
-    return [room for page in walk(caller, path) for room in page]
 
 
 @pytest.fixture
@@ -58,7 +44,7 @@ def test_pages_lead_to_the_end_of_the_list_oldest_first(ada: Caller) -> None:
     assert [room for room in whole if room["created_by"] == ada.id] == made
     assert [room["created_at"] for room in whole] == sorted(room["created_at"] for room in whole)
     for limit in (3, 100):
-        pages = list(walk(ada, f"{ROOMS}?limit={limit}"))
+        pages = list(walk_rooms(ada, f"{ROOMS}?limit={limit}"))
         assert [room for page in pages for room in page] == whole
         assert {len(page) for page in pages[:-1]} <= {limit}
         assert len(pages[-1]) <= limit

@@ -179,12 +179,8 @@ def test_a_relayed_frame_goes_to_all_other_connections(scene: Scene, ada: Socket
     second, carl = scene.connect(ada.caller), scene.enter("Carl")
     settle_all(ada, ben, second, carl)
     before = ada.caller.see(scene.room_id)
-    for kind, fields in (
-        ("wave", {"to": ben.user_id}),
-        ("typing", {"is_typing": True}),
-        *((one, {}) for one in SIGNALS),
-    ):
-        ada.ask(kind, **fields)
+    for kind in ("wave", "typing", *SIGNALS):
+        ada.ask(kind, is_typing=True, to=None if kind in SIGNALS else ben.user_id)
         for client in (ben, carl, second):
             assert types(client.settle(kind)) == [kind]
     assert ada.settle() == []

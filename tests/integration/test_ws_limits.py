@@ -54,12 +54,6 @@ def test_a_frame_of_32000_bytes_is_passed_on_and_no_larger_one(ada: SocketClient
     assert ada.settle() == ben.settle() == []
 
 
-def test_a_frame_above_the_limit_of_the_platform_closes(ada: SocketClient, ben: SocketClient) -> None:
-    ada.send_text(of_size(131_073))
-    assert ada.wait_end().code == 1009
-    assert {ben.wait("presence_changed")["data"]["user_id"], ben.wait("user-left")["from"]} == {ada.user_id}
-
-
 def test_invalid_frames_are_refused_and_the_connection_stays(ada: SocketClient, ben: SocketClient) -> None:
     for text in NO_FRAMES:
         ada.connection.send(text)
