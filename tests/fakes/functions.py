@@ -20,6 +20,9 @@ from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
 
 import jwt
+from chalice.cli.factory import CLIFactory
+from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
+from chalice.deploy.models import LambdaFunction
 from chalice.local import LambdaContext
 
 import app
@@ -32,6 +35,7 @@ from chalicelib.kernel.times import Moment
 from chalicelib.store import Store
 from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.events import SocketEvents, scheduled_event
+from infra.local.stack import ROOT
 from tests.fakes.backend import DAY, NOW, PLENTY, on_engine
 from tests.fakes.events import HOST, rest_event
 
@@ -145,6 +149,16 @@ class Functions:
         result: dict[str, Any] = self.run("api_handler", rest_event(view, body=text, token=token, **more))
         return result
 
+    def open_room(self, **fields: object) -> str:
+        """The id of a new room of Olga's."""
+        return str(self.rest("rooms_create_room", "olga", {"name": "Room", **fields})["id"])
+
+    def enter(self, room_id: str, *names: str) -> list[SocketEvents]:
+        """People join, and then connect; their connections."""
+        for name in names:
+            self.rest("seats_join", name, room_id=room_id)
+        return [self.connect(name, room_id) for name in names]
+
     def connect(self, user_id: str, room_id: str, url: str = "", *, status: int = 200) -> SocketEvents:
         """A new connection of somebody's, by a token or by the address that a join told."""
         query = parse_qsl(urlsplit(url).query) if url else [("room_id", room_id), ("token", self.sign(user_id))]
@@ -181,3 +195,11 @@ class Functions:
         """As in a new process: nothing is known of connections and secrets."""
         fresh = Backend(self._world.backend.settings, self._world.store, self._fanout)
         self._open.enter_context(patch.object(backend, "_process_backend", fresh))
+
+
+def deployed_functions(stage: str) -> list[Any]:
+    """The functions of a stage as Chalice would deploy them."""
+    with patch.dict(os.environ):  # Chalice sets the stage's variables
+        config = CLIFactory(str(ROOT)).create_config_obj(stage)
+    resources = DependencyBuilder().build_dependencies(ApplicationGraphBuilder().build(config, stage))
+    return [resource for resource in resources if isinstance(resource, LambdaFunction)]

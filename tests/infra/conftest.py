@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -53,23 +53,26 @@ class Platform:
         return self.wait_for(matches)
 
 
+@contextmanager
+def run_platform(data_dir: Path, environment: dict[str, str]) -> Iterator[Platform]:
+    with LocalStack(data_dir=data_dir, root=PLATFORM_APP, environment=environment) as stack:
+        running = Platform(stack)
+        with running.http:
+            yield running
+
+
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The platform with its real limits."""
-    with LocalStack(data_dir=tmp_path_factory.mktemp("platform"), root=PLATFORM_APP) as stack:
-        running = Platform(stack)
-        with running.http:
-            yield running
+    with run_platform(tmp_path_factory.mktemp("platform"), {}) as running:
+        yield running
 
 
 @pytest.fixture
-def short_limits(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Platform]:
+def short_limits(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Platform]:
     """The platform with the test's environment variables: `parametrize("short_limits", [{...}], indirect=True)`."""
-    data_dir = tmp_path_factory.mktemp("short_limits")
-    with LocalStack(data_dir=data_dir, root=PLATFORM_APP, environment=request.param) as stack:
-        running = Platform(stack)
-        with running.http:
-            yield running
+    with run_platform(tmp_path, request.param) as running:
+        yield running
 
 
 @pytest.fixture

@@ -53,34 +53,23 @@ def test_a_package_of_the_pinned_libraries_has_no_faults(tmp_path: Path) -> None
     assert set(biggest) == {"six", "pydantic-core", "app.py", "chalicelib"}
 
 
-def test_a_library_for_another_machine_is_found(tmp_path: Path) -> None:
-    file = make_zip(tmp_path / "package.zip", WHEELS | {"lib/libx.so.1": elf(INTEL), "lib/text.so": b"no library"})
-
-    described = describe_package(file, "arm64", set())
-
-    assert described["for_another_machine"] == ["lib/libx.so.1", "lib/text.so"]
-
-
-def test_files_that_are_not_pinned_and_missing_libraries_are_found(tmp_path: Path) -> None:
-    file = make_zip(tmp_path / "package.zip", WHEELS | {"tests/test_rooms.py": b"", ".env": b""})
+def test_what_does_not_belong_and_what_is_missing_are_found(tmp_path: Path) -> None:
+    surplus = {"tests/test_rooms.py": b"", ".env": b"", "lib/libx.so.1": elf(INTEL), "lib/text.so": b"no library"}
+    surplus |= {"six/tests/data.json": b"", "six/attests/x.py": b"", "six/test.py": b""}
+    file = make_zip(tmp_path / "package.zip", WHEELS | surplus)
 
     described = describe_package(file, "arm64", {"six", "botocore"})
 
-    assert described["not_asked_for"] == [".env", "pydantic-core", "tests"]
-    assert described["missing"] == ["botocore"]
-    assert find_problems(described) == [
-        "not asked for: .env",
-        "not asked for: pydantic-core",
-        "not asked for: tests",
-        "missing: botocore",
-        "tests: tests/test_rooms.py",
-    ]
-
-
-def test_tests_of_a_library_are_found(tmp_path: Path) -> None:
-    file = make_zip(tmp_path / "package.zip", {"six/tests/data.json": b"", "six/attests/x.py": b"", "six/test.py": b""})
-
-    assert describe_package(file, "arm64", set())["tests"] == ["six/tests/data.json"]
+    found = {name: described[name] for name in ("for_another_machine", "not_asked_for", "missing", "tests")}
+    assert found == {
+        "for_another_machine": ["lib/libx.so.1", "lib/text.so"],
+        "not_asked_for": [".env", "lib", "pydantic-core", "tests"],
+        "missing": ["botocore"],
+        "tests": ["tests/test_rooms.py", "six/tests/data.json"],
+    }
+    problems = find_problems(described)
+    assert {problem.partition(": ")[2] for problem in problems} == {one for listed in found.values() for one in listed}
+    assert "not asked for: .env" in problems
 
 
 @pytest.mark.parametrize(("megabytes", "problems"), [(30.0, []), (30.1, ["30.1 MB, of 30 at most"])])
@@ -88,19 +77,16 @@ def test_a_package_over_30_mb_is_a_fault(megabytes: float, problems: list[str]) 
     assert find_problems({"zip_mb": megabytes}) == problems
 
 
-def test_pins_are_read_with_their_hashes() -> None:
-    text = f"# what for\nPyJWT[crypto]==2.15.1 \\\n    {HASH}\n    # via here\ntyping_extensions==4.16.0  # via there\n"
+def test_pins_for_this_python_are_read_with_their_hashes() -> None:
+    text = (
+        f"# what for\nPyJWT[crypto]==2.15.1 \\\n    {HASH}\n    # via here\ntyping_extensions==4.16.0  # via there\n"
+        f"one==1 ; python_full_version < '3.11' \\\n    {HASH}\ntwo==2 ; sys_platform != 'win32' \\\n    {HASH}\n"
+    )
 
     pins = artefacts.read_pins(text)
 
-    assert set(pins) == {"pyjwt", "typing-extensions"}
+    assert set(pins) == {"pyjwt", "typing-extensions", "two"}
     assert HASH in pins["pyjwt"]
-
-
-def test_pins_for_other_pythons_are_left_out() -> None:
-    text = f"one==1 ; python_full_version < '3.11' \\\n    {HASH}\ntwo==2 ; sys_platform != 'win32' \\\n    {HASH}\n"
-
-    assert set(artefacts.read_pins(text)) == {"two"}
 
 
 def test_files_that_differ_from_the_pinned_wheels_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

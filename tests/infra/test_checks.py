@@ -39,26 +39,22 @@ def skipped(comment: str) -> dict[str, Any]:
     return {"check_id": "CKV_1", "resource": "A.B", "check_result": {"result": "SKIPPED", "suppress_comment": comment}}
 
 
-def test_findings_of_cfn_lint_are_reported(tool: Tool) -> None:
+def test_findings_of_cfn_lint_are_reported_and_its_failure(tool: Tool) -> None:
     tool("infra/edge.yaml:1:1:W1030:no\n")
     assert checks.lint_templates(["infra/edge.yaml"]) == ["infra/edge.yaml:1:1:W1030:no"]
-
-
-def test_a_failing_linter_is_an_error(tool: Tool) -> None:
     tool("", "no such file")
     with pytest.raises(CheckError, match="no such file"):
         checks.lint_templates(["infra/edge.yaml"])
 
 
-def test_findings_of_checkov_are_reported(tool: Tool) -> None:
+def test_findings_of_checkov_and_bare_suppressions_are_reported(tool: Tool) -> None:
     failed = {"check_id": "CKV_2", "resource": "A.C", "check_name": "Ensure it"}
-    tool(checkov([failed], [skipped("because")], ["x.yaml"]))
-    assert checks.scan_templates(["x.yaml"]) == ["CKV_2 A.C: Ensure it", "x.yaml can't be read"]
-
-
-def test_a_suppression_needs_a_comment(tool: Tool) -> None:
-    tool(checkov([], [skipped(" ")], []))
-    assert checks.scan_templates(["x.yaml"]) == ["CKV_1 A.B is suppressed without a comment"]
+    tool(checkov([failed], [skipped("because"), skipped(" ")], ["x.yaml"]))
+    assert sorted(checks.scan_templates(["x.yaml"])) == [
+        "CKV_1 A.B is suppressed without a comment",
+        "CKV_2 A.C: Ensure it",
+        "x.yaml can't be read",
+    ]
 
 
 def test_findings_of_bandit_are_reported(tool: Tool) -> None:
@@ -91,19 +87,22 @@ def test_a_failed_audit_is_a_warning_and_an_error_if_required(
     assert checks.audit_libraries() == [told]
 
 
-@pytest.mark.parametrize(("problems", "well", "said"), [([], True, "ok      pins"), (["stale"], False, "FAILED  pins")])
+def no_result() -> list[str]:
+    raise CheckError("no such tool")
+
+
+@pytest.mark.parametrize(
+    ("check", "well", "said"),
+    [
+        (list, True, ["ok      pins"]),
+        (lambda: ["stale"], False, ["FAILED  pins", "  stale"]),
+        (no_result, False, ["FAILED  pins", "  no such tool"]),
+    ],
+)
 def test_each_check_prints_its_result(
-    problems: list[str], well: bool, said: str, capsys: pytest.CaptureFixture[str]
+    check: Callable[[], list[str]], well: bool, said: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert carry_out("pins", lambda: problems) is well
-    out = capsys.readouterr().out
-    assert out.startswith(said)
-    assert out.splitlines()[1:] == [f"  {problem}" for problem in problems]
-
-
-def test_a_check_without_a_result_has_failed(capsys: pytest.CaptureFixture[str]) -> None:
-    def breaks() -> list[str]:
-        raise CheckError("no such tool")
-
-    assert carry_out("pins", breaks) is False
-    assert "no such tool" in capsys.readouterr().out
+    assert carry_out("pins", check) is well
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first.startswith(said[0])
+    assert rest == said[1:]

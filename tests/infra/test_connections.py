@@ -22,50 +22,37 @@ OpenSocket = Callable[..., ClientConnection]
 KEYS = (CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
 
 
-def status_of(error: pytest.ExceptionInfo[ClientError]) -> tuple[int, str]:
+def refusal(act: Callable[..., object], **options: object) -> tuple[int, str]:
+    """The status and the code of an error."""
+    with pytest.raises(ClientError) as error:
+        act(**options)
     response = error.value.response
     return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]
 
 
-def test_a_post_reaches_the_client_as_text(management: Any, open_socket: OpenSocket) -> None:
+@pytest.mark.parametrize(
+    ("data", "received"),
+    [("hé".encode(), "hé"), (b"\xff\x00", b"\xff\x00"), (b"x" * MESSAGE_BYTES, "x" * MESSAGE_BYTES)],
+    ids=["text", "no text", "128 KB"],
+)
+def test_a_post_reaches_the_client(
+    management: Any, open_socket: OpenSocket, data: bytes, received: str | bytes
+) -> None:
     socket = open_socket()
-    management.post_to_connection(ConnectionId=learn_id(socket), Data="hé".encode())
-    assert socket.recv(timeout=20) == "hé"
+    management.post_to_connection(ConnectionId=learn_id(socket), Data=data)
+    assert socket.recv(timeout=20) == received
 
 
-def test_a_post_that_is_no_text_reaches_the_client_as_bytes(management: Any, open_socket: OpenSocket) -> None:
-    socket = open_socket()
-    management.post_to_connection(ConnectionId=learn_id(socket), Data=b"\xff\x00")
-    assert socket.recv(timeout=20) == b"\xff\x00"
+def test_a_post_over_128_kb_is_refused(management: Any, open_socket: OpenSocket) -> None:
+    connection_id = learn_id(open_socket())
+    refused = refusal(management.post_to_connection, ConnectionId=connection_id, Data=b"x" * (MESSAGE_BYTES + 1))
+    assert refused == (413, "PayloadTooLargeException")
 
 
-def test_a_post_of_128_kb_arrives(management: Any, open_socket: OpenSocket) -> None:
-    socket = open_socket()
-    management.post_to_connection(ConnectionId=learn_id(socket), Data=b"x" * MESSAGE_BYTES)
-    assert len(socket.recv(timeout=20)) == MESSAGE_BYTES
-
-
-def test_a_larger_post_is_refused(management: Any, open_socket: OpenSocket) -> None:
-    with pytest.raises(ClientError) as error:
-        management.post_to_connection(ConnectionId=learn_id(open_socket()), Data=b"x" * (MESSAGE_BYTES + 1))
-    assert status_of(error) == (413, "PayloadTooLargeException")
-
-
-@pytest.mark.parametrize("operation", ["post_to_connection", "get_connection", "delete_connection"])
-def test_an_unknown_connection_is_gone(management: Any, operation: str) -> None:
-    data = {"Data": b"x"} if operation == "post_to_connection" else {}
-    with pytest.raises(management.exceptions.GoneException) as error:
-        getattr(management, operation)(ConnectionId="AAAAAAAAAAAAAAA=", **data)
-    assert status_of(error) == (410, "GoneException")
-
-
-def test_a_closed_connection_is_gone(platform: Platform, management: Any, open_socket: OpenSocket) -> None:
-    socket = open_socket()
-    connection_id = learn_id(socket)
-    socket.close()
-    platform.wait_for_end(connection_id)
-    with pytest.raises(management.exceptions.GoneException):
-        management.post_to_connection(ConnectionId=connection_id, Data=b"x")
+def test_an_unknown_connection_is_gone(management: Any) -> None:
+    for operation, data in (("post_to_connection", {"Data": b"x"}), ("get_connection", {}), ("delete_connection", {})):
+        act = getattr(management, operation)
+        assert refusal(act, ConnectionId="AAAAAAAAAAAAAAA=", **data) == (410, "GoneException")
 
 
 def test_a_connection_can_be_looked_up(management: Any, open_socket: OpenSocket) -> None:
@@ -74,16 +61,19 @@ def test_a_connection_can_be_looked_up(management: Any, open_socket: OpenSocket)
     assert found["ConnectedAt"] <= found["LastActiveAt"] <= datetime.now(UTC)
 
 
-def test_deleting_closes_the_socket(platform: Platform, management: Any, open_socket: OpenSocket) -> None:
+@pytest.mark.parametrize("by", ["its client", "a call"])
+def test_a_closed_connection_is_gone(platform: Platform, management: Any, open_socket: OpenSocket, by: str) -> None:
     socket = open_socket()
     connection_id = learn_id(socket)
-    deleted = management.delete_connection(ConnectionId=connection_id)
-    assert deleted["ResponseMetadata"]["HTTPStatusCode"] == 204
-    with pytest.raises(ConnectionClosed):
-        socket.recv(timeout=20)
+    if by == "its client":
+        socket.close()
+    else:
+        deleted = management.delete_connection(ConnectionId=connection_id)
+        assert deleted["ResponseMetadata"]["HTTPStatusCode"] == 204
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=20)
     platform.wait_for_end(connection_id)
-    with pytest.raises(management.exceptions.GoneException):
-        management.post_to_connection(ConnectionId=connection_id, Data=b"x")
+    assert refusal(management.post_to_connection, ConnectionId=connection_id, Data=b"x") == (410, "GoneException")
 
 
 def test_a_client_that_does_not_read_is_at_its_limit(management: Any, open_socket: OpenSocket) -> None:
@@ -117,9 +107,9 @@ def sign(
     return {"host": "127.0.0.1:8000"} | {name.lower(): value for name, value in request.headers.items()}
 
 
-def check(headers: dict[str, str], body: bytes = b"hello", skew: timedelta = timedelta()) -> None:
+def check(headers: dict[str, str], body: bytes = b"hello", minutes: int = 0) -> None:
     """Check a request that arrives a while after it was signed."""
-    now = read_time(headers.get("x-amz-date", "")) + skew
+    now = read_time(headers.get("x-amz-date", "")) + timedelta(minutes=minutes)
     SignatureChecker(Credentials(*KEYS), REGION).check("POST", URL, headers, body, now)
 
 
@@ -127,39 +117,30 @@ def test_a_good_signature_is_accepted() -> None:
     check(sign())
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"secret": "other"}, {"key": "other"}, {"service": "dynamodb"}, {"region": "eu-west-1"}],
-    ids=lambda wrong: next(iter(wrong)),
-)
-def test_a_signature_by_others_or_for_others_is_refused(wrong: dict[str, str]) -> None:
+def without(name: str) -> dict[str, str]:
+    return {header: value for header, value in sign().items() if header != name}
+
+
+INVALID, INCOMPLETE = "InvalidSignatureException", "IncompleteSignatureException"
+REFUSED: dict[str, tuple[str, Callable[[], None]]] = {
+    "another secret": (INVALID, lambda: check(sign(secret="other"))),
+    "another key": (INVALID, lambda: check(sign(key="other"))),
+    "for another service": (INVALID, lambda: check(sign(service="dynamodb"))),
+    "for another region": (INVALID, lambda: check(sign(region="eu-west-1"))),
+    "another body": (INVALID, lambda: check(sign(), b"hellO")),
+    "from the future": (INVALID, lambda: check(sign(), minutes=-6)),
+    "old": (INVALID, lambda: check(sign(), minutes=6)),
+    "no signature": (INCOMPLETE, lambda: check(sign() | {"authorization": "Bearer x"})),
+    "half of one": (INCOMPLETE, lambda: check(sign() | {"authorization": "AWS4-HMAC-SHA256 Credential=x"})),
+    "an empty header": (INCOMPLETE, lambda: check(sign() | {"authorization": ""})),
+    "no time": (INCOMPLETE, lambda: check(without("x-amz-date"))),
+    "no host": (INCOMPLETE, lambda: check(without("host"))),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_any_other_signature_is_refused(what: str) -> None:
+    kind, check_it = REFUSED[what]
     with pytest.raises(SignatureError) as error:
-        check(sign(**wrong))
-    assert error.value.kind == "InvalidSignatureException"
-
-
-def test_another_body_than_the_signed_one_is_refused() -> None:
-    with pytest.raises(SignatureError):
-        check(sign(), b"hellO")
-
-
-@pytest.mark.parametrize("skew", [timedelta(minutes=-6), timedelta(minutes=6)])
-def test_an_old_signature_is_refused(skew: timedelta) -> None:
-    with pytest.raises(SignatureError) as error:
-        check(sign(), skew=skew)
-    assert error.value.kind == "InvalidSignatureException"
-
-
-@pytest.mark.parametrize("damage", ["Bearer x", "AWS4-HMAC-SHA256 Credential=x", ""])
-def test_what_is_no_signature_is_refused(damage: str) -> None:
-    with pytest.raises(SignatureError) as error:
-        check(sign() | {"authorization": damage})
-    assert error.value.kind == "IncompleteSignatureException"
-
-
-@pytest.mark.parametrize("name", ["x-amz-date", "host"])
-def test_a_signed_header_that_is_missing_is_noticed(name: str) -> None:
-    headers = sign()
-    del headers[name]
-    with pytest.raises(SignatureError):
-        check(headers)
+        check_it()
+    assert error.value.kind == kind

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 
 import pytest
 from chalice.awsclient import TypedAWSClient
@@ -85,24 +86,26 @@ def test_a_plan_is_told_in_words() -> None:
     ]
 
 
-def test_a_failure_of_chalice_comes_with_its_reason(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    say_as_chalice(monkeypatch, FAILURE, 1)
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        (FAILURE, 1, "AccessDenied"),
+        ("Could not install dependencies:\ncffi==2.1.1", 0, r"no wheel .* cffi"),
+    ],
+    ids=["an error", "a package without a library"],
+)
+def test_a_failure_of_chalice_comes_with_its_reason(
+    target: Target, monkeypatch: pytest.MonkeyPatch, text: str, code: int, said: str
+) -> None:
+    say_as_chalice(monkeypatch, text, code)
 
-    with pytest.raises(DeployError) as failure:
+    with pytest.raises(DeployError, match=said) as failure:
         functions.run_chalice(target, lambda _: None, "deploy")
 
-    assert "AccessDenied" in str(failure.value)
     assert "Traceback" not in str(failure.value)
 
 
-def test_a_package_without_all_its_libraries_is_not_deployed(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    say_as_chalice(monkeypatch, "Could not install dependencies:\ncffi==2.1.1")
-
-    with pytest.raises(DeployError, match=r"no wheel .* cffi"):
-        functions.run_chalice(target, lambda _: None, "deploy")
-
-
-def test_what_is_found_out_goes_to_the_functions_unless_the_file_has_it() -> None:
+def test_found_variables_are_added_to_those_of_the_file() -> None:
     config = {"stages": {"dev": {"environment_variables": {"PUBLIC_URL": "ours"}}, "prod": {}}}
 
     merged = add_variables(config, {"PUBLIC_URL": "found", "AUTH_SECRET": "secret"})
@@ -120,7 +123,7 @@ def break_off(target: Target, *done: Instruction) -> None:
     record_unfinished(Deployer(*steps, executor, ResultsRecorder(OSUtils())), target.config, STAGE)
 
 
-def test_a_deployment_that_breaks_off_is_gone_on_with_the_next_time(target: Target, account: str) -> None:
+def test_a_deployment_that_breaks_off_goes_on_the_next_time(target: Target, account: str) -> None:
     write_record(target, account)
 
     break_off(target, RecordResourceValue("websocket_api", "websocket_api", "websocket_api_id", "def"))
@@ -161,69 +164,72 @@ def test_what_broke_off_is_known_elsewhere(target: Target, account: str, monkeyp
     assert record.find(target, "rest_api", "rest_api_id") == "abc"
 
 
-def test_a_secret_comes_from_the_environment(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_function(target, AUTH_SECRET="the old one")
-    monkeypatch.setenv("AUTH_SECRET", "the new one")
+@pytest.mark.parametrize(
+    ("deployed", "given", "provider", "found"),
+    [
+        (None, None, "", None),
+        ("the old one", None, "", "the old one"),
+        ("the old one", "the new one", "", "the new one"),
+        (None, "unwanted", "https://id.example/keys", None),
+    ],
+    ids=["by default there is none", "a deployed one stays", "a new one counts", "none where a provider signs"],
+)
+def test_a_secret_comes_from_the_environment_or_the_stage(
+    target: Target,
+    monkeypatch: pytest.MonkeyPatch,
+    deployed: str | None,
+    given: str | None,
+    provider: str,
+    found: str | None,
+) -> None:
+    if deployed:
+        make_function(target, AUTH_SECRET=deployed)
+    if given:
+        monkeypatch.setenv("AUTH_SECRET", given)
+    target.found["AUTH_JWKS_URL"] = provider
 
     functions.find_variables(target)
 
-    assert target.variables["AUTH_SECRET"] == "the new one"
+    assert target.variables.get("AUTH_SECRET") == found
 
 
-def test_a_secret_that_was_deployed_stays(target: Target) -> None:
-    make_function(target, AUTH_SECRET="the old one")
-
-    functions.find_variables(target)
-
-    assert target.variables["AUTH_SECRET"] == "the old one"
-
-
-def test_there_is_no_secret_by_default(target: Target) -> None:
-    functions.find_variables(target)
-
-    assert "AUTH_SECRET" not in target.variables
-
-
-def test_a_secret_is_no_concern_where_a_provider_signs(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AUTH_SECRET", "unwanted")
-    target.found["AUTH_JWKS_URL"] = "https://id.example/keys"
-
-    functions.find_variables(target)
-
-    assert "AUTH_SECRET" not in target.variables
-
-
-def test_what_was_deployed_from_here_is_known_elsewhere(target: Target, account: str) -> None:
+def test_a_record_is_known_elsewhere_until_it_is_forgotten(target: Target, account: str) -> None:
     write_record(target, account)
     record.keep(target)
     record.file_of(target).unlink()
 
     record.fetch(target)
-
     assert record.find(target, "rest_api", "rest_api_id") == "abc"
 
-
-def test_what_was_deployed_to_another_account_is_left_alone(target: Target) -> None:
-    write_record(target, "999999999999")
-
-    with pytest.raises(DeployError, match="was deployed from here to us-east-1:999999999999"):
-        record.fetch(target)
+    record.forget(target)
+    record.forget(target)
+    record.fetch(target)
+    assert record.resources(target) == []
 
 
-def test_what_somebody_deployed_without_a_trace_is_left_alone(target: Target) -> None:
-    make_function(target)
-
-    with pytest.raises(DeployError, match="Another checkout deployed"):
-        record.fetch(target)
-
-
-def test_what_was_deployed_anew_from_elsewhere_is_not_gone_by(target: Target, account: str) -> None:
+def deploy_from_elsewhere(target: Target, account: str) -> None:
+    """Anew, after this checkout has."""
     write_record(target, account)
     record.keep(target)
     file = record.file_of(target)
     file.write_text(file.read_text("utf-8").replace("abc", "old"), "utf-8")
 
-    with pytest.raises(DeployError, match="has other APIs than those of this checkout's record"):
+
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        (lambda target, _: write_record(target, "9" * 12), f"was deployed from here to us-east-1:{'9' * 12}"),
+        (lambda target, _: make_function(target), "Another checkout deployed"),
+        (deploy_from_elsewhere, "has other APIs than those of this checkout's record"),
+    ],
+    ids=["to another account", "without a trace", "anew from elsewhere"],
+)
+def test_what_somebody_else_deployed_is_left_alone(
+    target: Target, account: str, prepare: Callable[[Target, str], None], said: str
+) -> None:
+    prepare(target, account)
+
+    with pytest.raises(DeployError, match=said):
         record.fetch(target)
 
 
@@ -235,37 +241,21 @@ def test_where_nothing_was_deployed_there_is_nothing_to_know(target: Target) -> 
         functions.api_url(target)
 
 
-def test_what_is_forgotten_is_forgotten_everywhere(target: Target, account: str) -> None:
-    write_record(target, account)
-    record.keep(target)
-
-    record.forget(target)
-    record.forget(target)
-
-    record.fetch(target)
-    assert record.resources(target) == []
-
-
-def test_addresses_are_those_of_aws_unless_it_is_emulated(
+def test_addresses_and_logs_are_those_of_the_record(
     target: Target, account: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_record(target, account)
 
-    assert functions.api_url(target) == f"{target.endpoint}/_aws/execute-api/abc/api"
+    assert functions.list_logs(target) == [f"/aws/lambda/{target.app_name}-{STAGE}", "/aws/lambda/other"]
+    assert functions.api_url(target) == f"{target.endpoint}/_aws/execute-api/abc/api", "the emulator's"
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     assert functions.api_url(target) == "https://abc.execute-api.us-east-1.amazonaws.com/api"
 
 
-def test_what_the_http_function_logs_is_kept_no_longer_than_the_rest(target: Target) -> None:
+def test_logs_of_the_http_function_are_kept_as_long_as_others(target: Target) -> None:
     functions.keep_logs(target)
     functions.keep_logs(target)
 
     (group,) = target.client("logs").describe_log_groups()["logGroups"]
     assert group["logGroupName"] == f"/aws/lambda/{target.app_name}-{STAGE}"
     assert group["retentionInDays"] == target.config.log_retention_in_days
-
-
-def test_logs_of_other_stages_are_none_of_ours(target: Target, account: str) -> None:
-    write_record(target, account)
-
-    assert functions.list_logs(target) == [f"/aws/lambda/{target.app_name}-{STAGE}", "/aws/lambda/other"]

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "infra" / "edge.yaml"
 NODE = shutil.which("node", path=f"{Path(sys.executable).parent}") or "node"
 ROOM = "0190b6f2-6d2c-7c3e-a3a5-0c4d51a6a7b1"
+Query = dict[str, str]
 CALL = "process.stdout.write(JSON.stringify(handler(JSON.parse(require('fs').readFileSync(0, 'utf8')))))"
 
 
@@ -27,67 +28,51 @@ def read_resources() -> dict[str, Any]:
     return resources
 
 
-def rewrite(uri: str, query: dict[str, str] | None = None) -> dict[str, Any]:
+def rewrite(uri: str, query: Query) -> dict[str, Any]:
     """What the function returns for a viewer's request."""
     code = read_resources()["SocketPaths"]["Properties"]["FunctionCode"]
     request = {
         "method": "GET",
         "uri": uri,
-        "querystring": {name: {"value": value} for name, value in (query or {}).items()},
+        "querystring": {name: {"value": value} for name, value in query.items()},
         "headers": {"sec-websocket-protocol": {"value": "coworking.v1"}},
         "cookies": {},
     }
     event = {"version": "1.0", "context": {"eventType": "viewer-request"}, "request": request}
-    run = subprocess.run(
-        [NODE, "--use-strict", "-e", f"{code}\n{CALL}"],
-        input=json.dumps(event),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = [NODE, "--use-strict", "-e", f"{code}\n{CALL}"]
+    run = subprocess.run(command, input=json.dumps(event), capture_output=True, text=True, check=True)
     answer: dict[str, Any] = json.loads(run.stdout)
     return answer
 
 
-@pytest.mark.parametrize("path", ["/ws/room/{}", "/api/ws/rooms/{}", "/ws/room/{}/"])
-def test_a_room_in_the_path_becomes_part_of_the_query(path: str) -> None:
-    request = rewrite(path.format(ROOM), {"token": "a.b.c"})
+@pytest.mark.parametrize(
+    ("path", "query", "expected"),
+    [
+        ("/ws/room/{}", {"token": "a.b.c"}, {"token": "a.b.c", "room_id": ROOM}),
+        ("/ws/room/{}/", {"token": "a.b.c"}, {"token": "a.b.c", "room_id": ROOM}),
+        ("/api/ws/rooms/{}", {"token": "a.b.c"}, {"token": "a.b.c", "room_id": ROOM}),
+        ("/ws/room/{}", {"room_id": "another"}, {"room_id": ROOM}),
+        ("/ws", {"ticket": "eyJ0.sig"}, {"ticket": "eyJ0.sig"}),
+        ("/ws/", {"ticket": "eyJ0.sig"}, {"ticket": "eyJ0.sig"}),
+    ],
+)
+def test_a_room_in_the_path_counts_and_the_rest_passes(path: str, query: Query, expected: Query) -> None:
+    request = rewrite(path.format(ROOM), query)
 
     assert request["uri"] == "/api"
-    assert request["querystring"] == {"token": {"value": "a.b.c"}, "room_id": {"value": ROOM}}
-
-
-def test_the_room_in_the_path_counts_more_than_one_in_the_query() -> None:
-    assert rewrite(f"/ws/room/{ROOM}", {"room_id": "another"})["querystring"] == {"room_id": {"value": ROOM}}
-
-
-@pytest.mark.parametrize("path", ["/ws", "/ws/"])
-def test_a_query_alone_is_left_as_it_is(path: str) -> None:
-    request = rewrite(path, {"ticket": "eyJ0.sig"})
-
-    assert (request["uri"], request["querystring"]) == ("/api", {"ticket": {"value": "eyJ0.sig"}})
-
-
-def test_headers_pass() -> None:
-    assert rewrite("/ws")["headers"] == {"sec-websocket-protocol": {"value": "coworking.v1"}}
+    assert request["querystring"] == {name: {"value": value} for name, value in expected.items()}
+    assert request["headers"] == {"sec-websocket-protocol": {"value": "coworking.v1"}}
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        "/wsx",
-        "/ws/room",
-        "/ws/room/",
-        f"/ws/rooms/{ROOM}",
-        f"/ws/room/{ROOM}/more",
-        "/ws/room/a%2Fb",
-        "/ws/room/a&token=b",
-        "/api/ws/rooms/",
-        f"/api/ws/room/{ROOM}",
+        *("/wsx", "/ws/room", "/ws/room/", f"/ws/rooms/{ROOM}", f"/ws/room/{ROOM}/more", "/ws/room/a%2Fb"),
+        *("/ws/room/a&token=b", "/api/ws/rooms/", f"/api/ws/room/{ROOM}"),
     ],
 )
 def test_what_leads_to_no_room_is_answered_at_once(path: str) -> None:
-    assert rewrite(path) == {"statusCode": 404, "statusDescription": "Not Found"}
+    assert rewrite(path, {}) == {"statusCode": 404, "statusDescription": "Not Found"}
 
 
 def page_headers() -> dict[str, str]:

@@ -11,47 +11,32 @@ from infra.local.identity import Identity, TokenRequest
 from tests.infra.conftest import Platform
 
 
-def secret_of(platform: Platform) -> str:
-    return (platform.stack.data_dir / "auth-secret").read_text("utf-8")
+def read(platform: Platform, token: str) -> dict[str, Any]:
+    """The claims of a token that the stack signed."""
+    secret = (platform.stack.data_dir / "auth-secret").read_text("utf-8")
+    claims: dict[str, Any] = jwt.decode(token, secret, algorithms=["HS256"])
+    return claims
 
 
 def test_a_token_says_who_and_for_how_long(platform: Platform) -> None:
     wanted = {"sub": "ada", "name": "Ada", "avatar": "/ada.png", "roles": ["admin"]}
     answer = httpx.post(f"{platform.stack.url}/dev/token", json=wanted).json()
-    claims = jwt.decode(answer["token"], secret_of(platform), algorithms=["HS256"])
-    assert {name: claims[name] for name in ("sub", "name", "picture", "cognito:groups")} == {
-        "sub": "ada",
-        "name": "Ada",
-        "picture": "/ada.png",
-        "cognito:groups": ["admin"],
-    }
-    assert claims["exp"] - claims["iat"] == timedelta(hours=24).total_seconds()
-    assert datetime.fromtimestamp(claims["exp"], UTC) <= datetime.fromisoformat(answer["expires_at"])
+    claims = read(platform, answer["token"])
+    begins, ends = claims.pop("iat"), claims.pop("exp")
+    assert claims == {"sub": "ada", "name": "Ada", "picture": "/ada.png", "cognito:groups": ["admin"]}
+    assert ends - begins == timedelta(hours=24).total_seconds()
+    assert datetime.fromtimestamp(ends, UTC) <= datetime.fromisoformat(answer["expires_at"])
+    assert read(platform, platform.stack.token("ada")).keys() == {"sub", "iat", "exp"}
 
 
-def test_the_shortest_request_will_do(platform: Platform) -> None:
-    claims = jwt.decode(platform.stack.token("ada"), secret_of(platform), algorithms=["HS256"])
-    assert claims.keys() == {"sub", "iat", "exp"}
-
-
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        b"",
-        b"no json",
-        b"[]",
-        b"{}",
-        b'{"sub": ""}',
-        b'{"sub": 7}',
-        b'{"sub": "' + b"x" * 129 + b'"}',
-        b'{"sub": "ada", "roles": "admin"}',
-        b'{"sub": "ada", "role": "admin"}',
-    ],
-)
-def test_what_makes_no_sense_is_refused(platform: Platform, wanted: bytes) -> None:
-    answer = httpx.post(f"{platform.stack.url}/dev/token", content=wanted)
-    assert answer.status_code == 422
-    assert answer.json()["errors"]
+def test_what_makes_no_sense_is_refused(platform: Platform) -> None:
+    for wanted in (
+        *(b"", b"no json", b"[]", b"{}", b'{"sub": ""}', b'{"sub": 7}', b'{"sub": "' + b"x" * 129 + b'"}'),
+        *(b'{"sub": "ada", "roles": "admin"}', b'{"sub": "ada", "role": "admin"}'),
+    ):
+        answer = httpx.post(f"{platform.stack.url}/dev/token", content=wanted)
+        assert (wanted, answer.status_code) == (wanted, 422)
+        assert answer.json()["errors"]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ ACTS = (
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a package for Lambda runs on Linux only")
-def test_a_stage_is_deployed_used_upgraded_while_in_use_and_destroyed() -> None:
+def test_a_stage_is_deployed_upgraded_in_use_and_destroyed() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "infra.rehearse"], cwd=ROOT, capture_output=True, text=True, check=False
     )

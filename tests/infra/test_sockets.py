@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -13,20 +14,21 @@ from tests.infra.conftest import Platform, learn_id
 
 OpenSocket = Callable[..., ClientConnection]
 CONTEXT = {
-    "apiId",
-    "connectedAt",
-    "connectionId",
-    "domainName",
-    "eventType",
-    "extendedRequestId",
-    "identity",
-    "messageDirection",
-    "requestId",
-    "requestTime",
-    "requestTimeEpoch",
-    "routeKey",
-    "stage",
+    *("apiId", "connectedAt", "connectionId", "domainName", "eventType", "extendedRequestId", "identity"),
+    *("messageDirection", "requestId", "requestTime", "requestTimeEpoch", "routeKey", "stage"),
 }
+
+
+def event_of(platform: Platform, kind: str, connection_id: str) -> dict[str, Any]:
+    """The first event of a connection that has this type."""
+    return next(e for e in platform.events(kind) if e["requestContext"]["connectionId"] == connection_id)
+
+
+def refusal(open_socket: OpenSocket, path: str) -> tuple[int, Any]:
+    """The status and the body of an upgrade that is refused."""
+    with pytest.raises(InvalidStatus) as refused:
+        open_socket(path)
+    return refused.value.response.status_code, json.loads(refused.value.response.body or b"{}")
 
 
 def test_the_events_are_those_of_api_gateway(platform: Platform, open_socket: OpenSocket) -> None:
@@ -34,10 +36,7 @@ def test_the_events_are_those_of_api_gateway(platform: Platform, open_socket: Op
     connection_id = learn_id(socket)
     socket.close(4000, "done")
     end = platform.wait_for_end(connection_id)
-    connected, message = (
-        next(e for e in platform.events(kind) if e["requestContext"]["connectionId"] == connection_id)
-        for kind in ("CONNECT", "MESSAGE")
-    )
+    connected, message = (event_of(platform, kind, connection_id) for kind in ("CONNECT", "MESSAGE"))
     assert connected["queryStringParameters"] == {"room_id": "r", "x": "2"}
     assert connected["multiValueQueryStringParameters"] == {"room_id": ["r"], "x": ["1", "2"]}
     assert connected["headers"]["Sec-WebSocket-Version"] == "13"
@@ -48,18 +47,13 @@ def test_the_events_are_those_of_api_gateway(platform: Platform, open_socket: Op
     assert (message["body"], message["isBase64Encoded"]) == ("who am I", False)
     assert end["requestContext"].keys() == CONTEXT | {"disconnectStatusCode", "disconnectReason"}
     assert (end["requestContext"]["disconnectStatusCode"], end["requestContext"]["disconnectReason"]) == (4000, "done")
-    assert [e["requestContext"]["routeKey"] for e in (connected, message, end)] == [
-        "$connect",
-        "$default",
-        "$disconnect",
-    ]
+    keys = [event["requestContext"]["routeKey"] for event in (connected, message, end)]
+    assert keys == ["$connect", "$default", "$disconnect"]
 
 
 @pytest.mark.parametrize("path", ["/ws/room/a%20b?token=t&room_id=other", "/api/ws/rooms/a%20b?token=t"])
 def test_a_room_in_the_path_becomes_a_query(platform: Platform, open_socket: OpenSocket, path: str) -> None:
-    connection_id = learn_id(open_socket(path))
-    events = platform.events("CONNECT")
-    event = next(e for e in events if e["requestContext"]["connectionId"] == connection_id)
+    event = event_of(platform, "CONNECT", learn_id(open_socket(path)))
     assert event["queryStringParameters"] == {"room_id": "a b", "token": "t"}
 
 
@@ -68,39 +62,19 @@ def test_a_ticket_opens_the_plain_addresses(open_socket: OpenSocket, path: str) 
     assert learn_id(open_socket(path)).endswith("=")
 
 
-def test_other_paths_are_forbidden(open_socket: OpenSocket) -> None:
-    with pytest.raises(InvalidStatus) as refused:
-        open_socket("/elsewhere")
-    assert refused.value.response.status_code == 403
-
-
-@pytest.mark.parametrize("status", [401, 403, 404, 429])
-def test_a_refusal_is_the_status_of_the_upgrade(open_socket: OpenSocket, status: int) -> None:
-    with pytest.raises(InvalidStatus) as refused:
-        open_socket(f"/ws?do=refuse&status={status}")
-    assert refused.value.response.status_code == status
-    assert json.loads(refused.value.response.body or b"") == {"why": "asked to"}
-
-
-def test_an_exception_in_connect_is_a_bad_gateway(open_socket: OpenSocket) -> None:
-    with pytest.raises(InvalidStatus) as refused:
-        open_socket("/ws?do=raise")
-    assert refused.value.response.status_code == 502
-    assert json.loads(refused.value.response.body or b"")["message"] == "Internal server error"
-
-
-def test_a_refusal_leaves_no_complaint_in_the_log(platform: Platform, open_socket: OpenSocket) -> None:
-    with pytest.raises(InvalidStatus):
-        open_socket("/ws?do=refuse&status=401")
+def test_a_refusal_is_the_status_of_the_upgrade(platform: Platform, open_socket: OpenSocket) -> None:
+    for status in (401, 403, 404, 429):
+        assert refusal(open_socket, f"/ws?do=refuse&status={status}") == (status, {"why": "asked to"})
+    status, body = refusal(open_socket, "/ws?do=raise")
+    assert (status, body["message"]) == (502, "Internal server error")
+    assert refusal(open_socket, "/elsewhere")[0] == 403
     log = platform.stack.log.read_text("utf-8")
     assert "ws $connect 401" in log
     assert "without completing handshake" not in log
 
 
 def test_a_post_inside_its_own_connect_finds_nobody(platform: Platform, open_socket: OpenSocket) -> None:
-    connection_id = learn_id(open_socket("/ws?do=post"))
-    events = platform.events("CONNECT")
-    event = next(e for e in events if e["requestContext"]["connectionId"] == connection_id)
+    event = event_of(platform, "CONNECT", learn_id(open_socket("/ws?do=post")))
     assert event["posted"] == "gone"
 
 
@@ -115,14 +89,6 @@ def test_frames_of_one_connection_are_handled_side_by_side(open_socket: OpenSock
     assert {json.loads(socket.recv(timeout=20))["body"] for _ in range(2)} == {"hold frames", "release frames"}
 
 
-def test_nothing_that_a_handler_returns_is_sent(open_socket: OpenSocket) -> None:
-    socket = open_socket()
-    socket.send("one")
-    socket.send("two")
-    bodies = [socket.recv(timeout=20) for _ in range(2)]
-    assert not any("nobody sees this" in str(body) for body in bodies)
-
-
 def test_a_client_is_told_of_a_handler_that_failed(open_socket: OpenSocket) -> None:
     socket = open_socket()
     socket.send("raise")
@@ -131,16 +97,17 @@ def test_a_client_is_told_of_a_handler_that_failed(open_socket: OpenSocket) -> N
     assert error.keys() == {"message", "connectionId", "requestId"}
 
 
-def test_binary_messages_arrive_as_base64(open_socket: OpenSocket) -> None:
+def test_a_message_is_text_bytes_or_128_kb(open_socket: OpenSocket) -> None:
+    """Bytes arrive as base64, and nothing that a handler returns is sent."""
     socket = open_socket()
-    socket.send(b"\xff\x00")
-    assert json.loads(socket.recv(timeout=20))["body"] == base64.b64encode(b"\xff\x00").decode()
-
-
-def test_a_message_of_128_kb_arrives(open_socket: OpenSocket) -> None:
-    socket = open_socket()
-    socket.send("x" * MESSAGE_BYTES)
-    assert json.loads(socket.recv(timeout=20))["length"] == MESSAGE_BYTES
+    for sent, body, length in (
+        ("text", "text", 4),
+        (b"\xff\x00", base64.b64encode(b"\xff\x00").decode(), 4),
+        ("x" * MESSAGE_BYTES, "x" * 1000, MESSAGE_BYTES),
+    ):
+        socket.send(sent)
+        told = json.loads(socket.recv(timeout=20))
+        assert (told["body"], told["length"]) == (body, length)
 
 
 def test_a_larger_message_closes_the_connection(platform: Platform, open_socket: OpenSocket) -> None:
@@ -174,16 +141,14 @@ def test_a_connect_that_takes_too_long_is_a_gateway_timeout(short_limits: Platfo
 
 
 def test_every_connection_has_one_disconnect(platform: Platform, open_socket: OpenSocket) -> None:
-    socket = open_socket()
-    connection_id = learn_id(socket)
-    socket.close()
-    platform.wait_for_end(connection_id)
-    last = open_socket()
-    last_id = learn_id(last)
-    last.close()
-    platform.wait_for_end(last_id)
-    ends = [e["requestContext"]["connectionId"] for e in platform.events("DISCONNECT")]
-    assert ends.count(connection_id) == 1
+    ids = []
+    for _ in range(2):
+        socket = open_socket()
+        ids.append(learn_id(socket))
+        socket.close()
+        platform.wait_for_end(ids[-1])
+    ends = [event["requestContext"]["connectionId"] for event in platform.events("DISCONNECT")]
+    assert ends.count(ids[0]) == 1
 
 
 def test_a_client_that_gives_up_during_connect_is_disconnected(platform: Platform) -> None:

@@ -10,13 +10,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from websockets.sync.client import connect
 
-from infra.local.engine import Engine
+from infra.local.engine import CREDENTIALS, Engine
 from infra.local.stack import ROOT
 from tests.infra.conftest import PLATFORM_APP, learn_id
 
@@ -129,15 +128,16 @@ def swap_name(url: str, name: str) -> str | None:
     return answer["before"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_stops_everything_in_order_and_keeps_the_data(start: Start, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_signal_stops_everything_and_keeps_the_data(start: Start, number: signal.Signals) -> None:
+    """Killed, too: the gateway ends as its parent does, and the next start waits for an engine that is saving."""
     command = start()
     url = command.url()
     with connect(url.replace("http", "ws") + "/ws") as client:
         learn_id(client)
         assert swap_name(url, "Ada") is None
         command.process.send_signal(number)
-        assert command.finish() == 0
+        assert command.finish() == (-number if number == signal.SIGKILL else 0)
     assert "seen DISCONNECT" in command.lines
     assert swap_name(start().url(), "Grace") == "Ada"
 
@@ -146,18 +146,6 @@ def test_a_signal_while_it_starts_stops_it_too(start: Start) -> None:
     command = start()
     command.process.send_signal(signal.SIGTERM)
     assert command.finish() in {0, -signal.SIGTERM}  # the latter before Python has got to our code
-
-
-def test_killing_it_leaves_nothing_running_and_the_data(start: Start) -> None:
-    command = start()
-    url = command.url()
-    with connect(url.replace("http", "ws") + "/ws") as client:
-        learn_id(client)
-        assert swap_name(url, "Ada") is None
-        command.process.kill()
-        assert command.finish() == -signal.SIGKILL  # read to the end, hence the gateway has ended too
-    assert "seen DISCONNECT" in command.lines
-    assert swap_name(start().url(), "Grace") == "Ada"  # it waits for the engine, should that still be saving
 
 
 def test_killing_make_stops_it(start: Start) -> None:
@@ -190,15 +178,11 @@ def test_what_is_no_port_is_refused(start: Start, port: str) -> None:
     check_refusal(start(PORT=port), "is not a port", port)
 
 
-def test_a_directory_in_use_is_refused(start: Start) -> None:
-    first = start()
-    first.url()
+def test_a_directory_has_one_stack(start: Start) -> None:
+    one = start()
+    url = one.url()
     check_refusal(start(), "Another stack is running", "DATA_DIR=")
-
-
-def test_two_stacks_run_side_by_side(start: Start) -> None:
-    one, other = start(), start(DATA_DIR="elsewhere")
-    assert greet(one.url()) == greet(other.url()) == "hello"
+    assert greet(url) == greet(start(DATA_DIR="elsewhere").url()) == "hello"
 
 
 def test_a_directory_that_is_none_is_refused(start: Start, checkout: Path) -> None:
@@ -206,12 +190,9 @@ def test_a_directory_that_is_none_is_refused(start: Start, checkout: Path) -> No
     check_refusal(start(DATA_DIR="file"), "can't be used", "DATA_DIR=")
 
 
-def test_an_engine_that_does_not_start_is_reported(start: Start) -> None:
-    check_refusal(start(ENGINE_PYTHON="/bin/false"), "The database engine ended")
-
-
-def test_an_engine_that_is_not_there_is_reported(start: Start) -> None:
-    check_refusal(start(ENGINE_PYTHON="/nowhere"), "make setup")
+@pytest.mark.parametrize(("python", "said"), [("/bin/false", "The database engine ended"), ("/nowhere", "make setup")])
+def test_an_engine_that_does_not_start_is_reported(start: Start, python: str, said: str) -> None:
+    check_refusal(start(ENGINE_PYTHON=python), said)
 
 
 def child_pid(command: Command, name: str) -> int:
@@ -246,31 +227,22 @@ def test_code_that_cannot_be_loaded_is_shown(start: Start, checkout: Path) -> No
 def test_changes_are_loaded_and_mistakes_survived(start: Start, checkout: Path) -> None:
     command = start()
     url = command.url()
-    code = checkout / "chalicelib" / "greeting.py"
+    code, app = checkout / "chalicelib" / "greeting.py", checkout / "app.py"
     assert greet(url) == "hello"
-    code.write_text('GREETING = "good evening"\n', "utf-8")
-    assert command.read_until("Reloading") == "Reloading: chalicelib/greeting.py changed"
-    command.read_until("Reloaded in")
-    assert greet(url) == "good evening"
-    code.write_text("GREETING = \n", "utf-8")
-    command.read_until("waiting for the next change")
-    code.write_text('GREETING = "good night"\n', "utf-8")
-    command.read_until("Reloaded in")
-    assert greet(url) == "good night"
-    (checkout / "app.py").write_text((checkout / "app.py").read_text("utf-8") + "\nGREETING = 'bye'\n", "utf-8")
-    assert command.read_until("Reloading") == "Reloading: app.py changed"
-    command.read_until("Reloaded in")
-    assert greet(url) == "bye"
+    for file, text, greeting in (
+        (code, 'GREETING = "good evening"\n', "good evening"),
+        (code, "GREETING = \n", None),
+        (code, 'GREETING = "good night"\n', "good night"),
+        (app, app.read_text("utf-8") + "\nGREETING = 'bye'\n", "bye"),
+    ):
+        file.write_text(text, "utf-8")
+        assert command.read_until("Reloading") == f"Reloading: {file.relative_to(checkout)} changed"
+        command.read_until("Reloaded in" if greeting else "waiting for the next change")
+        assert greeting is None or greet(url) == greeting
 
 
 def test_an_endpoint_of_the_users_is_used(start: Start, checkout: Path, engine: Engine) -> None:
-    account: dict[str, Any] = {
-        "AWS_ENDPOINT_URL_DYNAMODB": engine.url,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "TABLE_PREFIX": "users-own-",
-    }
-    command = start(**account)
+    command = start(AWS_ENDPOINT_URL_DYNAMODB=engine.url, TABLE_PREFIX="users-own-", **CREDENTIALS)
     assert greet(command.url()) == "hello"
     client = engine.client()
     assert client.describe_table(TableName="users-own-rooms")
@@ -281,6 +253,6 @@ def test_an_endpoint_of_the_users_is_used(start: Start, checkout: Path, engine: 
 def test_an_endpoint_that_is_not_there_is_reported(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    command = start(AWS_ENDPOINT_URL_DYNAMODB=url, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b")
+    command = start(AWS_ENDPOINT_URL_DYNAMODB=url, **CREDENTIALS)
     assert command.finish() == 1
     assert f"The tables can't be created on {url}" in command.errors().splitlines()[0]

@@ -23,14 +23,10 @@ Resources:
 """
 
 
-@pytest.mark.parametrize(("stage", "protected"), [("dev", False), ("prod", True)])
-def test_the_functions_of_a_template_are_worked_out(stage: str, protected: bool) -> None:
+@pytest.mark.parametrize(("given", "stage", "protected"), [({}, "dev", False), ({"Stage": "prod"}, "prod", True)])
+def test_the_functions_of_a_template_are_worked_out(given: dict[str, str], stage: str, protected: bool) -> None:
     expected = {"TableName": f"p-x-{stage}", "Protected": protected, "Keys": [{"Name": stage}]}
-    assert Template(TEXT, {"Prefix": "p-", "Stage": stage}).tables() == [expected]
-
-
-def test_defaults_are_used() -> None:
-    assert Template(TEXT, {"Prefix": "p-"}).tables()[0]["TableName"] == "p-x-dev"
+    assert Template(TEXT, {"Prefix": "p-"} | given).tables() == [expected]
 
 
 def test_our_template_is_wholly_understood() -> None:
@@ -39,21 +35,16 @@ def test_our_template_is_wholly_understood() -> None:
     assert not [word for word in ("Fn::", "Ref", "${") if word in str(tables)]
 
 
-def test_missing_tables_are_created_once(engine: Engine) -> None:
+def test_missing_tables_are_created_once_as_declared(engine: Engine) -> None:
     client = engine.client()
     assert engine.create_tables("once-") == [f"once-{name}" for name in NAMES]
+    rooms = client.describe_table(TableName="once-rooms")["Table"]
+    assert {index["IndexName"] for index in rooms["GlobalSecondaryIndexes"]} >= {"by_status"}
+    expiry = client.describe_time_to_live(TableName="once-guards")["TimeToLiveDescription"]
+    assert (expiry["TimeToLiveStatus"], expiry["AttributeName"]) == ("ENABLED", "expires_at")
+
     client.put_item(TableName="once-profiles", Item={"user_id": {"S": "ada"}})
     client.delete_table(TableName="once-guards")
     assert engine.create_tables("once-") == ["once-guards"]
     assert "Item" in client.get_item(TableName="once-profiles", Key={"user_id": {"S": "ada"}})
-    client.close()
-
-
-def test_tables_are_as_declared(engine: Engine) -> None:
-    engine.create_tables("declared-")
-    client = engine.client()
-    rooms = client.describe_table(TableName="declared-rooms")["Table"]
-    assert {index["IndexName"] for index in rooms["GlobalSecondaryIndexes"]} >= {"by_status"}
-    expiry = client.describe_time_to_live(TableName="declared-guards")["TimeToLiveDescription"]
-    assert (expiry["TimeToLiveStatus"], expiry["AttributeName"]) == ("ENABLED", "expires_at")
     client.close()

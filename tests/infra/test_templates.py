@@ -1,7 +1,6 @@
 """What the templates come to: deployed to an emulator of AWS, and read back from it."""
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -9,13 +8,9 @@ from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any, get_args
-from unittest.mock import patch
 
 import botocore.session
 import pytest
-from chalice.cli.factory import CLIFactory
-from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
-from chalice.deploy.models import LambdaFunction
 
 from chalicelib.kernel.telemetry import DIMENSIONS, METRICS, SERVICE, Kind, UnexpectedError
 from chalicelib.seats.leases import GRACE_MS
@@ -23,7 +18,7 @@ from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.tables import TEMPLATE, Template
 from infra.rehearse.emulator import Emulator
 from tests.fakes.faults import Faults, Refused
-from tests.fakes.functions import Functions
+from tests.fakes.functions import Functions, deployed_functions
 from tests.fakes.log import keep_log
 
 ROOT = Path(__file__).parents[2]
@@ -86,6 +81,16 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         yield Account(emulator)
 
 
+@pytest.fixture(params=STAGES)
+def stage(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def alarms(account: Account, stage: str) -> list[dict[str, Any]]:
+    return account.alarms(stage)
+
+
 def prefix(stage: str) -> str:
     value: str = CONFIG["stages"][stage]["environment_variables"]["TABLE_PREFIX"]
     return value
@@ -94,11 +99,7 @@ def prefix(stage: str) -> str:
 @cache
 def function_timeouts(stage: str) -> dict[str, int]:
     """The functions as Chalice names them, and after how many seconds they are cut off."""
-    with patch.dict(os.environ):  # it sets the stage's variables
-        config = CLIFactory(str(ROOT)).create_config_obj(stage)
-    resources = DependencyBuilder().build_dependencies(ApplicationGraphBuilder().build(config, stage))
-    functions = [resource for resource in resources if isinstance(resource, LambdaFunction)]
-    return {function.function_name: function.timeout for function in functions}
+    return {function.function_name: function.timeout for function in deployed_functions(stage)}
 
 
 def metric_of(alarm: Mapping[str, Any]) -> Metric:
@@ -156,15 +157,11 @@ def unknown(account: Account, stage: str, metric: Metric) -> str:
             return "" if namespace == ours and name in METRICS and fits and dimensions["kind"] in kinds else "metric"
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_what_alarms_watch_is_there(account: Account, stage: str) -> None:
-    alarms = account.alarms(stage)
-    assert {alarm["AlarmName"]: unknown(account, stage, metric_of(alarm)) for alarm in alarms} == {
-        alarm["AlarmName"]: "" for alarm in alarms
-    }
+def test_what_alarms_watch_is_there(account: Account, stage: str, alarms: list[dict[str, Any]]) -> None:
+    wrong = {alarm["AlarmName"]: unknown(account, stage, metric_of(alarm)) for alarm in alarms}
+    assert wrong == dict.fromkeys(wrong, "")
 
 
-@pytest.mark.parametrize("stage", STAGES)
 def test_what_the_dashboard_shows_is_there(account: Account, stage: str) -> None:
     metrics = list(shown(account.widgets(stage)))
     assert len(metrics) > 50
@@ -173,10 +170,9 @@ def test_what_the_dashboard_shows_is_there(account: Account, stage: str) -> None
 
 def live_through(functions: Functions) -> None:
     """All that a service can have to tell: people come, talk and go, and little works as it should."""
-    room = functions.rest("rooms_create_room", "olga", {"name": "Room"})["id"]
-    for name in ("ada", "ben", "cyd"):
-        functions.rest("seats_join", name, room_id=room)
-    ada, ben = (functions.connect(name, room) for name in ("ada", "ben"))
+    room = functions.open_room()
+    functions.rest("seats_join", "cyd", room_id=room)
+    ada, ben = functions.enter(room, "ada", "ben")
     for wire in (ada, ben):
         functions.frame(wire, "sync")
     say = partial(functions.call, "chat_send_message", "ada", {"message_text": "hello"}, room_id=room)
@@ -195,7 +191,7 @@ def live_through(functions: Functions) -> None:
     functions.now += GRACE_MS
     functions.sweep()
 
-    with Faults(functions._world.store.connection) as faults:
+    with Faults(functions.store.connection) as faults:
         faults.plan("Query", Refused("ThrottlingException"))
         functions.frame(ada, "wave")
         for operation in ("GetItem", "PutItem", "UpdateItem", "Query", "TransactWriteItems"):
@@ -212,34 +208,28 @@ def test_all_of_ours_that_is_watched_is_told(account: Account, engine: Engine) -
     told = {(name, line["kind"]) for line in log.metrics for name in METRICS.keys() & line.keys()}
     told |= {(name, "*") for name, _ in told}
     watched = [*map(metric_of, account.alarms("dev")), *shown(account.widgets("dev"))]
-    ours = {
-        (name, dict(pairs)["kind"]) for namespace, name, pairs in watched if namespace.startswith("CoworkingRooms/")
-    }
+    ours = {(name, dict(pairs)["kind"]) for space, name, pairs in watched if space.startswith("CoworkingRooms/")}
     assert len(ours) > 20
     assert ours - told == set()
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_function_is_watched_for_errors_throttles_and_slowness(account: Account, stage: str) -> None:
+def test_every_function_is_watched_and_slow_before_its_end(stage: str, alarms: list[dict[str, Any]]) -> None:
     watched = {
         (dict(metric_of(alarm)[2])["FunctionName"], alarm["MetricName"], alarm.get("ExtendedStatistic", "Sum"))
-        for alarm in account.alarms(stage)
+        for alarm in alarms
         if alarm["Namespace"] == "AWS/Lambda" and alarm["TreatMissingData"] == "notBreaching"
     }
     kinds = {("Errors", "Sum"), ("Throttles", "Sum"), ("Duration", "p99")}
-    assert watched == {(name, *kind) for name in function_timeouts(stage) for kind in kinds}
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_function_is_slow_before_it_is_cut_off(account: Account, stage: str) -> None:
     limits = function_timeouts(stage)
-    slow = [alarm for alarm in account.alarms(stage) if alarm["MetricName"] == "Duration"]
+    assert watched == {(name, *kind) for name in limits for kind in kinds}
+    slow = [alarm for alarm in alarms if alarm["MetricName"] == "Duration"]
     assert all(0 < alarm["Threshold"] < 1000 * limits[dict(metric_of(alarm)[2])["FunctionName"]] for alarm in slow)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_table_and_index_is_watched_for_throttling(account: Account, stage: str) -> None:
-    watched = {metric_of(alarm) for alarm in account.alarms(stage) if alarm["Namespace"] == "AWS/DynamoDB"}
+def test_every_table_and_index_is_watched_for_throttling(
+    account: Account, stage: str, alarms: list[dict[str, Any]]
+) -> None:
+    watched = {metric_of(alarm) for alarm in alarms if alarm["Namespace"] == "AWS/DynamoDB"}
     places: list[dict[str, str]] = []
     for table, indexes in account.tables[stage].items():
         places += [{"TableName": table}]
@@ -248,33 +238,30 @@ def test_every_table_and_index_is_watched_for_throttling(account: Account, stage
     assert watched == {("AWS/DynamoDB", name, frozenset(place.items())) for place in places for name in names}
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_undelivered_posts_are_noticed_whatever_they_were_for(account: Account, stage: str) -> None:
-    failed = [metric_of(alarm)[2] for alarm in account.alarms(stage) if alarm["MetricName"] == "Failed"]
+def test_undelivered_posts_are_noticed_whatever_they_were_for(alarms: list[dict[str, Any]]) -> None:
+    failed = [metric_of(alarm)[2] for alarm in alarms if alarm["MetricName"] == "Failed"]
     assert {dict(dimensions)["kind"] for dimensions in failed} == set(get_args(Kind))
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_sweep_that_does_not_come_is_noticed(account: Account, stage: str) -> None:
-    (alarm,) = [alarm for alarm in account.alarms(stage) if alarm["TreatMissingData"] == "breaching"]
+def test_a_sweep_that_does_not_come_is_noticed(stage: str, alarms: list[dict[str, Any]]) -> None:
+    (alarm,) = [alarm for alarm in alarms if alarm["TreatMissingData"] == "breaching"]
     _, name, dimensions = metric_of(alarm)
     assert (name, dict(dimensions)) == ("Invocations", {"FunctionName": f"coworking-rooms-{stage}-sweep"})
     assert (alarm["ComparisonOperator"], alarm["Statistic"]) == ("LessThanThreshold", "Sum")
     assert 0 < alarm["Threshold"] < alarm["Period"] / 60
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_all_alarms_go_to_one_topic_that_somebody_reads(account: Account, stage: str) -> None:
+def test_all_alarms_go_to_one_topic_that_somebody_reads(
+    account: Account, stage: str, alarms: list[dict[str, Any]]
+) -> None:
     topic = account.outputs(f"{stage}-alarms")["Topic"]
-    alarms = account.alarms(stage)
     assert {(*alarm["AlarmActions"], *alarm["OKActions"]) for alarm in alarms} == {(topic, topic)}
     readers = account.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert [reader["Endpoint"] for reader in readers] == ["a@b.org"]
 
 
-@pytest.mark.parametrize(("stage", "kept"), [("dev", False), ("prod", True)])
-def test_tables_of_prod_are_backed_up_and_protected(account: Account, stage: str, kept: bool) -> None:
-    client = account.client("dynamodb")
+def test_tables_of_prod_are_backed_up_and_protected(account: Account, stage: str) -> None:
+    client, kept = account.client("dynamodb"), stage == "prod"
     declared = Template(TEMPLATE.read_text("utf-8"), {"Prefix": prefix(stage), "Stage": stage}).tables()
     assert len(declared) == 6
     for table in declared:
@@ -286,39 +273,34 @@ def test_tables_of_prod_are_backed_up_and_protected(account: Account, stage: str
         assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
-def find_distribution(account: Account, stage: str) -> dict[str, Any]:
-    client = account.client("cloudfront")
-    identity = account.outputs(f"{stage}-edge")["DistributionId"]
-    distribution: dict[str, Any] = client.get_distribution_config(Id=identity)["DistributionConfig"]
-    return distribution
-
-
-@pytest.mark.parametrize("stage", STAGES)
 def test_one_hostname_leads_to_page_api_and_sockets(account: Account, stage: str) -> None:
-    distribution = find_distribution(account, stage)
-    origins = {origin["Id"]: origin["DomainName"] for origin in distribution["Origins"]["Items"]}
-    rules = [(rule["PathPattern"], rule["TargetOriginId"]) for rule in distribution["CacheBehaviors"]["Items"]]
+    """Only sockets are rewritten, and nothing of the API is cached."""
+    outputs = account.outputs(f"{stage}-edge")
+    found = account.client("cloudfront").get_distribution_config(Id=outputs["DistributionId"])["DistributionConfig"]
+    origins = {origin["Id"]: origin["DomainName"] for origin in found["Origins"]["Items"]}
     assert origins["api"] == f"rest.execute-api.{REGION}.amazonaws.com"
     assert origins["sockets"] == f"sockets.execute-api.{REGION}.amazonaws.com"
-    assert rules == [("/ws*", "sockets"), ("/api/ws/*", "sockets"), ("/api/*", "api")]
-    assert distribution["DefaultCacheBehavior"]["TargetOriginId"] == "page"
-    outputs = account.outputs(f"{stage}-edge")
+    assert found["DefaultCacheBehavior"]["TargetOriginId"] == "page"
     assert outputs["PublicUrl"] == f"{outputs['Url']}/api"
     assert outputs["WebSocketUrl"] == f"{outputs['Url']}/ws".replace("https:", "wss:")
 
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_only_sockets_are_rewritten_and_nothing_of_the_api_is_cached(account: Account, stage: str) -> None:
+    rules = found["CacheBehaviors"]["Items"]
+    assert [(rule["PathPattern"], rule["TargetOriginId"], *functions_of(rule)) for rule in rules] == [
+        ("/ws*", "sockets", f"coworking-rooms-{stage}-sockets"),
+        ("/api/ws/*", "sockets", f"coworking-rooms-{stage}-sockets"),
+        ("/api/*", "api"),
+    ]
     caching_disabled, all_but_host = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad", "b689b0a8-53d0-40ab-baf2-68738e2966ac"
-    for rule in find_distribution(account, stage)["CacheBehaviors"]["Items"]:
-        assert (rule["CachePolicyId"], rule["OriginRequestPolicyId"]) == (caching_disabled, all_but_host)
-        associated = rule.get("FunctionAssociations", {}).get("Items", [])
-        functions = [one["FunctionARN"].rpartition("/")[2] for one in associated]
-        sockets = [f"coworking-rooms-{stage}-sockets"] if rule["TargetOriginId"] == "sockets" else []
-        assert functions == sockets
+    policies = {(rule["CachePolicyId"], rule["OriginRequestPolicyId"]) for rule in rules}
+    assert policies == {(caching_disabled, all_but_host)}
 
 
-@pytest.mark.parametrize("stage", STAGES)
+def functions_of(rule: dict[str, Any]) -> list[str]:
+    """The functions that rewrite the requests of a cache behaviour."""
+    associated = rule.get("FunctionAssociations", {}).get("Items", [])
+    return [one["FunctionARN"].rpartition("/")[2] for one in associated]
+
+
 def test_nobody_but_the_distribution_reads_the_bucket(account: Account, stage: str) -> None:
     outputs = account.outputs(f"{stage}-edge")
     client = account.client("s3")

@@ -10,10 +10,10 @@ import pytest
 
 from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.stack import LocalStack
-from tests.fakes.clients import Api, Caller
+from tests.fakes.clients import ROOMS, Api, Caller, Json
 from tests.fakes.issuer import Issuer
-from tests.fakes.relay import Relay
 from tests.fakes.socket_client import Scene, SocketClient, settle_all
+from tests.fakes.unreliable import UnreliableEngine
 
 ORIGIN = "https://rooms.example"
 ISSUER, AUDIENCE = "https://id.example", "coworking"
@@ -39,6 +39,19 @@ def faults(stack: LocalStack) -> Iterator[Callable[..., None]]:
     """Have things go wrong until the test is over."""
     yield stack.plan_faults
     stack.plan_faults()
+
+
+def walk_rooms(caller: Caller, path: str = ROOMS) -> Iterator[list[Json]]:
+    """The pages of the list."""
+    while path:
+        answer = caller.get(path)
+        assert answer.status_code == 200, answer.text
+        yield answer.json()
+        path = answer.links["next"]["url"] if "next" in answer.links else ""
+
+
+def list_rooms(caller: Caller) -> list[Json]:
+    return [room for page in walk_rooms(caller) for room in page]
 
 
 @dataclass(frozen=True)
@@ -85,18 +98,18 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 @dataclass(frozen=True)
 class Unplugged:
-    """A stack whose line to the database can be cut."""
+    """A stack whose database can be made to hang up."""
 
     api: Api
-    line: Relay
+    database: UnreliableEngine
 
 
 @pytest.fixture(scope="session")
 def unplugged(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unplugged]:
-    """A stack on an engine behind a line."""
-    with Relay(engine.port) as line:
+    """A stack on a database that can break down."""
+    with UnreliableEngine(lambda: engine.port) as database:
         environment = os.environ | CREDENTIALS
-        environment |= {"AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL_DYNAMODB": line.url}
+        environment |= {"AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL_DYNAMODB": database.url}
         data_dir = tmp_path_factory.mktemp("unplugged")
         with LocalStack(data_dir=data_dir, environment=environment) as stack, Api(stack) as api:
-            yield Unplugged(api, line)
+            yield Unplugged(api, database)

@@ -22,10 +22,9 @@ REFUSED = "invalid_request"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What somebody is told of what they did: the error's code and sentence, or what was stored."""
+    """What somebody is told of what they did: the error's code, or what was stored."""
 
     code: str | None
-    detail: str | None = None
     message: Frame | None = None
 
 
@@ -34,23 +33,18 @@ Way = Callable[[Scene, SocketClient, str, object, str], Outcome]
 
 def over_http(scene: Scene, who: SocketClient, act: str, value: object, key: str = "") -> Outcome:
     method, path, field = ROUTES[act]
-    can_repeat = act in {"message", "emoji"}
-    answer = who.caller.request(method, scene.path(path), {field: value}, key=key if can_repeat and key else None)
-    body = answer.json()
+    answer = who.caller.request(method, scene.path(path), {field: value}, key=key or None)
     if answer.is_error:
-        return Outcome(body["code"], body["detail"])
-    return Outcome(None, message=body if can_repeat else None)
+        return Outcome(answer.json()["code"])
+    return Outcome(None, answer.json() if method == "POST" else None)
 
 
 def over_a_socket(scene: Scene, who: SocketClient, act: str, value: object, key: str = "") -> Outcome:
     answer = who.ask(act, **{FIELDS[act]: value}, **({"id": key} if key else {}))
-    if answer["type"] == "error":
-        return Outcome(answer["data"]["code"], answer["data"]["detail"])
-    return Outcome(None, message=answer.get("data"))
+    return Outcome(answer["data"]["code"]) if answer["type"] == "error" else Outcome(None, answer.get("data"))
 
 
 WAYS: list[Way] = [over_http, over_a_socket]
-both_ways = pytest.mark.parametrize("do", WAYS)
 
 
 def without_stamps(frame: Frame) -> Frame:
@@ -59,21 +53,17 @@ def without_stamps(frame: Frame) -> Frame:
     return {"type": frame["type"], "from": frame.get("from"), "data": data, "is_numbered": "seq" in frame}
 
 
-@pytest.mark.parametrize(
-    ("act", "outcomes"),
-    [
+def test_the_same_values_are_taken_and_refused(scene: Scene) -> None:
+    first, second = scene.enter("Ada"), scene.enter("Ben")
+    acts: list[tuple[str, list[tuple[object, str | None]]]] = [
         ("message", [("\u2603" * 4000, None), ("line\n\tand line", None), ("a" * 4001, REFUSED), (" \n", REFUSED)]),
         ("emoji", [(TEA * 10, None), (TEA * 11, REFUSED), ("tea", REFUSED)]),
-        ("mic", [(False, None), ("false", REFUSED)]),
         ("speaking", [(True, "muted"), (False, None), (1, REFUSED)]),
-    ],
-)
-def test_the_same_values_are_taken_and_refused(
-    scene: Scene, act: str, outcomes: list[tuple[object, str | None]]
-) -> None:
-    first, second = scene.enter("Ada"), scene.enter("Ben")
-    for value, code in outcomes:
-        assert over_http(scene, first, act, value).code == over_a_socket(scene, second, act, value).code == code
+        ("mic", [(False, None), ("false", REFUSED)]),
+    ]
+    for act, outcomes in acts:
+        for value, code in outcomes:
+            assert over_http(scene, first, act, value).code == over_a_socket(scene, second, act, value).code == code
 
 
 def test_the_others_are_told_the_same(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
@@ -94,18 +84,36 @@ def test_the_others_are_told_the_same(scene: Scene, ada: SocketClient, ben: Sock
     assert told[over_http] == told[over_a_socket]
 
 
-@both_ways
-def test_the_stored_message_is_answered_and_pushed(scene: Scene, ada: SocketClient, ben: SocketClient, do: Way) -> None:
-    stored = do(scene, ada, "message", "Tea?", "").message
-    assert stored == ben.wait("message_sent")["data"] == scene_log(scene, ada)[-1]
+@pytest.mark.parametrize("do", WAYS)
+@pytest.mark.parametrize(
+    ("act", "text", "pushed", "stored_as"),
+    [("message", "Tea?", "message_sent", "text"), ("emoji", TEA, "emoji_reaction", "emoji")],
+    ids=["message", "emoji"],
+)
+def test_chat_is_stored_answered_and_pushed_to_all(
+    scene: Scene, ada: SocketClient, ben: SocketClient, act: str, text: str, pushed: str, stored_as: str, do: Way
+) -> None:
+    second = scene.connect(ada.caller)
+    stored = do(scene, ada, act, text, "").message
+    assert stored is not None
+    assert stored == scene_log(scene, ada)[-1]
+    assert (stored["type"], stored["text"], stored["user_id"]) == (stored_as, text, ada.user_id)
+    for client in (ada, ben, second):
+        frame = client.wait(pushed)
+        assert (frame["data"], frame["seq"], frame["from"]) == (stored, stored["seq"], ada.user_id)
 
 
 @pytest.mark.parametrize("ways", [WAYS, WAYS[::-1]], ids=["HTTP first", "a socket first"])
-def test_a_key_counts_for_both_ways(scene: Scene, ada: SocketClient, ben: SocketClient, ways: list[Way]) -> None:
+@pytest.mark.parametrize(("act", "pushed"), [("message", "message_sent"), ("emoji", "emoji_reaction")])
+def test_a_key_counts_for_both_ways(
+    scene: Scene, ada: SocketClient, ben: SocketClient, act: str, pushed: str, ways: list[Way]
+) -> None:
     key = str(uuid.uuid4())
-    first, second = [do(scene, ada, "message", "Tea?", key) for do in ways]
-    assert first == second
-    assert [line["text"] for line in scene_log(scene, ada)].count("Tea?") == 1
+    texts = (TEA, TEA, TEA * 2, TEA * 3)
+    first, *others = [do(scene, ada, act, text, key) for do, text in zip(ways * 2, texts, strict=True)]
+    assert others == [first] * 3
+    assert len(ben.settle(pushed)) == 1
+    assert [line["text"] for line in scene_log(scene, ada)][2:] == [TEA]
 
 
 def test_the_rate_limit_counts_both_ways_together(scene: Scene, ada: SocketClient) -> None:

@@ -267,24 +267,10 @@ class Stage:
 
 
 ACTS = (
-    "ada_leaves",
-    "ada_leaves_by_frame",
-    "ada_pings",
-    "ada_syncs",
-    "ada_says_something",
-    "ada_says_it_over_http",
-    "ada_drops",
-    "ada_dies_and_ben_notices",
-    "ada_reconnects",
-    "ada_joins_again",
-    "ada_unmutes",
-    "ben_drops_one",
-    "ben_drops_the_other",
-    "dora_joins",
-    "somebody_looks",
-    "the_sweeper_runs",
-    "the_room_is_toggled",
-    "the_room_is_deleted",
+    *("ada_leaves", "ada_leaves_by_frame", "ada_pings", "ada_syncs", "ada_says_something", "ada_says_it_over_http"),
+    *("ada_drops", "ada_dies_and_ben_notices", "ada_reconnects", "ada_joins_again", "ada_unmutes", "ben_drops_one"),
+    *("ben_drops_the_other", "dora_joins", "somebody_looks", "the_sweeper_runs"),
+    *("the_room_is_toggled", "the_room_is_deleted"),
 )
 INTRUDERS = ACTS if os.environ.get("HALF_DONE") == "all" else ("ada_leaves", "ada_drops", "the_sweeper_runs")
 

@@ -1,4 +1,4 @@
-"""Who calls: tokens, administrators and profiles over HTTP. The unit tests of `auth` have every form of a token."""
+"""People over HTTP: their tokens, profiles, seats and messages. The unit tests have the rules of each."""
 
 import time
 import uuid
@@ -6,84 +6,95 @@ import uuid
 import jwt
 import pytest
 
-from tests.fakes.clients import ROOMS, Api, Caller, expect
-from tests.integration.conftest import Deployment
+from tests.fakes.clients import ROOMS, Api, expect
 
-ADMIN_CLAIM = "cognito:groups"
+ME = "/coworking/me"
+NO_TOKEN = "There is no token: send it as `Authorization: Bearer <token>`"
 
 
 def sign(api: Api, **claims: object) -> str:
     """A token as the stack's own issuer would sign it."""
     secret = (api.stack.data_dir / "auth-secret").read_text()
-    ordinary: dict[str, object] = {"sub": f"ada|{uuid.uuid4()}", "exp": time.time() + 600}
-    return jwt.encode(
-        {name: value for name, value in (ordinary | claims).items() if value is not None}, secret, "HS256"
-    )
+    return jwt.encode({"sub": f"ada|{uuid.uuid4()}", "exp": time.time() + 600} | claims, secret, "HS256")
 
 
-def refusal(caller: Caller) -> str:
-    """The sentence with which a call is refused."""
-    answer = caller.get("/coworking/me")
-    problem = expect(401, answer)
-    assert problem["code"] == "unauthorized"
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
-    if caller.token:
-        assert caller.token not in answer.text
-    return str(problem["detail"])
-
-
-def test_without_a_token_the_answer_says_how_to_send_it(api: Api) -> None:
-    assert refusal(api.nobody) == "There is no token: send it as `Authorization: Bearer <token>`"
-
-
-def test_an_invalid_token_is_refused_with_the_reason(api: Api) -> None:
+def test_a_refused_token_is_answered_with_the_reason(api: Api) -> None:
     ada = api.person()
-    for token, said in (
+    for token, reason in (
+        (None, NO_TOKEN),
         (sign(api, exp=time.time() - 3600), "The token has expired"),
         (sign(api).rpartition(".")[0] + ".c2lnbmF0dXJl", "The token's signature does not match"),
         (ada.join(ada.make_room()["id"])["websocket"]["ticket"], "The token is of another kind than is wanted here"),
     ):
-        assert refusal(api.bearer(token)) == said
+        answer = api.bearer(token).get(ME)
+        assert expect(401, answer)["detail"] == reason
+        assert token is None or token not in answer.text
+    in_the_query = api.nobody.get(f"{ROOMS}?token={sign(api)}")
+    assert expect(401, in_the_query)["detail"] == NO_TOKEN
 
 
-def test_me_is_who_the_token_names(api: Api) -> None:
-    token = sign(api, sub="auth0|ada", name="Ada Lovelace", picture="https://x.example/a.png")
-    me = {"id": "auth0|ada", "name": "Ada Lovelace", "avatar": "https://x.example/a.png"}
-    assert expect(200, api.bearer(token).get("/coworking/me")) == me
+def test_a_profile_replaces_what_its_owners_token_says(api: Api) -> None:
+    ada, ben = api.person("Ada", avatar="/a.png"), api.person("Ben")
+    me = {"id": ada.id, "name": "Ada", "avatar": "/a.png"}
+    assert expect(200, ada.get(ME)) == me
+    for sent in ({"name": "Countess", "avatar": "https://x.example/c.png"}, {"name": "Countess", "id": ben.id}):
+        chosen = {"id": ada.id, "name": "Countess", "avatar": sent.get("avatar")}
+        assert expect(200, ada.put(ME, sent)) == expect(200, ada.get(ME)) == chosen
+    assert expect(200, ben.get(ME))["name"] == "Ben"
 
 
-def test_a_token_in_the_query_does_not_count_over_http(api: Api) -> None:
-    assert api.nobody.get(f"{ROOMS}?token={sign(api)}").status_code == 401
+def test_each_call_of_a_visit_is_answered_and_shown(api: Api) -> None:
+    ada = api.person()
+    room = ada.make_room()["id"]
+    joined, again = ada.join(room), ada.join(room)
+    assert joined.pop("websocket").keys() == again.pop("websocket").keys() == {"url", "ticket", "expires_at"}
+    assert joined == {"success": True, "message": "Joined room successfully", "room": ada.see(room)}
+    assert again == joined | {"message": "Already in this room"}
+    for path, change in (
+        ("mic-toggle", {"is_muted": False}),
+        ("speaking", {"is_speaking": True}),
+        ("speaking", {"is_speaking": False}),
+        ("mic-toggle", {"is_muted": True}),
+    ):
+        assert expect(200, ada.put(f"{ROOMS}/{room}/{path}", change)) == {"success": True} | change
+        (shown,) = ada.see(room)["participants"]
+        assert shown.items() >= change.items()
+    assert ada.leave(room) == {"success": True, "message": "Left room successfully"}
+    assert ada.see(room)["participants"] == []
 
 
-@pytest.mark.parametrize(("roles", "is_admin"), [("owners", True), (["x", "owners"], True), (["admin"], False)])
-def test_the_admin_claim_and_its_value_are_configurable(deployment: Deployment, roles: object, is_admin: bool) -> None:
-    for claim, allowed in (("roles", is_admin), (ADMIN_CLAIM, False)):
-        caller = deployment.api.bearer(deployment.sign(sub="ada", **{claim: roles}))
-        answer = caller.patch(f"/coworking/admin/rooms/{uuid.uuid4()}/status")
-        assert answer.status_code == (404 if allowed else 403)
+@pytest.mark.parametrize("user_id", ["x", "auth0|5f7c", "a/b c", "😀" * 32, "x" * 128, "#", str(uuid.uuid4())])
+def test_a_user_id_is_an_opaque_string(api: Api, user_id: str) -> None:
+    person = api.bearer(api.stack.token(user_id, "Ada"), user_id, "Ada")
+    room = api.person().make_room()["id"]
+    person.join(room)
+    person.say(room, "hello", f"key {uuid.uuid4()}")
+    shown = person.see(room)
+    assert [one["id"] for one in shown["participants"]] == [shown["messages"][-1]["user_id"]] == [user_id]
+    person.leave(room)
 
 
-def test_a_token_of_the_identity_provider_is_accepted(deployment: Deployment) -> None:
-    ada = deployment.person("Ada")
-    assert expect(200, ada.get("/coworking/me")) == {"id": ada.id, "name": "Ada", "avatar": None}
+def test_history_is_a_part_of_the_log_oldest_first(api: Api) -> None:
+    ada = api.person()
+    room = ada.make_room()["id"]
+    ada.join(room)
+    for number in range(11):
+        ada.say(room, str(number))
+    for query, seqs, has_more in (
+        ({}, range(1, 13), False),
+        ({"limit": 1}, [12], True),
+        ({"before_seq": 9007199254740991, "limit": 2}, [11, 12], True),
+        ({"after_seq": 9007199254740991}, [], False),
+        ({"after_seq": 3, "before_seq": 9, "limit": 2}, [4, 5], True),
+    ):
+        history = ada.history(room, **query)
+        assert [message["seq"] for message in history.pop("messages")] == list(seqs)
+        assert history == {"has_more": has_more}
 
 
-def test_a_profile_replaces_what_the_token_says(api: Api) -> None:
-    ada = api.person("Ada", avatar="/a.png")
-    chosen = {"id": ada.id, "name": "Countess", "avatar": "https://x.example/c.png"}
-    assert expect(200, ada.put("/coworking/me", {"name": "Countess", "avatar": chosen["avatar"]})) == chosen
-    assert expect(200, ada.get("/coworking/me")) == chosen
-
-
-@pytest.mark.parametrize("body", [{"name": "Countess"}, {"name": "Countess", "avatar": None}])
-def test_leaving_out_the_avatar_removes_it(api: Api, body: dict[str, object]) -> None:
-    ada = api.person("Ada", avatar="/a.png")
-    assert expect(200, ada.put("/coworking/me", body))["avatar"] is None
-    assert expect(200, ada.get("/coworking/me"))["avatar"] is None
-
-
-def test_a_profile_changes_only_its_owner(api: Api) -> None:
-    ada, ben = api.person("Ada"), api.person("Ben")
-    ada.put("/coworking/me", {"name": "Ben's boss", "id": ben.id})
-    assert expect(200, ben.get("/coworking/me"))["name"] == "Ben"
+def test_a_message_may_be_typed_as_an_emoji(api: Api) -> None:
+    ada = api.person()
+    room = ada.make_room()["id"]
+    ada.join(room)
+    said = expect(200, ada.post(f"{ROOMS}/{room}/messages", {"message": "👍", "message_type": "emoji"}))
+    assert (said["type"], said["text"]) == ("emoji", "👍")

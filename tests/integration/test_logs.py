@@ -4,6 +4,8 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import product
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -49,6 +51,7 @@ BROKEN_FRAMES = (
     f'{{"type": "sync", "last_seq": "{PRIVATE}"}}',
     f'{{"type": "wave", "data": "{PRIVATE * 2500}"}}',
 )
+VIEWS = ("chat_send_message", "chat_send_emoji", "voice_toggle_mic", "voice_set_speaking", "profiles_update_me")
 
 
 @pytest.fixture
@@ -57,68 +60,49 @@ def functions(engine: Engine) -> Iterator[Functions]:
         yield running
 
 
-def open_room(functions: Functions) -> str:
-    room_id: str = functions.rest("rooms_create_room", "olga", {"name": "Room"})["id"]
-    return room_id
-
-
-def enter(functions: Functions, room_id: str, *names: str) -> list[SocketEvents]:
-    for name in names:
-        functions.rest("seats_join", name, room_id=room_id)
-    return [functions.connect(name, room_id) for name in names]
+@pytest.fixture
+def room_id(functions: Functions) -> str:
+    return functions.open_room()
 
 
 # --- following what happens
 
 
-def test_a_request_leads_to_its_message_and_to_whom_that_was_told(functions: Functions) -> None:
-    room_id = open_room(functions)
-    ada, ben = enter(functions, room_id, "ada", "ben")
+def test_a_line_leads_to_its_message_and_to_whom_that_was_told(functions: Functions, room_id: str) -> None:
+    ada, ben = functions.enter(room_id, "ada", "ben")
+    key = {"Idempotency-Key": "mine"}
     with keep_log() as log:
-        said = functions.rest(
-            "chat_send_message",
-            "ada",
-            {"message_text": "hello"},
-            room_id=room_id,
-            headers={"Idempotency-Key": "mine"},
-        )
-        functions.frame(ben, "typing", is_typing=True)
+        said = functions.rest("chat_send_message", "ada", {"message_text": "hello"}, room_id=room_id, headers=key)
+        (ack,) = (frame for frame in functions.frame(ben, "message", text="hello", id="his") if "ref" in frame)
 
     request, frame = log.lines
-    assert request["route"] == "POST /coworking/rooms/{room_id}/messages"
-    assert request["request_id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
-    assert request["ref"] == "mine"
-    assert request["stored"] == [{"room_id": room_id, "seq": said["seq"], "message_id": said["id"]}]
-    assert sorted(request["delivered_to"]) == sorted([ada.connection_id, ben.connection_id])
-    assert frame["connection_id"] == ben.connection_id in request["delivered_to"]
-    assert frame["room_id"] == request["room_id"] == room_id
+    for line, stored, expected in (
+        (request, said, {"kind": "http", "route": "POST /coworking/rooms/{room_id}/messages", "ref": "mine"}),
+        (frame, ack["data"], {"kind": "frame", "frame": "message", "ref": "his", "connection_id": ben.connection_id}),
+    ):
+        assert line.items() >= (expected | {"room_id": room_id}).items()
+        assert line["stored"] == [{"room_id": room_id, "seq": stored["seq"], "message_id": stored["id"]}]
+        assert sorted(line["delivered_to"]) == sorted([ada.connection_id, ben.connection_id])
+    assert request["request_id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef" != frame["request_id"]
 
 
-def test_a_frame_leads_to_its_message_and_to_whom_that_was_told(functions: Functions) -> None:
-    room_id = open_room(functions)
-    ada, ben = enter(functions, room_id, "ada", "ben")
+def test_a_user_is_the_same_from_request_to_disconnect(functions: Functions, room_id: str) -> None:
     with keep_log() as log:
-        _, ack = sorted(functions.frame(ada, "message", text="hello", id="mine"), key=lambda frame: "ref" in frame)
-    (line,) = log.lines
-    assert (line["kind"], line["frame"], line["ref"]) == ("frame", "message", "mine")
-    assert line["stored"] == [{"room_id": room_id, "seq": ack["data"]["seq"], "message_id": ack["data"]["id"]}]
-    assert sorted(line["delivered_to"]) == sorted([ada.connection_id, ben.connection_id])
-    assert line["request_id"]
-
-
-def test_a_user_is_the_same_from_request_to_disconnect(functions: Functions) -> None:
-    room_id = open_room(functions)
-    with keep_log() as log:
-        (ada,) = enter(functions, room_id, "ada")
+        (ada,) = functions.enter(room_id, "ada")
         functions.frame(ada, "ping")
+        functions.connect("ben", room_id, status=403)
         functions.disconnect(ada)
-    assert [line["kind"] for line in log.lines] == ["http", "connect", "frame", "disconnect"]
-    assert len({(line["user"], line["room_id"]) for line in log.lines}) == 1
+
+    assert [line["kind"] for line in log.lines] == ["http", "connect", "frame", "connect", "disconnect"]
+    joined, opened, pinged, refused, closed = log.lines
+    assert refused["error"] == "not_in_room"
+    assert len({(line["user"], line["room_id"]) for line in (joined, opened, pinged, closed)}) == 1
+    assert [metrics.get("Opened") for metrics in log.metrics] == [None, 1, None, None, None]
+    assert [metrics.get("Closed") for metrics in log.metrics] == [None, None, None, None, 1]
 
 
-def test_what_goes_wrong_on_the_way_names_the_request_that_it_was_for(functions: Functions) -> None:
-    room_id = open_room(functions)
-    enter(functions, room_id, "ada", "ben")
+def test_a_line_of_a_failure_names_its_request(functions: Functions, room_id: str) -> None:
+    functions.enter(room_id, "ada", "ben")
     with keep_log() as log, Faults(functions.store.connection) as faults:
         faults.plan("PutItem", Refused("ValidationException"))
         functions.call("chat_send_message", "ada", {"message_text": "hello"}, room_id=room_id)
@@ -132,7 +116,7 @@ def test_what_goes_wrong_on_the_way_names_the_request_that_it_was_for(functions:
 
 def test_the_sweeper_counts_rooms_and_members(functions: Functions) -> None:
     for names in (["ada", "ben"], ["cyd"], []):
-        enter(functions, open_room(functions), *names)
+        functions.enter(functions.open_room(), *names)
     with keep_log() as log:
         functions.sweep()
         functions.now += HTTP_LEASE_MS
@@ -141,29 +125,15 @@ def test_the_sweeper_counts_rooms_and_members(functions: Functions) -> None:
     assert len(log.lines[1]["stored"]) == 3, "all of them left"
 
 
-def test_connections_are_counted_where_they_open_and_close(functions: Functions) -> None:
-    room_id = open_room(functions)
-    with keep_log() as log:
-        (ada,) = enter(functions, room_id, "ada")
-        functions.connect("ben", room_id, status=403)
-        functions.disconnect(ada)
-    _, opened, refused, closed = log.metrics
-    assert (opened["Opened"], closed["Closed"]) == (1, 1)
-    assert "Opened" not in refused
-    assert log.lines[2]["error"] == "not_in_room"
-
-
-def test_connections_that_are_gone_are_named(functions: Functions) -> None:
-    room_id = open_room(functions)
-    ada, ben = enter(functions, room_id, "ada", "ben")
+def test_connections_that_are_gone_are_named(functions: Functions, room_id: str) -> None:
+    ada, ben = functions.enter(room_id, "ada", "ben")
     functions.gone.add(ben.connection_id)
     with keep_log() as log:
         functions.frame(ada, "wave")
     assert log.lines[0]["gone_connections"] == [ben.connection_id]
 
 
-def test_tries_that_came_to_nothing_are_counted(functions: Functions) -> None:
-    room_id = open_room(functions)
+def test_tries_that_came_to_nothing_are_counted(functions: Functions, room_id: str) -> None:
     with keep_log() as log, Faults(functions.store.connection) as faults:
         faults.plan("TransactWriteItems", cancelled(None, "TransactionConflict"), Refused("ThrottlingException"))
         functions.rest("seats_join", "ada", room_id=room_id)
@@ -195,7 +165,7 @@ def talk(functions: Functions, room_id: str) -> list[str]:
     functions.rest("profiles_update_me", ADA, {"name": PRIVATE, "avatar": f"/{PRIVATE}.png"})
     tickets = [functions.rest("seats_join", name, room_id=room_id)["websocket"]["ticket"] for name in (ADA, BEN)]
     ada, ben = (
-        functions.connect(name, room_id, f"?ticket={ticket}") for name, ticket in zip((ADA, BEN), tickets, strict=True)
+        functions.connect(name, room_id, f"?ticket={one}") for name, one in zip((ADA, BEN), tickets, strict=True)
     )
     functions.connect(ADA, room_id, f"?ticket={tickets[0]}", status=401)
     functions.connect(ADA, room_id)
@@ -211,15 +181,8 @@ def talk(functions: Functions, room_id: str) -> list[str]:
     functions.rest("rooms_create_room", BEN, {"name": PRIVATE, "description": PRIVATE})
     functions.call("rooms_list_rooms", BEN, query={"cursor": [PRIVATE]})
     functions.call("seats_get_room", BEN, room_id=PRIVATE)
-    for view in (
-        "chat_send_message",
-        "chat_send_emoji",
-        "voice_toggle_mic",
-        "voice_set_speaking",
-        "profiles_update_me",
-    ):
-        for text in BROKEN_BODIES:
-            functions.run("api_handler", rest_event(view, body=text, token=tokens[1], room_id=room_id))
+    for view, text in product(VIEWS, BROKEN_BODIES):
+        functions.run("api_handler", rest_event(view, body=text, token=tokens[1], room_id=room_id))
     functions.disconnect(ben)
     return tokens + tickets
 
@@ -231,9 +194,9 @@ def assert_silent(text: str, credentials: list[str]) -> None:
     assert leaked == [], re.findall(rf".*(?:{'|'.join(map(re.escape, leaked))}).*", text)[:3]
 
 
-def test_no_log_holds_what_people_say_send_or_sign_in_with(functions: Functions) -> None:
+def test_no_log_holds_what_people_say_send_or_sign_in_with(functions: Functions, room_id: str) -> None:
     with overhear() as log:
-        credentials = talk(functions, open_room(functions))
+        credentials = talk(functions, room_id)
     assert '"frame":"relayed"' in log.text
     assert_silent(log.text, credentials)
 
@@ -265,9 +228,8 @@ def try_everything(functions: Functions, room_id: str, wire: SocketEvents) -> No
 
 @pytest.mark.parametrize("operation", ["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "TransactWriteItems"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_no_error_quotes_what_people_say(functions: Functions, fault: str, operation: str) -> None:
-    room_id = open_room(functions)
-    (ada,) = enter(functions, room_id, ADA)
+def test_no_error_quotes_what_people_say(functions: Functions, room_id: str, fault: str, operation: str) -> None:
+    (ada,) = functions.enter(room_id, ADA)
     with overhear() as log, Faults(functions.store.connection) as faults:
         faults.break_for_good(operation, FAULTS[fault])
         try_everything(functions, room_id, ada)
@@ -275,9 +237,10 @@ def test_no_error_quotes_what_people_say(functions: Functions, fault: str, opera
     assert_silent(log.text, [functions.sign(ADA), functions.sign(BEN)])
 
 
-def test_a_fan_out_that_fails_quotes_nobody(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
-    room_id = open_room(functions)
-    (ada,) = enter(functions, room_id, ADA)
+def test_a_fan_out_that_fails_quotes_nobody(
+    functions: Functions, room_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ada,) = functions.enter(room_id, ADA)
 
     def fail(_: Fanout, posts: list[OutboundFrame | Close]) -> None:
         raise ValueError(posts)
@@ -290,20 +253,15 @@ def test_a_fan_out_that_fails_quotes_nobody(functions: Functions, monkeypatch: p
     assert_silent(log.text, [functions.sign(ADA)])
 
 
-@pytest.fixture(scope="module")
-def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack that writes down as much as it can be told to."""
-    environment = {"POWERTOOLS_LOG_LEVEL": "DEBUG", "POWERTOOLS_METRICS_DISABLED": "false"}
-    with LocalStack(data_dir=tmp_path_factory.mktemp("talkative"), environment=environment) as stack:
-        yield stack
-
-
 @pytest.mark.proof
-def test_a_whole_stack_writes_down_nothing_private_either(talkative: LocalStack) -> None:
-    with Api(talkative) as api, Scene(api) as scene:
-        credentials = talk_over_the_wire(scene)
-        talkative.sweep()
-    text = talkative.log.read_text("utf-8")
+def test_a_whole_stack_writes_down_nothing_private_either(tmp_path: Path) -> None:
+    """Not even if it is told to write down as much as it can."""
+    environment = {"POWERTOOLS_LOG_LEVEL": "DEBUG", "POWERTOOLS_METRICS_DISABLED": "false"}
+    with LocalStack(data_dir=tmp_path, environment=environment) as stack:
+        with Api(stack) as api, Scene(api) as scene:
+            credentials = talk_over_the_wire(scene)
+            stack.sweep()
+        text = stack.log.read_text("utf-8")
     assert '"kind":"frame"' in text
     assert '"FanoutTime"' in text
     assert_silent(text, credentials)

@@ -33,7 +33,7 @@ def pasted(stack: LocalStack, *blocks: str, name: str = "Ada") -> list[str]:
     return ["bash", "-euo", "pipefail", "-c", script]
 
 
-def test_the_tour_goes_from_a_token_to_a_message_that_is_read_back(stack: LocalStack) -> None:
+def test_the_tour_goes_from_a_token_to_a_stored_message(stack: LocalStack) -> None:
     """Whatever there is in the list of rooms: Python takes more characters for the end of a line than a shell does."""
     with Api(stack) as api:
         api.person("Linus").make_room(name="two\u2028lines")

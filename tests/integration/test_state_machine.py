@@ -16,12 +16,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from chalicelib import log
 from chalicelib.api import frames
@@ -517,7 +512,7 @@ class Rooms(Acts, RuleBasedStateMachine):
         return self.pick_sender(choice)
 
 
-def test_rooms_are_as_the_contracts_say_whatever_happens_in_whatever_order(engine: Engine) -> None:
+def test_rooms_keep_the_contracts_whatever_happens(engine: Engine) -> None:
     with on_engine(engine, messages_limit=PLENTY, joins_limit=PLENTY) as world:
         with patch.object(world.store.run_parallel, "pool", InlineExecutor()):
             run_state_machine_as_test(

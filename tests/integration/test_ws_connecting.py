@@ -17,23 +17,18 @@ WAYS_WITH_A_TOKEN: dict[str, Url] = {
     "/api/ws/rooms/": lambda scene, token: (
         f"{scene.stack.api.replace('http', 'ws')}/ws/rooms/{scene.room_id}?token={token}"
     ),
+    "in capitals": lambda scene, token: scene.url(room_id=scene.room_id.upper(), token=token),
 }
 ROOM_OF_NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
-@pytest.fixture(params=WAYS_WITH_A_TOKEN.values(), ids=list(WAYS_WITH_A_TOKEN))
-def way_with_a_token(request: pytest.FixtureRequest) -> Url:
-    way: Url = request.param
-    return way
-
-
-def refusal(url: str, *subprotocols: str) -> RefusedError:
-    """How the server refuses; anything else fails."""
+def refusal(url: str, *subprotocols: str) -> tuple[int, str]:
+    """The status and the code with which the server refuses; anything else fails."""
     with pytest.raises(RefusedError) as caught:
         open_socket(url, subprotocols).close()
     assert caught.value.content_type == "application/problem+json"
     assert caught.value.problem["status"] == caught.value.status
-    return caught.value
+    return caught.value.status, str(caught.value.problem["code"])
 
 
 def outcome(url: str) -> int:
@@ -57,11 +52,11 @@ def test_the_url_of_a_join_connects(scene: Scene) -> None:
     assert is_open_to(client, ada, scene)
 
 
-def test_a_ticket_opens_one_connection_once(scene: Scene) -> None:
-    url = scene.ticket(scene.member())["url"]
-    scene.open(url)
-    refused = refusal(url)
-    assert (refused.status, refused.problem["code"]) == (401, "unauthorized")
+def test_a_ticket_opens_its_own_room_once_whatever_the_url_says(scene: Scene) -> None:
+    ada = scene.member()
+    url = scene.url(ticket=scene.ticket(ada)["ticket"], room_id=ada.make_room()["id"])
+    assert is_open_to(scene.open(url), ada, scene)
+    assert refusal(url) == (401, "unauthorized")
 
 
 def test_a_ticket_used_six_times_at_once_opens_one_connection(scene: Scene) -> None:
@@ -69,93 +64,46 @@ def test_a_ticket_used_six_times_at_once_opens_one_connection(scene: Scene) -> N
     assert sorted(at_once(*[lambda: outcome(url)] * 6)) == [101] + [401] * 5
 
 
-def test_a_ticket_opens_its_own_room_whatever_the_url_says(scene: Scene) -> None:
+@pytest.mark.parametrize("way", WAYS_WITH_A_TOKEN.values(), ids=WAYS_WITH_A_TOKEN)
+def test_a_token_of_a_member_connects_and_a_strangers_is_403(scene: Scene, way: Url) -> None:
+    ada, stranger = scene.member(), scene.api.person("Mallory")
+    assert is_open_to(scene.open(way(scene, str(ada.token))), ada, scene)
+    assert refusal(way(scene, str(stranger.token))) == (403, "not_in_room")
+
+
+def test_a_subprotocol_takes_a_credential_and_is_echoed(scene: Scene) -> None:
     ada = scene.member()
-    elsewhere = ada.make_room()["id"]
-    client = scene.open(scene.url(ticket=scene.ticket(ada)["ticket"], room_id=elsewhere))
-    assert is_open_to(client, ada, scene)
-
-
-def test_a_token_connects(scene: Scene, way_with_a_token: Url) -> None:
-    ada = scene.member()
-    assert is_open_to(scene.open(way_with_a_token(scene, str(ada.token))), ada, scene)
-
-
-@pytest.mark.parametrize("way", ["bearer", "ticket", "in the URL"])
-def test_the_subprotocol_takes_a_credential_and_the_version_is_echoed(scene: Scene, way: str) -> None:
-    ada = scene.member()
-    if way == "bearer":
-        client = scene.open(scene.url(room_id=scene.room_id), [COWORKING, f"bearer.{ada.token}"])
-    elif way == "ticket":
-        client = scene.open(scene.stack.socket_url, [COWORKING, f"ticket.{scene.ticket(ada)['ticket']}"])
-    else:
-        client = scene.open(scene.ticket(ada)["url"], [COWORKING])
-    assert client.connection.subprotocol == COWORKING
-    assert is_open_to(client, ada, scene)
-
-
-def test_an_invalid_ticket_or_token_is_401(scene: Scene) -> None:
-    """The unit tests of `tickets` and `auth` have every form of them."""
-    ada = scene.member()
-    ticket = scene.ticket(ada)["ticket"]
-    for query in (
-        {"ticket": ""},
-        {"ticket": "\u0000\u2603" * 20},
-        {"ticket": ticket[:-2]},
-        {"ticket": str(ada.token)},
-        {"room_id": scene.room_id, "token": ticket},
-        {"room_id": scene.room_id, "token": str(ada.token)[:-2]},
+    for url, credentials in (
+        (scene.url(room_id=scene.room_id), [f"bearer.{ada.token}"]),
+        (scene.stack.socket_url, [f"ticket.{scene.ticket(ada)['ticket']}"]),
+        (scene.ticket(ada)["url"], []),
     ):
-        refused = refusal(scene.url(**query))
-        assert (refused.status, refused.problem["code"]) == (401, "unauthorized")
+        client = scene.open(url, [COWORKING, *credentials])
+        assert client.connection.subprotocol == COWORKING
+        assert is_open_to(client, ada, scene)
 
 
-def test_without_a_credential_it_is_401(scene: Scene) -> None:
-    refused = refusal(scene.url(room_id=scene.room_id))
-    assert (refused.status, refused.problem["code"]) == (401, "unauthorized")
+def test_without_a_valid_credential_it_is_401(scene: Scene) -> None:
+    """The unit tests of `tickets` and `tokens` have every form of them."""
+    ada = scene.member()
+    ticket, room = scene.ticket(ada)["ticket"], {"room_id": scene.room_id}
+    for query in (
+        *({"ticket": text} for text in ("", "\u0000\u2603" * 20, ticket[:-2], str(ada.token))),
+        *(room | {"token": text} for text in (ticket, str(ada.token)[:-2])),
+        room,
+    ):
+        assert refusal(scene.url(**query)) == (401, "unauthorized")
+    for offer in ((COWORKING,), (COWORKING, "bearer."), (COWORKING, "ticket.x"), ("bearer.a.b.c",)):
+        assert refusal(scene.url(**room), *offer) == (401, "unauthorized")
 
 
-@pytest.mark.parametrize("offer", [(COWORKING,), (COWORKING, "bearer."), (COWORKING, "ticket.x"), ("bearer.a.b.c",)])
-def test_a_subprotocol_without_a_valid_credential_is_401(scene: Scene, offer: tuple[str, ...]) -> None:
-    assert refusal(scene.url(room_id=scene.room_id), *offer).status == 401
-
-
-def test_a_token_of_a_stranger_is_403(scene: Scene, way_with_a_token: Url) -> None:
-    stranger = scene.api.person("Mallory")
-    refused = refusal(way_with_a_token(scene, str(stranger.token)))
-    assert (refused.status, refused.problem["code"]) == (403, "not_in_room")
-
-
-def test_a_ticket_of_somebody_who_left_is_403(scene: Scene) -> None:
+def test_without_a_seat_it_is_403_and_without_a_room_404(scene: Scene) -> None:
     ada = scene.member()
     url = scene.ticket(ada)["url"]
     ada.leave(scene.room_id)
-    refused = refusal(url)
-    assert (refused.status, refused.problem["code"]) == (403, "not_in_room")
-
-
-@pytest.mark.parametrize("room_id", [ROOM_OF_NOBODY, "", "0" * 2000])
-def test_a_room_that_does_not_exist_is_404(scene: Scene, room_id: str) -> None:
-    refused = refusal(scene.url(room_id=room_id, token=str(scene.member().token)))
-    assert (refused.status, refused.problem["code"]) == (404, "room_not_found")
-
-
-def test_a_room_id_in_capitals_names_the_same_room(scene: Scene) -> None:
-    ada = scene.member()
-    client = scene.open(scene.url(room_id=scene.room_id.upper(), token=str(ada.token)))
-    assert is_open_to(client, ada, scene)
-
-
-def test_a_sixth_connection_closes_the_oldest_and_nobody_hears_of_a_leave(scene: Scene) -> None:
-    ada, ben = scene.member(), scene.enter("Ben")
-    oldest, *others = [scene.connect(ada) for _ in range(5)]
-    sixth = scene.connect(ada)
-    end = oldest.wait_end()
-    assert end.types[-1] == "bye"
-    assert end.frames[-1]["data"]["code"] == "replaced"
-    for client in [*others, sixth]:
-        assert "bye" not in [frame["type"] for frame in client.settle()]
-    assert {frame["type"] for frame in ben.settle()} == {"user-joined"}
+    assert refusal(url) == (403, "not_in_room")
+    for room_id in (ROOM_OF_NOBODY, "", "0" * 2000):
+        assert refusal(scene.url(room_id=room_id, token=str(ada.token))) == (404, "room_not_found")
 
 
 def test_of_nine_connections_opened_at_once_five_stay(scene: Scene) -> None:

@@ -19,34 +19,14 @@ from tests.fakes.socket_client import TYPE, Frame, Scene, SocketClient
 FRAMES = int(os.environ.get("FUZZ_FRAMES", "1000"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 CODES = {
-    "invalid_frame",
-    "too_large",
-    "reserved_type",
-    "peer_unavailable",
-    "rate_limited",
-    "invalid_request",
-    "muted",
+    *("invalid_frame", "too_large", "reserved_type", "peer_unavailable", "rate_limited", "invalid_request", "muted"),
 }
 ANSWERS = {"ack", "error", "pong", "snapshot"}
 SIGNS_OF_FAILURE = ['"level":"ERROR"', '"level":"CRITICAL"', "Traceback", " failed", "took longer"]
 NO_FRAMES: list[str | bytes] = [
-    "",
-    "hello",
-    "null",
-    "7",
-    '"wave"',
-    "[]",
-    '[{"type": "wave"}]',
-    "{}",
-    '{"type": null}',
-    '{"type": "Wave"}',
-    '{"type": "' + "w" * 65 + '"}',
-    '{"type": "wave"',
-    '{"type": "wave", "n": NaN}',
-    '{"type": "wave", "n": 1e999}',
-    '{"type": "wave", "s": "\\ud800"}',
-    b'{"type": "wave"}',
-    b"\x00\xff",
+    *("", "hello", "null", "7", '"wave"', "[]", '[{"type": "wave"}]', "{}", '{"type": null}', '{"type": "Wave"}'),
+    *('{"type": "' + "w" * 65 + '"}', '{"type": "wave"', '{"type": "wave", "n": NaN}', '{"type": "wave", "n": 1e999}'),
+    *('{"type": "wave", "s": "\\ud800"}', b'{"type": "wave"}', b"\x00\xff"),
 ]
 
 
@@ -62,25 +42,16 @@ def of_size(size: int) -> str:
     return bare.replace('""', '"' + "x" * rest + "\u2603" * count + '"')
 
 
-def test_a_frame_of_32000_bytes_is_passed_on_whole(ada: SocketClient, ben: SocketClient) -> None:
-    text = of_size(32_000)
-    assert len(text.encode()) == 32_000
-    ada.send_text(text)
+def test_a_frame_of_32000_bytes_is_passed_on_and_no_larger_one(ada: SocketClient, ben: SocketClient) -> None:
+    largest = of_size(32_000)
+    assert len(largest.encode()) == 32_000
+    ada.send_text(largest)
     assert ada.wait("ack")["ref"] == "1"
-    assert ben.wait("wave")["text"] == json.loads(text)["text"]
-
-
-@pytest.mark.parametrize("size", [32_001, 131_072])
-def test_a_larger_frame_is_refused_and_not_passed_on(ada: SocketClient, ben: SocketClient, size: int) -> None:
-    ada.send_text(of_size(size))
-    assert code_of(ada.wait("error")) == "too_large"
+    assert ben.wait("wave")["text"] == json.loads(largest)["text"]
+    for size in (32_001, 131_072):
+        ada.send_text(of_size(size))
+        assert code_of(ada.wait("error")) == "too_large"
     assert ada.settle() == ben.settle() == []
-
-
-def test_a_frame_above_the_limit_of_the_platform_closes(ada: SocketClient, ben: SocketClient) -> None:
-    ada.send_text(of_size(131_073))
-    assert ada.wait_end().code == 1009
-    assert {ben.wait("presence_changed")["data"]["user_id"], ben.wait("user-left")["from"]} == {ada.user_id}
 
 
 def test_invalid_frames_are_refused_and_the_connection_stays(ada: SocketClient, ben: SocketClient) -> None:

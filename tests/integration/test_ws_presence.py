@@ -11,7 +11,6 @@ import pytest
 
 from chalicelib.seats.leases import GRACE_MS, SOCKET_LEASE_MS
 from infra.local.environment import DEFAULTS
-from tests.fakes.clients import Caller
 from tests.fakes.socket_client import Frame, Scene, SocketClient
 
 PREFIX = DEFAULTS["TABLE_PREFIX"]
@@ -65,42 +64,35 @@ def rows(scene: Scene) -> Iterator[Rows]:
     rows.close()
 
 
-def participant(caller: Caller, room_id: str, user_id: str) -> Frame | None:
-    """How a member is shown to another, if at all."""
-    members: list[Frame] = caller.see(room_id)["participants"]
-    return next((one for one in members if one["id"] == user_id), None)
+def is_online(scene: Scene, member: SocketClient) -> bool:
+    """How a member is shown, who still has a seat."""
+    (shown,) = [one for one in scene.owner.see(scene.room_id)["participants"] if one["id"] == member.user_id]
+    return bool(shown["is_online"])
 
 
-def close(scene: Scene, client: SocketClient) -> None:
-    client.close()
-
-
-def cut(scene: Scene, client: SocketClient) -> None:
-    scene.stack.cut(client.id)
+def presence(user_id: str, is_online: bool) -> Frame:
+    return {"user_id": user_id, "is_online": is_online}
 
 
 # The last connection goes
 
 
-@pytest.mark.parametrize("go", [close, cut])
-def test_others_hear_when_a_users_last_connection_goes(
-    scene: Scene, ada: SocketClient, ben: SocketClient, go: Callable[[Scene, SocketClient], None]
+@pytest.mark.parametrize(
+    "end",
+    [lambda scene, client: client.close(), lambda scene, client: scene.stack.cut(client.id)],
+    ids=["closed", "cut"],
+)
+def test_who_loses_the_last_connection_keeps_the_seat_for_20_s(
+    scene: Scene, ada: SocketClient, ben: SocketClient, rows: Rows, end: Callable[[Scene, SocketClient], None]
 ) -> None:
-    go(scene, ben)
+    assert GRACE_MS < rows.lease_left(ben.user_id) <= SOCKET_LEASE_MS
+    end(scene, ben)
     offline, gone = ada.wait("presence_changed"), ada.wait("user-left")
-    assert offline["data"] == {"user_id": ben.user_id, "is_online": False}
+    assert offline["data"] == presence(ben.user_id, False)
     assert (gone["data"], gone["from"], gone["connection"]) == ({"userId": ben.user_id}, ben.user_id, ben.id)
     assert ada.settle() == []
-
-
-def test_the_seat_stays_theirs_for_20_seconds(scene: Scene, ada: SocketClient, ben: SocketClient, rows: Rows) -> None:
-    assert GRACE_MS < rows.lease_left(ben.user_id) <= SOCKET_LEASE_MS
-    ben.close()
-    ada.wait("user-left")
     assert 0 < rows.lease_left(ben.user_id) <= GRACE_MS
-    shown = participant(ada.caller, scene.room_id, ben.user_id)
-    assert shown is not None
-    assert shown["is_online"] is False
+    assert not is_online(scene, ben)
 
 
 def test_a_reconnect_within_the_grace_is_no_leave(
@@ -110,12 +102,10 @@ def test_a_reconnect_within_the_grace_is_no_leave(
     ben.close()
     ada.wait("user-left")
     back = scene.connect(ben.caller)
-    frames = ada.settle()
-    assert [frame["type"] for frame in frames] == ["presence_changed", "presence_changed", "user-joined"]
-    assert [frame["data"] for frame in frames] == [
-        {"user_id": ben.user_id, "is_online": False},
-        {"user_id": ben.user_id, "is_online": True},
-        {"userId": ben.user_id},
+    assert [(frame["type"], frame["data"]) for frame in ada.settle()] == [
+        ("presence_changed", presence(ben.user_id, False)),
+        ("presence_changed", presence(ben.user_id, True)),
+        ("user-joined", {"userId": ben.user_id}),
     ]
     assert ada.caller.history(scene.room_id) == log
     assert rows.lease_left(ben.user_id) > GRACE_MS
@@ -125,19 +115,6 @@ def test_a_reconnect_within_the_grace_is_no_leave(
 # A lease runs out
 
 
-def test_the_next_sync_of_anybody_ends_an_expired_membership(
-    scene: Scene, ada: SocketClient, ben: SocketClient, rows: Rows
-) -> None:
-    rows.expire(ben.user_id)
-    ada.send("sync")
-    frame = ada.wait("user_left")
-    assert (frame["data"]["user_id"], frame["data"]["reason"]) == (ben.user_id, "timed_out")
-    assert frame["data"]["message"]["text"] == "Ben left the room"
-    end = ben.wait_end()
-    assert end.types[-1] == "bye"
-    assert (end.frames[-1]["data"]["code"], end.frames[-1]["data"]["action"]) == ("timed_out", "rejoin")
-
-
 def test_the_sweeper_ends_expired_memberships_once(
     scene: Scene, ada: SocketClient, ben: SocketClient, rows: Rows
 ) -> None:
@@ -145,20 +122,22 @@ def test_the_sweeper_ends_expired_memberships_once(
     scene.stack.sweep()
     scene.stack.sweep()
     assert ben.wait_end().types == ["bye"]
-    assert sorted(frame["type"] for frame in ada.settle()) == ["user-left", "user_left"]
+    left, gone = sorted(ada.settle(), key=lambda frame: "seq" not in frame)
+    assert (left["data"]["user_id"], left["data"]["reason"]) == (ben.user_id, "timed_out")
+    assert left["data"]["message"]["text"] == "Ben left the room"
+    assert (gone["type"], gone["from"]) == ("user-left", ben.user_id)
 
 
 def test_an_expired_member_is_told_to_join_again(scene: Scene, ada: SocketClient, rows: Rows) -> None:
     rows.expire(ada.user_id)
     ada.send("ping")
-    end = ada.wait_end()
-    assert end.types == ["bye"]
-    assert end.frames[0]["data"]["action"] == "rejoin"
+    (bye,) = ada.wait_end().frames
+    assert (bye["type"], bye["data"]["code"], bye["data"]["action"]) == ("bye", "timed_out", "rejoin")
     ada.caller.join(scene.room_id)
     assert scene.connect(ada.caller).ask("message", text="back")["type"] == "ack"
 
 
-# Ends that nobody reports
+# Ends that nobody reports, or that are reported twice
 
 
 def test_the_next_push_notices_a_lost_disconnect_once(
@@ -169,12 +148,9 @@ def test_the_next_push_notices_a_lost_disconnect_once(
     scene.stack.cut(ben.id)
     for count in range(3):
         ada.ask("message", text=str(count))
-    heard = ada.settle("presence_changed", "user-left")
-    frames = [frame for frame in heard if frame["type"] in {"presence_changed", "user-left"}]
-    assert sorted(frame["type"] for frame in frames) == ["presence_changed", "user-left"]
-    shown = participant(ada.caller, scene.room_id, ben.user_id)
-    assert shown is not None
-    assert shown["is_online"] is False
+    told = [frame["type"] for frame in ada.settle("presence_changed", "user-left")]
+    assert sorted(kind for kind in told if kind != "message_sent") == ["presence_changed", "user-left"]
+    assert not is_online(scene, ben)
     assert rows.lease_left(ben.user_id) <= GRACE_MS
 
 

@@ -24,12 +24,10 @@ class Books:
         roster = {row["connection_id"]["S"] for row in self._query("connections", room_id)}
         key = {"room_id": {"S": room_id}}
         room = self._client.get_item(TableName=_name("rooms"), Key=key, ConsistentRead=True)["Item"]
-        assert int(room["participant_count"]["N"]) >= 0
-        return (
-            members == {person.user_id for person in people}
-            and roster == {person.connection_id for person in people}
-            and int(room["participant_count"]["N"]) == len(people)
-        )
+        count = int(room["participant_count"]["N"])
+        assert count >= 0
+        found = (members, roster, count)
+        return found == ({one.user_id for one in people}, {one.connection_id for one in people}, len(people))
 
     def _query(self, table: str, room_id: str) -> list[dict[str, Any]]:
         condition = {":room": {"S": room_id}}
@@ -75,14 +73,10 @@ def check_messages(log: list[RoomMessage], everybody: list[Person]) -> None:
 def check_comings_and_goings(log: list[RoomMessage], everybody: list[Person], living: list[Person]) -> None:
     """Whoever joined left before they joined again; at the end the living are in, and nobody else."""
     for person in everybody:
-        acts = [line.text.removeprefix(person.name) for line in log if line.text in comings_and_goings(person)]
-        expected = [" joined the room", " left the room"] * len(acts)
-        assert acts == expected[: len(acts)], f"{person.name}: {acts}"
-        assert len(acts) % 2 == (person in living), f"{person.name}: {acts}"
-
-
-def comings_and_goings(person: Person) -> set[str]:
-    return {f"{person.name} joined the room", f"{person.name} left the room"}
+        joined, left = f"{person.name} joined the room", f"{person.name} left the room"
+        acts = [line.text for line in log if line.text in (joined, left)]
+        assert acts == ([joined, left] * len(acts))[: len(acts)], acts
+        assert len(acts) % 2 == (person in living), acts
 
 
 def check_copy(log: list[RoomMessage], person: Person) -> None:

@@ -13,9 +13,9 @@ import httpx
 
 from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.stack import LocalStack
+from tests.fakes.unreliable import Moods, UnreliableEngine
 from tests.soak.accounts import Books, settle_accounts
 from tests.soak.people import Board, Person
-from tests.soak.unreliable import Moods, UnreliableEngine
 
 BAD_DAY = Moods(
     conflict=0.02, throttled=0.02, failed=0.005, failed_late=0.005, refused=0.005, lost=0.005, slowest_seconds=0.01
@@ -25,7 +25,8 @@ FAULTS: dict[str, object] = {
     "run_twice": 0.05,
     "post_status": {"429": 0.02, "500": 0.02, "410": 0.003},
 }
-PLENTY = "1000000/10"
+ENVIRONMENT = {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION, "SWEEP_SECONDS": "5"}
+ENVIRONMENT |= dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT"), "1000000/10")
 PATIENCE_SECONDS = 150.0
 """A lease of 90 s, and a while."""
 
@@ -81,9 +82,9 @@ class Soak:
             (data_dir := self._directory / "engine").mkdir(parents=True)
             self._engine = cleanup.enter_context(Engine(data_dir))
             self._database = cleanup.enter_context(UnreliableEngine(lambda: self._engine.port))
-            self._stack = cleanup.enter_context(
-                LocalStack(data_dir=self._directory / "stack", environment=self._environment())
-            )
+            environment = ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": self._database.url}
+            stack = LocalStack(data_dir=self._directory / "stack", environment=environment)
+            self._stack = cleanup.enter_context(stack)
             started = time.monotonic()
             asyncio.run(self._play())
             self.report.seconds = time.monotonic() - started
@@ -91,16 +92,6 @@ class Soak:
         self.report.gateway = read_telemetry(self._stack.log)
         assert not self.report.clients["HTTP 500 internal_error"] + self.report.clients["error internal_error"]
         return self.report
-
-    def _environment(self) -> dict[str, str]:
-        return {
-            **CREDENTIALS,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ENDPOINT_URL_DYNAMODB": self._database.url,
-            "MESSAGES_LIMIT": PLENTY,
-            "JOINS_LIMIT": PLENTY,
-            "SWEEP_SECONDS": "5",
-        }
 
     async def _play(self) -> None:
         self._board = Board(self.report.clients)

@@ -43,6 +43,7 @@ def test_different_users_rooms_and_keys_have_different_records() -> None:
         IdempotencyKey("room", "ada", "another"),
         IdempotencyKey("another", "ada", "key"),
         IdempotencyKey("room", "bob#ada", "key"),
+        IdempotencyKey("room", "bob", "ada#key"),
         IdempotencyKey("room", "ada", "key#bob"),
         IdempotencyKey("room", "", "key#bob#ada"),
     ]

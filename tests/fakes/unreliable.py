@@ -7,12 +7,13 @@ done. Its errors have the shape of DynamoDB's own.
 import asyncio
 import json
 import random
+import re
 import threading
 import uuid
 import zlib
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -55,11 +56,7 @@ class Call:
 
     @property
     def operation(self) -> str:
-        for line in self.head.decode("latin-1").split("\r\n"):
-            name, _, value = line.partition(":")
-            if name.lower() == "x-amz-target":
-                return value.strip().partition(".")[2]
-        return ""
+        return read_header(self.head, "x-amz-target").partition(".")[2]
 
 
 class UnreliableEngine:
@@ -89,6 +86,15 @@ class UnreliableEngine:
     ) -> None:
         self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
+
+    @contextmanager
+    def broken(self) -> Iterator[None]:
+        """Hang up on every call for the length of the block."""
+        self.moods = Moods(refused=1)
+        try:
+            yield
+        finally:
+            self.moods = Moods()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -179,13 +185,15 @@ async def read_call(reader: asyncio.StreamReader) -> Call:
     return Call(head, await reader.readexactly(content_length(head)))
 
 
+def read_header(head: bytes, name: str) -> str:
+    """The value of a header; empty where there is none."""
+    found = re.search(rf"^{name}:\s*(.*?)\s*$", head.decode("latin-1"), re.IGNORECASE | re.MULTILINE)
+    return found[1] if found else ""
+
+
 def content_length(head: bytes) -> int:
     """How long the body is that follows these headers."""
-    for line in head.decode("latin-1").split("\r\n"):
-        name, _, value = line.partition(":")
-        if name.lower() == "content-length":
-            return int(value)
-    return 0
+    return int(read_header(head, "content-length") or 0)
 
 
 def cancel(call: Call, code: str, dice: random.Random) -> bytes:
