@@ -22,7 +22,7 @@ def test_the_example_works_and_has_twenty_lines(api: Api, tmp_path: Path) -> Non
     olga.say(room["id"], "Tea?")
     code, replaced = re.subn("http://localhost:8000", api.stack.url, EXAMPLE)
     code, imported = re.subn(r'(?m)^(import .*)"\./sdk/index\.js"', rf'\1"{WEB}/../../web/sdk/index.js"', code)
-    assert replaced and imported
+    assert (replaced, imported) == (2, 1)
     (tmp_path / "example.mjs").write_text(code, "utf-8")
     run = run_node(tmp_path / "example.mjs", room["name"])
     assert run.returncode == 0, run.stderr
