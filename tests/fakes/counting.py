@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 from unittest.mock import patch
 
@@ -84,9 +83,7 @@ class Counter:
         self._pool.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._pool.stop()
         self._branches.shutdown()
         for event, handler in self._handlers.items():

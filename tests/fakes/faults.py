@@ -10,7 +10,6 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from types import TracebackType
 from typing import Any, Self
 
 from botocore.awsrequest import AWSResponse
@@ -84,9 +83,7 @@ class Faults:
             self._events.register(event, handler)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.sleep, self._connection.monotonic = self._before
         for event, handler in self._handlers.items():
             self._events.unregister(event, handler)
