@@ -88,6 +88,10 @@ class Visitor:
     def composer(self) -> Locator:
         return self.page.get_by_role("textbox", name="Message")
 
+    def unmute(self) -> None:
+        self.page.get_by_role("button", name="Unmute").click()
+        expect(self.page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
+
     def say(self, text: str) -> None:
         self.composer.fill(text)
         self.composer.press("Enter")
@@ -106,10 +110,14 @@ class House(ExitStack):
         self.stack = stack
         self.url = f"http://localhost:{urlsplit(stack.url).port}/"
 
-    def visitor(self, **options: Any) -> Visitor:
-        """Somebody new who may use the microphone; `options` are those of Playwright's `new_context`."""
+    def visitor(self, *, script: str = "", **options: Any) -> Visitor:
+        """Somebody new who may use the microphone; `script` runs before the page's own code.
+
+        `options` are those of Playwright's `new_context`.
+        """
         context = self._browser.new_context(**{"permissions": ["microphone"]} | options)
         self.callback(context.close)
+        context.add_init_script(script)
         visitor = Visitor(context, self.url)
         self._visitors.append(visitor)
         return visitor
