@@ -68,7 +68,7 @@ def test_a_tab_without_a_microphone_does_not_claim_that_it_is_on(house: House, s
     expect(other.get_by_role("button", name="Unmute")).to_be_visible()
 
 
-def test_who_left_while_the_browser_asked_for_the_microphone_is_left_alone(house: House, scene: Scene) -> None:
+def test_who_left_is_not_asked_about_the_microphone(house: House, scene: Scene) -> None:
     ada = house.guest("Ada", scene.room_id, script=ASK_AT_LEISURE)
     ada.page.get_by_role("button", name="Unmute").click()
     ada.leave()

@@ -133,7 +133,7 @@ def pair(invite: Invite) -> Pair:
     return ada, grace
 
 
-def test_two_hear_each_other_until_one_mutes_and_again_when_she_unmutes(pair: Pair) -> None:
+def test_two_hear_each_other_unless_one_is_muted(pair: Pair) -> None:
     ada, grace = pair
     ada.does("voice.setMuted(true)")
     grace.waits(SILENCE)

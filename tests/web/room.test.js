@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Service, enterRoom, findPerson, ids, settle, texts } from "./fakes.js";
 
-test("enter returns the room, its participants and its last messages", async () => {
+test("enter returns the room, who is in it and its last messages", async () => {
   const service = new Service();
   service.seat("grace");
   service.say("grace", "hi");
@@ -13,7 +13,7 @@ test("enter returns the room, its participants and its last messages", async () 
   assert.equal(room.state.hasEarlier, false);
 });
 
-test("a message is shown once, though frame and acknowledgement come", async () => {
+test("a message is shown once, though frame and ack come", async () => {
   const { service, room } = await enterRoom();
   const said = room.say("Tea?");
   assert.deepEqual(room.state.pending.map(({ text, status }) => [text, status]), [["Tea?", "sending"]]);
@@ -22,7 +22,7 @@ test("a message is shown once, though frame and acknowledgement come", async () 
   assert.deepEqual([texts(room), room.state.pending], [["ada joined the room", "Tea?"], []]);
 });
 
-test("messages are stored in the order of say, even if frames overtake", async () => {
+test("messages are stored in the order of say", async () => {
   const { service, room } = await enterRoom();
   let delay = 100;
   service.network = () => [(delay -= 10)];
@@ -65,7 +65,7 @@ test("messages that overtake each other make no sync", async () => {
   assert.equal(service.frames.length, 1);
 });
 
-test("an unused number delays messages for a minute, with few syncs", async () => {
+test("an unused number delays messages, and makes few syncs", async () => {
   const { service, room } = await enterRoom();
   service.allocate();
   for (let count = 0; count < 60; count++) {
@@ -221,7 +221,7 @@ test("a late user_joined that contradicts the state makes a sync", async () => {
   assert.deepEqual(ids(room), ["ada", "grace"]);
 });
 
-test("loadEarlier drops its messages if a snapshot replaced the log", async () => {
+test("loadEarlier drops its messages if the log was replaced", async () => {
   const service = new Service();
   for (let count = 0; count < 120; count++) service.say("grace", `line ${count}`);
   const { room } = await service.enter("ada");
@@ -233,7 +233,7 @@ test("loadEarlier drops its messages if a snapshot replaced the log", async () =
   assert.deepEqual(room.state.messages, service.log.slice(-50));
 });
 
-test("the newest state frame counts, though an older one comes last", async () => {
+test("the newest state frame counts, also if it comes first", async () => {
   const { service, room } = await enterRoom();
   for (const [is_muted, second] of [[false, 5], [true, 4]]) {
     const ts = `2026-01-01T00:00:0${second}.000Z`;

@@ -46,7 +46,7 @@ test("the first frame is a sync with the room id", async () => {
 
 // Pings and syncs
 
-test("a ping every 30 s keeps the seat, and every tenth makes a sync", async () => {
+test("a ping every 30 s keeps the seat; every tenth makes a sync", async () => {
   const { service } = await enterRoom();
   const entered = service.clock.now;
   await service.clock.pass(601_000);
@@ -107,7 +107,7 @@ test("a snapshot for another sync is ignored", async () => {
 
 // Reconnecting
 
-test("a broken connection comes back with a ticket, and keeps the seat", async () => {
+test("a broken connection comes back, and keeps the seat", async () => {
   const { service, room, until } = await enterRoom();
   service.dropAll();
   service.say("grace", "meanwhile");
@@ -132,7 +132,7 @@ for (const [code, seconds, act] of [
   ["no_snapshot", 20, ({ service }) => (service.dropAll(), service.divert("sync"))],
   ["network", 0, ({ service }) => (service.dropAll(), (service.isUp = false))],
 ])
-  test(`a connection that is not live says why: ${code} after ${seconds} s`, async () => {
+  test(`the state says why it is not live: ${code}, ${seconds} s`, async () => {
     const entered = await enterRoom();
     const { service, room, until } = entered;
     service.random = () => 0;
@@ -164,7 +164,7 @@ test("the delay is random, and its limit grows to 30 seconds", async () => {
   assert.deepEqual(waits, [2, 4, 8, 16, 30, 30, 30, 30, 3]);
 });
 
-test("200 clients that are cut off at once come back spread over time", async () => {
+test("200 clients that are cut off come back spread over time", async () => {
   const service = new Service();
   service.capacity = 1000;
   service.network = (direction, { type }) => (direction === "up" || type === "snapshot" || type === "pong" ? [5] : []);
@@ -298,7 +298,7 @@ test("a room that has ended ignores events of the browser", async () => {
 
 // bye
 
-test("bye with rejoin takes a seat, muted as before, without a ticket", async () => {
+test("bye with rejoin takes a new seat, muted as before", async () => {
   const { service, room, until } = await enterRoom();
   await service.wait(room.setMuted(false));
   service.unseat("ada", "timed_out");
@@ -378,7 +378,7 @@ test("a message whose ack was lost is sent again, and stored once", async () => 
   assert.deepEqual(texts(room), ["ada joined the room", "Tea?"]);
 });
 
-test("after rate_limited, messages wait as long as the service says", async () => {
+test("messages wait as long as rate_limited says", async () => {
   const { service, room } = await enterRoom();
   service.refuse("message", 1, { code: "rate_limited", retry_after: 7 });
   const said = Promise.all([room.say("one"), room.say("two")]);
@@ -484,7 +484,7 @@ test("during rotation no frame is lost or comes twice", async () => {
   assert.deepEqual(room.state.messages, service.log);
 });
 
-test("the old connection stays open until its requests are answered", async () => {
+test("the old connection stays until its requests are answered", async () => {
   const { service, room } = await rotating();
   let answer;
   service.divert("message", 1, (...waiting) => (answer = () => service.receive(...waiting)));
@@ -498,7 +498,7 @@ test("the old connection stays open until its requests are answered", async () =
   assert.equal(service.connections.length, 1);
 });
 
-test("a third connection closes the first, though a request is open", async () => {
+test("a third connection closes the first with its requests", async () => {
   const { service, room } = await rotating();
   service.divert("message");
   room.say("Tea?");
@@ -510,7 +510,7 @@ test("a third connection closes the first, though a request is open", async () =
   assert.deepEqual(service.connections.map(({ id }) => id), [room.state.you.connection_id]);
 });
 
-test("what the old connection does not answer is repeated on the new one", async () => {
+test("what the old connection does not answer is repeated", async () => {
   const { service, room } = await rotating();
   service.divert("message", 1);
   assert.equal((await service.wait(room.say("Tea?"))).text, "Tea?");
@@ -529,8 +529,8 @@ test("a failed rotation is repeated after the next pong", async () => {
 });
 
 for (const [name, ...end] of [
-  ["a connection that breaks in a rotation is replaced by the next", "drop"],
-  ["bye with replaced on the old connection does not end the room", "bye", "replaced", "stop"],
+  ["a connection that breaks in a rotation is replaced", "drop"],
+  ["a replaced old connection does not end the room", "bye", "replaced", "stop"],
 ])
   test(name, async () => {
     const { service, room } = await rotating();
