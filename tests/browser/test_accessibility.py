@@ -37,7 +37,7 @@ def find_faults(page: Page) -> list[str]:
     return found
 
 
-@pytest.fixture(params=SIZES.values(), ids=SIZES)
+@pytest.fixture(params=SIZES.values(), ids=list(SIZES))
 def size(request: pytest.FixtureRequest) -> Any:
     return request.param
 

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partialmethod
 from typing import Any
 
 import httpx
@@ -49,20 +50,11 @@ class Caller:
             sent |= {"Content-Type": "application/json"}
         return self.http.request(method, path, json=body, content=content, headers=sent | dict(headers or {}))
 
-    def get(self, path: str, **options: Any) -> httpx.Response:
-        return self.request("GET", path, **options)
-
-    def post(self, path: str, body: object = None, **options: Any) -> httpx.Response:
-        return self.request("POST", path, body, **options)
-
-    def put(self, path: str, body: object = None, **options: Any) -> httpx.Response:
-        return self.request("PUT", path, body, **options)
-
-    def patch(self, path: str, body: object = None, **options: Any) -> httpx.Response:
-        return self.request("PATCH", path, body, **options)
-
-    def delete(self, path: str, **options: Any) -> httpx.Response:
-        return self.request("DELETE", path, **options)
+    get = partialmethod(request, "GET")
+    post = partialmethod(request, "POST")
+    put = partialmethod(request, "PUT")
+    patch = partialmethod(request, "PATCH")
+    delete = partialmethod(request, "DELETE")
 
     def make_room(self, name: str = "Room", **fields: object) -> Json:
         """A new room; one person may make five a day."""

@@ -472,38 +472,30 @@ test("a listener who unmutes is heard without negotiation", async () => {
   assert.deepEqual([countOffers(), ada.voice.state.status, ada.voice.state.muted], [offers, "talking", false]);
 });
 
-test("another microphone replaces the first without negotiation", async () => {
-  const [ada] = await meet("ada", "grace");
-  const offers = countOffers();
-  await during(1_000, ada.voice.useInput("headset"));
-  const [first, second] = ada.media.tracks;
-  assert.deepEqual([first.stopped, second.stopped, second.enabled], [true, false, true]);
-  assert.deepEqual([ada.connection.sending, ada.voice.state.input, countOffers()], [second, "headset", offers]);
-});
-
-test("of two microphones chosen at once the later one stays", async () => {
-  const [ada] = await meet("ada", "grace");
-  await during(1_000, ada.voice.useInput("headset"), ada.voice.useInput("mic"));
-  assert.deepEqual(ada.media.tracks.map(({ stopped }) => stopped), [true, true, false]);
-  assert.equal(ada.voice.state.input, "mic");
-});
-
-test("a microphone that fails leaves the one before in use", async () => {
-  const [ada] = await meet("ada", "grace");
-  ada.media.refusal = new DOMException("In use", "NotReadableError");
-  await assert.rejects(ada.voice.useInput("headset"), { code: "busy" });
-  assert.deepEqual([ada.connection.sending, ada.voice.state.status], [ada.media.tracks[0], "talking"]);
-});
-
-test("an unplugged microphone is replaced by another one", async () => {
-  const [ada] = await meet("ada", "grace");
-  ada.media.devices = ["headset"];
-  ada.media.tracks[0].onended();
-  ada.media.dispatchEvent(new Event("devicechange"));
-  await relay.clock.pass(1_000);
-  assert.equal(ada.connection.sending, ada.media.tracks[1]);
-  assert.deepEqual(ada.voice.state.inputs.map(({ id }) => id), ["headset"]);
-});
+for (const [name, act, sending, input, inUse] of [
+  ["another microphone replaces the first", ({ voice }) => voice.useInput("headset"), 1, "headset", [false, true]],
+  ["of two microphones chosen at once the later one stays",
+    ({ voice }) => Promise.all([voice.useInput("headset"), voice.useInput("mic")]), 2, "mic", [false, false, true]],
+  ["a microphone that fails leaves the one before in use", ({ media, voice }) => {
+    media.refusal = new DOMException("In use", "NotReadableError");
+    return assert.rejects(voice.useInput("headset"), { code: "busy" });
+  }, 0, "mic", [true]],
+  ["an unplugged microphone is replaced by another one", ({ media }) => {
+    media.devices = ["headset"];
+    media.tracks[0].onended();
+    media.dispatchEvent(new Event("devicechange"));
+  }, 1, "headset", [true, true]],
+])
+  test(name, async () => {
+    const [ada] = await meet("ada", "grace");
+    const offers = countOffers();
+    await during(1_000, act(ada));
+    const { connection, media: { tracks, devices }, voice: { state } } = ada;
+    assert.deepEqual([state.status, state.input, countOffers()], ["talking", input, offers]);
+    assert.equal(connection.sending, tracks[sending]);
+    assert.deepEqual(tracks.map(({ stopped }) => !stopped), inUse);
+    assert.deepEqual(state.inputs.map(({ id }) => id), devices);
+  });
 
 test("without its only microphone a user listens, shown as muted", async () => {
   const [ada] = await meet("ada", "grace");
