@@ -158,8 +158,7 @@ class ConnectionsApi:
                     self.send_header("Connection", "close")
                 self.end_headers()
 
-            def do_DELETE(self) -> None:
-                self.do_POST()
+            do_DELETE = do_POST
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name in the base
                 """Tests are silent."""
