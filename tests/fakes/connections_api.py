@@ -158,7 +158,7 @@ class ConnectionsApi:
                     self.send_header("Connection", "close")
                 self.end_headers()
 
-            do_DELETE = do_POST
+            do_DELETE = do_POST  # noqa: N815  # its name in the base
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name in the base
                 """Tests are silent."""

@@ -166,7 +166,6 @@ test("the delay is random, and its limit grows to 30 seconds", async () => {
 
 test("200 clients that are cut off come back spread over time", async () => {
   const service = new Service();
-  service.capacity = 1000;
   service.network = (direction, { type }) => (direction === "up" || type === "snapshot" || type === "pong" ? [5] : []);
   const users = Array.from({ length: 200 }, (_, n) => service.client(`user ${n}`).coworking.enter("room"));
   const rooms = await service.wait(Promise.all(users));
