@@ -117,8 +117,8 @@ class House(ExitStack):
         """
         context = self._browser.new_context(**{"permissions": ["microphone"]} | options)
         self.callback(context.close)
-        context.add_init_script(script)
         visitor = Visitor(context, self.url)
+        visitor.page.add_init_script(script)
         self._visitors.append(visitor)
         return visitor
 
