@@ -37,23 +37,17 @@ ASK_AT_LEISURE = """
 def test_the_servers_that_help_to_connect_are_those_of_the_settings(house: House, scene: Scene) -> None:
     settings = {"api": "/api", "signIn": {"kind": "local"}, "rtc": {"iceServers": [{"urls": HELPER}]}}
     house.guest("Ben", scene.room_id)
-    ada = house.visitor()
+    ada = house.visitor(script=NOTE_HELPERS)
     ada.page.route("**/config.json", lambda route: route.fulfill(json=settings))
-    ada.page.add_init_script(NOTE_HELPERS)
     ada.open(scene.room_id)
     ada.introduce("Ada")
     expect(ada.page.locator("html")).to_have_attribute("data-helpers", HELPER)
 
 
 def test_a_device_that_fails_is_told_and_another_can_be_chosen(house: House, scene: Scene) -> None:
-    ada = house.visitor()
-    ada.page.add_init_script(REFUSE_CHOICES)
-    ada.open(scene.room_id)
-    ada.introduce("Ada")
-    ada.page.get_by_role("button", name="Unmute").click()
-    expect(ada.page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
-    ben = house.guest("Ben", scene.room_id)
-    ben.page.get_by_role("button", name="Unmute").click()
+    ada = house.guest("Ada", scene.room_id, script=REFUSE_CHOICES)
+    ada.unmute()
+    house.guest("Ben", scene.room_id).unmute()
     expect(ada.person("Ben")).to_contain_text("microphone on")
     ada.page.get_by_role("button", name="Microphone and sound").click()
     dialog = ada.page.get_by_role("dialog", name="Microphone and sound")
@@ -67,19 +61,15 @@ def test_a_device_that_fails_is_told_and_another_can_be_chosen(house: House, sce
 
 def test_a_tab_without_a_microphone_does_not_claim_that_it_is_on(house: House, scene: Scene) -> None:
     ada = house.guest("Ada", scene.room_id)
-    ada.page.get_by_role("button", name="Unmute").click()
-    expect(ada.page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
+    ada.unmute()
     other = ada.context.new_page()
     other.goto(ada.page.url)
     expect(other.locator("cr-people li").first).to_contain_text("microphone on")
     expect(other.get_by_role("button", name="Unmute")).to_be_visible()
 
 
-def test_who_left_while_the_browser_asked_for_the_microphone_is_left_alone(house: House, scene: Scene) -> None:
-    ada = house.visitor()
-    ada.page.add_init_script(ASK_AT_LEISURE)
-    ada.open(scene.room_id)
-    ada.introduce("Ada")
+def test_who_left_is_not_asked_about_the_microphone(house: House, scene: Scene) -> None:
+    ada = house.guest("Ada", scene.room_id, script=ASK_AT_LEISURE)
     ada.page.get_by_role("button", name="Unmute").click()
     ada.leave()
     expect(ada.heading("Ada")).to_be_focused()

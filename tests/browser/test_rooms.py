@@ -20,7 +20,7 @@ LOOK_AGAIN = "dispatchEvent(new Event('focus'))"
 PHONE = {"width": 360, "height": 740}
 
 
-def test_whoever_reloads_is_back_and_nobody_is_told_of_a_leave_or_a_join(house: House, scene: Scene) -> None:
+def test_a_reload_is_neither_a_leave_nor_a_join(house: House, scene: Scene) -> None:
     ben = scene.enter("Ben")
     ada = house.guest("Ada", scene.room_id)
     ada.say("Back in a second")
@@ -143,7 +143,7 @@ def test_a_full_room_says_so_until_somebody_gets_up(house: House, api: Api) -> N
         expect(ada.line).to_have_text("Connected")
 
 
-def test_a_room_that_is_closed_under_ones_feet_says_so_until_it_opens_again(house: House, scene: Scene) -> None:
+def test_a_room_that_closes_says_so_until_it_opens_again(house: House, scene: Scene) -> None:
     admin = scene.api.admin()
     ada = house.guest("Ada", scene.room_id)
     admin.patch(f"/coworking/admin/rooms/{scene.room_id}/status")

@@ -1,11 +1,10 @@
 """Signing in with an OpenID provider, as a deployed page does: authorization code with PKCE."""
 
-import json
 import uuid
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, expect
 
 from infra.local.stack import LocalStack
 from tests.fakes.clients import Api
@@ -54,12 +53,8 @@ class Deployment:
     def visitor(self) -> Visitor:
         visitor = self.house.visitor()
         self.provider.serve(visitor.context)
-        visitor.page.route("**/config.json", self._configure)
+        visitor.page.route("**/config.json", lambda route: route.fulfill(json=CONFIG))
         return visitor
-
-    @staticmethod
-    def _configure(route: Route) -> None:
-        route.fulfill(content_type="application/json", body=json.dumps(CONFIG))
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
-"""A real Chromium, the one of the system, and an eye on what its pages complain about."""
+"""A real Chromium, the one of the system."""
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, WebError, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = (
@@ -41,29 +40,3 @@ def launch(executable: Path) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
         browser.close()
-
-
-class Watch:
-    """Notes what the pages of a context complain about: errors, requests that fail, what their policy forbids."""
-
-    def __init__(self, context: BrowserContext) -> None:
-        self._complaints: list[str] = []
-        self._expected: list[str] = []
-        context.on("console", self._hear)
-        context.on("weberror", self._catch)
-
-    def expect(self, pattern: str) -> None:
-        """Whoever makes something fail says which complaints are right to come of it."""
-        self._expected.append(pattern)
-
-    @property
-    def unexpected(self) -> list[str]:
-        """Complaints that nobody said would come."""
-        return [text for text in self._complaints if not any(re.search(pattern, text) for pattern in self._expected)]
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self._complaints.append(f"{message.text} ({message.location['url']})")
-
-    def _catch(self, error: WebError) -> None:
-        self._complaints.append(f"Uncaught {error.error.name}: {error.error.message}")

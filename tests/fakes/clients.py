@@ -11,9 +11,10 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from functools import partialmethod
+from typing import Any
 
 import httpx
 
@@ -49,20 +50,11 @@ class Caller:
             sent |= {"Content-Type": "application/json"}
         return self.http.request(method, path, json=body, content=content, headers=sent | dict(headers or {}))
 
-    def get(self, path: str, **options: Any) -> httpx.Response:
-        return self.request("GET", path, **options)
-
-    def post(self, path: str, body: object = None, **options: Any) -> httpx.Response:
-        return self.request("POST", path, body, **options)
-
-    def put(self, path: str, body: object = None, **options: Any) -> httpx.Response:
-        return self.request("PUT", path, body, **options)
-
-    def patch(self, path: str, body: object = None, **options: Any) -> httpx.Response:
-        return self.request("PATCH", path, body, **options)
-
-    def delete(self, path: str, **options: Any) -> httpx.Response:
-        return self.request("DELETE", path, **options)
+    get = partialmethod(request, "GET")
+    post = partialmethod(request, "POST")
+    put = partialmethod(request, "PUT")
+    patch = partialmethod(request, "PATCH")
+    delete = partialmethod(request, "DELETE")
 
     def make_room(self, name: str = "Room", **fields: object) -> Json:
         """A new room; one person may make five a day."""
@@ -85,12 +77,14 @@ class Caller:
         return expect(200, self.get(f"{ROOMS}/{room_id}/messages?{httpx.QueryParams(query)}"))
 
 
-class Api:
+class Api(ExitStack):
     """The HTTP API of a stack, for all its callers; a context manager."""
 
     def __init__(self, stack: LocalStack) -> None:
+        super().__init__()
         self.stack = stack
-        self.http = httpx.Client(base_url=stack.api, timeout=30, verify=False)  # plain HTTP: no certificates to load
+        client = httpx.Client(base_url=stack.api, timeout=30, verify=False)  # plain HTTP: no certificates to load
+        self.http = self.enter_context(client)
 
     @property
     def nobody(self) -> Caller:
@@ -109,14 +103,6 @@ class Api:
     def bearer(self, token: str | None, user_id: str = "", name: str = "") -> Caller:
         """Whoever has this token."""
         return Caller(self.http, user_id, name, token)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.http.close()
 
 
 def expect(status: int, answer: httpx.Response) -> Json:

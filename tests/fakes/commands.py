@@ -7,7 +7,7 @@ for command in aws_commands(text):
 import json
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -49,22 +49,19 @@ def check_aws(words: Sequence[str]) -> None:
     """Raises AssertionError for a service, operation or parameter that there isn't, or a value that can't be one."""
     service, command, *rest = words
     operation = find_operation(service, command, rest)
-    options = read_options(rest, operation)
+    needed = operation.input_shape
+    members = {f"--{xform_name(name, '-')}": name for name in needed.members} if needed else {}
     given = {}
-    members = {xform_name(name, "-"): name for name in operation.input_shape.members} if operation.input_shape else {}
-    for option, value in options.items():
-        if option in GLOBAL:
-            if option == "--query":
-                jmespath.compile(value)
-            continue
-        name = members.get(
-            option.removeprefix("--").removeprefix("no-") if value is None else option.removeprefix("--")
-        )
-        assert name, f"{service} {command} has no {option}, but {sorted(members)}"
-        given[name] = convert(operation.input_shape.members[name], value, option)
-    missing = set(operation.input_shape.required_members if operation.input_shape else ()) - set(given)
+    for option, value in read_options(rest, operation, members).items():
+        if option == "--query":
+            jmespath.compile(value)
+        if option not in GLOBAL:
+            name = members.get(option.replace("--no-", "--") if value is None else option)
+            assert name, f"{service} {command} has no {option}, but {sorted(members)}"
+            given[name] = convert(needed.members[name], value, option)
+    missing = set(needed.required_members if needed else ()) - set(given)
     assert not missing, f"{service} {command} lacks {sorted(missing)}"
-    report = ParamValidator().validate(given, operation.input_shape)
+    report = ParamValidator().validate(given, needed)
     assert not report.has_errors(), report.generate_report()
 
 
@@ -80,7 +77,7 @@ def find_operation(service: str, command: str, rest: list[str]) -> OperationMode
     return model.operation_model(names[command])
 
 
-def read_options(words: Sequence[str], operation: OperationModel) -> dict[str, Any]:
+def read_options(words: Sequence[str], operation: OperationModel, members: Mapping[str, str]) -> dict[str, Any]:
     """Options and what follows each; None for a switch."""
     options: dict[str, Any] = {}
     loose = []
@@ -90,7 +87,7 @@ def read_options(words: Sequence[str], operation: OperationModel) -> dict[str, A
             options[current] = None
         elif options and options[current] is None:
             options[current] = word
-        elif options and is_list(operation, current):
+        elif options and current in members and operation.input_shape.members[members[current]].type_name == "list":
             options[current] = f"{options[current]} {word}"
         else:
             loose.append(word)
@@ -102,13 +99,6 @@ def read_options(words: Sequence[str], operation: OperationModel) -> dict[str, A
 def answer(expression: str, document: Any) -> Any:
     """What `--query` makes of an answer."""
     return jmespath.search(expression, document)
-
-
-def is_list(operation: OperationModel, option: str) -> bool:
-    members = operation.input_shape.members if operation.input_shape else {}
-    shapes = {xform_name(name, "-"): shape for name, shape in members.items()}
-    shape = shapes.get(option.removeprefix("--"))
-    return shape is not None and shape.type_name == "list"
 
 
 def convert(shape: Shape, value: str | None, option: str) -> Any:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote
 
@@ -77,9 +76,7 @@ class ConnectionsApi:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._thread.join()
         self.hang_up()
@@ -161,8 +158,7 @@ class ConnectionsApi:
                     self.send_header("Connection", "close")
                 self.end_headers()
 
-            def do_DELETE(self) -> None:
-                self.do_POST()
+            do_DELETE = do_POST  # noqa: N815  # its name in the base
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name in the base
                 """Tests are silent."""

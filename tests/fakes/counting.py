@@ -15,9 +15,9 @@ back, as DynamoDB bills them: the engine says 1 whatever was read.
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 from unittest.mock import patch
 
@@ -50,10 +50,11 @@ class _Progress(threading.local):
     asked: dict[str, Any] = {}  # noqa: RUF012  # replaced, never changed
 
 
-class Counter:
+class Counter(ExitStack):
     """Counts what goes over a connection while its block runs."""
 
     def __init__(self, store: Store) -> None:
+        super().__init__()
         self.calls: list[Call] = []
         self._events = store.connection.client.meta.events
         self._progress = _Progress()
@@ -81,16 +82,10 @@ class Counter:
     def __enter__(self) -> Self:
         for event, handler in self._handlers.items():
             self._events.register(event, handler)
-        self._pool.start()
+            self.callback(self._events.unregister, event, handler)
+        self.enter_context(self._branches)
+        self.enter_context(self._pool)
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._pool.stop()
-        self._branches.shutdown()
-        for event, handler in self._handlers.items():
-            self._events.unregister(event, handler)
 
     def _ask_for_units(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         self._progress.asked = params

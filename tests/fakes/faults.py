@@ -8,10 +8,11 @@ The rest of the call is real: botocore's own events are where the faults come in
 
 from collections import defaultdict, deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
-from types import TracebackType
 from typing import Any, Self
+from unittest.mock import patch
 
 from botocore.awsrequest import AWSResponse
 
@@ -48,17 +49,17 @@ class Lost:
 Fault = Refused | Unsent | Lost
 
 
-class Faults:
+class Faults(ExitStack):
     """Faults by operation, every try that was made, with what it asked for, and a clock that only pauses move."""
 
     def __init__(self, connection: RetryingConnection) -> None:
+        super().__init__()
         self.tries: list[tuple[str, dict[str, Any]]] = []
         self._planned: dict[str, deque[Fault]] = defaultdict(deque)
         self._for_ever: dict[str, Fault] = {}
         self._losing: list[Exception] = []
         self.clock = FakeClock()
         self._connection = connection
-        self._before = connection.sleep, connection.monotonic
         self._events = connection.client.meta.events
         self._handlers: dict[str, Callable[..., Any]] = {
             "before-parameter-build.dynamodb.*": self._note,
@@ -79,17 +80,11 @@ class Faults:
         return [params for name, params in self.tries if name == operation]
 
     def __enter__(self) -> Self:
-        self._connection.sleep, self._connection.monotonic = self.clock.sleep, self.clock.monotonic
+        self.enter_context(patch.multiple(self._connection, sleep=self.clock.sleep, monotonic=self.clock.monotonic))
         for event, handler in self._handlers.items():
             self._events.register(event, handler)
+            self.callback(self._events.unregister, event, handler)
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.sleep, self._connection.monotonic = self._before
-        for event, handler in self._handlers.items():
-            self._events.unregister(event, handler)
 
     def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         self.tries.append((model.name, dict(params)))

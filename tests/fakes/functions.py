@@ -14,7 +14,6 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Any, Self
 from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
@@ -86,16 +85,16 @@ class DeadEnd(Gateway):
         return PostResult(status, f"status {status}")
 
 
-class Functions:
+class Functions(ExitStack):
     """Their handlers, and which of them runs: one at a time."""
 
     def __init__(self, engine: Engine, **settings: Any) -> None:
+        super().__init__()
         self.running = ""
         self.now: Moment = NOW
         self.gateway = DeadEnd()
         self._engine = engine
         self._settings = SETTINGS | settings
-        self._open = ExitStack()
 
     @property
     def gone(self) -> set[str]:
@@ -108,19 +107,14 @@ class Functions:
         return self._world.store
 
     def __enter__(self) -> Self:
-        self._world = self._open.enter_context(on_engine(self._engine, **self._settings))
+        self._world = self.enter_context(on_engine(self._engine, **self._settings))
         self._fanout = Fanout(self.gateway)
-        self._open.callback(self._fanout.shutdown)
+        self.callback(self._fanout.shutdown)
         self.forget()
-        self._open.enter_context(patch.dict(os.environ, CREDENTIALS | {"AWS_REGION": REGION}))
+        self.enter_context(patch.dict(os.environ, CREDENTIALS | {"AWS_REGION": REGION}))
         for module in (http, sockets, schedule):
-            self._open.enter_context(patch.object(module, "now_ms", lambda: self.now))
+            self.enter_context(patch.object(module, "now_ms", lambda: self.now))
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.close()
 
     def run(self, function: str, event: Mapping[str, Any]) -> Any:
         """Give an event to a function."""
@@ -194,7 +188,7 @@ class Functions:
     def forget(self) -> None:
         """As in a new process: nothing is known of connections and secrets."""
         fresh = Backend(self._world.backend.settings, self._world.store, self._fanout)
-        self._open.enter_context(patch.object(backend, "_process_backend", fresh))
+        self.enter_context(patch.object(backend, "_process_backend", fresh))
 
 
 def deployed_functions(stage: str) -> list[Any]:

@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
@@ -191,25 +190,20 @@ def open_socket(url: str, subprotocols: Sequence[str] = (), caller: Caller | Non
     return SocketClient(connection, caller)
 
 
-class Scene:
+class Scene(ExitStack):
     """A room of its own, and who is in it; a context manager that closes every connection."""
 
     def __init__(self, api: Api, **room: Any) -> None:
+        super().__init__()
         self.api = api
         self.stack = api.stack
         self._fields = room
-        self._open = ExitStack()
         self._synced: list[SocketClient] = []
 
     def __enter__(self) -> Self:
         self.owner = self.api.person("Olga")
         self.room_id: str = self.owner.make_room(**self._fields)["id"]
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.close()
 
     def member(self, name: str = "Ada", **person: Any) -> Caller:
         """Somebody new with a seat, not connected."""
@@ -237,7 +231,7 @@ class Scene:
     def open(self, url: str, subprotocols: Sequence[str] = (), caller: Caller | None = None) -> SocketClient:
         """A connection that nothing has been sent on."""
         client = open_socket(url, subprotocols, caller)
-        self._open.callback(client.close)
+        self.callback(client.close)
         return client
 
     def ticket(self, caller: Caller) -> Frame:

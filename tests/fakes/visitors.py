@@ -7,33 +7,43 @@ with House(browser, stack) as house:
 assert house.complaints == []
 """
 
+import re
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
 from infra.local.stack import LocalStack
-from tests.fakes.chromium import Watch
 
 DEAD_LINE = (r"WebSocket connection to .* failed", r"net::ERR_")
 """What a console says when the network or the server goes."""
 
 
 class Visitor:
-    """Somebody with a browser that knows nothing yet, and one tab."""
+    """Somebody with a browser that knows nothing yet, and one tab.
+
+    `complaints` has what went wrong on the pages: errors, requests that fail, what their policy forbids.
+    """
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.context = context
         self.url = url
-        self.watch = Watch(context)
+        self.complaints: list[str] = []
+        self.expected: list[str] = []
+        context.on("console", self._hear)
+        context.on(
+            "weberror", lambda error: self.complaints.append(f"Uncaught {error.error.name}: {error.error.message}")
+        )
         self.page: Page = context.new_page()
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(f"{message.text} ({message.location['url']})")
 
     def expects(self, *complaints: str) -> None:
         """What this test does to the page makes its console complain, in words that these patterns find."""
-        for pattern in complaints:
-            self.watch.expect(pattern)
+        self.expected += complaints
 
     def open(self, room_id: str | None = None) -> None:
         """Go to the lobby, or follow a link to a room."""
@@ -78,6 +88,10 @@ class Visitor:
     def composer(self) -> Locator:
         return self.page.get_by_role("textbox", name="Message")
 
+    def unmute(self) -> None:
+        self.page.get_by_role("button", name="Unmute").click()
+        expect(self.page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
+
     def say(self, text: str) -> None:
         self.composer.fill(text)
         self.composer.press("Enter")
@@ -86,21 +100,25 @@ class Visitor:
         self.page.get_by_role("link", name="Leave").click()
 
 
-class House:
+class House(ExitStack):
     """Lets visitors in, and shows them out at the end; a context manager."""
 
     def __init__(self, browser: Browser, stack: LocalStack) -> None:
+        super().__init__()
         self._browser = browser
         self._visitors: list[Visitor] = []
-        self._open = ExitStack()
         self.stack = stack
         self.url = f"http://localhost:{urlsplit(stack.url).port}/"
 
-    def visitor(self, **options: Any) -> Visitor:
-        """Somebody new who may use the microphone; `options` are those of Playwright's `new_context`."""
+    def visitor(self, *, script: str = "", **options: Any) -> Visitor:
+        """Somebody new who may use the microphone; `script` runs before the page's own code.
+
+        `options` are those of Playwright's `new_context`.
+        """
         context = self._browser.new_context(**{"permissions": ["microphone"]} | options)
-        self._open.callback(context.close)
+        self.callback(context.close)
         visitor = Visitor(context, self.url)
+        visitor.page.add_init_script(script)
         self._visitors.append(visitor)
         return visitor
 
@@ -116,12 +134,9 @@ class House:
     @property
     def complaints(self) -> list[str]:
         """What went wrong on any page and wasn't expected to."""
-        return [complaint for visitor in self._visitors for complaint in visitor.watch.unexpected]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.close()
+        return [
+            complaint
+            for visitor in self._visitors
+            for complaint in visitor.complaints
+            if not any(re.search(pattern, complaint) for pattern in visitor.expected)
+        ]

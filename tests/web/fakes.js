@@ -63,6 +63,9 @@ export class Clock {
 /** Wait until all promises that can settle have settled. */
 export const settle = () => new Promise((resolve) => setImmediate(resolve));
 
+const onNothing = () => {};
+const SETTLED_MS = 60_000;
+
 /** The WebSocket of a browser. */
 class FakeSocket {
   onopen = onNothing;
@@ -71,26 +74,27 @@ class FakeSocket {
   isOpen = false;
   isClosed = false;
 
-  constructor(service, connection) {
-    this.service = service;
-    this.connection = connection;
+  constructor(service, user, id) {
+    Object.assign(this, { service, user, id, at: service.clock.now });
   }
 
   send(text) {
     if (!this.isOpen) throw new Error("the socket is still connecting");
-    if (!this.isClosed) this.service.carry(this.connection, "up", () => this.service.receive(this.connection, JSON.parse(text)));
+    const frame = JSON.parse(text);
+    if (!this.isClosed) this.service.carry("up", frame, () => this.service.receive(this, frame));
+  }
+
+  hear(frame) {
+    const data = JSON.stringify(frame);
+    this.service.carry("down", frame, () => !this.isClosed && this.onmessage?.({ data }));
   }
 
   /** The client closes it. */
   close() {
-    if (this.isClosed) return;
     this.isClosed = true;
-    this.connection.leave();
+    this.service.connections = this.service.connections.filter((other) => other !== this);
   }
 }
-
-const onNothing = () => {};
-const SETTLED_MS = 60_000;
 
 /** A model of the service: one room with its log, its seats and its connections. */
 export class Service {
@@ -100,6 +104,7 @@ export class Service {
   lastNumber = { seq: 0, at: 0 };
   seats = new Set();
   connections = [];
+  /** The acknowledged messages, by user and id. */
   answers = new Map();
   /** The frames of clients: `{type, user, ...}`. */
   frames = [];
@@ -108,14 +113,15 @@ export class Service {
   openedAt = [];
   /** The delays of the copies of a frame; an empty list is a loss. Tests replace it. */
   network = () => [5];
+  /** How long the answer to a call takes. Tests replace it. */
+  latency = () => 20;
   /** Returns an answer to a call, or `undefined` to let the service answer. Tests replace it. */
   intercept = () => undefined;
-  /** Returns true if it has handled a frame instead of the service. Tests replace it. */
+  /** Returns true if it has handled a frame instead of the service. */
   hook = () => false;
   isUp = true;
   rotate = false;
   refuseSockets = false;
-  capacity = 15;
   random = createRandom(1);
   #ids = 0;
 
@@ -125,7 +131,7 @@ export class Service {
     const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
     const deps = {
       fetch: (url, init) => this.fetch(user, url, init),
-      connect: (url) => this.connect(user, url),
+      connect: () => this.connect(user),
       setTimeout: this.clock.set,
       clearTimeout: this.clock.clear,
       now: () => this.clock.now,
@@ -134,45 +140,88 @@ export class Service {
       window,
       document,
     };
-    return { coworking: new Coworking({ api: "https://x/api", token: () => user, ...options }, deps), window, document, deps };
+    const coworking = new Coworking({ api: "https://x/api", token: () => user, ...options }, deps);
+    return { coworking, window, document };
+  }
+
+  /** Let time pass until a promise is settled. */
+  async wait(promise) {
+    let isSettled = false;
+    const finish = () => (isSettled = true);
+    promise.then(finish, finish);
+    await this.clock.until(() => isSettled);
+    return promise;
   }
 
   /** Enter the room, and let time pass until that is done. */
   async enter(user, options) {
     const client = this.client(user, options);
-    let room, failure;
-    client.coworking.enter("room").then((value) => (room = value), (error) => (failure = error));
-    await this.clock.until(() => room || failure);
-    if (failure) throw failure;
-    return Object.assign(client, { room });
+    const room = await this.wait(client.coworking.enter("room"));
+    /** Let time pass until the connection is in a state. */
+    const until = (connection) => this.clock.until(() => room.state.connection === connection);
+    return { service: this, ...client, room, until };
+  }
+
+  /** The frames of a type that clients have sent. */
+  sent(wanted) {
+    return this.frames.filter(({ type }) => type === wanted);
+  }
+
+  /** The paths that clients have called. */
+  get paths() {
+    return this.calls.map(({ path }) => path);
+  }
+
+  // Faults
+
+  /** Do something that no client hears of. */
+  unheard(act) {
+    const { network } = this;
+    this.network = () => [];
+    act();
+    this.network = network;
+  }
+
+  /** Give the next frames of a type to a function instead of the service. Without a function, they get no answer. */
+  divert(wanted, times = Infinity, handle = onNothing) {
+    this.hook = (connection, frame) => {
+      if (frame.type !== wanted || times-- <= 0) return false;
+      handle(connection, frame);
+      return true;
+    };
+  }
+
+  /** Answer the next frames of a type with an error. */
+  refuse(wanted, times, error) {
+    const data = { detail: "", ...error };
+    this.divert(wanted, times, (connection, { id }) => this.post(connection, { type: "error", ref: id, data }));
   }
 
   // HTTP
 
-  async fetch(user, url, init) {
+  async fetch(user, url, { method, headers, body, signal }) {
     const path = url.replace("https://x/api", "").replace("/coworking/rooms/room", "");
-    const call = { user, method: init.method, path, at: this.clock.now, headers: init.headers };
+    const call = { method, path, headers, body, at: this.clock.now };
     this.calls.push(call);
     await new Promise((resolve, reject) => {
-      this.clock.set(resolve, 20);
-      init.signal.addEventListener("abort", () => reject(init.signal.reason));
+      this.clock.set(resolve, this.latency(path));
+      signal.addEventListener("abort", () => reject(signal.reason));
     });
     if (!this.isUp) throw new TypeError("fetch failed");
-    const answer = this.intercept(call, init) ?? this.answer(user, path, init);
+    const answer = this.intercept(call) ?? this.answer(user, path);
     if (answer instanceof Error) throw answer;
     return answer;
   }
 
   answer(user, path) {
     const [action, query] = path.slice(1).split("?");
+    const url = "wss://x";
     if (action === "join") {
-      const isNew = !this.seats.has(user);
-      if (isNew && this.seats.size >= this.capacity) return problem(409, "room_full");
-      if (isNew) this.seat(user);
-      return Response.json({ success: true, message: "", room: {}, websocket: this.ticket() });
+      if (!this.seats.has(user)) this.seat(user);
+      return Response.json({ websocket: { url } });
     }
     if (!this.seats.has(user)) return problem(action === "leave" ? 404 : 403, "not_in_room");
-    if (action === "ticket") return Response.json(this.ticket());
+    if (action === "ticket") return Response.json({ url });
     if (action === "leave") {
       this.unseat(user, "left");
       return Response.json({ success: true, message: "" });
@@ -182,22 +231,15 @@ export class Service {
     return Response.json({ messages: found.slice(-limit), has_more: found.length > limit });
   }
 
-  ticket() {
-    return { url: `wss://x?ticket=${++this.#ids}`, ticket: "", expires_at: "" };
-  }
-
   // Connections
 
-  connect(user, url) {
+  connect(user) {
     this.openedAt.push(this.clock.now);
-    const connection = { user, url, id: `c${++this.#ids}`, at: this.clock.now, isOpen: false };
-    const socket = new FakeSocket(this, connection);
-    connection.socket = socket;
-    connection.leave = () => (this.connections = this.connections.filter((other) => other !== connection));
+    const socket = new FakeSocket(this, user, `c${++this.#ids}`);
     this.clock.set(() => {
       if (socket.isClosed) return;
-      if (!this.isUp || this.refuseSockets || !this.seats.has(user)) return this.drop(connection);
-      this.connections.push(connection);
+      if (!this.isUp || this.refuseSockets || !this.seats.has(user)) return this.drop(socket);
+      this.connections.push(socket);
       socket.isOpen = true;
       socket.onopen?.({});
     }, 20);
@@ -205,11 +247,9 @@ export class Service {
   }
 
   /** The network drops a connection. */
-  drop(connection) {
-    connection.leave();
-    const { socket } = connection;
+  drop(socket) {
     if (socket.isClosed) return;
-    socket.isClosed = true;
+    socket.close();
     socket.onclose?.({});
   }
 
@@ -217,13 +257,12 @@ export class Service {
     for (const connection of [...this.connections]) this.drop(connection);
   }
 
-  carry(connection, direction, arrive) {
-    for (const delay of this.network(connection, direction)) this.clock.set(() => this.isUp && arrive(), delay);
+  carry(direction, frame, arrive) {
+    for (const delay of this.network(direction, frame)) this.clock.set(() => this.isUp && arrive(), delay);
   }
 
   post(connection, frame) {
-    const text = JSON.stringify({ roomId: "room", ts: this.stamp(), ...frame });
-    this.carry(connection, "down", () => !connection.socket.isClosed && connection.socket.onmessage?.({ data: text }));
+    connection.hear({ roomId: "room", ts: this.stamp(), ...frame });
   }
 
   push(frame, except) {
@@ -238,36 +277,37 @@ export class Service {
   // Frames
 
   receive(connection, frame) {
-    this.frames.push({ ...frame, user: connection.user, connection: connection.id, at: this.clock.now });
+    const { user, id } = connection;
+    this.frames.push({ ...frame, user, connection: id, at: this.clock.now });
     if (!this.connections.includes(connection) || this.hook(connection, frame)) return;
     const answer = (type, data) => this.post(connection, { type, ref: frame.id, data });
-    const refuse = (code, more) => answer("error", { code, detail: code, ...more });
-    if (!this.seats.has(connection.user)) return refuse("not_in_room");
-    if (frame.type === "ping") return answer("pong", { last_seq: this.lastNumber.seq, rotate: this.rotate && this.clock.now - connection.at > 1000 });
+    if (!this.seats.has(user)) return answer("error", { code: "not_in_room", detail: "" });
+    if (frame.type === "ping") {
+      const rotate = this.rotate && this.clock.now - connection.at > 1000;
+      return answer("pong", { last_seq: this.lastNumber.seq, rotate });
+    }
     if (frame.type === "sync") return this.sync(connection, frame, answer);
     if (frame.type === "message" || frame.type === "emoji") {
-      const key = `${connection.user} ${frame.id}`;
-      const message = this.answers.get(key) ?? this.say(connection.user, frame.data.text ?? frame.data.emoji, frame.type === "emoji");
+      const key = `${user} ${frame.id}`;
+      const { text, emoji } = frame.data;
+      const message = this.answers.get(key) ?? this.say(user, text ?? emoji, { isEmoji: frame.type === "emoji" });
       this.answers.set(key, message);
       return answer("ack", message);
     }
-    if (frame.type === "mic") this.push({ type: "mic_toggled", from: connection.user, data: { user_id: connection.user, ...frame.data } });
-    else if (frame.type !== "speaking") this.push({ ...frame, from: connection.user, connection: connection.id }, connection);
+    if (frame.type === "mic") this.push({ type: "mic_toggled", from: user, data: { user_id: user, ...frame.data } });
+    else if (frame.type !== "speaking") this.push({ ...frame, from: user, connection: id }, connection);
     if (frame.id) answer("ack");
   }
 
-  sync(connection, frame, answer) {
-    const asked = frame.data.last_seq;
+  sync({ user, id }, { data: { last_seq: asked } }, answer) {
     const missed = this.log.filter(({ seq }) => seq > asked);
     const recovered = asked !== null && asked <= this.lastNumber.seq && missed.length <= 300;
     const messages = recovered ? missed : this.log.slice(-50);
     const start = recovered ? asked : messages.length === 50 ? messages[0].seq - 1 : 0;
-    const participants = [...this.seats].map((id) => this.person(id));
-    const room = { id: "room", name: "Room", status: "active", participants, last_seq: this.lastNumber.seq };
-    const you = { user_id: connection.user, connection_id: connection.id };
+    const participants = [...this.seats].map((one) => this.person(one));
+    const room = { id: "room", participants };
+    const you = { user_id: user, connection_id: id };
     answer("snapshot", { room, you, messages, recovered, last_seq: this.settled(start, messages) });
-    if (!connection.isKnown) this.push({ type: "user-joined", from: connection.user, connection: connection.id, data: { userId: connection.user } }, connection);
-    connection.isKnown = true;
   }
 
   /** The number up to which no more message can appear. */
@@ -290,15 +330,16 @@ export class Service {
   }
 
   /** A user says something. With `late`, it gets its number now and is stored later. */
-  say(user, text, isEmoji = false, late = 0) {
+  say(user, text, { isEmoji = false, late = 0 } = {}) {
     const message = this.message(user, text, isEmoji ? "emoji" : "text");
-    this.store(message, { type: isEmoji ? "emoji_reaction" : "message_sent", from: user, seq: message.seq, data: message }, late);
+    const type = isEmoji ? "emoji_reaction" : "message_sent";
+    this.store(message, { type, from: user, seq: message.seq, data: message }, late);
     return message;
   }
 
   message(user, text, type) {
     const seq = this.allocate();
-    return { id: `m${seq}`, seq, type, user_id: user, user: user ?? "System", avatar: null, text, time: "", created_at: this.stamp(), at: this.clock.now };
+    return { id: `m${seq}`, seq, type, user_id: user, text, at: this.clock.now };
   }
 
   store(message, frame, late = 0) {
@@ -325,7 +366,7 @@ export class Service {
   }
 
   person(id) {
-    return { id, name: id, avatar: null, is_muted: true, is_speaking: false, is_online: true, joined_at: "" };
+    return { id, name: id, is_muted: true, is_speaking: false, is_online: true };
   }
 
   stamp() {
@@ -334,14 +375,12 @@ export class Service {
 }
 
 /** Ada enters the room of a new service. */
-export async function enterRoom(options) {
-  const service = new Service();
-  return { service, ...(await service.enter("ada", options)) };
-}
+export const enterRoom = (options) => new Service().enter("ada", options);
 
 export function problem(status, code, more = {}) {
   return Response.json({ status, code, detail: code, ...more }, { status });
 }
 
 export const texts = (room) => room.state.messages.map(({ text }) => text);
-export const numbers = (room) => room.state.messages.map(({ seq }) => seq);
+export const ids = (room) => room.state.participants.map(({ id }) => id);
+export const findPerson = (room, user) => room.state.participants.find(({ id }) => id === user);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { createSpeech, measureLevel } from "../../web/sdk/levels.js";
 import { createRandom } from "./fakes.js";
 
-/** When what is heard in steps of 50 ms changes who speaks. @param {number[]} levels */
+/** The times at which levels, in steps of 50 ms, change who speaks. */
 function listen(levels) {
   const detector = createSpeech();
   const changes = [];
@@ -15,25 +15,17 @@ function listen(levels) {
   return changes;
 }
 
-/** @param {[level: number, duration: number][]} parts */
+/** The levels of parts, each with a level and a duration. */
 const sound = (...parts) => parts.flatMap(([level, duration]) => Array(duration / 50).fill(level));
 
-test("speech starts after 100 ms of sound and ends after a second of silence", () => {
-  assert.deepEqual(listen(sound([0, 500], [0.2, 3000], [0, 2000])), [600, 4500]);
-});
-
-test("a click is no speech", () => {
-  assert.deepEqual(listen(sound([0, 500], [0.9, 100], [0, 2000])), []);
-});
-
-test("pauses between words do not end speech", () => {
-  assert.deepEqual(listen(sound([0.2, 1000], [0, 700], [0.2, 1000], [0, 900], [0.2, 1000])), [100]);
-});
-
-test("a level between the two thresholds changes nothing", () => {
-  assert.deepEqual(listen(sound([0.015, 3000])), []);
-  assert.deepEqual(listen(sound([0.2, 2000], [0.015, 5000])), [100]);
-});
+for (const [name, changes, ...parts] of [
+  ["speech starts after 100 ms, and ends after a second", [600, 4500], [0, 500], [0.2, 3000], [0, 2000]],
+  ["a click is no speech", [], [0, 500], [0.9, 100], [0, 2000]],
+  ["pauses do not end speech", [100], [0.2, 1000], [0, 700], [0.2, 1000], [0, 900], [0.2, 1000]],
+  ["a level between the thresholds does not start speech", [], [0.015, 3000]],
+  ["a level between the thresholds does not end speech", [100], [0.2, 2000], [0.015, 5000]],
+])
+  test(name, () => assert.deepEqual(listen(sound(...parts)), changes));
 
 test("changes are at least 1.5 seconds apart for random sounds", () => {
   for (let seed = 0; seed < 20; seed++) {

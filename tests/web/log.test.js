@@ -3,144 +3,71 @@ import { test } from "node:test";
 import { createLog } from "../../web/sdk/log.js";
 
 const message = (seq) => ({ seq, text: `#${seq}` });
-const snapshot = (seqs, last_seq, recovered = true) => ({ messages: seqs.map(message), last_seq, recovered });
 const numbers = (entries) => entries.map((entry) => (entry.message ?? entry).seq);
 
-function started(...seqs) {
-  const log = createLog();
-  log.applySnapshot(snapshot(seqs, seqs.at(-1) ?? 0, false), null);
-  return log;
-}
+// The steps of a test.
 
-test("the next message is released at once", () => {
-  const log = started(1, 2);
-  assert.deepEqual(numbers(log.add(message(3))), [3]);
-  assert.deepEqual(numbers(log.messages), [1, 2, 3]);
-});
+/** A message comes, and releases these numbers. */
+const add = (seq, released) => (log) => assert.deepEqual(numbers(log.add(message(seq))), released);
 
-test("a message that comes twice is dropped", () => {
-  const log = started(1);
-  log.add(message(2));
-  assert.deepEqual(log.add(message(2)), []);
-  assert.deepEqual(log.add(message(1)), []);
-  assert.deepEqual(numbers(log.messages), [1, 2]);
-});
+/** A snapshot comes, and releases these numbers. `asked` is the `last_seq` that the sync had. */
+const snapshot = (seqs, last_seq, released, { asked = 1, recovered = true, isComplete = true } = {}) => (log) => {
+  const applied = log.applySnapshot({ messages: seqs.map(message), last_seq, recovered }, asked);
+  assert.deepEqual({ ...applied, entries: numbers(applied.entries) }, { isComplete, entries: released });
+};
 
-test("messages after a gap wait until the gap is filled", () => {
-  const log = started(1);
-  assert.deepEqual(log.add(message(4)), []);
-  assert.deepEqual(log.add(message(3)), []);
-  assert.ok(log.hasGap());
-  assert.deepEqual(numbers(log.add(message(2))), [2, 3, 4]);
-  assert.ok(!log.hasGap());
-});
+/** The first snapshot of a room. */
+const begin = (...seqs) => snapshot(seqs, seqs.at(-1) ?? 0, seqs, { asked: null, recovered: false, isComplete: false });
 
-test("messages before the first snapshot wait for it", () => {
-  const log = createLog();
-  assert.deepEqual(log.add(message(9)), []);
-  assert.ok(!log.hasGap());
-  const { entries, isComplete } = log.applySnapshot(snapshot([7, 8], 8, false), null);
-  assert.deepEqual(numbers(entries), [7, 8, 9]);
-  assert.ok(!isComplete);
-});
+/** The log shows these numbers. It is complete up to `contiguous`; what comes later waits. */
+const shows = (seqs, contiguous = seqs.at(-1) ?? 0, hasGap = false) => (log) =>
+  assert.deepEqual([numbers(log.messages), log.contiguousSeq, log.hasGap()], [seqs, contiguous, hasGap]);
 
-test("a snapshot fills gaps, and tells which numbers are unused", () => {
-  const log = started(1);
-  log.add(message(6));
-  const { entries, isComplete } = log.applySnapshot(snapshot([3, 6], 6), 1);
-  assert.deepEqual(numbers(entries), [3, 6]);
-  assert.ok(isComplete);
-  assert.equal(log.contiguousSeq, 6);
-});
-
-test("messages of a snapshot wait if a number before them may still be used", () => {
-  const log = started(1);
-  assert.deepEqual(numbers(log.applySnapshot(snapshot([2, 4], 2), 1).entries), [2]);
-  assert.ok(log.hasGap());
-  assert.deepEqual(numbers(log.add(message(3))), [3, 4]);
-});
-
-test("waiting messages are shown if the service lacks the missing one, too", () => {
-  const log = started(1);
-  log.add(message(3));
-  assert.deepEqual(numbers(log.messages), [1]);
-  assert.deepEqual(log.applySnapshot(snapshot([3], 1), 1).entries, [], "its turn comes later");
-  log.add(message(6));
-  log.add(message(5));
-  assert.deepEqual(numbers(log.messages), [1, 3, 5, 6]);
-  assert.deepEqual([log.covers(3), log.shows(3), log.shows(2), log.hasGap()], [false, true, false, true]);
-});
-
-test("a message that fills a confirmed gap comes to its place", () => {
-  const log = started(1);
-  log.applySnapshot(snapshot([3], 1), 1);
-  assert.deepEqual(numbers(log.add(message(2))), [2, 3]);
-  assert.deepEqual(numbers(log.messages), [1, 2, 3]);
-  log.add(message(5));
-  assert.deepEqual(numbers(log.messages), [1, 2, 3], "the next hole is another");
-});
-
-test("an unused number is skipped once the service is sure", () => {
-  const log = started(1);
-  log.applySnapshot(snapshot([3], 1), 1);
-  assert.deepEqual(numbers(log.applySnapshot(snapshot([3], 3), 1).entries), [3]);
-  assert.deepEqual([numbers(log.messages), log.contiguousSeq, log.hasGap()], [[1, 3], 3, false]);
-});
+for (const [name, ...steps] of [
+  ["the next message is released at once", begin(1, 2), add(3, [3]), shows([1, 2, 3])],
+  ["a message that comes twice is dropped", begin(1), add(2, [2]), add(2, []), add(1, []), shows([1, 2])],
+  ["messages after a gap wait until the gap is filled",
+    begin(1), add(4, []), add(3, []), shows([1], 1, true), add(2, [2, 3, 4]), shows([1, 2, 3, 4])],
+  ["messages before the first snapshot wait for it",
+    add(9, []), (log) => assert.ok(!log.hasGap()),
+    snapshot([7, 8], 8, [7, 8, 9], { asked: null, recovered: false, isComplete: false }), shows([7, 8, 9])],
+  ["a snapshot fills gaps, and tells which numbers are unused",
+    begin(1), add(6, []), snapshot([3, 6], 6, [3, 6]), shows([1, 3, 6])],
+  ["messages of a snapshot wait for a number that may be used",
+    begin(1), snapshot([2, 4], 2, [2]), shows([1, 2], 2, true), add(3, [3, 4]), shows([1, 2, 3, 4])],
+  ["waiting messages are shown if the service waits, too",
+    begin(1), add(3, []), shows([1], 1, true), snapshot([3], 1, []),
+    add(6, []), add(5, []), shows([1, 3, 5, 6], 1, true),
+    (log) => assert.deepEqual([log.covers(3), log.shows(3), log.shows(2)], [false, true, false])],
+  ["a message that fills a confirmed gap comes to its place",
+    begin(1), snapshot([3], 1, []), add(2, [2, 3]), shows([1, 2, 3]), add(5, []), shows([1, 2, 3], 3, true)],
+  ["an unused number is skipped once the service is sure",
+    begin(1), snapshot([3], 1, []), snapshot([3], 3, [3]), shows([1, 3])],
+  ["an incomplete snapshot replaces the log",
+    begin(1, 2), add(5, []), add(402, []),
+    snapshot([399, 400], 400, [399, 400], { asked: 2, recovered: false, isComplete: false }),
+    shows([399, 400], 400, true), add(401, [401, 402]), shows([399, 400, 401, 402])],
+  ["a snapshot that overlaps with the log keeps it",
+    begin(1, 2, 3), snapshot([3, 4], 4, [4], { asked: 3, recovered: false }), shows([1, 2, 3, 4])],
+  ["an older snapshot does not remove newer messages",
+    begin(1), add(2, [2]), add(3, [3]), snapshot([2], 2, []), shows([1, 2, 3])],
+  ["messages that the service lost are lost here, and come once",
+    begin(1, 2, 3, 4), add(6, []), snapshot([1, 2], 2, [], { asked: 4, recovered: false, isComplete: false }),
+    shows([1, 2]), add(3, [3]), shows([1, 2, 3])],
+  ["an empty room has an empty log", begin(), shows([]), add(1, [1]), shows([1])],
+  ["earlier messages are put in front",
+    begin(3, 4), (log) => log.prepend([message(1), message(2)]), shows([1, 2, 3, 4])],
+])
+  test(name, () => {
+    const log = createLog();
+    for (const step of steps) step(log);
+  });
 
 test("the array of messages stays the same until it changes", () => {
-  const log = started(1);
+  const log = createLog();
+  begin(1)(log);
   const { messages } = log;
   log.add(message(1));
   log.add(message(3));
   assert.equal(log.messages, messages);
-});
-
-test("an incomplete snapshot replaces the log", () => {
-  const log = started(1, 2);
-  log.add(message(5));
-  log.add(message(402));
-  const { entries, isComplete } = log.applySnapshot(snapshot([399, 400], 400, false), 2);
-  assert.ok(!isComplete);
-  assert.deepEqual(numbers(entries), [399, 400]);
-  assert.deepEqual(numbers(log.messages), [399, 400]);
-  assert.deepEqual(numbers(log.add(message(401))), [401, 402]);
-});
-
-test("a snapshot that overlaps with the log keeps it", () => {
-  const log = started(1, 2, 3);
-  const { entries, isComplete } = log.applySnapshot(snapshot([3, 4], 4, false), 3);
-  assert.ok(isComplete);
-  assert.deepEqual(numbers(entries), [4]);
-  assert.deepEqual(numbers(log.messages), [1, 2, 3, 4]);
-});
-
-test("an older snapshot does not remove newer messages", () => {
-  const log = started(1);
-  log.add(message(2));
-  log.add(message(3));
-  assert.deepEqual(log.applySnapshot(snapshot([2], 2), 1).entries, []);
-  assert.equal(log.contiguousSeq, 3);
-});
-
-test("a log that lost messages on the service loses them here, and nothing is released twice", () => {
-  const log = started(1, 2, 3, 4);
-  log.add(message(6));
-  const { entries, isComplete } = log.applySnapshot(snapshot([1, 2], 2, false), 4);
-  assert.ok(!isComplete);
-  assert.deepEqual(entries, []);
-  assert.deepEqual(numbers(log.messages), [1, 2]);
-  assert.deepEqual(numbers(log.add(message(3))), [3]);
-});
-
-test("an empty room has an empty log", () => {
-  const log = started();
-  assert.equal(log.contiguousSeq, 0);
-  assert.deepEqual(numbers(log.add(message(1))), [1]);
-});
-
-test("earlier messages are put in front", () => {
-  const log = started(3, 4);
-  log.prepend([message(1), message(2)]);
-  assert.deepEqual(numbers(log.messages), [1, 2, 3, 4]);
-  assert.equal(log.contiguousSeq, 4);
 });

@@ -1,19 +1,14 @@
 /** Fakes for voice: peer connections, microphones, loudspeakers, and a room that may lose frames. */
-
 import { CoworkingError } from "../../web/sdk/errors.js";
 import { Voice } from "../../web/sdk/voice.js";
-import { Clock, settle } from "./fakes.js";
+import { Clock } from "./fakes.js";
 
-/** @import { Frame, RoomState, VoiceDeps, VoiceRoom } from "../../web/sdk/public.js" */
-
-class Track extends EventTarget {
+class Track {
   enabled = true;
   stopped = false;
-  onended = /** @type {(() => void) | null} */ (null);
+  onended = null;
 
-  /** @param {string} id */
   constructor(id) {
-    super();
     this.id = id;
   }
 
@@ -26,28 +21,23 @@ class Track extends EventTarget {
   }
 }
 
-/** @typedef {{pc: number, generation: number, answers?: string, candidates: number}} Sdp */
-
 /**
  * A peer connection that keeps the rules: descriptions come in their order, an answer answers the offer that was made,
  * and a candidate belongs to the description that is there. It is connected when both sides have each other's.
+ *
+ * A description is `{pc, generation, answers, candidates}`.
  */
 export class FakeConnection {
-  /** @type {FakeConnection[]} */
   static all = [];
 
   signalingState = "stable";
   connectionState = "new";
-  /** @type {any} */
   onnegotiationneeded = null;
-  /** @type {any} */
   onicecandidate = null;
-  /** @type {any} */
   ontrack = null;
-  /** @type {any} */
   onconnectionstatechange = null;
   level = 0;
-  /** The rules of WebRTC that were broken. @type {string[]} */
+  /** The rules of WebRTC that were broken. */
   violations = [];
   offers = 0;
   /** Whether packets arrive. */
@@ -55,19 +45,14 @@ export class FakeConnection {
   #generation = 0;
   #needed = false;
   #restart = false;
-  /** @type {Sdp | null} */
   #local = null;
-  /** @type {Sdp | null} */
   #agreed = null;
   #type = "offer";
-  /** @type {Sdp | null} */
   #remote = null;
   #theirs = 0;
-  /** @type {any[]} */
   #transceivers = [];
   #pending = Promise.resolve();
 
-  /** @param {Clock} clock */
   constructor(clock) {
     this.clock = clock;
     this.id = FakeConnection.all.push(this) - 1;
@@ -76,10 +61,7 @@ export class FakeConnection {
   addTransceiver() {
     const transceiver = {
       direction: "sendrecv",
-      sender: {
-        track: /** @type {unknown} */ (null),
-        replaceTrack: async (/** @type {unknown} */ track) => void (transceiver.sender.track = track),
-      },
+      sender: { track: null, replaceTrack: async (track) => void (transceiver.sender.track = track) },
       receiver: { getSynchronizationSources: () => [{ audioLevel: this.level }] },
     };
     this.#transceivers.push(transceiver);
@@ -117,34 +99,32 @@ export class FakeConnection {
       this.#agree();
     }
     this.#restart = false;
-    const { generation } = this;
-    for (const number of [1, 2])
-      this.clock.set(() => {
-        if (this.generation !== generation || !this.#local || this.signalingState === "closed") return;
-        this.#local.candidates = number;
-        const candidate = { candidate: `${this.id}/${generation}`, toJSON: () => ({ candidate: `${this.id}/${generation}` }) };
-        this.onicecandidate?.({ candidate });
-        this.#check();
-      }, 10 * number);
+    const generation = this.#generation;
+    const isCurrent = () => this.#generation === generation && this.#local && this.signalingState !== "closed";
+    for (const delay of [10, 20]) this.clock.set(() => isCurrent() && this.findCandidate(), delay);
   }
 
-  get generation() {
-    return this.#generation;
+  /** The browser finds a way to reach it. */
+  findCandidate() {
+    this.#local.candidates++;
+    const candidate = name(this.#local);
+    this.onicecandidate?.({ candidate: { toJSON: () => ({ candidate }) } });
+    this.#check();
   }
 
-  /** @param {{type: string, sdp: string}} description */
   async setRemoteDescription({ type, sdp }) {
     await null;
     this.#mayGoOn();
-    const /** @type {Sdp} */ parsed = JSON.parse(sdp);
+    const parsed = JSON.parse(sdp);
+    const isOffering = this.signalingState === "have-local-offer";
     if (type === "offer") {
-      if (this.signalingState === "have-local-offer") [this.#local, this.#restart] = [this.#agreed, this.#agreed !== null];
+      if (isOffering) [this.#local, this.#restart] = [this.#agreed, this.#agreed !== null];
       this.signalingState = "have-remote-offer";
       if (!this.#transceivers.length) this.addTransceiver().direction = "recvonly";
       this.#needed = false;
     } else {
-      if (this.signalingState !== "have-local-offer") throw this.#wrong(`an answer while ${this.signalingState}`);
-      if (parsed.answers !== name(this.#local)) throw this.#wrong(`${parsed.answers} answered, not ${name(this.#local)}`);
+      if (!isOffering) throw this.#wrong(`an answer while ${this.signalingState}`);
+      if (parsed.answers !== name(this.#local)) throw this.#wrong(`${parsed.answers} was answered`);
     }
     if (!this.#remote) this.ontrack?.({ track: new Track(`heard ${parsed.pc}`) });
     if (this.#remote && this.#remote.pc !== parsed.pc) throw this.#wrong("another connection took over");
@@ -155,7 +135,6 @@ export class FakeConnection {
     this.#check();
   }
 
-  /** @param {{candidate: string}} candidate */
   async addIceCandidate({ candidate }) {
     this.#mayGoOn();
     if (candidate !== name(this.#remote)) throw this.#wrong(`${candidate} for ${name(this.#remote)}`);
@@ -175,12 +154,12 @@ export class FakeConnection {
 
   /** No packet arrives any more. */
   #fade() {
-    const fade = (/** @type {string} */ state) => this.connectionState !== "closed" && this.become(state);
+    const fade = (state) => this.connectionState !== "closed" && this.become(state);
     this.clock.set(() => fade("disconnected"), 5_000);
     this.clock.set(() => fade("failed"), 20_000);
   }
 
-  /** The browser tells a new state. @param {string} state */
+  /** The browser tells a new state. */
   become(state) {
     this.connectionState = state;
     this.onconnectionstatechange?.();
@@ -204,7 +183,6 @@ export class FakeConnection {
     if (this.signalingState === "closed") throw new DOMException("It is closed", "InvalidStateError");
   }
 
-  /** @param {string} what */
   #wrong(what) {
     this.violations.push(what);
     return new DOMException(what, "InvalidStateError");
@@ -220,17 +198,14 @@ export class FakeConnection {
   }
 }
 
-/** @param {Sdp | null} sdp */
-const name = (sdp) => sdp ? `${sdp.pc}/${sdp.generation}` : "nothing";
+const name = (description) => (description ? `${description.pc}/${description.generation}` : "nothing");
 
-/** Carries frames between the rooms of a test. `fate` says when each copy of a frame arrives. */
+/** Carries frames between the rooms of a test. */
 export class Relay {
   clock = new Clock();
-  /** @type {FakeRoom[]} */
   rooms = [];
-  /** @type {{type: string, from: string, to?: string, data: any}[]} */
   frames = [];
-  /** @type {(frame: Frame, to: FakeRoom) => number[]} */
+  /** The delays of the copies of a frame; an empty list is a loss. Tests replace it. */
   fate = () => [20];
   #connections = 0;
 
@@ -238,7 +213,7 @@ export class Relay {
     return `c${String(++this.#connections).padStart(3, "0")}`;
   }
 
-  /** A user opens the page. @param {string} userId */
+  /** A user opens the page. */
   enter(userId) {
     const room = new FakeRoom(this, userId);
     this.rooms.push(room);
@@ -246,29 +221,30 @@ export class Relay {
     return room;
   }
 
-  /** Tell all rooms who has a seat. @param {string[]} [seated] */
-  announce(seated = [...new Set(this.rooms.filter(({ isGone }) => !isGone).map(({ userId }) => userId))]) {
-    for (const room of this.rooms) room.seat(seated);
+  /** Tell all rooms who has a seat. */
+  announce() {
+    const seated = new Set(this.rooms.filter(({ isGone }) => !isGone).map(({ userId }) => userId));
+    for (const room of this.rooms) room.seat([...seated]);
   }
 
-  /**
-   * @param {FakeRoom} sender
-   * @param {Frame} frame
-   * @returns {boolean} whether it was for anybody
-   */
+  /** Returns whether the frame was for anybody. */
   carry(sender, { type, data, to }) {
-    const text = JSON.stringify(data);
     const { userId: from, connectionId: connection } = sender;
-    this.frames.push({ type, from, to, data: JSON.parse(text) });
+    const copy = () => JSON.parse(JSON.stringify({ type, from, connection, to, data }));
+    this.frames.push(copy());
     const receivers = this.rooms.filter(
       (room) => room !== sender && !room.isGone && (!to || room.connectionId === to || room.userId === to),
     );
-    for (const receiver of receivers) {
-      const stamped = () => ({ type, from, connection, to, data: JSON.parse(text) });
-      for (const delay of this.fate(stamped(), receiver))
-        this.clock.set(() => receiver.isOnline && receiver.receive(stamped()), delay);
-    }
+    for (const receiver of receivers)
+      for (const delay of this.fate(copy())) {
+        const arriving = copy();
+        this.clock.set(() => receiver.isOnline && receiver.receive(arriving), delay);
+      }
     return receivers.length > 0;
+  }
+
+  sent(wanted) {
+    return this.frames.filter(({ type }) => type === wanted);
   }
 
   /** Whether all pages hear each other, with one connection for each pair. */
@@ -281,55 +257,46 @@ export class Relay {
   }
 }
 
-/** @implements {VoiceRoom} */
 export class FakeRoom {
   isOnline = true;
   isGone = false;
-  /** @type {{name: string, value: boolean}[]} */
+  /** What the service was told: `["muted" or "speaking", value]`. */
   told = [];
-  /** The error with which the service refuses. @type {Error | null} */
+  /** The error with which the service refuses. */
   refusal = null;
-  /** @type {FakeConnection[]} */
   connections = [];
-  /** @type {FakeAudio[]} */
   audios = [];
   window = new EventTarget();
   media = new FakeMedia();
   samples = 0;
-  /** @type {Error | null} */
   sinkRefusal = null;
   #watchers = new Set();
-  /** @type {Set<(frame: Frame) => void>} */
   #listeners = new Set();
 
-  /**
-   * @param {Relay} relay
-   * @param {string} userId
-   */
   constructor(relay, userId) {
     this.relay = relay;
     this.userId = userId;
     this.connectionId = relay.connectionId();
-    this.state = /** @type {RoomState} */ (
-      /** @type {unknown} */ ({ connection: "live", you: this.#you(), participants: [] })
-    );
-    this.voice = new Voice(this, {}, /** @type {Partial<VoiceDeps>} */ (/** @type {unknown} */ (this.deps())));
+    this.state = { connection: "live", you: this.#you(), participants: [] };
+    this.voice = new Voice(this, {}, this.deps());
   }
 
   deps() {
+    const { clock } = this.relay;
+    const add = (list, one) => list[list.push(one) - 1];
     return {
-      setTimeout: this.relay.clock.set,
-      clearTimeout: this.relay.clock.clear,
-      now: () => this.relay.clock.now,
+      setTimeout: clock.set,
+      clearTimeout: clock.clear,
+      now: () => clock.now,
       uuid: () => `page ${this.connectionId}`,
       window: this.window,
       media: this.media,
-      connection: () => this.connections[this.connections.push(new FakeConnection(this.relay.clock)) - 1],
-      audio: () => this.audios[this.audios.push(new FakeAudio(this)) - 1],
-      stream: (/** @type {Track} */ track) => ({ track }),
+      connection: () => add(this.connections, new FakeConnection(clock)),
+      audio: () => add(this.audios, new FakeAudio(this)),
+      stream: (track) => ({ track }),
       context: () => ({
         state: "running",
-        createAnalyser: () => ({ getFloatTimeDomainData: (/** @type {Float32Array} */ into) => into.fill(this.samples) }),
+        createAnalyser: () => ({ getFloatTimeDomainData: (into) => into.fill(this.samples) }),
         createMediaStreamSource: () => ({ connect() {}, disconnect() {} }),
         close: async () => {},
         resume: async () => {},
@@ -339,61 +306,62 @@ export class FakeRoom {
 
   /** The newest connection to another page. */
   get connection() {
-    return this.connections[this.connections.length - 1];
+    return this.connections.at(-1);
   }
 
-  /** @param {(state: RoomState) => void} watch */
+  /** The loudspeakers that play something. */
+  get playing() {
+    return this.audios.filter(({ srcObject }) => srcObject);
+  }
+
   subscribe(watch) {
     this.#watchers.add(watch);
     watch(this.state);
-    return () => void this.#watchers.delete(watch);
+    return () => this.#watchers.delete(watch);
   }
 
-  /** @param {string} event @param {(frame: Frame) => void} listener */
   on(event, listener) {
-    const own = (/** @type {Frame} */ frame) => (frame.type === "voice") === (event === "frame") && listener(frame);
+    const own = (frame) => (frame.type === "voice") === (event === "frame") && listener(frame);
     this.#listeners.add(own);
-    return () => void this.#listeners.delete(own);
+    return () => this.#listeners.delete(own);
   }
 
-  /** @param {string} type @param {object} data */
   send(type, data) {
     return this.isOnline && this.relay.carry(this, { type, data });
   }
 
-  /** @param {string} type @param {object} data @param {{to: string}} options */
   async request(type, data, { to }) {
     if (!this.isOnline) throw new CoworkingError({ code: "closed" });
     if (!this.relay.carry(this, { type, data, to })) throw new CoworkingError({ code: "peer_unavailable" });
   }
 
-  /** @param {boolean} value */
   async setMuted(value) {
     if (this.refusal) throw this.refusal;
-    this.told.push({ name: "muted", value });
+    this.told.push(["muted", value]);
     this.show(value);
   }
 
-  /** @param {boolean} value */
   setSpeaking(value) {
-    this.told.push({ name: "speaking", value });
+    this.told.push(["speaking", value]);
   }
 
-  /** @param {Frame} frame */
   receive(frame) {
     for (const listener of [...this.#listeners]) listener(frame);
   }
 
-  /** The room shows this user as muted or not. @param {boolean} is_muted */
+  /** A frame comes from another page. */
+  hear(type, { userId: from, connectionId: connection }, data) {
+    this.receive({ type, from, connection, data });
+  }
+
+  /** The room shows this user as muted or not. */
   show(is_muted) {
     this.#set({ participants: this.state.participants.map((one) => (one.is_you ? { ...one, is_muted } : one)) });
   }
 
-  /** @param {string[]} users */
   seat(users) {
-    const muted = this.state.participants.find((one) => one.is_you)?.is_muted ?? true;
-    const participants = users.map((id) => ({ id, is_you: id === this.userId, is_muted: muted, is_online: true }));
-    this.#set({ participants: /** @type {any} */ (participants) });
+    const is_muted = this.state.participants.find((one) => one.is_you)?.is_muted ?? true;
+    this.#set({ participants: users.map((id) => ({ id, is_you: id === this.userId, is_muted, is_online: true })) });
   }
 
   /** The page gets a new WebSocket. */
@@ -419,22 +387,18 @@ export class FakeRoom {
     return { user_id: this.userId, connection_id: this.connectionId };
   }
 
-  /** @param {Partial<RoomState>} change */
   #set(change) {
     this.state = { ...this.state, ...change };
     for (const watch of [...this.#watchers]) watch(this.state);
   }
 }
 
-export class FakeMedia extends EventTarget {
-  /** @type {Error | null} */
+class FakeMedia extends EventTarget {
   refusal = null;
-  /** @type {Track[]} */
   tracks = [];
   devices = ["mic", "headset"];
   outputs = ["speaker"];
 
-  /** @param {{audio: {deviceId?: {exact: string}}}} wanted */
   async getUserMedia({ audio }) {
     await null;
     if (this.refusal) throw this.refusal;
@@ -444,21 +408,18 @@ export class FakeMedia extends EventTarget {
   }
 
   async enumerateDevices() {
-    const inputs = this.devices.map((deviceId) => ({ kind: "audioinput", deviceId, label: deviceId }));
-    return [...inputs, ...this.outputs.map((deviceId) => ({ kind: "audiooutput", deviceId, label: "Speaker" }))];
+    const list = (kind, ids) => ids.map((deviceId) => ({ kind, deviceId, label: `The ${deviceId}` }));
+    return [...list("audioinput", this.devices), ...list("audiooutput", this.outputs)];
   }
 }
 
-export class FakeAudio {
-  /** @type {any} */
+class FakeAudio {
   srcObject = null;
   volume = 1;
   sink = "";
   played = 0;
-  /** @type {Error | null} */
   refusal = null;
 
-  /** @param {FakeRoom} room */
   constructor(room) {
     this.room = room;
   }
@@ -468,7 +429,6 @@ export class FakeAudio {
     this.played++;
   }
 
-  /** @param {string} id */
   async setSinkId(id) {
     if (this.room.sinkRefusal) throw this.room.sinkRefusal;
     this.sink = id;
