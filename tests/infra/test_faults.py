@@ -1,5 +1,6 @@
-"""Faults on demand."""
+"""Faults on demand; `test_ws_recovery` has frames that are handled twice."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -58,6 +59,17 @@ def test_a_lost_disconnect_never_reaches_the_app(platform: Platform, open_socket
     socket.close()
     platform.wait_for_end(learned)
     assert lost not in [event["requestContext"]["connectionId"] for event in platform.events("DISCONNECT")]
+
+
+def test_late_frames_overtake_each_other(platform: Platform, open_socket: OpenSocket) -> None:
+    socket = open_socket()
+    platform.stack.plan_faults(frame_delay=[0, 60])
+    sent = [str(number) for number in range(30)]
+    for body in sent:
+        socket.send(body)
+    received = [json.loads(socket.recv(timeout=20))["body"] for _ in sent]
+    assert sorted(received, key=int) == sent
+    assert received != sent
 
 
 def test_posts_can_be_refused(platform: Platform, management: Any, open_socket: OpenSocket) -> None:

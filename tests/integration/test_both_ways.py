@@ -96,7 +96,7 @@ def test_chat_is_stored_answered_and_pushed_to_all(
     second = scene.connect(ada.caller)
     stored = do(scene, ada, act, text, "").message
     assert stored is not None
-    assert stored == scene_log(scene, ada)[-1]
+    assert stored == ada.caller.history(scene.room_id)["messages"][-1]
     assert (stored["type"], stored["text"], stored["user_id"]) == (stored_as, text, ada.user_id)
     for client in (ada, ben, second):
         frame = client.wait(pushed)
@@ -113,16 +113,10 @@ def test_a_key_counts_for_both_ways(
     first, *others = [do(scene, ada, act, text, key) for do, text in zip(ways * 2, texts, strict=True)]
     assert others == [first] * 3
     assert len(ben.settle(pushed)) == 1
-    assert [line["text"] for line in scene_log(scene, ada)][2:] == [TEA]
+    assert [message["text"] for message in ada.caller.history(scene.room_id)["messages"][2:]] == [TEA]
 
 
 def test_the_rate_limit_counts_both_ways_together(scene: Scene, ada: SocketClient) -> None:
     ways = cycle(WAYS)
     assert [next(ways)(scene, ada, "message", str(count), "").code for count in range(30)] == [None] * 30
     assert [do(scene, ada, "emoji", TEA, "").code for do in WAYS] == ["rate_limited", "rate_limited"]
-
-
-def scene_log(scene: Scene, who: SocketClient) -> list[Frame]:
-    """What was said in the room."""
-    log: list[Frame] = who.caller.history(scene.room_id)["messages"]
-    return log
