@@ -311,6 +311,21 @@ test("bye with rejoin takes a new seat, muted as before", async () => {
   assert.deepEqual(service.paths, ["/join", "/join", "/ticket"]);
 });
 
+test("a late mic_toggled does not unmute the new seat", async () => {
+  const { service, room, until } = await enterRoom();
+  const tell = (is_muted, second) =>
+    service.push({ type: "mic_toggled", ts: `2026-01-01T00:00:0${second}.000Z`, from: "ada", data: { user_id: "ada", is_muted } });
+  for (const [is_muted, second] of [[false, 1], [true, 3], [false, 2]]) {
+    tell(is_muted, second);
+    await service.clock.pass(100);
+  }
+  service.unseat("ada", "timed_out");
+  await until("reconnecting");
+  await until("live");
+  await service.clock.pass(5_000);
+  assert.deepEqual(service.frames.filter(({ type }) => type === "mic"), []);
+});
+
 test("bye with rate_limited reconnects after a longer delay", async () => {
   const { service, room, until } = await enterRoom();
   service.random = () => 0.999;

@@ -80,6 +80,7 @@ export function createModel(/** @type {Log} */ log, /** @type {Deps} */ deps, /*
       emitEntries(entries);
     },
 
+    /** Returns true if it is a state frame and no newer one came before. */
     frame(/** @type {Frame} */ frame) {
       const { type, ts = "", from, data } = frame;
       if (type === "error") return emit("error", new CoworkingError(data));
@@ -91,6 +92,7 @@ export function createModel(/** @type {Log} */ log, /** @type {Deps} */ deps, /*
       const end = { ...frame, data: typing(false) };
       if (type === "typing") timers.set(subject, TYPING_MS, () => set(applyFrame(store.value, end)));
       set(applyFrame(store.value, frame));
+      return true;
     },
 
     ended(/** @type {Ended} */ ended) {

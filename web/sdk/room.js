@@ -58,9 +58,8 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
         hasNewSeat = false;
       },
       frame(frame) {
-        model.frame(frame);
         const { type, data } = frame;
-        if (type === "mic_toggled" && data.user_id === store.value.you?.user_id) isMuted = data.is_muted;
+        if (model.frame(frame) && type === "mic_toggled" && data.user_id === store.value.you?.user_id) isMuted = data.is_muted;
       },
     },
     deps,
