@@ -46,10 +46,10 @@ def describe_error(error: BaseException) -> str:
     )
 
 
-def make_logger(service: str, context: Callable[[], Mapping[str, Any]]) -> Logger:
+def make_logger(service: str, level: str, context: Callable[[], Mapping[str, Any]]) -> Logger:
     """A logger whose lines hold `context`. Lines that modules log by the standard library look the same."""
     formatter = Formatter(context, utc=True, use_rfc3339=True)
-    logger = Logger(service=service, logger_formatter=formatter)
+    logger = Logger(service=service, level=level, logger_formatter=formatter)
     package = logging.getLogger(_PACKAGE)
     package.handlers = list(logger.handlers)
     package.setLevel(logger.log_level)

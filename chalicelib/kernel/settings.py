@@ -4,8 +4,10 @@ No secret has a default. If neither `AUTH_JWKS_URL` nor `AUTH_SECRET` is set, ev
 says what to set.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Settings:
     lambda_handler: str = ""
     """From `_HANDLER`: which function this process is. Empty outside of Lambda."""
     aws_lambda_runtime_api: str = ""
+    powertools_log_level: str = "INFO"
     powertools_metrics_namespace: str = "CoworkingRooms"
     powertools_metrics_disabled: bool = False
 
@@ -61,7 +64,12 @@ class Settings:
             (name, type(field.default), _find(name, environment)) for name, field in cls.__dataclass_fields__.items()
         )
         values = {name: _parse(variable, text, kind) for name, kind, (variable, text) in found if text}
-        return cls(**values)  # type: ignore[arg-type]  # _parse returns the type of the field's default
+        settings = cls(**values)  # type: ignore[arg-type]  # _parse returns the type of the field's default
+        if settings.powertools_log_level.upper() not in logging.getLevelNamesMapping():
+            raise ValueError(f"POWERTOOLS_LOG_LEVEL={settings.powertools_log_level!r} is no level")
+        if "@" in urlsplit(settings.auth_jwks_url).netloc:
+            raise ValueError("AUTH_JWKS_URL must not have a user name or a password")  # errors would log it
+        return settings
 
 
 _BOOLEANS = dict.fromkeys(("true", "1", "yes", "y", "on", "t"), True) | dict.fromkeys(

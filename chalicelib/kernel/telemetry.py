@@ -186,7 +186,7 @@ class Telemetry:
         """The logger. Its import is slow, so it is made when a function starts, or at the first line."""
         from chalicelib.kernel.logs import make_logger
 
-        return make_logger(SERVICE, _context)
+        return make_logger(SERVICE, self._settings.powertools_log_level, _context)
 
     @contextmanager
     def observe(self, kind: Kind, **notes: Any) -> Iterator[Observation]:

@@ -1,4 +1,5 @@
 /** The types that applications see: the HTTP API, a room and its state, voice. */
+import type { CoworkingError } from "./errors.js";
 import type {
   FieldError, Health, History, JoinRoomResponse, Me, MicToggledData, ParticipantView, ProfileUpdate, RoomCreate,
   RoomDetail, RoomMessage, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData, StatusToggled, Success, WebsocketAccess, You,
@@ -139,7 +140,7 @@ export interface RoomEvents {
   /** A new connection is in use. */
   reconnected: You;
   /** The service refused a frame whose answer the application does not await. */
-  error: Error;
+  error: CoworkingError;
   ended: Ended;
 }
 

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.kernel.settings import Limit, Settings
 
-TEXTS = [field.name for field in fields(Settings) if isinstance(field.default, str)]
+TEXTS = {field.name for field in fields(Settings) if isinstance(field.default, str)} - {"powertools_log_level"}
 
 
 def test_no_secret_has_a_default() -> None:
@@ -23,7 +23,7 @@ def test_without_our_variables_the_defaults_apply(environment: dict[str, str]) -
     assert Settings.from_environment(environment) == Settings()
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", sorted(TEXTS))
 def test_a_text_is_read_from_the_variable_of_its_name(name: str) -> None:
     variable = {"lambda_handler": "_HANDLER"}.get(name, name.upper())
     assert getattr(Settings.from_environment({variable: "chosen"}), name) == "chosen"
@@ -57,10 +57,16 @@ def test_numbers_and_limits_are_read() -> None:
     assert (read.message_retention_days, read.messages_limit, read.joins_limit) == (7, Limit(3, 60), Limit(1, 1))
 
 
+@pytest.mark.parametrize("level", ["DEBUG", "warning"])
+def test_a_log_level_is_a_name_in_any_case(level: str) -> None:
+    assert Settings.from_environment({"POWERTOOLS_LOG_LEVEL": level}).powertools_log_level == level
+
+
 @pytest.mark.parametrize(
     ("variable", "text"),
     [
         ("SOCKET_TOKENS", "perhaps"),
+        ("POWERTOOLS_LOG_LEVEL", "LOUD"),
         *(("MESSAGE_RETENTION_DAYS", text) for text in ("ninety", "0", "-1", "1.5")),
         *(("MESSAGES_LIMIT", text) for text in ("30", "30/", "/10", "many/10", "30 in 60", "0/60", "5/0", "-5/60")),
     ],
@@ -68,3 +74,11 @@ def test_numbers_and_limits_are_read() -> None:
 def test_a_wrong_value_is_refused_with_the_variables_name(variable: str, text: str) -> None:
     with pytest.raises(ValueError, match=variable):
         Settings.from_environment({variable: text})
+
+
+@pytest.mark.parametrize("url", ["https://user:s3cret@idp.example/jwks", "https://s3cret@idp.example/jwks"])
+def test_a_password_for_the_key_set_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(ValueError, match="AUTH_JWKS_URL") as refusal:
+        Settings.from_environment({"AUTH_JWKS_URL": url})
+
+    assert "s3cret" not in str(refusal.value)
