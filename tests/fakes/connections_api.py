@@ -87,9 +87,7 @@ class ConnectionsApi:
 
     def answer(self, connection_id: str, *answers: Answer | int) -> None:
         """What the next requests about this connection get, in order; the last of them from then on."""
-        self.answers[connection_id] = deque(
-            answer if isinstance(answer, Answer) else Answer(answer) for answer in answers
-        )
+        self.answers[connection_id] = deque(one if isinstance(one, Answer) else Answer(one) for one in answers)
 
     def hang_up(self) -> None:
         """Cut every TCP connection, as a server does with idle ones."""
@@ -175,13 +173,11 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def sign_as_botocore(
-    method: str, url: str, headers: dict[str, str], body: bytes, keys: Credentials, region: str = REGION
-) -> str:
+def sign_as_botocore(method: str, url: str, headers: dict[str, str], body: bytes, keys: Credentials) -> str:
     """The `authorization` that botocore computes for a request with these headers and this `x-amz-date`."""
     request = AWSRequest(method=method, url=url, headers=headers, data=body)
     request.context["timestamp"] = headers["x-amz-date"]
-    signer = SigV4Auth(keys, "execute-api", region)
+    signer = SigV4Auth(keys, "execute-api", REGION)
     to_sign = signer.string_to_sign(request, signer.canonical_request(request))
     signer._inject_signature_to_request(request, signer.signature(to_sign, request))
     return str(request.headers["authorization"])

@@ -40,13 +40,16 @@ print(json.dumps({"modules": sorted(sys.modules), "routes": len(app.app.routes),
 """
 
 
+def start(**environment: str) -> subprocess.CompletedProcess[str]:
+    """A new process that imports the app with only this environment, and prints its state."""
+    command = [sys.executable, "-I", "-W", "error", "-c", _IMPORT, str(ROOT)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
 @cache
 def run_import(**environment: str) -> dict[str, Any]:
-    """The state of a new process after `import app` with only this environment."""
-    command = [sys.executable, "-I", "-W", "error", "-c", _IMPORT, str(ROOT)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    done = start(**environment)
+    assert (done.returncode, done.stderr) == (0, "")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -81,12 +84,6 @@ def test_on_lambda_a_function_loads_what_its_first_event_needs(handler: str) -> 
 
 
 def test_an_invalid_setting_stops_the_import() -> None:
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", _IMPORT, str(ROOT)],
-        env={"ROOMS_LIMIT": "many"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = start(ROOMS_LIMIT="many")
     assert done.returncode == 1
     assert "ROOMS_LIMIT='many' is not understood" in done.stderr
