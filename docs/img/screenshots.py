@@ -142,7 +142,7 @@ def walk(house: House, town: Town, shots: Shots) -> None:
         visit_lobby(camera.visitor, camera)
     for camera in cameras:
         camera.visitor.open(room)
-        expect(camera.visitor.line).to_have_text("Connected")
+        expect(camera.visitor.connection).to_have_text("Connected")
     town.talk(cameras[0].visitor)
     for camera in cameras:
         sit_in_room(camera.visitor, town, camera)
@@ -192,7 +192,7 @@ def see_ends(ada: Visitor, town: Town, camera: Camera) -> None:
     """What becomes of a room that closes, or is full, and of a sign-in that expires."""
     room = town.rooms["Sprint Room"]
     ada.open(room)
-    expect(ada.line).to_have_text("Connected")
+    expect(ada.connection).to_have_text("Connected")
     town.toggle(room)
     expect(ada.heading("This room has closed")).to_be_visible()
     camera.take("closed")

@@ -37,4 +37,4 @@ def house(browser: Browser, stack: LocalStack) -> Iterator[House]:
     """
     with House(browser, stack) as open_house:
         yield open_house
-    assert open_house.complaints == []
+    assert open_house.unexpected_errors == []

@@ -104,7 +104,7 @@ def test_nothing_is_wrong_with_a_room(house: House, api: Api, size: ViewportSize
         ada.expects("WebSocket connection to .* failed")
         page.context.set_offline(True)
         api.stack.cut()
-        expect(ada.line).not_to_have_text("Connected")
+        expect(ada.connection).not_to_have_text("Connected")
         assert find_faults(page) == []
         page.context.set_offline(False)
 

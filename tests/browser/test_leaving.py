@@ -20,7 +20,7 @@ def test_who_comes_straight_back_has_a_seat(house: House, scene: Scene) -> None:
 
     ada.page.route("**/leave", return_meanwhile)
     ada.leave()
-    expect(ada.line).to_have_text("Connected")
+    expect(ada.connection).to_have_text("Connected")
     expect(ada.lines).to_have_text(["Ada joined the room", "Ada left the room", "Ada joined the room"])
 
 

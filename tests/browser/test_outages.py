@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from infra.local.stack import LocalStack
 from tests.fakes.clients import Caller
 from tests.fakes.socket_client import Scene, SocketClient
-from tests.fakes.visitors import DEAD_LINE, House, Visitor
+from tests.fakes.visitors import CONNECTION_ERRORS, House, Visitor
 
 pytestmark = pytest.mark.proof
 
@@ -26,7 +26,7 @@ def connection_of(peer: SocketClient) -> str:
 
 def assert_shows_whole_log(visitor: Visitor, member: Caller, room_id: str) -> None:
     """Everything that the room's log holds is there, once and in order."""
-    expect(visitor.line).to_have_text("Connected", timeout=RETURN_MS)
+    expect(visitor.connection).to_have_text("Connected", timeout=RETURN_MS)
     expect(visitor.lines).to_have_text([entry["text"] for entry in member.history(room_id)["messages"]])
 
 
@@ -38,16 +38,16 @@ def test_who_has_no_line_for_20_seconds_misses_nothing(house: House, scene: Scen
     ben.context.set_offline(True)
     cleo.context.route("**/api/**", lambda route: route.abort("internetdisconnected"))
     for visitor, connection in ((ben, his), (cleo, hers)):
-        visitor.expects(*DEAD_LINE, "status of 403")
+        visitor.expects(*CONNECTION_ERRORS, "status of 403")
         stack.cut(connection)
-        expect(visitor.line).not_to_have_text("Connected")
+        expect(visitor.connection).not_to_have_text("Connected")
         visitor.say("Anybody there?")
     ends = time.monotonic() + OUTAGE_SECONDS
     while time.monotonic() < ends:
         ada.ask("message", text=f"{ends - time.monotonic():.0f} seconds to go")
         ben.page.wait_for_timeout(500)
     for visitor in (ben, cleo):
-        expect(visitor.line).not_to_have_text("Connected")
+        expect(visitor.connection).not_to_have_text("Connected")
         expect(visitor.texts).to_have_text(["Anybody there?"])
     ben.context.set_offline(False)
     cleo.context.unroute("**/api/**")
@@ -63,9 +63,9 @@ def test_a_restart_of_everything_costs_nothing(house: House, scene: Scene, stack
     ben.say("Before")
     expect(cleo.texts).to_have_text(["Before"])
     for visitor in (ben, cleo):
-        visitor.expects(*DEAD_LINE, "status of 50")
+        visitor.expects(*CONNECTION_ERRORS, "status of 50")
     stack.stop()
-    expect(ben.line).to_have_text("Reconnecting…")
+    expect(ben.connection).to_have_text("Reconnecting…")
     ben.say("Meanwhile")
     stack.start()
     ada.say(scene.room_id, "Afterwards")

@@ -27,7 +27,7 @@ def test_a_reload_is_neither_a_leave_nor_a_join(house: House, scene: Scene) -> N
     ben.settle("user-joined", "message_sent")
     ada.page.reload()
     expect(ada.texts).to_have_text(["Back in a second"])
-    expect(ada.line).to_have_text("Connected")
+    expect(ada.connection).to_have_text("Connected")
     expect(ada.people).to_have_text(["Ada", "Ben"])
     told = [frame["type"] for frame in ben.settle("user-left", "user-joined")]
     assert not {"user_joined", "user_left"} & set(told)
@@ -47,7 +47,7 @@ def test_a_room_is_made_and_others_see_its_seats_taken(house: House) -> None:
     ben.page.evaluate(LOOK_AGAIN)
     expect(card).to_contain_text("1 of 2 seats taken")
     card.get_by_role("link").click()
-    expect(ben.line).to_have_text("Connected")
+    expect(ben.connection).to_have_text("Connected")
     ben.page.go_back()
     expect(ada.people).to_have_text(["Ada"])
     ben.page.evaluate(LOOK_AGAIN)
@@ -140,7 +140,7 @@ def test_a_full_room_says_so_until_somebody_gets_up(house: House, api: Api) -> N
         expect(ada.heading("Every seat is taken")).to_be_focused()
         ben.leave(scene.room_id)
         ada.page.get_by_role("button", name="Try again").click()
-        expect(ada.line).to_have_text("Connected")
+        expect(ada.connection).to_have_text("Connected")
 
 
 def test_a_room_that_closes_says_so_until_it_opens_again(house: House, scene: Scene) -> None:
@@ -153,18 +153,18 @@ def test_a_room_that_closes_says_so_until_it_opens_again(house: House, scene: Sc
     expect(ada.heading("This room is closed")).to_be_focused()
     admin.patch(f"/coworking/admin/rooms/{scene.room_id}/status")
     ada.page.get_by_role("button", name="Try again").click()
-    expect(ada.line).to_have_text("Connected")
+    expect(ada.connection).to_have_text("Connected")
 
 
 def test_who_leaves_on_another_device_is_told_on_this_one(house: House, scene: Scene) -> None:
     ada = house.guest("Ada", scene.room_id)
     phone = house.visitor(storage_state=ada.context.storage_state())
     phone.open(scene.room_id)
-    expect(phone.line).to_have_text("Connected")
+    expect(phone.connection).to_have_text("Connected")
     phone.leave()
     expect(ada.heading("You have left this room")).to_be_focused()
     ada.page.get_by_role("button", name="Come back").click()
-    expect(ada.line).to_have_text("Connected")
+    expect(ada.connection).to_have_text("Connected")
 
 
 def test_a_link_to_no_room_leads_to_the_lobby(house: House) -> None:
@@ -235,7 +235,7 @@ def test_page_and_library_are_small_and_come_from_one_place(house: House, scene:
     ada.context.on("response", lambda response: served.append(response))
     ada.open(scene.room_id)
     ada.introduce("Ada")
-    expect(ada.line).to_have_text("Connected")
+    expect(ada.connection).to_have_text("Connected")
     assert {urlsplit(response.url).netloc for response in served} == {urlsplit(house.url).netloc}
     files = {urlsplit(response.url).path: response for response in served}
     files = {path: response for path, response in files.items() if not path.startswith(("/api/", "/dev/"))}

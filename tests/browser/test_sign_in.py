@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 from infra.local.stack import LocalStack
 from tests.fakes.clients import Api
 from tests.fakes.provider import CLIENT_ID, NAME, Provider
-from tests.fakes.visitors import DEAD_LINE, House, Visitor
+from tests.fakes.visitors import CONNECTION_ERRORS, House, Visitor
 
 pytestmark = pytest.mark.proof
 
@@ -61,7 +61,7 @@ class Deployment:
 def deployment(browser: Browser, signed_stack: LocalStack, provider: Provider) -> Iterator[Deployment]:
     with House(browser, signed_stack) as house:
         yield Deployment(house, provider)
-    assert house.complaints == []
+    assert house.unexpected_errors == []
 
 
 def sign_in(visitor: Visitor, button: str = "Sign in") -> None:
@@ -73,11 +73,11 @@ def test_who_signs_in_gets_to_where_the_link_led(deployment: Deployment) -> None
     ada = deployment.visitor()
     ada.open(deployment.room_id)
     sign_in(ada)
-    expect(ada.line).to_have_text("Connected")
+    expect(ada.connection).to_have_text("Connected")
     expect(ada.people).to_have_text(["Ada"])
     assert ada.page.url == f"{ada.url}#/rooms/{deployment.room_id}"
     ada.page.reload()
-    expect(ada.line).to_have_text("Connected")
+    expect(ada.connection).to_have_text("Connected")
     assert deployment.provider.sign_ins == 1
 
 
@@ -87,10 +87,10 @@ def test_who_comes_after_a_sign_in_has_expired_signs_in_again(deployment: Deploy
     ada.open(deployment.room_id if where == "room" else None)
     ada.page.clock.install()
     sign_in(ada)
-    whole = ada.line if where == "room" else ada.page.get_by_role("link", name="Quiet").first
+    whole = ada.connection if where == "room" else ada.page.get_by_role("link", name="Quiet").first
     expect(whole).to_be_visible()
     ada.page.clock.fast_forward("11:00")
-    ada.expects(*DEAD_LINE)
+    ada.expects(*CONNECTION_ERRORS)
     deployment.house.stack.cut()
     expect(ada.heading(EXPIRED)).to_be_focused()
     sign_in(ada, "Sign in again")

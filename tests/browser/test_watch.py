@@ -34,6 +34,6 @@ def test_what_goes_wrong_on_a_page_is_noticed_unless_it_is_expected(
     with visitor.context.expect_event("weberror" if "TypeError" in script else "console"):
         visitor.page.goto(house.url)
         visitor.page.evaluate(script)
-    assert house.complaints
+    assert house.unexpected_errors
     visitor.expects(complaint)
-    assert house.complaints == []
+    assert house.unexpected_errors == []

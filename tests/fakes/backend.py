@@ -1,6 +1,6 @@
-"""A backend on tables of its own: on moto, or on a real engine, with a fan-out that delivers into memory.
+"""A backend with its own tables, on moto or on a real engine. Its fan-out delivers into memory.
 
-`World` has the short words for what tests do all the time.
+`World` has short methods for frequent steps of tests.
 """
 
 import copy
@@ -54,7 +54,7 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 DAY = 24 * 60 * MINUTE
 NOW: Moment = 1_798_761_600_000
-"""A first of January, at midnight."""
+"""Midnight of 1 January 2027, UTC."""
 ENDPOINT = "https://connections.test/api"
 PLENTY = Limit(1_000_000, 60)
 MOTO_PREFIX = "moto-"
@@ -63,7 +63,7 @@ _numbers = itertools.count(1)
 
 
 class World:
-    """Rooms and people: everything below the entry layer, with time and deliveries in the test's hands."""
+    """Rooms and users on a backend. The test sets the time, and sees all deliveries."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self.fanout = FakeFanout()
@@ -71,21 +71,21 @@ class World:
         self.backend = Backend(settings, store, self.fanout)
 
     def restart(self) -> None:
-        """A new process: the same tables and deliveries, with empty caches and limits."""
+        """Start a new process: the same tables and fan-out, with empty caches and limits."""
         self.backend = Backend(self.backend.settings, self.store, self.fanout)
 
     def context(self, user_id: str, room_id: str, now: Moment = NOW) -> Context:
-        """A user who acts in a room by HTTP."""
+        """The context of a user's HTTP call in a room."""
         return Context(self.backend, room_id, user_id, now)
 
     def request(self, user_id: str, now: Moment = NOW, *, key: str | None = None) -> Request:
-        """A request of a user who is signed in, with an `Idempotency-Key` or without one."""
+        """A request of a signed-in user, with or without an `Idempotency-Key`."""
         request = Request(self.backend, now, {"idempotency-key": key} if key else {}, "", "", {})
-        request.__dict__["user"] = user(user_id)  # as if a token had been verified
+        request.__dict__["user"] = user(user_id)  # as if its token were verified
         return request
 
     def open_room(self, *, seats: int = 15, made_by: str = "maker", now: Moment = NOW, name: str = "Focus Zone") -> str:
-        """The id of a new room."""
+        """Create a room. Returns its id."""
         request = RoomCreate(name=name, max_participants=seats)
         room = new_room(request, made_by, now)
         self.store.put(ROOMS, room)
@@ -98,22 +98,22 @@ class World:
         service.leave(self.context(user_id, room_id, now))
 
     def connect(self, user_id: str, room_id: str, now: Moment = NOW, *, connection_id: str | None = None) -> str:
-        """The id of a new connection of a member's."""
+        """Connect a member. Returns the id of the connection."""
         connection_id = connection_id or f"{user_id}-{next(_numbers)}"
         sockets.connect(self.backend, ConnectionGrant(user_id, room_id), SocketEvent(connection_id, ENDPOINT), now)
         return connection_id
 
     def enter(self, user_id: str, room_id: str, now: Moment = NOW) -> str:
-        """Join and connect."""
+        """Join and connect. Returns the id of the connection."""
         self.join(user_id, room_id, now)
         return self.connect(user_id, room_id, now)
 
     def send(self, connection_id: str, kind: str, now: Moment = NOW, **fields: Any) -> list[Frame]:
-        """Send a frame; what this connection is sent from then on, the answer included."""
+        """Send a frame. Returns the frames that this connection receives then."""
         return self.receive(connection_id, json.dumps({"type": kind, **fields}), now)
 
     def receive(self, connection_id: str, text: str, now: Moment = NOW) -> list[Frame]:
-        """Receive a text from a connection, a frame or not; what this connection is sent from then on."""
+        """Send a text, valid or not. Returns the frames that this connection receives then."""
         before = len(self.fanout.frames(connection_id))
         frames.receive(self.backend, SocketEvent(connection_id, ENDPOINT), text, now)
         return self.fanout.frames(connection_id)[before:]
@@ -129,11 +129,11 @@ class World:
         return found
 
     def members(self, room_id: str) -> list[str]:
-        """The user ids of all memberships, leases run out or not."""
+        """The user ids of all memberships, also of expired ones."""
         return [member.user_id for member in list_participants(self.store, room_id)]
 
     def roster(self, room_id: str) -> list[str]:
-        """The ids of the room's connections."""
+        """The ids of the connections on the roster."""
         return [connection.connection_id for connection in self.connections(room_id)]
 
     def connections(self, room_id: str) -> list[Connection]:
@@ -143,7 +143,7 @@ class World:
         return list_newest(self.store, room_id, 1000)
 
     def last_number(self, room_id: str) -> int:
-        """The last number of the room's log that was allocated."""
+        """The last allocated number of the room's log."""
         return get_position(self.store, room_id).last_seq
 
     def said(self, room_id: str) -> list[str]:
@@ -152,12 +152,12 @@ class World:
 
 
 def user(user_id: str, *, is_admin: bool = False) -> User:
-    """Somebody whose token names them as their id with a capital."""
+    """A user. The name is the id with a capital."""
     return User(user_id, user_id.capitalize(), None, is_admin)
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, act: Callable[[], object]) -> None:
-    """Let something happen right before the next call of a function, as if it came from another process."""
+    """Run `act` right before the next call of a function, as if another process did it."""
     original = getattr(module, name)
 
     def call(*args: Any, **options: Any) -> Any:
@@ -169,7 +169,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, act: Call
 
 
 class InlineExecutor(Executor):
-    """Does at once, in the caller's own thread, what it is given: moto is not safe under threads."""
+    """Runs each call at once in the thread of the caller: moto is not thread-safe."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
@@ -182,7 +182,7 @@ class InlineExecutor(Executor):
 
 @contextmanager
 def on_moto(**settings: Any) -> Iterator[World]:
-    """A world on empty tables in memory, where parallel calls run one after the other."""
+    """A world with empty tables in memory. Parallel calls run one after the other."""
     with patch.object(botocore_stubber, "enabled", True):
         store = _empty_store(_moto_connection())
         store.run_parallel.pool = InlineExecutor()
@@ -190,9 +190,9 @@ def on_moto(**settings: Any) -> Iterator[World]:
 
 
 class Shortcut:
-    """Hands calls to moto's DynamoDB as they are, without HTTP in between, which takes nine tenths of the time.
+    """Calls moto's DynamoDB directly: HTTP would take nine tenths of the time.
 
-    What moto refuses goes the long way, for the error that a client gets.
+    A call that moto refuses also goes over HTTP, for the error that a client gets.
     """
 
     def __init__(self, events: Any) -> None:
@@ -216,7 +216,7 @@ class Shortcut:
 
 @contextmanager
 def on_engine(engine: Engine, **settings: Any) -> Iterator[World]:
-    """A world on empty tables of a running engine."""
+    """A world with empty tables on a running engine."""
     connection, prefix = _engine_connection(engine.url), f"t{uuid.uuid4().hex[:8]}-"
     _create_tables(connection, prefix)
     yield World(_settings(prefix, settings), Store(connection, prefix))
@@ -227,7 +227,7 @@ def _settings(prefix: str, settings: dict[str, Any]) -> Settings:
 
 
 def _empty_store(connection: RetryingConnection) -> Store:
-    """A store on moto's tables, emptied: creating six takes much longer. `mock_aws` in another test takes them away."""
+    """A store on moto's empty tables. They are reused: new ones are slow. `mock_aws` in a test may remove them."""
     tables = get_backend("dynamodb")[DEFAULT_ACCOUNT_ID][REGION].tables
     if tables.keys() != {MOTO_PREFIX + declared["TableName"] for declared in _declared_tables()}:
         tables.clear()
@@ -244,14 +244,14 @@ def _create_tables(connection: RetryingConnection, prefix: str) -> None:
 
 @cache
 def _declared_tables() -> list[dict[str, Any]]:
-    """What the template says, read once."""
+    """The tables of the template."""
     found = Template(TEMPLATE.read_text("utf-8"), {"Prefix": ""}).tables()
     return [{key: table[key] for key in COPIED if key in table} for table in found]
 
 
 @cache
 def _moto_connection() -> RetryingConnection:
-    """One for all: a client takes a tenth of a second to build."""
+    """One connection for all tests: a client takes a tenth of a second to build."""
     with patch.dict(os.environ, CREDENTIALS):
         connection = RetryingConnection(REGION)
         assert connection.client._request_signer._credentials.get_frozen_credentials()
@@ -263,8 +263,8 @@ def _moto_connection() -> RetryingConnection:
 def _engine_connection(url: str) -> RetryingConnection:
     with patch.dict(os.environ, {"AWS_ENDPOINT_URL_DYNAMODB": url, **CREDENTIALS}):
         connection = RetryingConnection(REGION)
-        # The machine may be busy, and no test is about how fast it is.
+        # The machine may be busy, and no test measures its speed.
         connection._connect_timeout_seconds = connection._read_timeout_seconds = 60
-        # The credentials are looked up when the first request is signed, or here.
+        # Load the credentials now, and not with the first request.
         assert connection.client._request_signer._credentials.get_frozen_credentials()
     return connection

@@ -1,4 +1,4 @@
-"""What clients might send by mistake or on purpose, field by field, and must not get through with."""
+"""Valid bodies and frames, and for each field the values that the service must refuse."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from chalicelib.profiles.schemas import ProfileUpdate
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery
 from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
 
-NO_TEXT = [None, 5, True, ["x"], {"x": "y"}]
+NOT_TEXT = [None, 5, True, ["x"], {"x": "y"}]
 BLANK = ["", "\n\t ", "\u2060\ufeff", "\u115f\u1160", *" \u200b\u00ad\u3000\u2028\u3164\uffa0\u2800"]
 CONTROL = ["a\x00b", "\x0b", "\x0ba", "a\x1f", "a\rb", "\x7f", "a\x85", "a\x9f", "\ud800", "a\udfff"]
-NO_SEATS: list[Any] = [None, 0, 51, -1, 2**63, "5", 5.5, True, 1e300, [5], {}]
-NO_COLORS: list[Any] = [None, "", "red green", "x" * 41, "bg-red\n", "<b>", "é", 5, []]
-NO_AVATARS = [
+BAD_SEATS: list[Any] = [None, 0, 51, -1, 2**63, "5", 5.5, True, 1e300, [5], {}]
+BAD_COLORS: list[Any] = [None, "", "red green", "x" * 41, "bg-red\n", "<b>", "é", 5, []]
+BAD_AVATARS = [
     *(
         "",
         "x",
@@ -27,8 +27,8 @@ NO_AVATARS = [
     ),
     *("/a b", "\\\\host", "/\\host", "https://host/\x00", "https://host/" + "a" * 2036, 5, True, []),
 ]
-NO_EMOJIS = [*NO_TEXT, *BLANK, *CONTROL, "x", "👍x", "é", "1", "#", ":)", "👍" * 11, "字👍"]
-NO_BOOLEANS: list[Any] = [None, 0, 1, "true", "false", "", [], {}]
+BAD_EMOJIS = [*NOT_TEXT, *BLANK, *CONTROL, "x", "👍x", "é", "1", "#", ":)", "👍" * 11, "字👍"]
+NOT_BOOLEAN: list[Any] = [None, 0, 1, "true", "false", "", [], {}]
 
 GOOD: dict[str, dict[str, Any]] = {
     "profiles_update_me": {"name": "Ada", "avatar": None},
@@ -39,7 +39,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "voice_set_speaking": {"is_speaking": False},
     "lifecycle_update_room": {"name": "Room"},
 }
-"""A body that is accepted, by the name of its route."""
+"""A valid body for each route, by the name of the route."""
 
 FIELDS: dict[str, dict[str, Any]] = {
     "message": {"text": "hello"},
@@ -48,28 +48,27 @@ FIELDS: dict[str, dict[str, Any]] = {
     "speaking": {"is_speaking": False},
     "typing": {"is_typing": True},
 }
-"""The fields of a frame that is accepted, by its type."""
+"""The fields of a valid frame, by its type."""
 
-
-# A model, what else has to be in the body, a field, and values that it must not take.
+# A model, the other fields of the body, a field, and values that this field must refuse.
 REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
-    (RoomCreate, {"name": "x"}, "name", [*NO_TEXT, *BLANK, *CONTROL, "x" * 256]),
-    (RoomCreate, {"name": "x"}, "description", [*NO_TEXT, *CONTROL, "x" * 2001]),
-    (RoomCreate, {"name": "x"}, "max_participants", NO_SEATS),
-    (RoomCreate, {"name": "x"}, "color", NO_COLORS),
-    (RoomUpdate, {}, "name", [*NO_TEXT[1:], *BLANK, *CONTROL, "x" * 256]),
-    (RoomUpdate, {}, "description", [*NO_TEXT[1:], *CONTROL, "x" * 2001]),
-    (RoomUpdate, {}, "max_participants", NO_SEATS[1:]),
-    (RoomUpdate, {}, "color", NO_COLORS[1:]),
+    (RoomCreate, {"name": "x"}, "name", [*NOT_TEXT, *BLANK, *CONTROL, "x" * 256]),
+    (RoomCreate, {"name": "x"}, "description", [*NOT_TEXT, *CONTROL, "x" * 2001]),
+    (RoomCreate, {"name": "x"}, "max_participants", BAD_SEATS),
+    (RoomCreate, {"name": "x"}, "color", BAD_COLORS),
+    (RoomUpdate, {}, "name", [*NOT_TEXT[1:], *BLANK, *CONTROL, "x" * 256]),
+    (RoomUpdate, {}, "description", [*NOT_TEXT[1:], *CONTROL, "x" * 2001]),
+    (RoomUpdate, {}, "max_participants", BAD_SEATS[1:]),
+    (RoomUpdate, {}, "color", BAD_COLORS[1:]),
     (RoomUpdate, {}, "status", ["", "deleted", "ACTIVE", 1, True, []]),
-    (ProfileUpdate, {"name": "x"}, "name", [*NO_TEXT, *BLANK, *CONTROL, "x" * 81]),
-    (ProfileUpdate, {"name": "x"}, "avatar", NO_AVATARS),
-    (SendMessageRequest, {"message_text": "x"}, "message_text", [*NO_TEXT, *BLANK, *CONTROL, "x" * 4001]),
-    (SendMessageRequest, {}, "message", [*NO_TEXT, *BLANK, *CONTROL, "x" * 4001]),
+    (ProfileUpdate, {"name": "x"}, "name", [*NOT_TEXT, *BLANK, *CONTROL, "x" * 81]),
+    (ProfileUpdate, {"name": "x"}, "avatar", BAD_AVATARS),
+    (SendMessageRequest, {"message_text": "x"}, "message_text", [*NOT_TEXT, *BLANK, *CONTROL, "x" * 4001]),
+    (SendMessageRequest, {}, "message", [*NOT_TEXT, *BLANK, *CONTROL, "x" * 4001]),
     (SendMessageRequest, {"message_text": "x"}, "message_type", ["system", "", "TEXT", None, 1, []]),
-    (EmojiReactionRequest, {}, "emoji", NO_EMOJIS),
-    (MicToggleRequest, {}, "is_muted", NO_BOOLEANS),
-    (SpeakingStatusRequest, {}, "is_speaking", NO_BOOLEANS),
+    (EmojiReactionRequest, {}, "emoji", BAD_EMOJIS),
+    (MicToggleRequest, {}, "is_muted", NOT_BOOLEAN),
+    (SpeakingStatusRequest, {}, "is_speaking", NOT_BOOLEAN),
     (RoomsQuery, {}, "limit", ["0", "101", "-1", "x", "", "1.5", "NaN", "9" * 5000]),
     (RoomsQuery, {}, "cursor", ["x" * 2049]),
     (HistoryQuery, {}, "limit", ["0", "101", "-1", "x", "", "1.5"]),

@@ -1,4 +1,4 @@
-"""A real Chromium, the one of the system."""
+"""The Chromium of the system."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = (
-    "No Chromium found: install one (on Debian and Ubuntu `apt-get install chromium`), or say where it is with "
+    "No Chromium found: install it (on Debian and Ubuntu: `apt-get install chromium`), or set "
     "CHROMIUM=/path/to/chromium"
 )
 FLAGS = [
@@ -23,11 +23,11 @@ FLAGS = [
     "--disable-sync",
     "--use-fake-device-for-media-stream",
 ]
-"""The microphone beeps once a second. Who may use it is up to the `permissions` of each context."""
+"""The fake microphone beeps once a second. The `permissions` of a context allow its use."""
 
 
 def find_chromium() -> Path | None:
-    """The Chromium that CHROMIUM names, or the first in the path."""
+    """The path in CHROMIUM, or else the first Chromium in PATH."""
     if chosen := os.environ.get("CHROMIUM"):
         return Path(chosen)
     return next((Path(found) for name in NAMES if (found := shutil.which(name))), None)
@@ -35,7 +35,7 @@ def find_chromium() -> Path | None:
 
 @contextmanager
 def launch(executable: Path) -> Iterator[Browser]:
-    """A browser without windows. Until it is closed, nothing in this thread can start an event loop of its own."""
+    """Start a browser without windows. While it runs, this thread cannot start another event loop."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser

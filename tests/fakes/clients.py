@@ -1,4 +1,4 @@
-"""People who call the HTTP API of a stack, as front ends do.
+"""Users who call the HTTP API of a stack, as front ends do.
 
     with Api(stack) as api:
         ada = api.person("Ada")
@@ -6,7 +6,7 @@
         ada.join(room["id"])
         assert ada.post(f"/coworking/rooms/{room['id']}/messages", {"message_text": "hi"}).status_code == 200
 
-`get`, `post`, `put`, `patch` and `delete` answer whatever comes; the other verbs insist on success.
+`get`, `post`, `put`, `patch` and `delete` return any answer. The other methods require success.
 """
 
 import uuid
@@ -26,7 +26,7 @@ ROOMS = "/coworking/rooms"
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who calls the API, with a token or without."""
+    """A user who calls the API, with or without a token."""
 
     http: httpx.Client = field(repr=False)
     id: str
@@ -43,7 +43,7 @@ class Caller:
         key: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Call with a body as JSON, or with `content` as it is; `key` is the `Idempotency-Key`."""
+        """Call with a JSON `body`, or with raw `content`. `key` is the `Idempotency-Key`."""
         sent = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         sent |= {"Idempotency-Key": key} if key is not None else {}
         if content is not None:
@@ -57,7 +57,7 @@ class Caller:
     delete = partialmethod(request, "DELETE")
 
     def make_room(self, name: str = "Room", **fields: object) -> Json:
-        """A new room; one person may make five a day."""
+        """Create a room. A user may create five a day."""
         return expect(201, self.post(ROOMS, {"name": name} | fields))
 
     def join(self, room_id: str) -> Json:
@@ -67,7 +67,7 @@ class Caller:
         return expect(200, self.post(f"{ROOMS}/{room_id}/leave"))
 
     def see(self, room_id: str) -> Json:
-        """The room in detail."""
+        """The details of a room."""
         return expect(200, self.get(f"{ROOMS}/{room_id}"))
 
     def say(self, room_id: str, text: str, key: str | None = None) -> Json:
@@ -78,7 +78,7 @@ class Caller:
 
 
 class Api(ExitStack):
-    """The HTTP API of a stack, for all its callers; a context manager."""
+    """The HTTP API of a stack, and its callers; a context manager."""
 
     def __init__(self, stack: LocalStack) -> None:
         super().__init__()
@@ -88,30 +88,28 @@ class Api(ExitStack):
 
     @property
     def nobody(self) -> Caller:
-        """Somebody who isn't signed in."""
+        """A caller without a token."""
         return self.bearer(None)
 
     def person(self, name: str = "Ada", *, avatar: str | None = None, roles: Sequence[str] = ()) -> Caller:
-        """Somebody new, whom no other test knows."""
+        """A new user, with an id that no other test uses."""
         user_id = f"{name.lower()}|{uuid.uuid4()}"
         return self.bearer(self.stack.token(user_id, name, avatar=avatar, roles=roles), user_id, name)
 
     def admin(self) -> Caller:
-        """A new administrator."""
         return self.person("Grace", roles=["admin"])
 
     def bearer(self, token: str | None, user_id: str = "", name: str = "") -> Caller:
-        """Whoever has this token."""
         return Caller(self.http, user_id, name, token)
 
 
 def expect(status: int, answer: httpx.Response) -> Json:
-    """The object in an answer that has to have this status."""
+    """The JSON body of an answer, which must have this status."""
     assert answer.status_code == status, f"{answer.request.method} {answer.request.url.path}: {answer.text}"
     body: Json = answer.json()
     return body
 
 
 def links(answer: httpx.Response) -> dict[str, str]:
-    """The targets of an answer's `Link` header by their relation."""
+    """The URLs in the `Link` header of an answer, by relation."""
     return {relation: link["url"] for relation, link in answer.links.items() if relation is not None}

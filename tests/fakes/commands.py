@@ -1,4 +1,4 @@
-"""Commands in what people read, and whether AWS's own description of its services (botocore's) knows them.
+"""Checks the AWS commands of the documentation against the service models of botocore.
 
 for command in aws_commands(text):
     check_aws(command)
@@ -25,13 +25,13 @@ _ENDS = {";", "|", "||", "&&", "&", ")", ">", "<"}
 
 
 def shell_lines(text: str) -> list[str]:
-    """The lines of a script, those that go on joined, comments left out."""
+    """The lines of a script without comments. Lines that end with a backslash are joined."""
     joined = re.sub(r"\\\n\s*", "", text)
     return [line.strip() for line in joined.splitlines() if line.strip() and not line.strip().startswith("#")]
 
 
 def aws_commands(text: str) -> Iterator[list[str]]:
-    """Every call of the AWS CLI in a script, in words, wherever in a line it stands."""
+    """The words of every call of the AWS CLI in a script."""
     for line in shell_lines(text):
         plain = _NUMBER.sub("0", line)
         for found in re.finditer(r"\baws (?=[a-z])", plain):
@@ -46,7 +46,7 @@ def aws_commands(text: str) -> Iterator[list[str]]:
 
 
 def check_aws(words: Sequence[str]) -> None:
-    """Raises AssertionError for a service, operation or parameter that there isn't, or a value that can't be one."""
+    """Raises AssertionError for an unknown service, operation or parameter, or for an invalid value."""
     service, command, *rest = words
     operation = find_operation(service, command, rest)
     needed = operation.input_shape
@@ -71,14 +71,14 @@ def find_operation(service: str, command: str, rest: list[str]) -> OperationMode
     if command == "wait":
         waiters = waiter_model(service)
         waiting = {xform_name(name, "-"): name for name in waiters.waiter_names}
-        assert rest[0] in waiting, f"nothing called {rest[0]} can be waited for"
+        assert rest[0] in waiting, f"{rest[0]} cannot be waited for"
         return model.operation_model(waiters.get_waiter(waiting[rest.pop(0)]).operation)
     assert command in names, f"{service} has no {command}"
     return model.operation_model(names[command])
 
 
 def read_options(words: Sequence[str], operation: OperationModel, members: Mapping[str, str]) -> dict[str, Any]:
-    """Options and what follows each; None for a switch."""
+    """The options with their values. A switch has the value None."""
     options: dict[str, Any] = {}
     loose = []
     for word in words:
@@ -97,12 +97,12 @@ def read_options(words: Sequence[str], operation: OperationModel, members: Mappi
 
 
 def answer(expression: str, document: Any) -> Any:
-    """What `--query` makes of an answer."""
+    """The result of `--query` for an answer."""
     return jmespath.search(expression, document)
 
 
 def convert(shape: Shape, value: str | None, option: str) -> Any:
-    """A value as the CLI would read it."""
+    """Convert a value as the CLI does."""
     if shape.type_name == "boolean":
         assert value is None, f"{option} is a switch"
         return not option.startswith("--no-")

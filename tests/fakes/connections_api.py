@@ -1,6 +1,6 @@
-"""API Gateway's connections API as a real HTTP server on loopback, which answers what a test tells it to.
+"""API Gateway's connections API as a real HTTP server on localhost. A test sets its answers.
 
-It checks every signature with botocore's own signer over what came in, and answers 403 where they differ.
+It checks the signature of every request with botocore's signer, and answers 403 if it is wrong.
 """
 
 import datetime
@@ -32,7 +32,7 @@ KEYS = Credentials("AKIDEXAMPLE", "a-secret-of-the-tests")
 
 @dataclass(frozen=True)
 class Received:
-    """One request as it came in; `connection` is the client's port, so it tells TCP connections apart."""
+    """A request. `connection` is the port of the client: it differs for each TCP connection."""
 
     method: str
     path: str
@@ -49,13 +49,13 @@ class Received:
 class Answer:
     status: int = 200
     cut: bool = False
-    """Close the TCP connection and answer nothing."""
+    """Close the TCP connection without an answer."""
     last: bool = False
-    """Close the TCP connection after the answer, and say so."""
+    """Close the TCP connection after the answer, with `Connection: close`."""
 
 
 class ConnectionsApi:
-    """The server, and what it was asked. Answers are 200 unless `answers` has others for a connection."""
+    """The server, with all received requests. It answers 200, or with the `answers` for a connection."""
 
     def __init__(self, certificate: Path | None = None) -> None:
         self.received: list[Received] = []
@@ -86,11 +86,11 @@ class ConnectionsApi:
         return f"{self._scheme}://127.0.0.1:{self._server.server_port}/{stage}".rstrip("/")
 
     def answer(self, connection_id: str, *answers: Answer | int) -> None:
-        """What the next requests about this connection get, in order; the last of them from then on."""
+        """Set the answers to the next requests about a connection. The last one also answers all later requests."""
         self.answers[connection_id] = deque(one if isinstance(one, Answer) else Answer(one) for one in answers)
 
     def hang_up(self) -> None:
-        """Cut every TCP connection, as a server does with idle ones."""
+        """Close every TCP connection, as a server does with idle ones."""
         with self._lock:
             for connection in self._open:
                 with suppress(OSError):
@@ -136,7 +136,7 @@ class ConnectionsApi:
             def finish(self) -> None:
                 with api._lock:
                     api._open.discard(self.connection)
-                with suppress(OSError):  # the client has hung up before it was answered
+                with suppress(OSError):  # the client closed before the answer
                     super().finish()
 
             def do_POST(self) -> None:
@@ -159,7 +159,7 @@ class ConnectionsApi:
             do_DELETE = do_POST  # noqa: N815  # its name in the base
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name in the base
-                """Tests are silent."""
+                """Write no access log."""
 
         return Handler
 
@@ -168,7 +168,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client may hang up whenever it likes; anything else is a bug of this server."""
+        """Ignore closed connections. Other errors are bugs of this server."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -184,7 +184,7 @@ def sign_as_botocore(method: str, url: str, headers: dict[str, str], body: bytes
 
 
 def write_certificate(path: Path) -> Path:
-    """A certificate for 127.0.0.1 that vouches for itself, with its key, in one file."""
+    """Write a self-signed certificate for 127.0.0.1 and its key into one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
     now = datetime.datetime.now(datetime.UTC)

@@ -1,15 +1,15 @@
-"""What DynamoDB is asked: how many calls, how many round trips one after the other, how many units.
+"""Counts the calls to DynamoDB, their sequential round trips, and their read and write units.
 
     with Counter(world.store) as counter:
         service.leave(...)
     assert counter.round_trips <= 3
 
-What `run_parallel` does side by side is one round trip. That is found from who waits for whom, never from the clock:
-each thread knows how many calls went before, a branch starts with its parent's number, and who waits for a branch
-goes on with the larger of the two.
+Calls that `run_parallel` makes at the same time are one round trip. The count uses the order of calls, not the clock.
+Each thread counts its calls. A branch starts with the count of its parent. A thread that waits for a branch continues
+with the larger of the two counts.
 
-Write units are those that the engine reports, indexes included. Read units are worked out from the items that came
-back, as DynamoDB bills them: the engine says 1 whatever was read.
+The engine reports the write units, with those of indexes. The read units are calculated from the returned items, as
+DynamoDB bills them: the engine always reports 1.
 """
 
 import threading
@@ -34,7 +34,7 @@ _WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWri
 
 @dataclass(frozen=True)
 class Call:
-    """One request: its place in the sequence of round trips, and what it cost."""
+    """One request: its number in the sequence of round trips, and its cost."""
 
     operation: str
     tables: tuple[str, ...]
@@ -44,14 +44,14 @@ class Call:
 
 
 class _Progress(threading.local):
-    """How many round trips this thread has behind it, and what its call under way asks for."""
+    """The number of round trips of this thread, and the parameters of its current call."""
 
     done = 0
-    asked: dict[str, Any] = {}  # noqa: RUF012  # replaced, never changed
+    params: dict[str, Any] = {}  # noqa: RUF012  # replaced, never changed
 
 
 class Counter(ExitStack):
-    """Counts what goes over a connection while its block runs."""
+    """Counts the calls of a store while its block runs."""
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class Counter(ExitStack):
 
     @property
     def round_trips(self) -> int:
-        """How many calls had to wait for one another."""
+        """The number of sequential round trips."""
         return max((call.round_trip for call in self.calls), default=0)
 
     @property
@@ -88,7 +88,7 @@ class Counter(ExitStack):
         return self
 
     def _ask_for_units(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        self._progress.asked = params
+        self._progress.params = params
         if model.name in _WRITES:
             params["ReturnConsumedCapacity"] = "INDEXES"
 
@@ -96,25 +96,25 @@ class Counter(ExitStack):
         self._progress.done += 1
 
     def _finish(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
-        asked = self._progress.asked
+        params = self._progress.params
         self.calls.append(
             Call(
                 operation=model.name,
-                tables=tuple(_tables(asked)),
+                tables=tuple(_tables(params)),
                 round_trip=self._progress.done,
-                write_units=_write_units(model.name, asked, parsed),
-                read_units=_read_units(asked, parsed) if model.name in _READS else 0,
+                write_units=_write_units(model.name, params, parsed),
+                read_units=_read_units(params, parsed) if model.name in _READS else 0,
             )
         )
 
 
 def refuse_scan(**_: Any) -> None:
     """A handler for botocore's `before-call.dynamodb.Scan`."""
-    raise AssertionError("Something scans a table")
+    raise AssertionError("a table is scanned")
 
 
 def item_bytes(item: Item) -> int:
-    """The size of an item as DynamoDB counts it: names and values, UTF-8."""
+    """The size of an item as DynamoDB counts it: names and values in UTF-8."""
     return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
 
 
@@ -134,31 +134,31 @@ def _value_bytes(value: dict[str, Any]) -> int:
     raise ValueError(f"no table has attributes of type {kind}")
 
 
-def _tables(asked: dict[str, Any]) -> Iterable[str]:
-    if "TransactItems" in asked:
-        return (act["TableName"] for one in asked["TransactItems"] for act in one.values())
-    return asked["RequestItems"] if "RequestItems" in asked else (asked["TableName"],)
+def _tables(params: dict[str, Any]) -> Iterable[str]:
+    if "TransactItems" in params:
+        return (act["TableName"] for one in params["TransactItems"] for act in one.values())
+    return params["RequestItems"] if "RequestItems" in params else (params["TableName"],)
 
 
-def _write_units(operation: str, asked: dict[str, Any], parsed: dict[str, Any]) -> float:
-    """What the engine reports. A write that a condition refused is billed too, but not reported: at least this much."""
+def _write_units(operation: str, params: dict[str, Any], parsed: dict[str, Any]) -> float:
+    """The units that the engine reports. A refused write is billed but not reported: for it, the minimum."""
     if operation not in _WRITES:
         return 0
     if "Error" in parsed:
-        return 2 * len(asked["TransactItems"]) if operation == "TransactWriteItems" else 1
+        return 2 * len(params["TransactItems"]) if operation == "TransactWriteItems" else 1
     consumed = parsed["ConsumedCapacity"]
     units: float = sum(one["CapacityUnits"] for one in (consumed if isinstance(consumed, list) else [consumed]))
     return units
 
 
-def _read_units(asked: dict[str, Any], parsed: dict[str, Any]) -> float:
+def _read_units(params: dict[str, Any], parsed: dict[str, Any]) -> float:
     items = parsed["Items"] if "Items" in parsed else [parsed.get("Item", {})]
     pages: float = max(1, -(-sum(item_bytes(item) for item in items) // _READ_BYTES))
-    return pages if asked.get("ConsistentRead") else pages / 2
+    return pages if params.get("ConsistentRead") else pages / 2
 
 
 class _BranchingExecutor(Executor):
-    """Threads whose progress starts where their parent's was."""
+    """Threads that start with the count of their parent."""
 
     def __init__(self, progress: _Progress) -> None:
         self._progress = progress

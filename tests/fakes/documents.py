@@ -1,4 +1,4 @@
-"""What people read, as tests look at it: sections, and the blocks of code in them.
+"""The documentation, as tests read it: sections, and the blocks of code in them.
 
 page = Document("docs/http.md")
 page.blocks("json answer", "PUT /coworking/me")
@@ -25,38 +25,37 @@ class Document:
 
     @cached_property
     def headings(self) -> list[str]:
-        """What its headings say."""
         return _HEADING.findall(self.prose)
 
     @property
     def prose(self) -> str:
-        """The text without blocks of code."""
+        """The text without the blocks of code."""
         return _BLOCK.sub("", self.text)
 
     @cached_property
     def anchors(self) -> set[str]:
-        """What a link can point to, as GitHub makes it of headings."""
+        """The targets for links that GitHub makes from the headings."""
         return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in self.headings}
 
     @property
     def links(self) -> list[str]:
-        """The targets of its links and pictures."""
+        """The targets of the links and pictures."""
         return _LINK.findall(self.prose)
 
     def section(self, heading: str) -> str:
-        """What stands under a heading, up to the next one of any level."""
+        """The text under a heading, up to the next heading of any level."""
         found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", self._marked, re.MULTILINE | re.DOTALL)
         assert found, f"{self.path.name} has no section {heading!r}"
         return found[1].replace(_HASH, "#")
 
     def blocks(self, info: str, heading: str | None = None) -> list[str]:
-        """The blocks of code of a kind (`json answer`), in a section or in all of them."""
+        """The blocks of code of a kind (`json answer`), in one section or on the whole page."""
         text = self.text if heading is None else self.section(heading)
         return [code for kind, code in _BLOCK.findall(text) if kind == info]
 
     @cached_property
     def _marked(self) -> str:
-        """The text, with the number signs in blocks hidden: they begin no heading."""
+        """The text with all `#` in blocks replaced, because they do not begin a heading."""
         return _BLOCK.sub(lambda block: block[0].replace("#", _HASH), self.text)
 
 
@@ -64,7 +63,7 @@ _HASH = "\x00"
 
 
 def references(part: object) -> Iterator[str]:
-    """All `$ref` of a JSON document."""
+    """All values of `$ref` in a JSON document."""
     if isinstance(part, dict):
         if isinstance(part.get("$ref"), str):
             yield part["$ref"]

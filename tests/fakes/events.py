@@ -1,4 +1,4 @@
-"""Events as API Gateway hands them to the function behind REST."""
+"""Events as API Gateway sends them to the function for HTTP."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,6 @@ HOST = "rooms.test"
 
 
 def route_of(view: str) -> Route:
-    """The route that a view answers."""
     return next(route for route in ROUTES if route.name == view)
 
 
@@ -25,7 +24,7 @@ def rest_event(
     query: Mapping[str, list[str]] | None = None,
     **changes: Any,
 ) -> dict[str, Any]:
-    """The event of a call that the view is to answer; `changes` replace what it holds."""
+    """The event of a call to the route of a view. `changes` replace its fields."""
     route = route_of(view)
     sent = {"Host": HOST, "X-Forwarded-Proto": "https", "Content-Type": "application/json"}
     sent |= {"Authorization": f"Bearer {token}"} if token else {}
@@ -50,5 +49,5 @@ def rest_event(
 
 
 def read_json(result: Mapping[str, Any]) -> Any:
-    """The body of a function's result."""
+    """The JSON body of a function's result."""
     return json.loads(result["body"])

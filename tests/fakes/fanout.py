@@ -1,4 +1,4 @@
-"""A fan-out that delivers into memory, and fails for whom a test tells it to."""
+"""A fan-out that delivers into memory. A test sets which connections fail."""
 
 import json
 from collections.abc import Iterable
@@ -11,13 +11,13 @@ Frame = dict[str, Any]
 
 
 class FakeFanout(Fanout):
-    """Keeps what was posted and closed, in order.
+    """Records all posts and closures, in order.
 
-    Connections in `gone` answer 410, those in `failing` nothing; with an `error` no delivery succeeds at all.
+    Connections in `gone` answer 410, connections in `failing` do not answer. With an `error`, every delivery fails.
     """
 
     def __init__(self) -> None:
-        # Not the real one's: that starts a client and a pool of threads.
+        # Do not call the real constructor: it starts a client and a pool of threads.
         self.acts: list[Act] = []
         self.gone: set[str] = set()
         self.failing: set[str] = set()
@@ -26,7 +26,7 @@ class FakeFanout(Fanout):
     def deliver(
         self,
         acts: Iterable[Act],
-        deadline_seconds: float = DEADLINE_SECONDS,  # noqa: ARG002  # the real one takes it
+        deadline_seconds: float = DEADLINE_SECONDS,  # noqa: ARG002  # the real one has it
     ) -> DeliveryReport:
         acts = list(acts)
         self.acts.extend(acts)
@@ -38,7 +38,7 @@ class FakeFanout(Fanout):
         return DeliveryReport(sum(one not in gone + failed for one in told), gone, failed)
 
     def frames(self, connection_id: str) -> list[Frame]:
-        """What was posted to a connection, oldest first."""
+        """The frames that were posted to a connection, oldest first."""
         return [
             json.loads(act.data)
             for act in self.acts
@@ -46,7 +46,7 @@ class FakeFanout(Fanout):
         ]
 
     def types(self, connection_id: str) -> list[str]:
-        """The types of the frames that were posted to a connection, and `CLOSED` where it was closed."""
+        """The types of the frames that were posted to a connection; `CLOSED` stands for its closure."""
         return [
             "CLOSED" if isinstance(act, Close) else json.loads(act.data)["type"]
             for act in self.acts
@@ -54,13 +54,12 @@ class FakeFanout(Fanout):
         ]
 
     def last(self, connection_id: str) -> Frame:
-        """The frame that was posted last to a connection."""
         return self.frames(connection_id)[-1]
 
     def closed(self) -> list[str]:
-        """The ids of the connections that were closed, in that order."""
+        """The ids of the closed connections, in order."""
         return [act.connection.connection_id for act in self.acts if isinstance(act, Close)]
 
     def forget(self) -> None:
-        """Start over: what was posted so far is of no interest."""
+        """Forget all posts and closures."""
         self.acts.clear()

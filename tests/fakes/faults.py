@@ -1,9 +1,9 @@
-"""DynamoDB in trouble: the next calls over a connection fail as a test tells them to.
+"""Faults of DynamoDB: the next calls over a connection fail as planned by a test.
 
     with Faults(world.store.connection) as faults:
         faults.plan("TransactWriteItems", cancelled(None, "TransactionConflict"))
 
-The rest of the call is real: botocore's own events are where the faults come in.
+The faults come from handlers of botocore's events. The rest of a call is real.
 """
 
 from collections import defaultdict, deque
@@ -21,27 +21,27 @@ from chalicelib.store.client import RetryingConnection
 
 @dataclass(frozen=True)
 class Refused:
-    """An error that DynamoDB answers, by its code; `reasons` are those of a cancelled transaction's items."""
+    """An error of DynamoDB, by its code. `reasons` has a code for each item of a cancelled transaction."""
 
     code: str
     reasons: tuple[str | None, ...] = ()
 
 
 def cancelled(*reasons: str | None) -> Refused:
-    """A transaction that DynamoDB cancels, with the code of each item's reason, None where it has none."""
+    """A cancelled transaction, with a code for each item. None stands for an item without a reason."""
     return Refused("TransactionCanceledException", reasons)
 
 
 @dataclass(frozen=True)
 class Unsent:
-    """The network fails before DynamoDB hears of it."""
+    """The network fails before DynamoDB gets the call."""
 
     error: Exception
 
 
 @dataclass(frozen=True)
 class Lost:
-    """DynamoDB does it, and the answer gets lost."""
+    """DynamoDB does the call, and the answer is lost."""
 
     error: Exception
 
@@ -50,7 +50,7 @@ Fault = Refused | Unsent | Lost
 
 
 class Faults(ExitStack):
-    """Faults by operation, every try that was made, with what it asked for, and a clock that only pauses move."""
+    """The planned faults of each operation, all attempts with their parameters, and a fake clock."""
 
     def __init__(self, connection: RetryingConnection) -> None:
         super().__init__()
@@ -68,15 +68,15 @@ class Faults(ExitStack):
         }
 
     def plan(self, operation: str, *faults: Fault) -> None:
-        """Let the next calls of this operation fail like this, one after the other; what follows works."""
+        """Let the next calls of this operation fail in this order. Later calls succeed."""
         self._planned[operation].extend(faults)
 
     def break_for_good(self, operation: str, fault: Fault) -> None:
-        """Let every call of this operation fail like this."""
+        """Let every call of this operation fail."""
         self._for_ever[operation] = fault
 
     def asked(self, operation: str) -> list[dict[str, Any]]:
-        """What each try of this operation asked for."""
+        """The parameters of each attempt of this operation."""
         return [params for name, params in self.tries if name == operation]
 
     def __enter__(self) -> Self:
@@ -107,14 +107,14 @@ class Faults(ExitStack):
 
 def _answer(refusal: Refused) -> dict[str, Any]:
     return {
-        "Error": {"Code": refusal.code, "Message": "as the test wants it"},
+        "Error": {"Code": refusal.code, "Message": "planned by the test"},
         "ResponseMetadata": {"HTTPStatusCode": 400, "RequestId": "none"},
         "CancellationReasons": [{"Code": reason or "None"} for reason in refusal.reasons],
     }
 
 
 class FakeClock:
-    """A clock that only pauses move."""
+    """A clock that moves only with `sleep`."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0

@@ -1,12 +1,12 @@
-"""The five functions in this process, given events as AWS gives them, on tables of an engine.
+"""The five Lambda functions in this process. They get the events of AWS, and use the tables of an engine.
 
     with Functions(engine) as functions:
         room = functions.rest("rooms_create_room", "ada", {"name": "Quiet"})
         functions.rest("seats_join", "ada", room_id=room["id"])
-        wire = functions.connect("ada", room["id"])
-        functions.frame(wire, "sync")
+        connection = functions.connect("ada", room["id"])
+        functions.frame(connection, "sync")
 
-What they post goes nowhere: connections in `gone` answer 410. Time stands still until a test moves `now`.
+The gateway is a fake: connections in `gone` answer 410. Time stands still until a test changes `now`.
 """
 
 import json
@@ -55,26 +55,26 @@ HANDLERS: dict[str, Callable[..., Any]] = {
 }
 
 
-class DeadEnd(Gateway):
-    """Answers by itself what the connections API would, and keeps what was posted."""
+class FakeGateway(Gateway):
+    """Answers in place of the connections API, and records the posted frames."""
 
     def __init__(self) -> None:
         super().__init__()
         self.gone: set[str] = set()
         self.first: Iterator[int] = iter(())
-        """The statuses that the next posts are answered with."""
+        """The statuses of the next posts, in order."""
         self.status = 200
-        """That of those after them."""
+        """The status of all later posts."""
         self.posted: dict[str, list[bytes]] = defaultdict(list)
         self.note: Callable[[str], None] = lambda _: None
 
     def _send(
         self,
         method: str,
-        endpoint: str,  # noqa: ARG002  # there is none
+        endpoint: str,  # noqa: ARG002  # the real gateway has it
         connection_id: str,
         body: bytes,
-        timeout: float,  # noqa: ARG002  # nor does it take any time
+        timeout: float,  # noqa: ARG002  # the real gateway has it
     ) -> PostResult:
         self.note(method)
         if connection_id in self.gone:
@@ -86,24 +86,23 @@ class DeadEnd(Gateway):
 
 
 class Functions(ExitStack):
-    """Their handlers, and which of them runs: one at a time."""
+    """The handlers of the functions. They run one at a time; `running` is the name of the current one."""
 
     def __init__(self, engine: Engine, **settings: Any) -> None:
         super().__init__()
         self.running = ""
         self.now: Moment = NOW
-        self.gateway = DeadEnd()
+        self.gateway = FakeGateway()
         self._engine = engine
         self._settings = SETTINGS | settings
 
     @property
     def gone(self) -> set[str]:
-        """The ids of the connections that hear nothing any more."""
+        """The ids of the connections that answer 410."""
         return self.gateway.gone
 
     @property
     def store(self) -> Store:
-        """Their tables."""
         return self._world.store
 
     def __enter__(self) -> Self:
@@ -117,7 +116,6 @@ class Functions(ExitStack):
         return self
 
     def run(self, function: str, event: Mapping[str, Any]) -> Any:
-        """Give an event to a function."""
         self.running = function
         try:
             return HANDLERS[function](event, LambdaContext(f"coworking-rooms-dev-{function}", 1024, 29_000))
@@ -125,14 +123,14 @@ class Functions(ExitStack):
             self.running = ""
 
     def rest(self, view: str, user_id: str | None = None, body: object = None, **more: Any) -> Any:
-        """What the route of a view answers, which isn't an error."""
+        """The answer of a view's route, which must succeed."""
         result = self.call(view, user_id, body, **more)
         assert result["statusCode"] < 400, result
         is_json = result["body"] and "json" in result["headers"]["Content-Type"]
         return json.loads(result["body"]) if is_json else result["body"]
 
     def refused(self, view: str, user_id: str | None = None, body: object = None, **more: Any) -> str:
-        """The code of the error that the route of a view answers."""
+        """The code of the error with which a view's route fails."""
         code: str = json.loads(self.call(view, user_id, body, **more)["body"])["code"]
         return code
 
@@ -144,39 +142,39 @@ class Functions(ExitStack):
         return result
 
     def open_room(self, **fields: object) -> str:
-        """The id of a new room of Olga's."""
+        """The id of a new room. Olga is its owner."""
         return str(self.rest("rooms_create_room", "olga", {"name": "Room", **fields})["id"])
 
     def enter(self, room_id: str, *names: str) -> list[SocketEvents]:
-        """People join, and then connect; their connections."""
+        """Let people join and connect. Returns their connections."""
         for name in names:
             self.rest("seats_join", name, room_id=room_id)
         return [self.connect(name, room_id) for name in names]
 
     def connect(self, user_id: str, room_id: str, url: str = "", *, status: int = 200) -> SocketEvents:
-        """A new connection of somebody's, by a token or by the address that a join told."""
+        """A new connection of a user, with a token, or with the URL from a join."""
         query = parse_qsl(urlsplit(url).query) if url else [("room_id", room_id), ("token", self.sign(user_id))]
-        wire = SocketEvents(HOST, "127.0.0.1", "test")
-        answer = self.run("websocket_connect", wire.connect([("Host", HOST)], query))
+        connection = SocketEvents(HOST, "127.0.0.1", "test")
+        answer = self.run("websocket_connect", connection.connect([("Host", HOST)], query))
         assert answer["statusCode"] == status, answer
-        return wire
+        return connection
 
-    def frame(self, wire: SocketEvents, kind: str, **fields: object) -> list[Any]:
-        """A frame from a connection, and what that is sent then."""
-        before = len(self.gateway.posted[wire.connection_id])
-        self.run("websocket_message", wire.message(json.dumps({"type": kind} | fields)))
-        return [json.loads(body) for body in self.gateway.posted[wire.connection_id][before:] if body]
+    def frame(self, connection: SocketEvents, kind: str, **fields: object) -> list[Any]:
+        """Send a frame from a connection. Returns the frames that this connection receives."""
+        before = len(self.gateway.posted[connection.connection_id])
+        self.run("websocket_message", connection.message(json.dumps({"type": kind} | fields)))
+        return [json.loads(body) for body in self.gateway.posted[connection.connection_id][before:] if body]
 
-    def disconnect(self, wire: SocketEvents) -> None:
-        """A connection is gone, and API Gateway says so."""
-        self.run("websocket_disconnect", wire.disconnect(1001, "Going away"))
+    def disconnect(self, connection: SocketEvents) -> None:
+        """Report to the functions that a connection has closed, as API Gateway does."""
+        self.run("websocket_disconnect", connection.disconnect(1001, "Going away"))
 
     def sweep(self) -> None:
-        """A minute is over."""
+        """Run the sweep, as the schedule does each minute."""
         self.run("sweep", scheduled_event("sweep", REGION))
 
     def sign(self, user_id: str) -> str:
-        """A token of somebody; `admin` is one."""
+        """A token of a user. The user `admin` is an administrator."""
         claims = {
             "sub": user_id,
             "name": user_id.title(),
@@ -186,13 +184,13 @@ class Functions(ExitStack):
         return jwt.encode(claims, SECRET, "HS256")
 
     def forget(self) -> None:
-        """As in a new process: nothing is known of connections and secrets."""
+        """Start again as a new process: with empty caches of connections and secrets."""
         fresh = Backend(self._world.backend.settings, self._world.store, self._fanout)
         self.enter_context(patch.object(backend, "_process_backend", fresh))
 
 
 def deployed_functions(stage: str) -> list[Any]:
-    """The functions of a stage as Chalice would deploy them."""
+    """The functions that Chalice would deploy for a stage."""
     with patch.dict(os.environ):  # Chalice sets the stage's variables
         config = CLIFactory(str(ROOT)).create_config_obj(stage)
     resources = DependencyBuilder().build_dependencies(ApplicationGraphBuilder().build(config, stage))

@@ -1,4 +1,4 @@
-"""An identity provider on the loopback: real keys, real tokens, a real JWKS address."""
+"""An identity provider on localhost, with real keys, real tokens and a real JWKS URL."""
 
 import json
 import threading
@@ -23,14 +23,14 @@ _PATH = "/.well-known/jwks.json"
 
 @cache
 def private_key(algorithm: Algorithm, number: int) -> PrivateKey:
-    """The `number`th key of its kind; making RSA keys is slow, so tests share them."""
+    """A key by its number. Tests share the keys, because RSA keys are slow to generate."""
     if algorithm == "RS256":
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return ec.generate_private_key(ec.SECP256R1())
 
 
 def public_jwk(key: PrivateKey, **members: Any) -> dict[str, Any]:
-    """What a key set says of a key."""
+    """The entry of a key in a key set."""
     public = key.public_key()
     if isinstance(public, rsa.RSAPublicKey):
         return RSAAlgorithm.to_jwk(public, as_dict=True) | members
@@ -39,14 +39,14 @@ def public_jwk(key: PrivateKey, **members: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A key of the issuer's: what it signs with, and what it publishes."""
+    """A key of the issuer, which signs tokens and is published."""
 
     kid: str
     algorithm: Algorithm
     private: PrivateKey
 
     def sign(self, claims: dict[str, Any], **header: Any) -> str:
-        """A token. `header` adds members to its header; one that is None leaves it out."""
+        """A token. `header` adds members to its header; the value None removes a member."""
         headers = {name: value for name, value in ({"kid": self.kid} | header).items() if value is not None}
         return jwt.encode(claims, self.private, self.algorithm, headers)
 
@@ -55,13 +55,13 @@ class SigningKey:
 
 
 class Issuer:
-    """Publishes its keys while it is on, and counts how often they were asked for.
+    """Publishes its keys while it is on, and counts the fetches.
 
         with Issuer() as issuer:
             settings = Settings(auth_jwks_url=issuer.url)
             token = issuer.sign({"sub": "ada", "exp": ...})
 
-    `answer` replaces what it publishes: a status, headers and a body.
+    `answer` replaces the published key set: a status, headers and a body.
     """
 
     def __init__(self, algorithm: Algorithm = "RS256") -> None:
@@ -90,11 +90,10 @@ class Issuer:
         return f"http://127.0.0.1:{self._port}{_PATH}"
 
     def sign(self, claims: dict[str, Any], **header: Any) -> str:
-        """A token signed with the newest key."""
         return self.keys[-1].sign(claims, **header)
 
     def rotate(self) -> SigningKey:
-        """Sign with a new key from now on and publish no other; answers the old one."""
+        """Replace the key with a new one. Returns the old key."""
         old, self.keys = self.keys[-1], [self._make_key()]
         return old
 
@@ -118,7 +117,7 @@ class Issuer:
 
     @contextmanager
     def held(self) -> Iterator[threading.Event]:
-        """Keep whoever asks waiting until the end of the block; the event says that somebody asks."""
+        """Hold all answers until the end of the block. The event is set when a request arrives."""
         self._asked.clear()
         self._open.clear()
         try:
@@ -149,12 +148,12 @@ class Issuer:
                 self.send_response(status)
                 for name, value in ({"Content-Length": str(len(body))} | headers).items():
                     self.send_header(name, value)
-                # Whoever asked may have given up meanwhile.
+                # The client may have closed the connection.
                 with suppress(ConnectionError):
                     self.end_headers()
                     self.wfile.write(body)
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                """Tests read assertions, not access logs."""
+                """Write no access log."""
 
         return Handler

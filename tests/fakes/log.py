@@ -1,4 +1,4 @@
-"""What the functions of this process write down, as Lambda would keep it.
+"""The log of the functions in this process, as Lambda would keep it.
 
 with keep_log() as log:
     functions.frame(ada, "wave")
@@ -22,7 +22,7 @@ Line = dict[str, Any]
 
 
 class Log(StringIO):
-    """Everything that was written, whoever wrote it."""
+    """All output, of loggers and of metrics."""
 
     @property
     def text(self) -> str:
@@ -30,12 +30,12 @@ class Log(StringIO):
 
     @property
     def lines(self) -> list[Line]:
-        """What was done, and what was said meanwhile."""
+        """The log lines, without the metrics."""
         return [line for line in self._read() if "_aws" not in line]
 
     @property
     def metrics(self) -> list[Line]:
-        """In CloudWatch's embedded format."""
+        """The metrics, in CloudWatch's embedded metric format."""
         return [line for line in self._read() if "_aws" in line]
 
     def _read(self) -> Iterator[Line]:
@@ -44,7 +44,7 @@ class Log(StringIO):
 
 @contextmanager
 def keep_log() -> Iterator[Log]:
-    """Keep what is written from here on."""
+    """Capture the log inside the block."""
     assert telemetry.Telemetry(Settings()).logger is not None
     handlers = logging.getLogger(telemetry.SERVICE).handlers
     (handler,) = (one for one in handlers if isinstance(one.formatter, Formatter))
@@ -52,7 +52,7 @@ def keep_log() -> Iterator[Log]:
     log = Log()
     before = handler.setStream(log)
     try:
-        # Not the real one: pytest puts its own there before each test.
+        # The name in `telemetry`, not `sys.stdout`: pytest replaces that before each test.
         with patch.object(telemetry, "sys", SimpleNamespace(stdout=log)):
             yield log
     finally:

@@ -1,8 +1,8 @@
-"""What the contracts promise of rooms, as a model that shares nothing with the code but the names of things.
+"""A model of the rooms that the contract describes. It shares only names and record types with the service.
 
-Each act answers its `Effects`: what may be seen of it. `Room.settle` compares them with what was seen. Where the
-contract leaves a choice, how far a lease is renewed or when a member whose lease ran out is announced, the model has
-bounds, and takes up what was seen within them. Time is in the test's hands; one thing happens at a time.
+Each act returns its `Effects`. `RoomModel.settle` compares them with the observed changes. The contract leaves some
+choices: how far a lease is renewed, and when an expired member is announced. There the model accepts a range, and
+continues with the observed value. The test sets the time, and acts do not overlap.
 """
 
 from collections import Counter
@@ -22,18 +22,18 @@ HTTP_LEASE = 15 * MINUTE
 SOCKET_LEASE = 90 * SECOND
 GRACE = 20 * SECOND
 RENEWAL = MINUTE
-"""How long a lease may go without being renewed by calls and frames."""
+"""Calls and frames renew a lease at most once in this time."""
 NEWBORN = 10 * SECOND
-MOST_WIRES = 5
+MAX_CONNECTIONS = 5
 
 Digest = tuple[object, ...]
-STRANGER = frozenset({"not_in_room"})
-NOWHERE = frozenset({"room_not_found"})
+NOT_IN_ROOM = frozenset({"not_in_room"})
+ROOM_NOT_FOUND = frozenset({"room_not_found"})
 
 
 @dataclass
 class Lease:
-    """It ends between two moments; once it has been seen, the two are one."""
+    """The range in which a lease ends. After an observation, `earliest` and `latest` are equal."""
 
     earliest: Moment
     latest: Moment
@@ -65,14 +65,14 @@ class Seat:
         self.is_online = True
 
     def call(self, now: Moment) -> None:
-        """An authenticated call renews an HTTP lease, once a minute; a socket lease it may."""
+        """A call renews an HTTP lease, at most once a minute. It may renew a socket lease."""
         if self.kind == "http":
             self.lease.renew(now + HTTP_LEASE, RENEWAL)
         else:
             self.lease.may_renew(now + SOCKET_LEASE)
 
-    def beat(self, now: Moment) -> None:
-        """`sync` and `ping`."""
+    def renew_socket_lease(self, now: Moment) -> None:
+        """Renew the lease as `sync` and `ping` do."""
         self.kind = "socket"
         self.lease = Lease(now + SOCKET_LEASE, now + SOCKET_LEASE)
 
@@ -83,16 +83,16 @@ class Seat:
 
 @dataclass
 class Wire:
-    """A connection as its client knows it. What is posted to one that is not open is answered 410."""
+    """A connection, from the view of its client. Posts to a closed connection are answered 410."""
 
     id: str
     user: str
     opened_at: Moment
     is_open: bool = True
     is_deaf: bool = False
-    """Nothing reaches it, though it is there: posts fail and it can't be closed."""
+    """Its client is connected, but posts fail, and the service cannot close it."""
     is_denied: bool = False
-    """Though it is there, posts are answered 410."""
+    """Its client is connected, but posts are answered 410."""
     is_listed: bool = True
     is_announced: bool = False
     last_seq: int | None = None
@@ -103,27 +103,27 @@ class Wire:
 
     @property
     def is_gone(self) -> bool:
-        """What the connections API says of it."""
+        """True if the connections API answers 410."""
         return not self.is_open or self.is_denied
 
     def is_found_gone(self, now: Moment) -> bool:
-        """Whether a 410 counts: a connection that is still being made answers it too."""
+        """True if a 410 counts. From a new connection it does not: the connection may still be opening."""
         return self.is_gone and now - self.opened_at >= NEWBORN
 
 
 @dataclass
 class Effects:
-    """What may be seen of an act."""
+    """The effects of an act that a test can observe."""
 
     errors: frozenset[str] = frozenset()
-    """Empty where it works, else how it may be refused."""
+    """The errors that the act may fail with. If empty, it must succeed."""
     lines: list[Digest] = field(default_factory=list)
-    """What the log gains, besides that somebody left."""
+    """The new log entries, without the 'left the room' entries."""
     joins: dict[str, Seat] = field(default_factory=dict)
     leaves: dict[str, str] = field(default_factory=dict)
-    """Who gives up a seat, and the reason that others are told."""
+    """The users who give up their seats, with the reason in `user_left`."""
     ends_expired: bool = False
-    """Whoever's lease ran out has to be announced by now; without, they may be."""
+    """True if the act must end every expired membership. If False, it may."""
     listed: frozenset[str] = frozenset()
     delisted: frozenset[str] = frozenset()
     frames: dict[str, list[Digest]] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class Effects:
 
 @dataclass(frozen=True)
 class Seen:
-    """What an act left behind in the tables of a room, and on the wires."""
+    """The observations after an act: the tables of a room, and the frames to its connections."""
 
     room: Room | None
     members: Mapping[str, Participant]
@@ -144,12 +144,12 @@ class Seen:
     log: list[Message]
     frames: Mapping[str, list[Frame]]
     tried: frozenset[str]
-    """The connections that something was posted to, whatever came of it."""
+    """The connections to which something was posted, with or without success."""
     closed: frozenset[str]
 
 
 class RoomModel:
-    """A room, its seats, its log, and the wires into it. `log` holds what has been seen and found right."""
+    """A room with its seats and connections. `log` holds the entries that have been checked."""
 
     def __init__(self, room_id: str, seats: int) -> None:
         self.id = room_id
@@ -159,14 +159,14 @@ class RoomModel:
         self.wires: dict[str, Wire] = {}
         self.log: list[Message] = []
         self.last_seq_before = 0
-        """How far the log went before what was done last."""
-        self._missed: set[str] = set()
-        """Whose last wire went after their lease had run out: nobody has heard of it yet."""
-        self._receipts: dict[tuple[str, str | None], Message] = {}
-        self._awaits_receipt: tuple[str, str] | None = None
+        """The last number in the log before the latest act."""
+        self._unannounced: set[str] = set()
+        """Users whose last connection was removed after their lease expired. `user-left` was not sent for them yet."""
+        self._idempotency_keys: dict[tuple[str, str | None], Message] = {}
+        self._pending_key: tuple[str, str] | None = None
 
     def present(self, now: Moment) -> list[str]:
-        """Who is in the room, oldest first."""
+        """The users in the room, in the order in which they joined."""
         holding = [seat for seat in self.seats.values() if seat.holds_at(now)]
         return [seat.user for seat in sorted(holding, key=lambda seat: (seat.joined_at, seat.user))]
 
@@ -180,11 +180,11 @@ class RoomModel:
         seat = self.seats.get(user)
         return seat if seat and seat.holds_at(now) else None
 
-    # --- what people do
+    # --- acts of people
 
     def join(self, user: str, now: Moment) -> Effects:
         if self.status != "active":
-            return Effects(NOWHERE if self.status == "deleted" else frozenset({"room_inactive"}))
+            return Effects(ROOM_NOT_FOUND if self.status == "deleted" else frozenset({"room_inactive"}))
         effects = Effects(ends_expired=True)
         if seat := self.seat_of(user, now):
             seat.call(now)
@@ -202,7 +202,7 @@ class RoomModel:
         return Effects(leaves={user: "left"})
 
     def call(self, user: str, now: Moment) -> Effects:
-        """Anything over HTTP that only a member may do."""
+        """An HTTP call that only a member may make."""
         if refusal := self._refusal(user, now):
             return Effects(refusal)
         self.seats[user].call(now)
@@ -210,7 +210,7 @@ class RoomModel:
 
     def look(self, user: str, now: Moment) -> Effects:
         if self.status == "deleted":
-            return Effects(NOWHERE)
+            return Effects(ROOM_NOT_FOUND)
         if seat := self.seat_of(user, now):
             seat.call(now)
         return Effects(ends_expired=True)
@@ -220,18 +220,18 @@ class RoomModel:
         if effects.errors or self.said_before(user, key, now):
             return effects
         if key:
-            self._awaits_receipt = (user, key)
+            self._pending_key = (user, key)
         effects.lines.append((kind, user, text))
         return effects.tell(self.listed(), ("message_sent" if kind == "text" else "emoji_reaction", text))
 
     def said_before(self, user: str, key: str | None, now: Moment) -> Message | None:
-        """What was stored under a key in the last 24 hours."""
-        message = self._receipts.get((user, key))
+        """The message that was stored under a key in the last 24 hours."""
+        message = self._idempotency_keys.get((user, key))
         return message if message and now < message.created_at + DAY else None
 
     def is_between(self, user: str, key: str | None, now: Moment) -> bool:
-        """Whether the key is about to be forgotten, which happens to the second."""
-        message = self._receipts.get((user, key))
+        """True within a second of the key's expiry, which is exact to the second only."""
+        message = self._idempotency_keys.get((user, key))
         return message is not None and abs(now - message.created_at - DAY) < SECOND
 
     def set_muted(self, user: str, is_muted: bool, now: Moment) -> Effects:
@@ -256,10 +256,10 @@ class RoomModel:
             seat.is_speaking = is_speaking
         return effects
 
-    # --- what connections do
+    # --- acts of connections
 
     def connect(self, wire: Wire, is_used: bool, is_late: bool, now: Moment) -> Effects:
-        """With a ticket that has been used, or is over."""
+        """Connect with a ticket, which may be used or expired (`is_late`)."""
         if is_late:
             return Effects(frozenset({"unauthorized"}))
         if refusal := self._refusal(wire.user, now):
@@ -272,7 +272,7 @@ class RoomModel:
             effects.tell(self.listed(), ("presence_changed", wire.user, True))
         seat.connect(now)
         own = sorted(self.listed(wire.user), key=lambda other: other.opened_at)
-        effects.delisted = frozenset(other.id for other in own[: max(0, len(own) + 1 - MOST_WIRES)])
+        effects.delisted = frozenset(other.id for other in own[: max(0, len(own) + 1 - MAX_CONNECTIONS)])
         return effects.tell((self.wires[one] for one in effects.delisted), ("bye", "replaced"))
 
     def disconnect(self, wire: Wire) -> Effects:
@@ -281,7 +281,7 @@ class RoomModel:
     def sync(self, wire: Wire, now: Moment) -> Effects:
         if refusal := self._sender_refusal(wire, now):
             return Effects(refusal)
-        self.seats[wire.user].beat(now)
+        self.seats[wire.user].renew_socket_lease(now)
         effects = Effects(ends_expired=True).tell([wire], ("snapshot",))
         if not wire.is_announced:
             effects.tell(self.others(wire), ("user-joined", wire.user))
@@ -291,11 +291,11 @@ class RoomModel:
     def ping(self, wire: Wire, now: Moment) -> Effects:
         if refusal := self._sender_refusal(wire, now):
             return Effects(refusal)
-        self.seats[wire.user].beat(now)
+        self.seats[wire.user].renew_socket_lease(now)
         return Effects().tell([wire], ("pong",))
 
     def relay(self, wire: Wire, digest: Digest, to: str | None, now: Moment) -> Effects:
-        """To all others, to a user, or to one connection."""
+        """Relay a frame to all other connections, to a user, or to one connection."""
         if refusal := self._sender_refusal(wire, now):
             return Effects(refusal)
         peers = [other for other in self.others(wire) if to in (None, other.user, other.id)]
@@ -306,7 +306,7 @@ class RoomModel:
             seat.lease.renew(now + HTTP_LEASE, RENEWAL)
         return Effects().tell(peers, digest)
 
-    # --- what is done to the room
+    # --- changes of the room
 
     def toggle(self) -> Effects:
         return self.set_status("inactive" if self.status == "active" else "active")
@@ -315,11 +315,11 @@ class RoomModel:
         if self.status == status == "inactive":
             return Effects()
         self.status = status
-        return self._close("deactivated") if status == "inactive" else self._tell_of_update()
+        return self._close("deactivated") if status == "inactive" else self._announce_update()
 
     def resize(self, size: int) -> Effects:
         self.size = size
-        return self._tell_of_update() if self.status == "active" else Effects()
+        return self._announce_update() if self.status == "active" else Effects()
 
     def delete(self) -> Effects:
         self.status = "deleted"
@@ -328,19 +328,19 @@ class RoomModel:
     def sweep(self) -> Effects:
         return Effects(ends_expired=True)
 
-    # --- what was seen of it
+    # --- checks
 
     def settle(self, effects: Effects, seen: Seen, now: Moment) -> None:
-        """Find that an act had its effects and no others, and go on from there."""
+        """Check that an act had these effects and no others, and update the model."""
         expired = {user for user, seat in self.seats.items() if not seat.holds_at(now)}
         ended = self._settle_endings(effects, seen, expired)
         self._settle_log(effects, seen, ended)
-        wired = {wire.user for wire in self.listed()} | self._missed
+        wired = {wire.user for wire in self.listed()} | self._unannounced
         lost = self._settle_roster(effects, seen, ended, now)
         offline = {user for user in lost - ended - expired if not self.listed(user)}
         left: list[Digest] = [("user_left", user, effects.leaves.get(user, "timed_out")) for user in ended]
         left += [("user-left", user) for user in ended & wired]
-        self._missed = {user for user in (self._missed | lost & expired) - ended if not self.listed(user)}
+        self._unannounced = {user for user in (self._unannounced | lost & expired) - ended if not self.listed(user)}
         self._settle_frames(effects, seen, left, expired, offline)
         self.seats = {user: seat for user, seat in self.seats.items() if user not in ended} | effects.joins
         for user in offline:
@@ -356,28 +356,28 @@ class RoomModel:
             user for user, seat in seats if user not in seen.members or seen.members[user].joined_at != seat.joined_at
         }
         assert ended >= effects.leaves.keys(), f"{effects.leaves.keys() - ended} should have left"
-        assert ended - effects.leaves.keys() <= expired, f"{ended - expired} lost a seat whose lease was good"
+        assert ended - effects.leaves.keys() <= expired, f"{ended - expired} lost a seat with a valid lease"
         assert not effects.ends_expired or ended >= expired, f"{expired - ended} should have been announced"
         assert seen.members.keys() == (self.seats.keys() - ended) | effects.joins.keys()
         return ended
 
     def _settle_log(self, effects: Effects, seen: Seen, ended: set[str]) -> None:
         if self.status == "deleted":
-            assert not seen.log, "a deleted room's log goes with it"
+            assert not seen.log, "the log of a deleted room must be empty"
             return
         before = len(self.log)
-        assert seen.log[:before] == self.log, "what the log said has changed"
+        assert seen.log[:before] == self.log, "old log entries have changed"
         numbers = [line.seq for line in seen.log]
-        assert numbers == list(range(1, len(numbers) + 1)), "with nothing at the same time, no number is skipped"
+        assert numbers == list(range(1, len(numbers) + 1)), "acts do not overlap, so no number may be skipped"
         lines = [*effects.lines, *(("system", None, f"{user.capitalize()} left the room") for user in ended)]
         gained = [(line.type, line.user_id, line.text) for line in seen.log[before:]]
         assert Counter(gained) == Counter(lines), f"the log gained {gained}, not {lines}"
-        if self._awaits_receipt:
-            self._receipts[self._awaits_receipt] = seen.log[-1]
-            self._awaits_receipt = None
+        if self._pending_key:
+            self._idempotency_keys[self._pending_key] = seen.log[-1]
+            self._pending_key = None
 
     def _settle_roster(self, effects: Effects, seen: Seen, ended: set[str], now: Moment) -> set[str]:
-        """Who lost a wire. Each that went needs a reason, and each that has a reason has to be gone."""
+        """Check which connections were added and removed. Returns the users who lost a connection."""
         before = {wire.id: wire for wire in self.listed()}
         noticed = {one for one in before.keys() & seen.tried if before[one].is_found_gone(now)}
         due = effects.delisted | noticed | {one for one, wire in before.items() if wire.user in ended}
@@ -395,20 +395,20 @@ class RoomModel:
             check_numbers(frames, seen.log)
             digests, own = [digest(frame) for frame in frames], effects.frames.get(wire.id, [])
             if not wire.hears or wire.id in effects.listed:
-                assert not digests, f"{wire} can't have been sent {digests}"
+                assert not digests, f"{wire} cannot receive frames, but received {digests}"
             elif wire.id in seen.closed:
-                self._settle_farewell(wire, effects, digests)
+                self._settle_closed(wire, effects, digests)
             elif not wire.is_listed:
-                assert Counter(digests) == Counter(own), f"{wire} is not in the room, and was sent {digests}"
+                assert Counter(digests) == Counter(own), f"{wire} is not on the roster, but received {digests}"
             elif wire.user not in expired:
-                gone = [one for user in offline - {wire.user} for one in signs_of_leaving(user)]
-                assert Counter(digests) == Counter([*own, *left, *gone]), f"{wire} was sent {digests}"
+                gone = [one for user in offline - {wire.user} for one in offline_digests(user)]
+                assert Counter(digests) == Counter([*own, *left, *gone]), f"{wire} received {digests}"
 
-    def _settle_farewell(self, wire: Wire, effects: Effects, digests: list[Digest]) -> None:
+    def _settle_closed(self, wire: Wire, effects: Effects, digests: list[Digest]) -> None:
         reason = effects.leaves.get(wire.user, "replaced" if wire.id in effects.delisted else "timed_out")
         assert digests[-1] == ("bye", reason), f"{wire} was closed after {digests}"
         if reason != "timed_out":
-            assert not Counter(effects.frames.get(wire.id, [])) - Counter(digests), f"{wire} was sent {digests}"
+            assert not Counter(effects.frames.get(wire.id, [])) - Counter(digests), f"{wire} received {digests}"
 
     def _settle_seats(self, effects: Effects, seen: Seen, now: Moment) -> None:
         if self.status == "deleted":
@@ -426,33 +426,33 @@ class RoomModel:
                 shown = (row.lease_kind, row.is_online, row.is_muted, row.is_speaking)
                 assert shown == (seat.kind, seat.is_online, seat.is_muted, seat.is_speaking), f"{seat}, not {row}"
 
-    # --- the rules that others share
+    # --- shared rules
 
     def _close(self, reason: Literal["deactivated", "deleted"]) -> Effects:
         effects = Effects(leaves=dict.fromkeys(self.seats, "room_closed"))
         return effects.tell(self.listed(), ("room_closed", reason), ("bye", "room_closed"))
 
-    def _tell_of_update(self) -> Effects:
+    def _announce_update(self) -> Effects:
         return Effects().tell(self.listed(), ("room_updated", self.size))
 
     def _refusal(self, user: str, now: Moment) -> frozenset[str]:
         if self.status == "deleted":
-            return NOWHERE
-        return frozenset() if self.seat_of(user, now) else STRANGER
+            return ROOM_NOT_FOUND
+        return frozenset() if self.seat_of(user, now) else NOT_IN_ROOM
 
     def _sender_refusal(self, wire: Wire, now: Moment) -> frozenset[str]:
         if self.status == "deleted":
-            return NOWHERE | STRANGER
-        return frozenset() if wire.is_listed and self.seat_of(wire.user, now) else STRANGER
+            return ROOM_NOT_FOUND | NOT_IN_ROOM
+        return frozenset() if wire.is_listed and self.seat_of(wire.user, now) else NOT_IN_ROOM
 
 
-def signs_of_leaving(user: str) -> list[Digest]:
-    """What others are told when somebody's last connection is gone."""
+def offline_digests(user: str) -> list[Digest]:
+    """The frames that others receive when a user's last connection closes."""
     return [("presence_changed", user, False), ("user-left", user)]
 
 
 def digest(frame: Frame) -> Digest:
-    """What matters of a frame."""
+    """The type of a frame, and the fields that the model checks."""
     kind, data = frame["type"], frame.get("data", {})
     match kind:
         case "message_sent" | "emoji_reaction":
@@ -483,7 +483,7 @@ def digest(frame: Frame) -> Digest:
 
 
 def check_numbers(frames: Iterable[Frame], log: Iterable[Message]) -> None:
-    """A frame with a number carries what the log has under it."""
+    """Check that each frame with a number has the content of that log entry."""
     lines = {line.seq: line for line in log}
     for frame in frames:
         if "seq" in frame:

@@ -1,4 +1,4 @@
-"""A fan-out that behaves as the connections API does: what it closes is gone, and what is gone hears nothing."""
+"""A fan-out that behaves like the connections API: a closed connection is gone, and receives nothing more."""
 
 import json
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from tests.fakes.fanout import FakeFanout, Frame
 
 
 class Network(FakeFanout):
-    """Delivers to the wires that hear, closes them, and knows what came of it."""
+    """Records the frames that connections received, and the connections that it closed."""
 
     def __init__(self) -> None:
         super().__init__()

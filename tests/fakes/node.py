@@ -1,4 +1,4 @@
-"""Node, for the tests of the page's code and for programs that use the client library."""
+"""Runs the JavaScript tests, and programs that use the client library, in Node."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ DEADLINE_SECONDS = 120.0
 
 
 def run_node(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run something in Node to its end, in the directory of its tests."""
+    """Run a program in Node in `tests/web`, and wait for its end."""
     command = [BIN / "node", *arguments]
     return subprocess.run(
         command, cwd=WEB, env=ENVIRONMENT, capture_output=True, text=True, encoding="utf-8", timeout=DEADLINE_SECONDS

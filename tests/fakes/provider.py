@@ -1,4 +1,4 @@
-"""An OpenID provider that people sign in with: authorization code with PKCE, for one public client."""
+"""An OpenID provider for sign-in: the authorization code flow with PKCE, for one public client."""
 
 import base64
 import hashlib
@@ -22,9 +22,9 @@ Fields = dict[str, str]
 
 
 class Provider(Issuer):
-    """Whoever comes to its page and says yes is `user`, for ten minutes.
+    """Signs in every visitor as `user`, for ten minutes, after a click on "Yes".
 
-    A browser believes to reach it as `https://id.example`, by the routes of `serve`.
+    `serve` routes `https://id.example` in a browser to it.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Provider(Issuer):
         return super().respond(method, target, body)
 
     def serve(self, context: BrowserContext) -> None:
-        """Be there for the pages of a browser."""
+        """Answer the requests of a browser to `https://id.example`."""
         context.route(f"{NAME}/**", self._fulfill)
 
     def _fulfill(self, route: Route) -> None:
@@ -53,7 +53,6 @@ class Provider(Issuer):
         route.fulfill(status=status, headers=headers, body=body)
 
     def token(self, claims: Mapping[str, Any]) -> str:
-        """What says that it is them."""
         return self.sign({**claims, "iss": NAME, "aud": CLIENT_ID, "exp": time.time() + LIFETIME})
 
     def _ask(self, request: Fields) -> Answer:
@@ -87,7 +86,7 @@ def _link(name: str, request: Fields, answer: Fields) -> str:
 
 
 def _proves(form: Fields, request: Fields) -> bool:
-    """Whether the exchange comes from whoever asked: RFC 7636, and RFC 6749 4.1.3."""
+    """True if the client that started the sign-in sent this form: RFC 7636, and RFC 6749 4.1.3."""
     digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
     same = {name: request[name] for name in ("client_id", "redirect_uri")}

@@ -1,7 +1,7 @@
-"""What code can reach, found by reading it: the functions that a function names, those that these name, and so on.
+"""The functions that a function can call, directly or through others, found in the source code.
 
-Rather too much than too little: whoever names a function may call it, and an attribute may be any method of that name
-of a class that is in reach.
+The result may contain too much, but never too little: a named function counts as called, and an attribute counts as
+every method of that name in each reached class.
 """
 
 import ast
@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 Name = tuple[str, str]
-"""A module, and what it defines: a function, a variable, a class, or `Class.method`."""
+"""A module, and a definition in it: a function, a variable, a class, or `Class.method`."""
 
 
 class Package:
-    """All modules of a package; those in `silent` are taken to reach nothing."""
+    """All modules of a package. The modules in `silent` are ignored."""
 
     def __init__(self, name: str, silent: Iterable[str] = ()) -> None:
         spec = find_spec(name)
@@ -30,7 +30,7 @@ class Package:
                 self._read(module, ast.parse(path.read_text("utf-8")))
 
     def reach(self, *starts: Name) -> set[Name]:
-        """What can run once these are called."""
+        """The definitions that calls of `starts` can reach."""
         reached: set[Name] = set()
         attributes: set[str] = set()
         new = set(starts)
@@ -42,15 +42,14 @@ class Package:
         return reached
 
     def definitions(self) -> set[Name]:
-        """Everything that the package defines."""
         return set(self._code)
 
     def names(self, name: Name) -> set[Name]:
-        """What a definition names of this package."""
+        """The definitions of this package that a definition names."""
         return set(self._names(name))
 
     def accesses(self, name: Name) -> set[tuple[str, str]]:
-        """Each attribute that a definition uses, after the last word of its owner: (store, get) of `my.store.get`."""
+        """The attributes that a definition uses, each with its owner: `my.store.get` is (store, get)."""
         return {
             (owner.rpartition(".")[2], node.attr)
             for node in self._walk(name)
@@ -94,8 +93,8 @@ class Package:
                     yield used
 
     def _find(self, dotted: str) -> Name | None:
-        """The definition that a full name leads to, also where a package re-exports it. The longest module counts
-        first: in `a.b.c`, `c` is rather of `a.b` than `b` of `a`."""
+        """The definition with a full name, also if a package re-exports it. The longest module name wins: `a.b.c` is
+        first `c` of `a.b`, and then `b` of `a`."""
         parts = dotted.split(".")
         for end in range(len(parts) - 1, 0, -1):
             module, name = ".".join(parts[:end]), parts[end]
@@ -113,7 +112,7 @@ class Package:
 
 
 def _dotted(node: ast.AST) -> str:
-    """`a.b.c` as it is written, or nothing if the node is no such name."""
+    """The text of a dotted name such as `a.b.c`, or an empty string for another node."""
     match node:
         case ast.Name(id=name):
             return name

@@ -1,4 +1,4 @@
-"""Records as tests need them: whole, and different only in what a test says."""
+"""Complete records for tests. A test names only the fields that matter to it."""
 
 import uuid
 from dataclasses import replace
@@ -11,7 +11,7 @@ from chalicelib.seats.table import Participant
 from tests.fakes.backend import ENDPOINT, MINUTE, NOW
 
 
-def make_room(**different: Any) -> Room:
+def make_room(**changes: Any) -> Room:
     room = Room(
         room_id=str(uuid.uuid4()),
         name="Focus Zone",
@@ -23,10 +23,10 @@ def make_room(**different: Any) -> Room:
         created_at=NOW,
         created_by="maker",
     )
-    return replace(room, **different)
+    return replace(room, **changes)
 
 
-def make_participant(room_id: str, user_id: str = "ada", **different: Any) -> Participant:
+def make_participant(room_id: str, user_id: str = "ada", **changes: Any) -> Participant:
     participant = Participant(
         room_id=room_id,
         user_id=user_id,
@@ -39,10 +39,10 @@ def make_participant(room_id: str, user_id: str = "ada", **different: Any) -> Pa
         lease_expires_at=NOW + MINUTE,
         lease_kind="http",
     )
-    return replace(participant, **different)
+    return replace(participant, **changes)
 
 
-def make_message(room_id: str, seq: int = 1, **different: Any) -> Message:
+def make_message(room_id: str, seq: int = 1, **changes: Any) -> Message:
     message = Message(
         room_id=room_id,
         seq=seq,
@@ -54,9 +54,9 @@ def make_message(room_id: str, seq: int = 1, **different: Any) -> Message:
         text=f"message {seq}",
         created_at=NOW,
     )
-    return replace(message, **different)
+    return replace(message, **changes)
 
 
-def make_connection(room_id: str, connection_id: str, user_id: str = "ada", **different: Any) -> Connection:
+def make_connection(room_id: str, connection_id: str, user_id: str = "ada", **changes: Any) -> Connection:
     connection = Connection(room_id, connection_id, user_id, ENDPOINT, connected_at=NOW, announced=False)
-    return replace(connection, **different)
+    return replace(connection, **changes)

@@ -1,11 +1,11 @@
-"""Clients of the WebSocket API as its contract describes them, and a room for them to meet in.
+"""Clients of the WebSocket API that follow its contract, and a room for them.
 
     with Scene(api) as scene:
         ada, ben = scene.enter("Ada"), scene.enter("Ben")
         ada.send("wave", data={"hand": "left"})
         assert ben.wait("wave")["from"] == ada.user_id
 
-Nothing here sleeps: `wait` reads until the frame is there, `settle` until an answer proves that nothing else is.
+Nothing sleeps: `wait` reads until the frame arrives, `settle` until an answer proves that no frame is missing.
 """
 
 import json
@@ -35,7 +35,7 @@ COWORKING = "coworking.v1"
 
 
 class RefusedError(Exception):
-    """The upgrade was answered with a status, and a body that says why."""
+    """The server refused the upgrade with a status and a problem."""
 
     def __init__(self, status: int, content_type: str, problem: Frame) -> None:
         super().__init__(f"{status}: {problem}")
@@ -46,7 +46,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class End:
-    """How the server closed: what came last, and the code."""
+    """The end of a connection: its last frames, and the close code."""
 
     frames: list[Frame]
     code: int
@@ -57,7 +57,7 @@ class End:
 
 
 class SocketClient:
-    """One connection. Frames that nobody has taken yet stay in the inbox, in the order in which they came."""
+    """One connection. Received frames stay in the inbox, in order, until a test takes them."""
 
     def __init__(self, connection: ClientConnection, caller: Caller | None = None) -> None:
         self.connection = connection
@@ -67,7 +67,7 @@ class SocketClient:
 
     @property
     def caller(self) -> Caller:
-        """Whose connection it is, over HTTP."""
+        """The user of this connection, for HTTP calls."""
         assert self._caller is not None
         return self._caller
 
@@ -76,7 +76,7 @@ class SocketClient:
         return self.caller.id
 
     def send(self, kind: str, /, **fields: object) -> None:
-        """Send a frame; `fields` stand beside its type."""
+        """Send a frame with a type and other fields."""
         self.send_text(json.dumps({"type": kind} | fields))
 
     def send_text(self, text: str) -> None:
@@ -86,13 +86,13 @@ class SocketClient:
         self.connection.send(data)
 
     def ask(self, kind: str, /, **fields: object) -> Frame:
-        """Send a frame under a name that nobody has used, and wait for its answer."""
+        """Send a frame with a new id, and wait for its answer."""
         name = str(fields.setdefault("id", str(uuid.uuid4())))
         self.send(kind, **fields)
         return self.wait(lambda frame: frame.get("ref") == name)
 
     def sync(self, last_seq: int | None = None) -> Frame:
-        """The data of the snapshot."""
+        """Send a `sync`. Returns the data of the snapshot."""
         snapshot = self.ask("sync", last_seq=last_seq)
         assert snapshot["type"] == "snapshot", snapshot
         self.id = snapshot["data"]["you"]["connection_id"]
@@ -100,13 +100,13 @@ class SocketClient:
         return data
 
     def wait(self, wanted: Wanted, seconds: float = DEADLINE_SECONDS) -> Frame:
-        """Take the first frame of a type, or that a predicate accepts; the others stay for later."""
+        """Take the first frame of a type, or the first that a predicate accepts. Other frames stay in the inbox."""
         frame = self.hear(wanted, seconds)
         self.inbox.remove(frame)
         return frame
 
     def hear(self, wanted: Wanted, seconds: float = DEADLINE_SECONDS) -> Frame:
-        """Read until such a frame is in the inbox, and leave it there."""
+        """Like `wait`, but the frame stays in the inbox."""
         matches = (lambda frame: frame["type"] == wanted) if isinstance(wanted, str) else wanted
         expires = time.monotonic() + seconds
         seen = 0
@@ -119,12 +119,13 @@ class SocketClient:
                 self._receive(expires - time.monotonic())
             except TimeoutError:
                 name = wanted if isinstance(wanted, str) else "such frame"
-                raise AssertionError(f"no {name} came, only {self.inbox}") from None
+                raise AssertionError(f"received no {name}, only {self.inbox}") from None
 
     def settle(self, *awaited: Wanted) -> list[Frame]:
-        """Everything that has come when these have, and then a ping is answered: what was posted before is in it.
+        """Wait for these frames, and then for the answer to a ping. Returns all frames in the inbox.
 
-        What a frame causes goes out together with its answer, so that having the answer is no proof of the rest.
+        All frames that were posted before are among them. Without the ping, some could be missing: the service
+        sends the answer to a frame at the same time as the frames to others.
         """
         for wanted in awaited:
             self.hear(wanted)
@@ -132,12 +133,12 @@ class SocketClient:
         return self.take()
 
     def take(self) -> list[Frame]:
-        """Empty the inbox."""
+        """Take all frames out of the inbox."""
         taken, self.inbox = self.inbox, []
         return taken
 
     def wait_end(self, seconds: float = DEADLINE_SECONDS) -> End:
-        """Everything not taken yet until the server closes."""
+        """Wait until the server closes the connection."""
         expires = time.monotonic() + seconds
         with suppress(ConnectionClosed):
             while True:
@@ -155,7 +156,7 @@ class SocketClient:
 
 
 def check_envelope(frame: Frame) -> Frame:
-    """What every frame from the server has."""
+    """Check the fields that every frame of the server has."""
     assert TYPE.fullmatch(frame["type"]), frame
     assert str(uuid.UUID(frame["roomId"])) == frame["roomId"], frame
     assert STAMP.fullmatch(frame["ts"]), frame
@@ -167,11 +168,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def open_socket(url: str, subprotocols: Sequence[str] = (), caller: Caller | None = None) -> SocketClient:
-    """Connect.
-
-    Raises:
-        RefusedError: the server answered with another status than 101.
-    """
+    """Connect. Raises RefusedError if the server refuses."""
     try:
         connection = connect(
             url,
@@ -191,7 +188,7 @@ def open_socket(url: str, subprotocols: Sequence[str] = (), caller: Caller | Non
 
 
 class Scene(ExitStack):
-    """A room of its own, and who is in it; a context manager that closes every connection."""
+    """A new room with its members; a context manager that closes all connections."""
 
     def __init__(self, api: Api, **room: Any) -> None:
         super().__init__()
@@ -206,18 +203,18 @@ class Scene(ExitStack):
         return self
 
     def member(self, name: str = "Ada", **person: Any) -> Caller:
-        """Somebody new with a seat, not connected."""
+        """A new user with a seat, without a connection."""
         caller = self.api.person(name, **person)
         caller.join(self.room_id)
         return caller
 
     def enter(self, name: str = "Ada", **person: Any) -> SocketClient:
-        """Somebody new with a seat, connected and synced; those who were there before have heard of it."""
+        """A new user with a seat, connected and synced. The other clients have received `user-joined`."""
         caller = self.api.person(name, **person)
         return self._sync(self.open(caller.join(self.room_id)["websocket"]["url"], caller=caller))
 
     def connect(self, caller: Caller) -> SocketClient:
-        """Another connection of a member, synced."""
+        """Another connection of a member, which has synced."""
         return self._sync(self.open(self.ticket(caller)["url"], caller=caller))
 
     def _sync(self, client: SocketClient) -> SocketClient:
@@ -229,7 +226,7 @@ class Scene(ExitStack):
         return client
 
     def open(self, url: str, subprotocols: Sequence[str] = (), caller: Caller | None = None) -> SocketClient:
-        """A connection that nothing has been sent on."""
+        """A connection that has not synced yet."""
         client = open_socket(url, subprotocols, caller)
         self.callback(client.close)
         return client
@@ -242,21 +239,21 @@ class Scene(ExitStack):
         return ticket
 
     def url(self, **query: str) -> str:
-        """The WebSocket API with a query."""
+        """The URL of the WebSocket API with a query."""
         return f"{self.stack.socket_url}?{urlencode(query)}"
 
     def path(self, suffix: str = "") -> str:
-        """Something of this room over HTTP: `/messages` and the like."""
+        """The HTTP path of this room, with a suffix such as `/messages`."""
         return f"/coworking/rooms/{self.room_id}{suffix}"
 
 
 def settle_all(*clients: SocketClient) -> None:
-    """Let everybody hear what there is to hear, and forget it."""
+    """Let all clients receive their frames, and forget these frames."""
     for client in clients:
         client.settle()
 
 
 def at_once(*calls: Callable[[], T]) -> list[T]:
-    """Do things at the same moment, each in a thread of its own; the answers in the order of the calls."""
+    """Make calls at the same time, each in its own thread. Returns the results in the order of the calls."""
     with ThreadPoolExecutor(len(calls)) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]

@@ -1,7 +1,7 @@
-"""A DynamoDB endpoint that has its bad moments, before an engine that has none.
+"""A proxy in front of a DynamoDB engine, which lets some calls fail.
 
-It conflicts, throttles, fails and falls silent, before it passed a call on or after, so that what is "not done" may be
-done. Its errors have the shape of DynamoDB's own.
+It reports conflicts, throttling and internal errors, and drops connections, before or after it forwards a call. So a
+call that failed may have had its effect. Its errors have the format of DynamoDB's errors.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ _REASONS = {
 
 
 @dataclass(frozen=True)
-class Moods:
-    """How likely a call meets which misfortune. `lost` and `failed_late` are done all the same."""
+class FaultRates:
+    """The probability of each fault for a call. `lost` and `failed_late` calls still have their effect."""
 
     conflict: float = 0
     throttled: float = 0
@@ -49,8 +49,6 @@ class Moods:
 
 @dataclass(frozen=True)
 class Call:
-    """A request as it came."""
-
     head: bytes
     body: bytes
 
@@ -60,10 +58,10 @@ class Call:
 
 
 class UnreliableEngine:
-    """Listens on a port of its own and passes calls on to `find_port()`; a context manager."""
+    """Listens on its own port, and forwards calls to the port that `find_port` returns; a context manager."""
 
     def __init__(self, find_port: Callable[[], int], seed: int = 0) -> None:
-        self.moods = Moods()
+        self.rates = FaultRates()
         self.counts: Counter[str] = Counter()
         self.port = 0
         self._find_port = find_port
@@ -89,12 +87,12 @@ class UnreliableEngine:
 
     @contextmanager
     def broken(self) -> Iterator[None]:
-        """Hang up on every call for the length of the block."""
-        self.moods = Moods(refused=1)
+        """Close the connection at every call inside the block."""
+        self.rates = FaultRates(refused=1)
         try:
             yield
         finally:
-            self.moods = Moods()
+            self.rates = FaultRates()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -102,17 +100,17 @@ class UnreliableEngine:
 
     async def _serve(self) -> None:
         self._ended = asyncio.Event()
-        server = await asyncio.start_server(self._converse, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._serve_client, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         self._listening.set()
         await self._ended.wait()
         server.close()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection from the gateway, and while it is open one to the engine."""
+    async def _serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection of a client, with a connection to the engine."""
         upstream = Upstream(self._find_port)
         try:
-            with suppress(OSError, asyncio.IncompleteReadError):  # an end has hung up, or the engine is not there
+            with suppress(OSError, asyncio.IncompleteReadError):  # a side closed the connection, or the engine is down
                 while answer := await self._answer(await read_call(reader), upstream):
                     writer.write(answer)
                     await writer.drain()
@@ -121,14 +119,14 @@ class UnreliableEngine:
             writer.close()
 
     async def _answer(self, call: Call, upstream: "Upstream") -> bytes | None:
-        """The bytes to send back; None hangs up."""
+        """The bytes of the answer, or None to close the connection."""
         self.counts["calls"] += 1
-        mood = self._pick(call.operation)
-        if mood:
-            self.counts[mood] += 1
-        if self.moods.slowest_seconds:
-            await asyncio.sleep(self._dice.uniform(0, self.moods.slowest_seconds))
-        match mood:
+        fault = self._pick(call.operation)
+        if fault:
+            self.counts[fault] += 1
+        if self.rates.slowest_seconds:
+            await asyncio.sleep(self._dice.uniform(0, self.rates.slowest_seconds))
+        match fault:
             case None:
                 return await upstream.ask(call)
             case "refused":
@@ -138,30 +136,30 @@ class UnreliableEngine:
                 return None
             case "failed_late":
                 await upstream.ask(call)
-        return self._complain(str(mood), call)
+        return self._answer_fault(str(fault), call)
 
     def _pick(self, operation: str) -> str | None:
-        mood = self.moods.pick(self._dice)
+        fault = self.rates.pick(self._dice)
         can_conflict = operation in _WRITES or operation == "TransactWriteItems"
-        return None if mood == "conflict" and not can_conflict else mood
+        return None if fault == "conflict" and not can_conflict else fault
 
-    def _complain(self, mood: str, call: Call) -> bytes:
+    def _answer_fault(self, fault: str, call: Call) -> bytes:
         is_transaction = call.operation == "TransactWriteItems"
-        match mood:
+        match fault:
             case "conflict" if is_transaction:
-                return cancel(call, "TransactionConflict", self._dice)
+                return cancellation(call, "TransactionConflict", self._dice)
             case "conflict":
-                return complain(400, "TransactionConflictException", _REASONS["TransactionConflict"])
+                return error_response(400, "TransactionConflictException", _REASONS["TransactionConflict"])
             case "throttled" if is_transaction and self._dice.random() < 0.5:
-                return cancel(call, "ThrottlingError", self._dice)
+                return cancellation(call, "ThrottlingError", self._dice)
             case "throttled":
                 kind = self._dice.choice(["ProvisionedThroughputExceededException", "ThrottlingException"])
-                return complain(400, kind, "Throughput exceeds the current capacity.")
-        return complain(500, "InternalServerError", "Internal server error")
+                return error_response(400, kind, "Throughput exceeds the current capacity.")
+        return error_response(500, "InternalServerError", "Internal server error")
 
 
 class Upstream:
-    """A connection to the engine, opened when it is first needed."""
+    """A connection to the engine. The first call opens it."""
 
     def __init__(self, find_port: Callable[[], int]) -> None:
         self._find_port = find_port
@@ -186,29 +184,28 @@ async def read_call(reader: asyncio.StreamReader) -> Call:
 
 
 def read_header(head: bytes, name: str) -> str:
-    """The value of a header; empty where there is none."""
+    """The value of a header, or an empty string."""
     found = re.search(rf"^{name}:\s*(.*?)\s*$", head.decode("latin-1"), re.IGNORECASE | re.MULTILINE)
     return found[1] if found else ""
 
 
 def content_length(head: bytes) -> int:
-    """How long the body is that follows these headers."""
     return int(read_header(head, "content-length") or 0)
 
 
-def cancel(call: Call, code: str, dice: random.Random) -> bytes:
-    """A transaction that one of its items cancels."""
+def cancellation(call: Call, code: str, dice: random.Random) -> bytes:
+    """The answer for a transaction that one of its items cancels."""
     reasons: list[dict[str, str]] = [{"Code": "None"} for _ in json.loads(call.body)["TransactItems"]]
     reasons[dice.randrange(len(reasons))] = {"Code": code, "Message": _REASONS[code]}
     codes = ", ".join(reason["Code"] for reason in reasons)
     message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
-    return complain(400, "TransactionCanceledException", message, CancellationReasons=reasons)
+    return error_response(400, "TransactionCanceledException", message, CancellationReasons=reasons)
 
 
-def complain(status: int, kind: str, message: str, **more: object) -> bytes:
-    """An error as DynamoDB answers it; the word that it is in differs from one kind to another."""
-    word = "Message" if kind == "TransactionCanceledException" else "message"
-    body = json.dumps({"__type": _PREFIX + kind, word: message} | more).encode()
+def error_response(status: int, kind: str, message: str, **more: object) -> bytes:
+    """An error as DynamoDB answers it. The field of its message depends on the kind."""
+    field = "Message" if kind == "TransactionCanceledException" else "message"
+    body = json.dumps({"__type": _PREFIX + kind, field: message} | more).encode()
     head = [
         f"HTTP/1.1 {status} {'Bad Request' if status == 400 else 'Internal Server Error'}",
         "content-type: application/x-amz-json-1.0",

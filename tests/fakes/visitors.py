@@ -1,10 +1,10 @@
-"""People in front of the page, each with a browser of their own.
+"""Users of the page, each in their own browser.
 
 with House(browser, stack) as house:
     ada, ben = house.guest("Ada", room_id), house.guest("Ben", room_id)
     ada.say("Tea?")
     expect(ben.texts).to_have_text(["Tea?"])
-assert house.complaints == []
+assert house.unexpected_errors == []
 """
 
 import re
@@ -16,72 +16,70 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from infra.local.stack import LocalStack
 
-DEAD_LINE = (r"WebSocket connection to .* failed", r"net::ERR_")
-"""What a console says when the network or the server goes."""
+CONNECTION_ERRORS = (r"WebSocket connection to .* failed", r"net::ERR_")
+"""The errors in the console when the network or the server is down."""
 
 
 class Visitor:
-    """Somebody with a browser that knows nothing yet, and one tab.
+    """A user with a new browser and one tab.
 
-    `complaints` has what went wrong on the pages: errors, requests that fail, what their policy forbids.
+    `errors` has the errors on the pages: exceptions, failed requests, violations of the content security policy.
     """
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.context = context
         self.url = url
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
         self.expected: list[str] = []
-        context.on("console", self._hear)
-        context.on(
-            "weberror", lambda error: self.complaints.append(f"Uncaught {error.error.name}: {error.error.message}")
-        )
+        context.on("console", self._note_error)
+        context.on("weberror", lambda error: self.errors.append(f"Uncaught {error.error.name}: {error.error.message}"))
         self.page: Page = context.new_page()
 
-    def _hear(self, message: ConsoleMessage) -> None:
+    def _note_error(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.complaints.append(f"{message.text} ({message.location['url']})")
+            self.errors.append(f"{message.text} ({message.location['url']})")
 
-    def expects(self, *complaints: str) -> None:
-        """What this test does to the page makes its console complain, in words that these patterns find."""
-        self.expected += complaints
+    def expects(self, *patterns: str) -> None:
+        """Expect errors that match these patterns, because the test causes them."""
+        self.expected += patterns
 
     def open(self, room_id: str | None = None) -> None:
-        """Go to the lobby, or follow a link to a room."""
+        """Open the lobby, or the link to a room."""
         self.page.goto(self.url + (f"#/rooms/{room_id}" if room_id else ""))
 
     def introduce(self, name: str) -> None:
-        """Say one's name, where the page asks for it."""
+        """Enter a name when the page asks for it."""
         self.page.get_by_label("Your name").fill(name)
         self.page.get_by_role("button", name="Come in").click()
 
     def heading(self, text: str) -> Locator:
-        """The heading of the screen with this text."""
+        """The heading of the screen, with this text."""
         return self.page.get_by_role("heading", level=1, name=text)
 
     # In a room
 
     @property
-    def line(self) -> Locator:
-        """What the page says of its connection."""
+    def connection(self) -> Locator:
+        """The text with the state of the connection."""
         return self.page.locator("cr-room .line")
 
     @property
     def people(self) -> Locator:
-        """The names of those who have a seat."""
+        """The names of the users with a seat."""
         return self.page.locator("cr-people .name")
 
     def person(self, name: str) -> Locator:
-        """Somebody who has a seat."""
+        """A user with a seat."""
         return self.page.locator("cr-people li").filter(has_text=name)
 
     @property
     def texts(self) -> Locator:
-        """What people said."""
+        """The messages of users."""
         return self.page.get_by_role("log").locator(".text")
 
     @property
     def lines(self) -> Locator:
-        """What people and the room itself said."""
+        """The messages of users and of the room itself."""
         return self.page.get_by_role("log").locator(".text, .event bdi")
 
     @property
@@ -101,7 +99,7 @@ class Visitor:
 
 
 class House(ExitStack):
-    """Lets visitors in, and shows them out at the end; a context manager."""
+    """Opens browsers for visitors, and closes them at the end; a context manager."""
 
     def __init__(self, browser: Browser, stack: LocalStack) -> None:
         super().__init__()
@@ -111,9 +109,9 @@ class House(ExitStack):
         self.url = f"http://localhost:{urlsplit(stack.url).port}/"
 
     def visitor(self, *, script: str = "", **options: Any) -> Visitor:
-        """Somebody new who may use the microphone; `script` runs before the page's own code.
+        """A new visitor who may use the microphone. `script` runs before the code of the page.
 
-        `options` are those of Playwright's `new_context`.
+        `options` go to Playwright's `new_context`.
         """
         context = self._browser.new_context(**{"permissions": ["microphone"]} | options)
         self.callback(context.close)
@@ -123,20 +121,20 @@ class House(ExitStack):
         return visitor
 
     def guest(self, name: str, room_id: str | None = None, **options: Any) -> Visitor:
-        """Somebody new who has told their name and, where a room is given, sits in it."""
+        """A new visitor with a name, and with a seat if there is a room id."""
         visitor = self.visitor(**options)
         visitor.open(room_id)
         visitor.introduce(name)
         if room_id:
-            expect(visitor.line).to_have_text("Connected")
+            expect(visitor.connection).to_have_text("Connected")
         return visitor
 
     @property
-    def complaints(self) -> list[str]:
-        """What went wrong on any page and wasn't expected to."""
+    def unexpected_errors(self) -> list[str]:
+        """The errors on all pages that no test expected."""
         return [
-            complaint
+            error
             for visitor in self._visitors
-            for complaint in visitor.complaints
-            if not any(re.search(pattern, complaint) for pattern in visitor.expected)
+            for error in visitor.errors
+            if not any(re.search(pattern, error) for pattern in visitor.expected)
         ]

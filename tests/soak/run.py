@@ -13,11 +13,11 @@ import httpx
 
 from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.stack import LocalStack
-from tests.fakes.unreliable import Moods, UnreliableEngine
+from tests.fakes.unreliable import FaultRates, UnreliableEngine
 from tests.soak.accounts import Books, settle_accounts
 from tests.soak.people import Board, Person
 
-BAD_DAY = Moods(
+BAD_DAY = FaultRates(
     conflict=0.02, throttled=0.02, failed=0.005, failed_late=0.005, refused=0.005, lost=0.005, slowest_seconds=0.01
 )
 FAULTS: dict[str, object] = {
@@ -143,7 +143,7 @@ class Soak:
             self.report.trouble[step.__name__.strip("_").replace("_", " ")] += 1
 
     async def _start_faults(self, **more: object) -> None:
-        self._database.moods = BAD_DAY
+        self._database.rates = BAD_DAY
         await asyncio.to_thread(self._stack.plan_faults, **FAULTS, **more)
 
     async def _cut_all(self) -> None:
@@ -162,7 +162,7 @@ class Soak:
         await asyncio.to_thread(restart)
 
     async def _restart_gateway(self) -> None:
-        self._database.moods = Moods()  # it is not what is tested: it gives up starting where the database refuses
+        self._database.rates = FaultRates()  # it is not what is tested: it gives up starting where the database refuses
         await asyncio.to_thread(self._stack.restart)
         await self._start_faults()
 
@@ -172,7 +172,7 @@ class Soak:
         await asyncio.gather(*(room[round_number % len(room)].leave() for room in self._by_room(self._people)))
 
     async def _calm_down(self) -> None:
-        self._database.moods = Moods()
+        self._database.rates = FaultRates()
         await asyncio.to_thread(self._stack.plan_faults)
 
     async def _let_some_vanish(self) -> None:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.session import Session
 
 from infra.local.engine import CREDENTIALS, REGION, Engine
-from tests.fakes.unreliable import Moods, UnreliableEngine
+from tests.fakes.unreliable import FaultRates, UnreliableEngine
 
 PREFIX = "unreliable-"
 TABLE = PREFIX + "profiles"
@@ -51,26 +51,31 @@ def test_on_a_good_day_it_does_what_it_is_asked(client: Any, engine: Engine, dat
 
 
 @pytest.mark.parametrize(
-    ("moods", "error", "codes", "done"),
+    ("rates", "error", "codes", "done"),
     [
-        (Moods(conflict=1), ClientError, {"TransactionConflictException"}, False),
-        (Moods(throttled=1), ClientError, {"ProvisionedThroughputExceededException", "ThrottlingException"}, False),
-        (Moods(failed=1), ClientError, {"InternalServerError"}, False),
-        (Moods(failed_late=1), ClientError, {"InternalServerError"}, True),
-        (Moods(refused=1), ConnectionClosedError, {"none"}, False),
-        (Moods(lost=1), ConnectionClosedError, {"none"}, True),
+        (FaultRates(conflict=1), ClientError, {"TransactionConflictException"}, False),
+        (
+            FaultRates(throttled=1),
+            ClientError,
+            {"ProvisionedThroughputExceededException", "ThrottlingException"},
+            False,
+        ),
+        (FaultRates(failed=1), ClientError, {"InternalServerError"}, False),
+        (FaultRates(failed_late=1), ClientError, {"InternalServerError"}, True),
+        (FaultRates(refused=1), ConnectionClosedError, {"none"}, False),
+        (FaultRates(lost=1), ConnectionClosedError, {"none"}, True),
     ],
 )
 def test_what_fails_may_be_done_all_the_same(
     client: Any,
     engine: Engine,
     database: UnreliableEngine,
-    moods: Moods,
+    rates: FaultRates,
     error: type[Exception],
     codes: set[str],
     done: bool,
 ) -> None:
-    database.moods = moods
+    database.rates = rates
     with pytest.raises(error) as caught:
         client.put_item(TableName=TABLE, Item=ITEM)
     response: Any = getattr(caught.value, "response", None)
@@ -81,7 +86,7 @@ def test_what_fails_may_be_done_all_the_same(
 def test_a_transaction_in_conflict_has_a_reason_for_each_item(
     client: Any, engine: Engine, database: UnreliableEngine
 ) -> None:
-    database.moods = Moods(conflict=1)
+    database.rates = FaultRates(conflict=1)
     assert "Item" not in client.get_item(TableName=TABLE, Key=KEY), "a read meets no conflict"
     with pytest.raises(ClientError) as caught:
         client.transact_write_items(TransactItems=TRANSACTION)
