@@ -1,1 +1,1 @@
-"""Many clients for a while, and everything going wrong that can: nothing may be lost, and nobody may haunt a room."""
+"""Many clients talk under all faults. No message may be lost, and nobody who left may keep a seat."""

@@ -1,4 +1,4 @@
-"""`python -m tests.soak`: the soak at its full size, some minutes."""
+"""Runs the full soak, for some minutes: `python -m tests.soak`."""
 
 import sys
 import tempfile

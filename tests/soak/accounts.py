@@ -1,4 +1,4 @@
-"""The accounts after a soak: what was said against what is there, for each room."""
+"""Checks after a soak: compares the acknowledged messages and the seats with the state of each room."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,14 +10,14 @@ from infra.local.environment import DEFAULTS
 from tests.soak.people import Person
 
 
-class Books:
-    """The tables as they are, past the service."""
+class Tables:
+    """The tables, read without the service."""
 
     def __init__(self, engine: Engine) -> None:
         self._client = engine.client()
 
     def show_only(self, living: Iterable[Person]) -> bool:
-        """Whether just these are in their room, and just their connections on its roster."""
+        """True if exactly these people have seats in their room, and exactly their connections are on its roster."""
         people = list(living)
         room_id = people[0].room_id
         members = {row["user_id"]["S"] for row in self._query("participants", room_id)}
@@ -41,12 +41,12 @@ class Books:
         return rows
 
 
-async def settle_accounts(everybody: list[Person], living: list[Person]) -> None:
-    """Of one room: whoever was ever in it, and who still is."""
+async def check_room(everybody: list[Person], living: list[Person]) -> None:
+    """Check one room: `everybody` has been in it, `living` are in it at the end."""
     log = await living[0].read_log()
     check_log(log)
     check_messages(log, everybody)
-    check_comings_and_goings(log, everybody, living)
+    check_joins_and_leaves(log, everybody, living)
     for person in living:
         check_copy(log, person)
     room = await living[0].see()
@@ -56,22 +56,22 @@ async def settle_accounts(everybody: list[Person], living: list[Person]) -> None
 
 
 def check_log(log: list[RoomMessage]) -> None:
-    """Numbers rise, and nothing is in it twice."""
+    """Numbers rise, and no entry is there twice."""
     numbers = [line.seq for line in log]
     assert numbers == sorted(set(numbers))
     assert len({line.id for line in log}) == len(log)
 
 
 def check_messages(log: list[RoomMessage], everybody: list[Person]) -> None:
-    """What was acknowledged is there as it was acknowledged, each once, and nothing else is."""
+    """The log has each acknowledged message once, unchanged, and no other message."""
     acknowledged = [message for person in everybody for message in person.acknowledged]
     said = [line for line in log if line.type != "system"]
     assert Counter(line.text for line in said) == Counter(message.text for message in acknowledged)
     assert said == sorted(acknowledged, key=lambda message: message.seq)
 
 
-def check_comings_and_goings(log: list[RoomMessage], everybody: list[Person], living: list[Person]) -> None:
-    """Whoever joined left before they joined again; at the end the living are in, and nobody else."""
+def check_joins_and_leaves(log: list[RoomMessage], everybody: list[Person], living: list[Person]) -> None:
+    """Joins and leaves of a person alternate. At the end, exactly the living are in the room."""
     for person in everybody:
         joined, left = f"{person.name} joined the room", f"{person.name} left the room"
         acts = [line.text for line in log if line.text in (joined, left)]
@@ -80,7 +80,7 @@ def check_comings_and_goings(log: list[RoomMessage], everybody: list[Person], li
 
 
 def check_copy(log: list[RoomMessage], person: Person) -> None:
-    """The client has all that the log has from where the client began, and nothing else."""
+    """The client has all entries of the log since its first one, and nothing else."""
     start = min(person.kept)
     expected = {line.seq: line for line in log if line.seq >= start}
     missing, surplus = expected.keys() - person.kept.keys(), person.kept.keys() - expected.keys()

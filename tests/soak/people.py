@@ -1,7 +1,7 @@
-"""Clients that do what the WebSocket reference tells clients to do, each with things to say.
+"""Clients that follow the WebSocket reference, each with messages to send.
 
-A `Person` keeps all that is said in a room, sends the same message under the same id until it is acknowledged, and
-comes back whenever they are thrown out.
+A `Person` keeps all messages of a room, sends a message with the same id until it is acknowledged, and always
+reconnects.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ PING_SECONDS = 5.0
 HISTORY_PAGE = 100
 
 
-class GoneError(Exception):
-    """The connection is of no use any more."""
+class ReconnectError(Exception):
+    """The connection must be replaced."""
 
 
 @dataclass
-class Line:
-    """Something to say, and what became of it."""
+class PendingMessage:
+    """A message to send, and its result."""
 
     key: str
     text: str
@@ -41,8 +41,8 @@ class Line:
     retry_after: float = 0.0
 
 
-class Board:
-    """What all of them count, and where one can wait for so much to have been said."""
+class Progress:
+    """The counts of all clients. `wait_for` waits until a number of messages are acknowledged."""
 
     def __init__(self, counts: Counter[str]) -> None:
         self.counts = counts
@@ -62,72 +62,72 @@ class Board:
 class Person:
     """One client in one room."""
 
-    def __init__(self, http: httpx.AsyncClient, token: str, name: str, room_id: str, board: Board) -> None:
+    def __init__(self, http: httpx.AsyncClient, token: str, name: str, room_id: str, progress: Progress) -> None:
         self.name = name
         self.user_id = name.lower()
         self.room_id = room_id
         self.connection_id = ""
         self.kept: dict[int, RoomMessage] = {}
-        """The log as this client has it, by number."""
+        """The messages that this client has, by number."""
         self.acknowledged: list[RoomMessage] = []
-        self.lines: asyncio.Queue[str] = asyncio.Queue()
+        self.planned: asyncio.Queue[str] = asyncio.Queue()
         self.synced = asyncio.Event()
         self._http = http
         self._headers = {"Authorization": f"Bearer {token}"}
-        self._board = board
-        self._counts = board.counts
+        self._progress = progress
+        self._counts = progress.counts
         self._dice = random.Random(name)
         self._numbers = itertools.count(1)
-        self._whole = 0
+        self._contiguous_seq = 0
         self._has_started = False
         self._asked_at: int | None = None
         self._socket: ClientConnection | None = None
-        self._waiting: dict[str, Line] = {}
+        self._pending: dict[str, PendingMessage] = {}
         self._is_member = False
 
-    # --- what the soak tells them to do
+    # --- steps of the soak
 
     def plan(self, texts: Iterable[str]) -> None:
-        """Have things to say, one after the other."""
+        """Add messages to send, in this order."""
         for text in texts:
-            self.lines.put_nowait(text)
+            self.planned.put_nowait(text)
 
     async def live(self) -> None:
-        """Be in the room, come what may, until cancelled."""
+        """Stay in the room until cancelled: connect again after every loss."""
         while True:
             try:
                 async with connect(
-                    await self._find_way_in(), compression=None, proxy=None, ping_interval=None, max_size=None
+                    await self._request_url(), compression=None, proxy=None, ping_interval=None, max_size=None
                 ) as socket:
-                    await self._converse(socket)
-            except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed, httpx.TransportError, GoneError):
+                    await self._use_socket(socket)
+            except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed, httpx.TransportError, ReconnectError):
                 pass
             self._socket = None
             self._counts["reconnects"] += 1
             await self.pause()
 
     async def speak(self, pause: float) -> None:
-        """Say it all, each thing until it is acknowledged."""
-        while not self.lines.empty():
-            await self.say(self.lines.get_nowait())
+        """Send all planned messages, one after the other."""
+        while not self.planned.empty():
+            await self.say(self.planned.get_nowait())
             await asyncio.sleep(self._dice.uniform(0, 2 * pause))
 
     async def say(self, text: str) -> None:
-        """Say something until it is acknowledged."""
-        line = Line(f"{self.user_id}-{next(self._numbers)}", text)
-        self._waiting[line.key] = line
-        while line.stored is None:
-            line.answered.clear()
+        """Send a message until it is acknowledged."""
+        message = PendingMessage(f"{self.user_id}-{next(self._numbers)}", text)
+        self._pending[message.key] = message
+        while message.stored is None:
+            message.answered.clear()
             with suppress(ConnectionClosed):
-                await self._send(line)
+                await self._send(message)
             try:
-                await asyncio.wait_for(line.answered.wait(), ACK_SECONDS)
+                await asyncio.wait_for(message.answered.wait(), ACK_SECONDS)
             except TimeoutError:
                 self._counts["acks missed"] += 1
-            await asyncio.sleep(line.retry_after)
-        del self._waiting[line.key]
-        self.acknowledged.append(line.stored)
-        await self._board.count_message()
+            await asyncio.sleep(message.retry_after)
+        del self._pending[message.key]
+        self.acknowledged.append(message.stored)
+        await self._progress.count_message()
 
     async def leave(self) -> None:
         """Leave over HTTP; `live` joins again."""
@@ -138,23 +138,23 @@ class Person:
             await self.pause()
         self._counts["leaves"] += 1
 
-    def vanish(self) -> None:
-        """Die without a word."""
+    def abort(self) -> None:
+        """Abort the connection without a close frame."""
         if self._socket:
             self._socket.transport.abort()
 
     async def sync(self) -> None:
-        """Ask for what is missing, and wait until it is here."""
+        """Send `sync` until a snapshot arrives."""
         self.synced.clear()
         while not self.synced.is_set():
             with suppress(TimeoutError, ConnectionClosed):
-                await self._ask()
+                await self._send_sync()
                 await asyncio.wait_for(self.synced.wait(), ACK_SECONDS)
 
     # --- HTTP
 
     async def read_log(self, after: int = 0) -> list[RoomMessage]:
-        """The room's log as its history has it."""
+        """The entries of the log, from the history over HTTP."""
         found: list[RoomMessage] = []
         while True:
             last = found[-1].seq if found else after
@@ -164,7 +164,7 @@ class Person:
                 return found
 
     async def see(self) -> Frame:
-        """The room in detail."""
+        """The details of the room."""
         room: Frame = await self._get("")
         return room
 
@@ -172,7 +172,7 @@ class Person:
         while (answer := await self._http.get(self._path(path), headers=self._headers)).status_code != 200:
             self._note(answer)
             if answer.status_code == 403:
-                raise GoneError
+                raise ReconnectError
             await self.pause()
         return answer.json()
 
@@ -188,8 +188,8 @@ class Person:
         if answer.is_error:
             self._counts[f"HTTP {answer.status_code} {answer.json().get('code')}"] += 1
 
-    async def _find_way_in(self) -> str:
-        """A ticket for who has a seat, a seat for who has none."""
+    async def _request_url(self) -> str:
+        """The URL of a new WebSocket: a member requests a ticket, others join."""
         while True:
             answer = await self._post("ticket" if self._is_member else "join")
             if answer.status_code == 200:
@@ -205,18 +205,18 @@ class Person:
                 await self.pause()
 
     async def pause(self) -> None:
-        """As long as it takes: nothing tells a client when a service is well again."""
+        """Wait for a random time before the next attempt."""
         await asyncio.sleep(self._dice.uniform(0.05, 0.5))
 
     # --- WebSocket
 
-    async def _converse(self, socket: ClientConnection) -> None:
+    async def _use_socket(self, socket: ClientConnection) -> None:
         self._socket, self._asked_at = socket, None
         pinging = asyncio.create_task(self._keep_pinging(socket))
         try:
-            await self._ask()
-            for line in list(self._waiting.values()):
-                await self._send(line)
+            await self._send_sync()
+            for message in list(self._pending.values()):
+                await self._send(message)
             async for text in socket:
                 await self._hear(json.loads(text))
         finally:
@@ -226,18 +226,18 @@ class Person:
         with suppress(ConnectionClosed):
             while True:
                 await asyncio.sleep(PING_SECONDS)
-                await socket.send(json.dumps({"type": "ping", "last_seq": self._whole}))
+                await socket.send(json.dumps({"type": "ping", "last_seq": self._contiguous_seq}))
 
-    async def _ask(self) -> None:
+    async def _send_sync(self) -> None:
         if self._socket:
             self._counts["syncs"] += 1
-            last_seq = self._whole if self._has_started else None
+            last_seq = self._contiguous_seq if self._has_started else None
             await self._socket.send(json.dumps({"type": "sync", "data": {"last_seq": last_seq}}))
 
-    async def _send(self, line: Line) -> None:
+    async def _send(self, message: PendingMessage) -> None:
         if self._socket:
             self._counts["messages sent"] += 1
-            await self._socket.send(json.dumps({"type": "message", "id": line.key, "data": {"text": line.text}}))
+            await self._socket.send(json.dumps({"type": "message", "id": message.key, "data": {"text": message.text}}))
 
     async def _hear(self, frame: Frame) -> None:
         data = frame.get("data", {})
@@ -248,39 +248,39 @@ class Person:
                 self._keep([data])
             case "user_joined" | "user_left":
                 self._keep([data["message"]])
-            case "ack" if line := self._waiting.get(frame.get("ref", "")):
-                line.stored = RoomMessage.model_validate(data)
-                line.answered.set()
+            case "ack" if message := self._pending.get(frame.get("ref", "")):
+                message.stored = RoomMessage.model_validate(data)
+                message.answered.set()
                 self._keep([data])
-            case "pong" if data["last_seq"] > self._whole:
-                await self._ask()
+            case "pong" if data["last_seq"] > self._contiguous_seq:
+                await self._send_sync()
             case "error":
                 self._hear_error(frame, data)
             case "bye":
                 self._counts[f"bye {data['code']}"] += 1
                 self._is_member = data["action"] == "reconnect"
-                raise GoneError
-        if self._asked_at != self._whole and max(self.kept, default=0) > self._whole:
-            self._asked_at = self._whole
-            await self._ask()
+                raise ReconnectError
+        if self._asked_at != self._contiguous_seq and max(self.kept, default=0) > self._contiguous_seq:
+            self._asked_at = self._contiguous_seq
+            await self._send_sync()
 
     def _hear_error(self, frame: Frame, data: Frame) -> None:
         self._counts[f"error {data['code']}"] += 1
         if data["code"] == "not_in_room":
-            raise GoneError
-        if line := self._waiting.get(frame.get("ref", "")):
-            line.retry_after = data.get("retry_after", 0.1)
-            line.answered.set()
+            raise ReconnectError
+        if message := self._pending.get(frame.get("ref", "")):
+            message.retry_after = data.get("retry_after", 0.1)
+            message.answered.set()
 
     async def _take_snapshot(self, data: Frame) -> None:
         self.connection_id = data["you"]["connection_id"]
         if not data["recovered"] and self._has_started:
-            self._counts["snapshots that were not all"] += 1
-            self._keep([one.model_dump() for one in await self.read_log(self._whole)])
+            self._counts["incomplete snapshots"] += 1
+            self._keep([one.model_dump() for one in await self.read_log(self._contiguous_seq)])
         self._keep(data["messages"])
-        self._whole = max(self._whole, data["last_seq"])
+        self._contiguous_seq = max(self._contiguous_seq, data["last_seq"])
         self._has_started = True
-        self._move_on()
+        self._advance()
         self.synced.set()
 
     def _keep(self, messages: Iterable[Frame]) -> None:
@@ -289,12 +289,12 @@ class Person:
             if message.seq in self.kept:
                 assert self.kept[message.seq] == message, f"two messages have the number {message.seq}"
                 self._counts["repetitions dropped"] += 1
-            elif message.seq <= self._whole:
+            elif message.seq <= self._contiguous_seq:
                 self._counts["messages too late"] += 1
             else:
                 self.kept[message.seq] = message
-        self._move_on()
+        self._advance()
 
-    def _move_on(self) -> None:
-        while self._whole + 1 in self.kept:
-            self._whole += 1
+    def _advance(self) -> None:
+        while self._contiguous_seq + 1 in self.kept:
+            self._contiguous_seq += 1

@@ -1,4 +1,4 @@
-"""The soak: people talk in rooms while connections, the gateway and the database have a bad day; then the accounts."""
+"""The soak: people talk in rooms while connections, the gateway and the database fail. Then the result is checked."""
 
 import asyncio
 import json
@@ -14,10 +14,10 @@ import httpx
 from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.stack import LocalStack
 from tests.fakes.unreliable import FaultRates, UnreliableEngine
-from tests.soak.accounts import Books, settle_accounts
-from tests.soak.people import Board, Person
+from tests.soak.accounts import Tables, check_room
+from tests.soak.people import Person, Progress
 
-BAD_DAY = FaultRates(
+DATABASE_FAULTS = FaultRates(
     conflict=0.02, throttled=0.02, failed=0.005, failed_late=0.005, refused=0.005, lost=0.005, slowest_seconds=0.01
 )
 FAULTS: dict[str, object] = {
@@ -28,12 +28,12 @@ FAULTS: dict[str, object] = {
 ENVIRONMENT = {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION, "SWEEP_SECONDS": "5"}
 ENVIRONMENT |= dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT"), "1000000/10")
 PATIENCE_SECONDS = 150.0
-"""A lease of 90 s, and a while."""
+"""A lease takes 90 s to expire; the rest is reserve."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much of it. `rounds`: how often everything goes wrong that can."""
+    """The size of a soak. Each round has every fault once."""
 
     messages: int
     rounds: int
@@ -49,25 +49,25 @@ FULL = Size(messages=5_000, rounds=5, pause_seconds=0.9, most_seconds=3_600)
 
 @dataclass
 class Report:
-    """What happened."""
+    """The result of a soak."""
 
     acknowledged: int = 0
     seconds: float = 0
-    trouble: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
     database: Counter[str] = field(default_factory=Counter)
     gateway: Counter[str] = field(default_factory=Counter)
     clients: Counter[str] = field(default_factory=Counter)
 
     def text(self) -> str:
-        lines = [f"{self.acknowledged} messages acknowledged in {self.seconds:.0f} s; none lost, and nobody haunts"]
-        for name in ("trouble", "database", "gateway", "clients"):
+        lines = [f"{self.acknowledged} messages acknowledged in {self.seconds:.0f} s; no message lost, no seat kept"]
+        for name in ("faults", "database", "gateway", "clients"):
             counts = ", ".join(f"{what}: {count}" for what, count in sorted(getattr(self, name).items()))
             lines.append(f"{name:9} {counts}")
         return "\n".join(lines)
 
 
 class Soak:
-    """One run, in a directory of its own."""
+    """One run, with its own directory."""
 
     def __init__(self, size: Size, directory: Path) -> None:
         self.size = size
@@ -77,7 +77,7 @@ class Soak:
         self._living: dict[Person, asyncio.Task[None]] = {}
 
     def run(self) -> Report:
-        """Raises AssertionError where something was lost, or somebody haunts a room."""
+        """Raises AssertionError if a message is lost, or if an absent person keeps a seat."""
         with ExitStack() as cleanup:
             (data_dir := self._directory / "engine").mkdir(parents=True)
             self._engine = cleanup.enter_context(Engine(data_dir))
@@ -94,25 +94,25 @@ class Soak:
         return self.report
 
     async def _play(self) -> None:
-        self._board = Board(self.report.clients)
+        self._progress = Progress(self.report.clients)
         async with (
             asyncio.timeout(self.size.most_seconds),
             httpx.AsyncClient(base_url=self._stack.api, timeout=30, verify=False) as http,
             asyncio.TaskGroup() as tasks,
         ):
-            await self._gather(http)
+            await self._create_people(http)
             self._living = {person: tasks.create_task(person.live()) for person in self._people}
             speaking = [tasks.create_task(person.speak(self.size.pause_seconds)) for person in self._people]
-            await self._make_trouble()
+            await self._cause_faults()
             await asyncio.wait(speaking)
-            await self._calm_down()
-            await self._let_some_vanish()
+            await self._stop_faults()
+            await self._abort_some()
             await self._settle()
             for task in self._living.values():
                 task.cancel()
 
-    async def _gather(self, http: httpx.AsyncClient) -> None:
-        """The rooms have a seat for each, and none to spare."""
+    async def _create_people(self, http: httpx.AsyncClient) -> None:
+        """Create the rooms and the people. Each person has a seat, and no seat is left."""
         owner = {"Authorization": f"Bearer {self._stack.token('owner', 'Olga')}"}
         seats = self.size.people // self.size.rooms
         for number in range(self.size.rooms):
@@ -120,36 +120,36 @@ class Soak:
             room_id = (await http.post("/coworking/rooms", json=body, headers=owner)).json()["id"]
             for seat in range(seats):
                 name = f"Person-{number}-{seat}"
-                person = Person(http, self._stack.token(name.lower(), name), name, room_id, self._board)
+                person = Person(http, self._stack.token(name.lower(), name), name, room_id, self._progress)
                 person.plan(f"{name} says {n}" for n in range(self.size.messages // self.size.people))
                 self._people.append(person)
 
-    # --- what goes wrong
+    # --- faults
 
-    async def _make_trouble(self) -> None:
-        """One thing after the other, each when so much has been said."""
+    async def _cause_faults(self) -> None:
+        """Cause the faults one after the other, evenly spread over the messages."""
         plan: list[Callable[[], Awaitable[None]]] = [
             self._start_faults,
             self._cut_all,
             self._restart_engine,
             self._let_some_leave,
-            self._cut_all_unnoticed,
+            self._cut_all_without_disconnects,
             self._restart_gateway,
         ]
         steps = plan * self.size.rounds
         for number, step in enumerate(steps):
-            await self._board.wait_for(self.size.messages * (number + 1) // (len(steps) + 1))
+            await self._progress.wait_for(self.size.messages * (number + 1) // (len(steps) + 1))
             await step()
-            self.report.trouble[step.__name__.strip("_").replace("_", " ")] += 1
+            self.report.faults[step.__name__.strip("_").replace("_", " ")] += 1
 
     async def _start_faults(self, **more: object) -> None:
-        self._database.rates = BAD_DAY
+        self._database.rates = DATABASE_FAULTS
         await asyncio.to_thread(self._stack.plan_faults, **FAULTS, **more)
 
     async def _cut_all(self) -> None:
         await asyncio.to_thread(self._stack.cut)
 
-    async def _cut_all_unnoticed(self) -> None:
+    async def _cut_all_without_disconnects(self) -> None:
         await self._start_faults(lose_disconnects=True)
         await self._cut_all()
 
@@ -162,42 +162,42 @@ class Soak:
         await asyncio.to_thread(restart)
 
     async def _restart_gateway(self) -> None:
-        self._database.rates = FaultRates()  # it is not what is tested: it gives up starting where the database refuses
+        self._database.rates = FaultRates()  # the gateway does not start if the database refuses calls
         await asyncio.to_thread(self._stack.restart)
         await self._start_faults()
 
     async def _let_some_leave(self) -> None:
-        """One of each room; they come back at once."""
-        round_number = self.report.trouble["let some leave"]
+        """Let one person of each room leave. They join again at once."""
+        round_number = self.report.faults["let some leave"]
         await asyncio.gather(*(room[round_number % len(room)].leave() for room in self._by_room(self._people)))
 
-    async def _calm_down(self) -> None:
+    async def _stop_faults(self) -> None:
         self._database.rates = FaultRates()
         await asyncio.to_thread(self._stack.plan_faults)
 
-    async def _let_some_vanish(self) -> None:
-        """One of each room dies, and the service isn't told."""
+    async def _abort_some(self) -> None:
+        """Abort one client of each room. The service gets no `$disconnect`."""
         await asyncio.to_thread(self._stack.plan_faults, lose_disconnects=True)
         for room in self._by_room(self._people):
-            room[0].vanish()
+            room[0].abort()
             self._living.pop(room[0]).cancel()
 
-    # --- what came of it
+    # --- the result
 
     async def _settle(self) -> None:
-        books = Books(self._engine)
-        await asyncio.gather(*(self._settle_room(books, room) for room in self._by_room(self._people)))
+        tables = Tables(self._engine)
+        await asyncio.gather(*(self._settle_room(tables, room) for room in self._by_room(self._people)))
         self.report.acknowledged = sum(len(person.acknowledged) for person in self._people)
 
-    async def _settle_room(self, books: Books, everybody: list[Person]) -> None:
-        """Talk on until only the living are there; then everybody asks once more for what is missing."""
+    async def _settle_room(self, tables: Tables, everybody: list[Person]) -> None:
+        """Send messages until only the living have seats. Then all of them sync, and the room is checked."""
         living = [person for person in everybody if person in self._living]
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not await asyncio.to_thread(books.show_only, living):
-                await living[0].say(f"{living[0].name} looks around")
+            while not await asyncio.to_thread(tables.show_only, living):
+                await living[0].say(f"{living[0].name} waits")
                 await living[0].pause()
         await asyncio.gather(*(person.sync() for person in living))
-        await settle_accounts(everybody, living)
+        await check_room(everybody, living)
 
     def _by_room(self, people: list[Person]) -> list[list[Person]]:
         rooms: dict[str, list[Person]] = {}
@@ -207,7 +207,7 @@ class Soak:
 
 
 def read_telemetry(log: Path) -> Counter[str]:
-    """What the functions wrote down of themselves, added up."""
+    """The sums of the counts in the log of the functions."""
     counts: Counter[str] = Counter()
     for line in log.read_text("utf-8", "replace").splitlines():
         record = json.loads(line) if line.startswith('{"level"') else {}

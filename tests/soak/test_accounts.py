@@ -1,4 +1,4 @@
-"""The accounts notice what a soak is there to find."""
+"""The checks after a soak find every kind of error."""
 
 import asyncio
 from collections import Counter
@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from chalicelib.log.schemas import RoomMessage
-from tests.soak.accounts import check_comings_and_goings, check_copy, check_log, check_messages
-from tests.soak.people import Board, Person
+from tests.soak.accounts import check_copy, check_joins_and_leaves, check_log, check_messages
+from tests.soak.people import Person, Progress
 
 Log = list[RoomMessage]
 
@@ -41,11 +41,11 @@ LOG = [
 
 @pytest.fixture
 def ada() -> Person:
-    """She is there, said both things, and has it all."""
+    """Ada is in the room, has sent both messages, and has the whole log."""
 
     async def make() -> Person:
         async with httpx.AsyncClient(verify=False) as http:
-            return Person(http, "token", "Ada", "room", Board(Counter()))
+            return Person(http, "token", "Ada", "room", Progress(Counter()))
 
     person = asyncio.run(make())
     person.acknowledged = [HELLO, AGAIN]
@@ -56,11 +56,11 @@ def ada() -> Person:
 def check_all(log: Log, person: Person) -> None:
     check_log(log)
     check_messages(log, [person])
-    check_comings_and_goings(log, [person], [person])
+    check_joins_and_leaves(log, [person], [person])
     check_copy(log, person)
 
 
-def test_accounts_that_are_right_are_found_right(ada: Person) -> None:
+def test_a_correct_result_passes(ada: Person) -> None:
     check_all(LOG, ada)
 
 
@@ -68,19 +68,19 @@ def test_accounts_that_are_right_are_found_right(ada: Person) -> None:
     "spoil",
     [
         pytest.param(lambda log, ada: log.remove(HELLO), id="an acknowledged message is not in the log"),
-        pytest.param(lambda log, ada: log.append(line(6, "hello")), id="a message is there twice"),
-        pytest.param(lambda log, ada: log.append(line(6, "who says so?")), id="nobody said a message"),
-        pytest.param(lambda log, ada: log.reverse(), id="numbers fall"),
-        pytest.param(lambda log, ada: log.append(log[-1]), id="a number is there twice"),
+        pytest.param(lambda log, ada: log.append(line(6, "hello")), id="a message is in the log twice"),
+        pytest.param(lambda log, ada: log.append(line(6, "unsent")), id="the log has an unsent message"),
+        pytest.param(lambda log, ada: log.reverse(), id="the order of numbers is wrong"),
+        pytest.param(lambda log, ada: log.append(log[-1]), id="a number is in the log twice"),
         pytest.param(lambda log, ada: log.pop(2), id="somebody joined twice"),
-        pytest.param(lambda log, ada: log.append(line(6, "Ada left the room", "system")), id="somebody haunts"),
+        pytest.param(lambda log, ada: log.append(line(6, "Ada left the room", "system")), id="a living person left"),
         pytest.param(lambda log, ada: ada.kept.pop(2), id="a client lacks a message"),
-        pytest.param(lambda log, ada: ada.kept.update({7: line(7, "ghost")}), id="a client has what isn't there"),
-        pytest.param(lambda log, ada: ada.kept.update({2: line(2, "hallo")}), id="a client has something else"),
+        pytest.param(lambda log, ada: ada.kept.update({7: line(7, "ghost")}), id="a client has an extra message"),
+        pytest.param(lambda log, ada: ada.kept.update({2: line(2, "hallo")}), id="a client has another text"),
         pytest.param(lambda log, ada: ada.acknowledged.append(line(6, "lost")), id="an acknowledged message is lost"),
     ],
 )
-def test_accounts_that_are_wrong_are_found_wrong(ada: Person, spoil: Callable[[Log, Person], object]) -> None:
+def test_a_wrong_result_fails(ada: Person, spoil: Callable[[Log, Person], object]) -> None:
     log = list(LOG)
     spoil(log, ada)
     with pytest.raises(AssertionError):

@@ -1,4 +1,4 @@
-"""The soak at a size that fits among the other tests; `make soak` runs it at its full size."""
+"""A small soak. `make soak` runs the full one."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ from tests.soak.run import SMALL, Soak
 pytestmark = pytest.mark.proof
 
 
-def test_nothing_is_lost_and_nobody_haunts_whatever_goes_wrong(tmp_path: Path) -> None:
+def test_under_all_faults_no_message_and_no_seat_is_lost(tmp_path: Path) -> None:
     report = Soak(SMALL, tmp_path).run()
     assert report.acknowledged >= SMALL.messages, report.text()

@@ -1,4 +1,4 @@
-"""The unreliable database fails as DynamoDB does: with its words, and sometimes when it has done what was asked."""
+"""The unreliable engine fails as DynamoDB does: with the same errors, and sometimes after the call had its effect."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +26,7 @@ def database(engine: Engine) -> Iterator[UnreliableEngine]:
 
 @pytest.fixture
 def client(engine: Engine, database: UnreliableEngine) -> Iterator[Any]:
-    """A client of the unreliable database that tries once, and an empty table."""
+    """A client of the unreliable engine that does not retry. The table is empty."""
     engine.create_tables(PREFIX)
     session = Session()
     session.set_credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
@@ -44,7 +44,7 @@ def is_done(engine: Engine) -> bool:
     return found
 
 
-def test_on_a_good_day_it_does_what_it_is_asked(client: Any, engine: Engine, database: UnreliableEngine) -> None:
+def test_without_faults_it_forwards_calls(client: Any, engine: Engine, database: UnreliableEngine) -> None:
     client.put_item(TableName=TABLE, Item=ITEM)
     assert is_done(engine)
     assert database.counts == {"calls": 2}
@@ -66,7 +66,7 @@ def test_on_a_good_day_it_does_what_it_is_asked(client: Any, engine: Engine, dat
         (FaultRates(lost=1), ConnectionClosedError, {"none"}, True),
     ],
 )
-def test_what_fails_may_be_done_all_the_same(
+def test_a_failed_call_may_have_had_its_effect(
     client: Any,
     engine: Engine,
     database: UnreliableEngine,
@@ -83,11 +83,9 @@ def test_what_fails_may_be_done_all_the_same(
     assert is_done(engine) == done
 
 
-def test_a_transaction_in_conflict_has_a_reason_for_each_item(
-    client: Any, engine: Engine, database: UnreliableEngine
-) -> None:
+def test_a_conflict_has_a_reason_for_each_item(client: Any, engine: Engine, database: UnreliableEngine) -> None:
     database.rates = FaultRates(conflict=1)
-    assert "Item" not in client.get_item(TableName=TABLE, Key=KEY), "a read meets no conflict"
+    assert "Item" not in client.get_item(TableName=TABLE, Key=KEY), "a read has no conflict"
     with pytest.raises(ClientError) as caught:
         client.transact_write_items(TransactItems=TRANSACTION)
     answer = caught.value.response
