@@ -1,7 +1,7 @@
-"""Browsers for people to sit at, in front of the real stack.
+"""Browsers for the tests of the page on the real stack.
 
-Playwright's synchronous API occupies its thread with an event loop of its own. So the browser lives as long as tests of
-this package run, and no longer: `asyncio.run` in a test elsewhere finds the thread free again. Here, nobody calls it.
+Playwright's synchronous API runs an event loop in its thread. So the browser closes after the tests of this package:
+tests of other packages call `asyncio.run` in the same thread.
 """
 
 import os
@@ -15,12 +15,12 @@ from tests.fakes.chromium import MISSING, find_chromium, launch
 from tests.fakes.visitors import House
 
 PATIENCE_MS = 30_000
-"""How long an expectation may take to come true. The machine may be busy; none is ever meant to take that long."""
+"""The time limit of an expectation, for a busy machine. Normally none takes so long."""
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests that run side by side; each visitor gets a context, as a browser of their own."""
+    """One Chromium for all tests of a process. Each visitor has a separate context in it."""
     executable = find_chromium()
     if executable is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
@@ -31,9 +31,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def house(browser: Browser, stack: LocalStack) -> Iterator[House]:
-    """Where people come from: `house.visitor()` has a browser and looks at the page.
+    """The visitors of the page: `house.visitor()` is a user with a browser.
 
-    A test in which a page complains of anything unexpected fails.
+    The test fails if a page has an error that the test did not expect.
     """
     with House(browser, stack) as open_house:
         yield open_house

@@ -1,4 +1,4 @@
-"""What the page says of the microphone, and what it makes of devices that fail."""
+"""The microphone on the page, and devices that fail."""
 
 import pytest
 from playwright.sync_api import expect
@@ -8,18 +8,18 @@ from tests.fakes.visitors import House
 
 pytestmark = pytest.mark.proof
 
-HELPER = "stun:127.0.0.1:9"
+ICE_SERVER = "stun:127.0.0.1:9"
 
-NOTE_HELPERS = """
+RECORD_ICE_SERVERS = """
     window.RTCPeerConnection = class extends RTCPeerConnection {
         constructor(options) {
             super(options);
-            document.documentElement.dataset.helpers = options.iceServers.map(({ urls }) => urls);
+            document.documentElement.dataset.iceServers = options.iceServers.map(({ urls }) => urls);
         }
     };
 """
 
-REFUSE_CHOICES = """
+FAILING_DEVICES = """
     const { mediaDevices } = navigator;
     const ask = mediaDevices.getUserMedia.bind(mediaDevices);
     const refuse = async () => { throw new DOMException("Taken", "NotReadableError"); };
@@ -27,25 +27,25 @@ REFUSE_CHOICES = """
     HTMLMediaElement.prototype.setSinkId = refuse;
 """
 
-ASK_AT_LEISURE = """
+PENDING_PERMISSION = """
     navigator.mediaDevices.getUserMedia = () => new Promise((_, reject) => {
         window.refuse = () => reject(new DOMException("No", "NotAllowedError"));
     });
 """
 
 
-def test_the_servers_that_help_to_connect_are_those_of_the_settings(house: House, scene: Scene) -> None:
-    settings = {"api": "/api", "signIn": {"kind": "local"}, "rtc": {"iceServers": [{"urls": HELPER}]}}
+def test_the_ice_servers_come_from_the_settings(house: House, scene: Scene) -> None:
+    settings = {"api": "/api", "signIn": {"kind": "local"}, "rtc": {"iceServers": [{"urls": ICE_SERVER}]}}
     house.guest("Ben", scene.room_id)
-    ada = house.visitor(script=NOTE_HELPERS)
+    ada = house.visitor(script=RECORD_ICE_SERVERS)
     ada.page.route("**/config.json", lambda route: route.fulfill(json=settings))
     ada.open(scene.room_id)
     ada.introduce("Ada")
-    expect(ada.page.locator("html")).to_have_attribute("data-helpers", HELPER)
+    expect(ada.page.locator("html")).to_have_attribute("data-ice-servers", ICE_SERVER)
 
 
-def test_a_device_that_fails_is_told_and_another_can_be_chosen(house: House, scene: Scene) -> None:
-    ada = house.guest("Ada", scene.room_id, script=REFUSE_CHOICES)
+def test_a_failed_device_is_reported_and_can_be_changed(house: House, scene: Scene) -> None:
+    ada = house.guest("Ada", scene.room_id, script=FAILING_DEVICES)
     ada.unmute()
     house.guest("Ben", scene.room_id).unmute()
     expect(ada.person("Ben")).to_contain_text("microphone on")
@@ -59,7 +59,7 @@ def test_a_device_that_fails_is_told_and_another_can_be_chosen(house: House, sce
     expect(ada.page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
 
 
-def test_a_tab_without_a_microphone_does_not_claim_that_it_is_on(house: House, scene: Scene) -> None:
+def test_a_second_tab_shows_its_own_microphone_as_off(house: House, scene: Scene) -> None:
     ada = house.guest("Ada", scene.room_id)
     ada.unmute()
     other = ada.context.new_page()
@@ -68,8 +68,8 @@ def test_a_tab_without_a_microphone_does_not_claim_that_it_is_on(house: House, s
     expect(other.get_by_role("button", name="Unmute")).to_be_visible()
 
 
-def test_who_left_is_not_asked_about_the_microphone(house: House, scene: Scene) -> None:
-    ada = house.guest("Ada", scene.room_id, script=ASK_AT_LEISURE)
+def test_a_late_refusal_after_leaving_opens_no_dialog(house: House, scene: Scene) -> None:
+    ada = house.guest("Ada", scene.room_id, script=PENDING_PERMISSION)
     ada.page.get_by_role("button", name="Unmute").click()
     ada.leave()
     expect(ada.heading("Ada")).to_be_focused()

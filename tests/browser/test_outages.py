@@ -1,4 +1,4 @@
-"""Lines that go dead, servers that restart, people who just vanish: what the page makes of it."""
+"""The page during outages: lost connections, restarted servers, clients that disappear."""
 
 import time
 from contextlib import suppress
@@ -15,23 +15,23 @@ pytestmark = pytest.mark.proof
 
 OUTAGE_SECONDS = 20
 RETURN_MS = 60_000
-"""The page tries again after a random time that doubles up to half a minute; a lost seat is free within 90 seconds."""
+"""The page reconnects after random delays of up to 30 seconds. A lost seat is free after at most 90 seconds."""
 
 
 def connection_of(peer: SocketClient) -> str:
-    """The connection of whoever comes in next."""
+    """The connection id of the next user who enters."""
     connection: str = peer.wait("user-joined")["connection"]
     return connection
 
 
 def assert_shows_whole_log(visitor: Visitor, member: Caller, room_id: str) -> None:
-    """Everything that the room's log holds is there, once and in order."""
+    """The page shows each entry of the log once, in order."""
     expect(visitor.connection).to_have_text("Connected", timeout=RETURN_MS)
     expect(visitor.lines).to_have_text([entry["text"] for entry in member.history(room_id)["messages"]])
 
 
-def test_who_has_no_line_for_20_seconds_misses_nothing(house: House, scene: Scene, stack: LocalStack) -> None:
-    """Ben's device knows that it is offline, Cleo's doesn't. Both write on, and may lose their seats meanwhile."""
+def test_20_seconds_offline_lose_no_message(house: House, scene: Scene, stack: LocalStack) -> None:
+    """Ben's browser knows that it is offline, Cleo's does not. Both send messages, and may lose their seats."""
     ada = scene.enter("Ada")
     ben, his = house.guest("Ben", scene.room_id), connection_of(ada)
     cleo, hers = house.guest("Cleo", scene.room_id), connection_of(ada)
@@ -57,7 +57,7 @@ def test_who_has_no_line_for_20_seconds_misses_nothing(house: House, scene: Scen
         assert_shows_whole_log(visitor, ada.caller, scene.room_id)
 
 
-def test_a_restart_of_everything_costs_nothing(house: House, scene: Scene, stack: LocalStack) -> None:
+def test_a_restart_of_the_stack_loses_no_message(house: House, scene: Scene, stack: LocalStack) -> None:
     ada = scene.member("Ada")
     ben, cleo = house.guest("Ben", scene.room_id), house.guest("Cleo", scene.room_id)
     ben.say("Before")
@@ -75,12 +75,12 @@ def test_a_restart_of_everything_costs_nothing(house: House, scene: Scene, stack
         assert_shows_whole_log(visitor, ada, scene.room_id)
 
 
-def test_who_closes_the_page_is_seen_to_be_away_and_then_gone(house: House, scene: Scene, stack: LocalStack) -> None:
+def test_a_user_who_closes_the_page_is_away_and_then_gone(house: House, scene: Scene, stack: LocalStack) -> None:
     ada, ben = house.guest("Ada", scene.room_id), house.guest("Ben", scene.room_id)
     expect(ada.person("Ben")).not_to_contain_text("away")
     ben.page.close()
     expect(ada.person("Ben")).to_contain_text("away")
-    for _ in range(RETURN_MS // 1_000):  # the schedule runs once a minute by itself
+    for _ in range(RETURN_MS // 1_000):  # the schedule alone runs once a minute
         stack.sweep()
         with suppress(AssertionError):
             expect(ada.people).to_have_text(["Ada"], timeout=1_000)

@@ -1,4 +1,4 @@
-"""What people do in the page: sit down, talk, look at what others write, leave."""
+"""Users of the page enter rooms, talk, read and leave."""
 
 import uuid
 from pathlib import Path
@@ -14,9 +14,9 @@ from tests.fakes.visitors import House, Visitor
 pytestmark = pytest.mark.proof
 
 WEB = Path(__file__).parent.parent.parent / "web"
-MOST_BYTES = 60_000
-LOOK_AGAIN = "dispatchEvent(new Event('focus'))"
-"""The lobby does so by itself every ten seconds; for somebody who turns back to it, at once."""
+MAX_BYTES = 60_000
+FOCUS_PAGE = "dispatchEvent(new Event('focus'))"
+"""The lobby loads the rooms again every ten seconds, and at once when it gets the focus."""
 PHONE = {"width": 360, "height": 740}
 
 
@@ -33,7 +33,7 @@ def test_a_reload_is_neither_a_leave_nor_a_join(house: House, scene: Scene) -> N
     assert not {"user_joined", "user_left"} & set(told)
 
 
-def test_a_room_is_made_and_others_see_its_seats_taken(house: House) -> None:
+def test_others_see_a_new_room_and_its_taken_seats(house: House) -> None:
     ada, ben = house.guest("Ada"), house.guest("Ben")
     name = f"Night Owls {uuid.uuid4()}"
     ada.page.get_by_role("button", name="New room").click()
@@ -44,13 +44,13 @@ def test_a_room_is_made_and_others_see_its_seats_taken(house: House) -> None:
     dialog.get_by_role("button", name="Make room").click()
     expect(ada.heading(name)).to_be_focused()
     card = ben.page.get_by_role("listitem").filter(has_text=name)
-    ben.page.evaluate(LOOK_AGAIN)
+    ben.page.evaluate(FOCUS_PAGE)
     expect(card).to_contain_text("1 of 2 seats taken")
     card.get_by_role("link").click()
     expect(ben.connection).to_have_text("Connected")
     ben.page.go_back()
     expect(ada.people).to_have_text(["Ada"])
-    ben.page.evaluate(LOOK_AGAIN)
+    ben.page.evaluate(FOCUS_PAGE)
     expect(card).to_contain_text("1 of 2 seats taken")
 
 
@@ -64,7 +64,7 @@ def test_a_new_name_is_kept(house: House) -> None:
     expect(ada.heading("Ada Lovelace")).to_be_visible()
 
 
-def test_who_reads_further_up_is_not_carried_away(house: House, scene: Scene) -> None:
+def test_a_new_message_does_not_scroll_a_reader_down(house: House, scene: Scene) -> None:
     people = [scene.member(name) for name in ("Ben", "Cleo", "Dan", "Eve")]
     for number in range(80):
         people[number % 4].say(scene.room_id, f"line {number}.")
@@ -100,7 +100,7 @@ HOSTILE = [
 ]
 
 
-def test_whatever_people_write_is_shown_as_they_wrote_it(house: House, api: Api) -> None:
+def test_hostile_texts_are_shown_as_they_are(house: House, api: Api) -> None:
     name = "<b onclick=alert(1)>\u202eAda"
     with Scene(api, name=HOSTILE[0], description=HOSTILE[1]) as scene:
         ada = house.guest(name, scene.room_id, viewport=PHONE)
@@ -121,7 +121,7 @@ def test_whatever_people_write_is_shown_as_they_wrote_it(house: House, api: Api)
         expect(ada.page.get_by_role("heading", level=1)).to_contain_text(name)
 
 
-def test_addresses_can_be_followed(house: House, scene: Scene) -> None:
+def test_urls_in_messages_are_links(house: House, scene: Scene) -> None:
     ada = house.guest("Ada", scene.room_id)
     ada.say("See https://example.com/a?b=(c)#d, or (http://example.com).")
     links = ada.page.get_by_role("log").get_by_role("link")
@@ -130,7 +130,7 @@ def test_addresses_can_be_followed(house: House, scene: Scene) -> None:
         expect(link).to_have_attribute("rel", "noopener noreferrer")
 
 
-def test_a_full_room_says_so_until_somebody_gets_up(house: House, api: Api) -> None:
+def test_a_full_room_can_be_entered_when_a_seat_is_free(house: House, api: Api) -> None:
     with Scene(api, max_participants=1) as scene:
         ben = scene.member("Ben")
         ada = house.visitor()
@@ -143,7 +143,7 @@ def test_a_full_room_says_so_until_somebody_gets_up(house: House, api: Api) -> N
         expect(ada.connection).to_have_text("Connected")
 
 
-def test_a_room_that_closes_says_so_until_it_opens_again(house: House, scene: Scene) -> None:
+def test_a_closed_room_can_be_entered_when_it_opens_again(house: House, scene: Scene) -> None:
     admin = scene.api.admin()
     ada = house.guest("Ada", scene.room_id)
     admin.patch(f"/coworking/admin/rooms/{scene.room_id}/status")
@@ -156,7 +156,7 @@ def test_a_room_that_closes_says_so_until_it_opens_again(house: House, scene: Sc
     expect(ada.connection).to_have_text("Connected")
 
 
-def test_who_leaves_on_another_device_is_told_on_this_one(house: House, scene: Scene) -> None:
+def test_leaving_on_one_device_ends_the_room_on_the_other(house: House, scene: Scene) -> None:
     ada = house.guest("Ada", scene.room_id)
     phone = house.visitor(storage_state=ada.context.storage_state())
     phone.open(scene.room_id)
@@ -167,7 +167,7 @@ def test_who_leaves_on_another_device_is_told_on_this_one(house: House, scene: S
     expect(ada.connection).to_have_text("Connected")
 
 
-def test_a_link_to_no_room_leads_to_the_lobby(house: House) -> None:
+def test_a_link_to_an_unknown_room_leads_to_the_lobby(house: House) -> None:
     ada = house.visitor()
     ada.expects("status of 404")
     ada.open(str(uuid.uuid4()))
@@ -177,7 +177,7 @@ def test_a_link_to_no_room_leads_to_the_lobby(house: House) -> None:
     expect(ada.page.get_by_role("link", name="Focus Zone")).to_be_visible()
 
 
-def test_a_microphone_that_is_refused_leaves_one_listening(house: House, scene: Scene) -> None:
+def test_a_user_without_a_microphone_can_listen_and_write(house: House, scene: Scene) -> None:
     ada = house.guest("Ada", scene.room_id, permissions=[])
     ada.page.get_by_role("button", name="Unmute").click()
     dialog = ada.page.get_by_role("dialog", name="You can still listen")
@@ -188,13 +188,13 @@ def test_a_microphone_that_is_refused_leaves_one_listening(house: House, scene: 
 
 
 def press_until(visitor: Visitor, key: str, target: Locator) -> None:
-    """Go from one thing to the next until this one has the focus."""
+    """Press a key until the target has the focus."""
     expect(target).to_be_visible()
     for _ in range(60):
         if target.evaluate("node => node === document.activeElement"):
             return
         visitor.page.keyboard.press(key)
-    raise AssertionError(f"{target} can't be reached with {key}")
+    raise AssertionError(f"{target} cannot be reached with {key}")
 
 
 def test_a_keyboard_is_enough(house: House) -> None:
@@ -229,7 +229,7 @@ def test_a_keyboard_is_enough(house: House) -> None:
     expect(ada.heading("Ada")).to_be_focused()
 
 
-def test_page_and_library_are_small_and_come_from_one_place(house: House, scene: Scene) -> None:
+def test_page_and_library_are_small_and_have_one_origin(house: House, scene: Scene) -> None:
     ada = house.visitor()
     served: list[Response] = []
     ada.context.on("response", lambda response: served.append(response))
@@ -241,7 +241,7 @@ def test_page_and_library_are_small_and_come_from_one_place(house: House, scene:
     files = {path: response for path, response in files.items() if not path.startswith(("/api/", "/dev/"))}
     assert {f"/{file.relative_to(WEB)}" for file in WEB.rglob("*.js")} <= set(files)
     sizes = {path: len(response.body()) for path, response in files.items() if not path.endswith(".svg")}
-    assert sum(sizes.values()) < MOST_BYTES, sizes
+    assert sum(sizes.values()) < MAX_BYTES, sizes
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

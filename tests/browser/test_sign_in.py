@@ -1,4 +1,4 @@
-"""Signing in with an OpenID provider, as a deployed page does: authorization code with PKCE."""
+"""Sign-in with an OpenID provider, as on a deployed page: the authorization code flow with PKCE."""
 
 import uuid
 from collections.abc import Iterator
@@ -33,14 +33,14 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture(scope="module")
 def signed_stack(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack that takes this provider's word."""
+    """A stack that accepts the tokens of this provider."""
     environment = {"AUTH_JWKS_URL": provider.url, "AUTH_ISSUER": NAME, "AUTH_AUDIENCE": CLIENT_ID}
     with LocalStack(data_dir=tmp_path_factory.mktemp("signed"), environment=environment) as running:
         yield running
 
 
 class Deployment:
-    """A page that people sign in to, with a room."""
+    """A page with sign-in, and a room."""
 
     def __init__(self, house: House, provider: Provider) -> None:
         self.house = house
@@ -69,7 +69,7 @@ def sign_in(visitor: Visitor, button: str = "Sign in") -> None:
     visitor.page.get_by_role("link", name="Yes").click()
 
 
-def test_who_signs_in_gets_to_where_the_link_led(deployment: Deployment) -> None:
+def test_a_sign_in_leads_to_the_link_and_lasts(deployment: Deployment) -> None:
     ada = deployment.visitor()
     ada.open(deployment.room_id)
     sign_in(ada)
@@ -82,22 +82,22 @@ def test_who_signs_in_gets_to_where_the_link_led(deployment: Deployment) -> None
 
 
 @pytest.mark.parametrize("where", ["lobby", "room"])
-def test_who_comes_after_a_sign_in_has_expired_signs_in_again(deployment: Deployment, where: str) -> None:
+def test_a_user_can_sign_in_again_after_the_expiry(deployment: Deployment, where: str) -> None:
     ada = deployment.visitor()
     ada.open(deployment.room_id if where == "room" else None)
     ada.page.clock.install()
     sign_in(ada)
-    whole = ada.connection if where == "room" else ada.page.get_by_role("link", name="Quiet").first
-    expect(whole).to_be_visible()
+    ready = ada.connection if where == "room" else ada.page.get_by_role("link", name="Quiet").first
+    expect(ready).to_be_visible()
     ada.page.clock.fast_forward("11:00")
     ada.expects(*CONNECTION_ERRORS)
     deployment.house.stack.cut()
     expect(ada.heading(EXPIRED)).to_be_focused()
     sign_in(ada, "Sign in again")
-    expect(whole).to_be_visible()
+    expect(ready).to_be_visible()
 
 
-def test_who_changes_their_mind_is_asked_again(deployment: Deployment) -> None:
+def test_a_user_can_sign_in_after_a_refusal(deployment: Deployment) -> None:
     ada = deployment.visitor()
     ada.open()
     ada.page.get_by_role("button", name="Sign in").click()
@@ -107,7 +107,7 @@ def test_who_changes_their_mind_is_asked_again(deployment: Deployment) -> None:
     expect(ada.page.get_by_role("link", name="Quiet").first).to_be_visible()
 
 
-def test_the_answer_to_somebody_elses_sign_in_is_refused(deployment: Deployment) -> None:
+def test_the_answer_to_another_sign_in_is_refused(deployment: Deployment) -> None:
     ada = deployment.visitor()
     ada.page.goto(f"{ada.url}?code=stolen&state=guessed")
     expect(ada.page.get_by_role("main")).to_contain_text("Signing in failed.")

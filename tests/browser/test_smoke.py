@@ -1,4 +1,4 @@
-"""The one test in a browser that `make test` runs: people meet in a room, talk and leave."""
+"""The only browser test of `make test`: users meet in a room, talk and leave."""
 
 from playwright.sync_api import expect
 
@@ -6,7 +6,7 @@ from tests.fakes.socket_client import Scene
 from tests.fakes.visitors import House
 
 
-def test_people_sit_down_and_talk(house: House, scene: Scene) -> None:
+def test_users_enter_a_room_talk_and_leave(house: House, scene: Scene) -> None:
     ada, ben = house.guest("Ada", scene.room_id), house.guest("Ben", scene.room_id)
     ada.say("Chapter three, then tea?")
     expect(ben.texts).to_have_text(["Chapter three, then tea?"])

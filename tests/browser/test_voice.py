@@ -1,4 +1,4 @@
-"""People who talk: real connections between real browsers, with a microphone that beeps once a second."""
+"""Voice between real browsers. The fake microphone beeps once a second."""
 
 from collections.abc import Callable
 from typing import Any
@@ -66,41 +66,41 @@ SILENCE = """() => {
     if (now.energy > quiet.energy + 0.01) window.quiet = now;
     return now.packets > quiet.packets + 100;
 }"""
-"""Whether two seconds of what comes in are silent: there would be two beeps in them."""
+"""True after two seconds of received silence. With sound, there would be two beeps."""
 
 SPEAKS = """expected => JSON.stringify(expected) === JSON.stringify(
     room.state.participants.filter(({ is_you }) => !is_you).map((one) => [one.id, one.is_muted, one.is_speaking]))"""
 
 
 class Talker:
-    """Somebody with a browser, in a room, who can hear and be heard."""
+    """A user with voice in a room, through the client library."""
 
     def __init__(self, visitor: Visitor, token: str, room: str) -> None:
         self.page = visitor.page
         self.context = visitor.context
-        self._way_in = [token, room]
+        self._arguments = [token, room]
         self.context.route("**/favicon.ico", lambda route: route.fulfill(status=204))
         self.page.goto(f"{visitor.url}config.json")
 
     def enter(self) -> None:
-        """Take a seat, and don't wait for it: `voice` is there when it is taken."""
-        self.page.evaluate(f"way => void ({ENTER})(way)", self._way_in)
+        """Start to enter the room. `voice` exists when the seat is taken."""
+        self.page.evaluate(f"args => void ({ENTER})(args)", self._arguments)
 
     def talk(self) -> None:
-        """Switch the microphone on, once there is a seat."""
+        """Switch the microphone on when the seat is taken."""
         self.waits("window.voice && (voice.start(), true)")
 
     def hears(self, others: int) -> None:
-        """Wait until so many others are heard, from now on."""
+        """Wait until this many others are heard, from now on."""
         before = self.page.evaluate("heard")
         self.page.wait_for_function(HEARS, arg=[others, before])
 
     def waits(self, condition: str, argument: object = None) -> Any:
-        """Wait until something is so, and say what it is."""
+        """Wait until an expression is true. Returns its value."""
         return self.page.wait_for_function(condition, arg=argument).json_value()
 
     def does(self, script: str, argument: object = None) -> Any:
-        """Run something."""
+        """Run a script. Returns its value."""
         return self.page.evaluate(script, argument)
 
 
@@ -110,7 +110,7 @@ Pair = tuple[Talker, Talker]
 
 @pytest.fixture
 def invite(house: House, api: Api, stack: LocalStack) -> Invite:
-    """A new room: `invite("ada")` is somebody in it."""
+    """A new room: `invite("ada")` is a user in it."""
     room = api.admin().make_room("Voices")["id"]
 
     def come(name: str, **options: Any) -> Talker:
@@ -124,7 +124,7 @@ def invite(house: House, api: Api, stack: LocalStack) -> Invite:
 
 @pytest.fixture
 def pair(invite: Invite) -> Pair:
-    """Two who hear each other."""
+    """Two users who hear each other."""
     ada, grace = invite("ada"), invite("grace")
     for talker in (ada, grace):
         talker.talk()
@@ -133,7 +133,7 @@ def pair(invite: Invite) -> Pair:
     return ada, grace
 
 
-def test_two_hear_each_other_unless_one_is_muted(pair: Pair) -> None:
+def test_two_users_hear_each_other_unless_one_is_muted(pair: Pair) -> None:
     ada, grace = pair
     ada.does("voice.setMuted(true)")
     grace.waits(SILENCE)
@@ -142,7 +142,7 @@ def test_two_hear_each_other_unless_one_is_muted(pair: Pair) -> None:
     grace.hears(1)
 
 
-def test_a_third_is_connected_with_both(invite: Invite, pair: Pair) -> None:
+def test_a_third_user_is_connected_with_both(invite: Invite, pair: Pair) -> None:
     linus = invite("linus")
     linus.talk()
     for talker in (*pair, linus):
@@ -162,7 +162,7 @@ def test_a_cut_socket_does_not_interrupt_the_voices(pair: Pair, stack: LocalStac
         assert talker.does("connections[0].history.includes('disconnected')") is False
 
 
-def test_one_who_reloads_is_back_and_one_who_closes_is_gone(pair: Pair) -> None:
+def test_voice_returns_after_a_reload_and_ends_with_the_page(pair: Pair) -> None:
     ada, grace = pair
     grace.page.reload()
     ada.waits("voice.state.peers.length === 0")
@@ -175,7 +175,7 @@ def test_one_who_reloads_is_back_and_one_who_closes_is_gone(pair: Pair) -> None:
     assert ada.does("connections.map(({ connectionState }) => connectionState)") == ["closed", "closed"]
 
 
-def test_both_restart_at_once_and_go_on(pair: Pair) -> None:
+def test_both_sides_can_restart_ice_at_once(pair: Pair) -> None:
     fragment = "connections[0].localDescription.sdp.match(/ice-ufrag:(.*)/)[1]"
     before = [talker.does(fragment) for talker in pair]
     for talker in pair:
@@ -186,7 +186,7 @@ def test_both_restart_at_once_and_go_on(pair: Pair) -> None:
         assert talker.does("connections.length") == 1
 
 
-def test_frames_that_are_late_and_doubled_connect_all_the_same(invite: Invite, stack: LocalStack) -> None:
+def test_late_and_repeated_frames_still_connect_all(invite: Invite, stack: LocalStack) -> None:
     talkers = [invite("ada"), invite("grace"), invite("linus")]
     stack.plan_faults(frame_delay=[0, 700], run_twice=0.3)
     try:
@@ -198,7 +198,7 @@ def test_frames_that_are_late_and_doubled_connect_all_the_same(invite: Invite, s
         stack.plan_faults()
 
 
-def test_whoever_refuses_the_microphone_still_hears(invite: Invite) -> None:
+def test_a_user_without_a_microphone_still_hears(invite: Invite) -> None:
     ada, grace = invite("ada"), invite("grace", permissions=[])
     ada.talk()
     grace.waits("window.voice")
@@ -208,7 +208,7 @@ def test_whoever_refuses_the_microphone_still_hears(invite: Invite) -> None:
     assert grace.does("[voice.state.status, voice.state.muted]") == ["listening", True]
 
 
-def test_another_microphone_and_loudspeaker_need_no_new_negotiation(pair: Pair) -> None:
+def test_new_devices_need_no_new_negotiation(pair: Pair) -> None:
     ada, _ = pair
     devices = ada.does("voice.devices()")
     wanted = next(device["id"] for device in devices["inputs"] if device["id"] != ada.does("voice.state.input"))
@@ -221,7 +221,7 @@ def test_another_microphone_and_loudspeaker_need_no_new_negotiation(pair: Pair) 
     assert ada.does("connections[0].localDescription.sdp.split('a=candidate')[0]") == described.split("a=candidate")[0]
 
 
-def test_who_speaks_is_seen_by_all_and_muting_ends_it(invite: Invite) -> None:
+def test_all_see_who_speaks_and_muting_ends_it(invite: Invite) -> None:
     ada, grace = invite("ada"), invite("grace")
     for talker in (ada, grace):
         talker.waits("window.voice")
@@ -235,7 +235,7 @@ def test_who_speaks_is_seen_by_all_and_muting_ends_it(invite: Invite) -> None:
     grace.waits(SPEAKS, [["ada", True, False]])
 
 
-def test_two_talk_on_the_page(house: House, scene: Scene) -> None:
+def test_two_users_talk_on_the_page(house: House, scene: Scene) -> None:
     ada, grace = (house.guest(name, scene.room_id, script=LISTEN) for name in ("Ada", "Grace"))
     for visitor in (ada, grace):
         visitor.unmute()

@@ -1,4 +1,4 @@
-"""The watch that every test here keeps over its pages does notice what goes wrong on them."""
+"""Tests of the check for unexpected errors: it finds each kind of error on a page."""
 
 import pytest
 from playwright.sync_api import Route
@@ -11,7 +11,7 @@ POLICY = {"Content-Type": "text/html", "Content-Security-Policy": "default-src '
 
 
 @pytest.mark.parametrize(
-    ("body", "script", "complaint"),
+    ("body", "script", "error"),
     [
         ("<script>0</script>", "0", "Content Security Policy"),
         ("<img src='data:,' onerror='0'>", "0", "Content Security Policy"),
@@ -23,9 +23,7 @@ POLICY = {"Content-Type": "text/html", "Content-Security-Policy": "default-src '
         ("", "console.error('oops')", "oops"),
     ],
 )
-def test_what_goes_wrong_on_a_page_is_noticed_unless_it_is_expected(
-    house: House, body: str, script: str, complaint: str
-) -> None:
+def test_an_error_on_a_page_is_found_unless_it_is_expected(house: House, body: str, script: str, error: str) -> None:
     def answer(route: Route) -> None:
         route.fulfill(headers=POLICY, body=f"<!doctype html><link rel='icon' href='data:,'>{body}")
 
@@ -35,5 +33,5 @@ def test_what_goes_wrong_on_a_page_is_noticed_unless_it_is_expected(
         visitor.page.goto(house.url)
         visitor.page.evaluate(script)
     assert house.unexpected_errors
-    visitor.expects(complaint)
+    visitor.expects(error)
     assert house.unexpected_errors == []
