@@ -1,6 +1,6 @@
 """Writes the TypeScript declarations of the client library: `python -m tests.web.declarations`, or `make web-types`.
 
-`web/sdk/wire.d.ts` has what goes over the wire. It is made from the service's OpenAPI and AsyncAPI documents.
+`web/sdk/wire.d.ts` has the wire types, from the OpenAPI and AsyncAPI documents of the service.
 `web/sdk/types/` has the modules that applications import. TypeScript makes them from the code.
 """
 
@@ -37,13 +37,13 @@ Schema = Mapping[str, Any]
 
 
 class TypesError(Exception):
-    """TypeScript finds something wrong with the code of page or library; says what."""
+    """TypeScript reports errors in the code of the page or the library."""
 
 
 def declare_wire(http: Schema, websocket: Schema) -> str:
-    """Declare all that goes over the wire.
+    """Declare the types of HTTP and WebSocket.
 
-    A frame gets the ending `Frame`: the answers of HTTP have some of the same names.
+    The names of frames end with `Frame`, because HTTP uses some of the same names.
     """
     messages = {
         key: find_references(message["payload"]) for key, message in websocket["components"]["messages"].items()
@@ -77,7 +77,7 @@ def declare(name: str, schema: Schema) -> str:
 
 
 def write_type(schema: Schema) -> str:
-    """Write a schema as a type of TypeScript. What types can't say (`pattern`, `not`, limits) is left out."""
+    """Write a schema as a TypeScript type. `pattern`, `not` and limits are left out: types cannot express them."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if "const" in schema:
@@ -126,12 +126,12 @@ def make_wire() -> str:
 
 
 def check_and_declare() -> Iterator[tuple[str, str]]:
-    """Check the types of page and library, and declare the modules that applications import.
+    """Check the types of the page and the library, and declare the modules that applications import.
 
     Yields: the names and texts of the files in `web/sdk/types/`.
 
     Raises:
-        TypesError: the types don't hold.
+        TypesError: TypeScript reports errors.
     """
     with tempfile.TemporaryDirectory() as directory:
         run = run_node(TSC, "-p", ".", "--noEmit", "false", "--outDir", directory)

@@ -1,4 +1,4 @@
-/** A clock that tests move, a model of the service, and a network with faults. */
+/** A clock that tests control, a model of the service, and a network with faults. */
 import { Coworking } from "../../web/sdk/index.js";
 
 /** A random function that gives the same numbers for the same seed. */
@@ -38,12 +38,12 @@ export class Clock {
   }
 
   /** Let time pass until a condition holds. */
-  async until(isSo, limit = 600_000) {
+  async until(condition, limit = 600_000) {
     const end = this.now + limit;
     await settle();
-    while (!isSo()) {
+    while (!condition()) {
       const next = this.#next();
-      if (!next || next[1].due > end) throw new Error(`not within ${limit} ms: ${isSo}`);
+      if (!next || next[1].due > end) throw new Error(`not within ${limit} ms: ${condition}`);
       await this.pass(Math.max(0, next[1].due - this.now));
     }
   }
@@ -84,7 +84,7 @@ class FakeSocket {
     if (!this.isClosed) this.service.carry("up", frame, () => this.service.receive(this, frame));
   }
 
-  hear(frame) {
+  deliver(frame) {
     const data = JSON.stringify(frame);
     this.service.carry("down", frame, () => !this.isClosed && this.onmessage?.({ data }));
   }
@@ -100,7 +100,7 @@ class FakeSocket {
 export class Service {
   clock = new Clock();
   log = [];
-  /** The last number that was given out, and when. */
+  /** The last allocated number, and its time. */
   lastNumber = { seq: 0, at: 0 };
   seats = new Set();
   connections = [];
@@ -117,7 +117,7 @@ export class Service {
   latency = () => 20;
   /** Returns an answer to a call, or `undefined` to let the service answer. Tests replace it. */
   intercept = () => undefined;
-  /** Returns true if it has handled a frame instead of the service. */
+  /** Returns true if it has handled a frame instead of the service. Tests replace it. */
   hook = () => false;
   isUp = true;
   rotate = false;
@@ -153,7 +153,7 @@ export class Service {
     return promise;
   }
 
-  /** Enter the room, and let time pass until that is done. */
+  /** Enter the room, and let time pass until the user is in it. */
   async enter(user, options) {
     const client = this.client(user, options);
     const room = await this.wait(client.coworking.enter("room"));
@@ -174,8 +174,8 @@ export class Service {
 
   // Faults
 
-  /** Do something that no client hears of. */
-  unheard(act) {
+  /** Do something while all frames are lost. */
+  loseFrames(act) {
     const { network } = this;
     this.network = () => [];
     act();
@@ -262,7 +262,7 @@ export class Service {
   }
 
   post(connection, frame) {
-    connection.hear({ roomId: "room", ts: this.stamp(), ...frame });
+    connection.deliver({ roomId: "room", ts: this.stamp(), ...frame });
   }
 
   push(frame, except) {
@@ -310,7 +310,7 @@ export class Service {
     answer("snapshot", { room, you, messages, recovered, last_seq: this.settled(start, messages) });
   }
 
-  /** The number up to which no more message can appear. */
+  /** The number up to which the log is final. */
   settled(start, found) {
     const isOld = (at) => at <= this.clock.now - SETTLED_MS;
     const final = Math.max(0, ...found.filter(({ at }) => isOld(at)).map(({ seq }) => seq));
@@ -329,7 +329,7 @@ export class Service {
     return this.lastNumber.seq;
   }
 
-  /** A user says something. With `late`, it gets its number now and is stored later. */
+  /** A user sends a message. With `late`, it gets its number now and is stored later. */
   say(user, text, { isEmoji = false, late = 0 } = {}) {
     const message = this.message(user, text, isEmoji ? "emoji" : "text");
     const type = isEmoji ? "emoji_reaction" : "message_sent";

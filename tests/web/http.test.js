@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Service, problem } from "./fakes.js";
 
 /** Call a service that gives these answers in order. Returns the calls, and the outcome of the last one. */
-async function calling(call, ...answers) {
+async function runCall(call, ...answers) {
   const service = new Service();
   service.intercept = () => answers.shift() ?? Response.json({});
   const { coworking } = service.client("ada");
@@ -16,7 +16,7 @@ const join = (api) => api.join("x");
 const leave = (api) => api.leave("x");
 const toggle = (api) => api.admin.toggleRoom("x");
 const down = () => new TypeError("fetch failed");
-const hotel = () => new Response("<h1>Sign in to this hotel's network</h1>");
+const proxyPage = () => new Response("<h1>Sign in to this hotel's network</h1>");
 
 for (const [name, call, request, body] of [
   ["me", (api) => api.me(), "GET /coworking/me"],
@@ -40,7 +40,7 @@ for (const [name, call, request, body] of [
   ["admin.deleteRoom", (api) => api.admin.deleteRoom("x"), "DELETE /coworking/admin/rooms/x"],
 ])
   test(`${name} is ${request}`, async () => {
-    const { calls, error } = await calling(call);
+    const { calls, error } = await runCall(call);
     assert.ifError(error);
     const sent = calls.map(({ method, path, headers, body }) => [
       `${method} ${path}`, body && JSON.parse(body), headers.Authorization, headers["Content-Type"],
@@ -52,13 +52,13 @@ for (const [name, call, request, body] of [
 test("a problem becomes an error with all its fields", async () => {
   const errors = [{ loc: ["name"], msg: "must not be blank", type: "value_error" }];
   const [code, detail] = ["invalid_request", "name must not be blank"];
-  const { error } = await calling(join, problem(422, code, { detail, errors }));
+  const { error } = await runCall(join, problem(422, code, { detail, errors }));
   assert.equal(error.message, detail);
   assert.deepEqual({ ...error }, { name: "CoworkingError", code, detail, status: 422, errors, retryAfter: undefined });
 });
 
 for (const [name, call, answers, error, calls] of [
-  ["an error of API Gateway becomes an error, too", join, [Response.json({ message: "No" }, { status: 403 })],
+  ["an error of API Gateway becomes a CoworkingError", join, [Response.json({ message: "No" }, { status: 403 })],
     { code: "http_403", detail: "No" }, 1],
   ["the third attempt is the last", join, [down(), down(), down()], { code: "network" }, 3],
   ["a limited call is not repeated", join, [problem(429, "rate_limited", { retry_after: 5 })],
@@ -66,28 +66,28 @@ for (const [name, call, answers, error, calls] of [
   ["a refused call is not repeated", join, [problem(409, "room_full")], { status: 409, retryAfter: undefined }, 1],
   ["toggleRoom is never repeated", toggle, [down()], { code: "network" }, 1],
   ["a leave without a seat fails", leave, [problem(404, "not_in_room")], { code: "not_in_room" }, 1],
-  ["the answer of a proxy counts as no answer", join, [hotel(), hotel(), hotel()], { code: "network" }, 3],
+  ["the answer of a proxy counts as no answer", join, [proxyPage(), proxyPage(), proxyPage()], { code: "network" }, 3],
 ])
   test(name, async () => {
-    const outcome = await calling(call, ...answers);
+    const outcome = await runCall(call, ...answers);
     await assert.rejects(Promise.reject(outcome.error), error);
     assert.equal(outcome.calls.length, calls);
   });
 
 test("a repeated leave succeeds if the first one had its effect", async () => {
-  const { value } = await calling(leave, down(), problem(404, "not_in_room"));
+  const { value } = await runCall(leave, down(), problem(404, "not_in_room"));
   assert.ok(value.success);
 });
 
 test("a call without an answer is repeated with the same key", async () => {
-  const { calls, value } = await calling(send, down(), problem(503, "unavailable"), Response.json({ seq: 7 }));
+  const { calls, value } = await runCall(send, down(), problem(503, "unavailable"), Response.json({ seq: 7 }));
   assert.equal(value.seq, 7);
   const keys = calls.map(({ headers }) => headers["Idempotency-Key"]);
   assert.deepEqual([keys.length, new Set(keys).size], [3, 1]);
 });
 
 test("a key from the application is sent", async () => {
-  const { calls } = await calling((api) => api.send("x", "hi", { key: "mine" }));
+  const { calls } = await runCall((api) => api.send("x", "hi", { key: "mine" }));
   assert.equal(calls[0].headers["Idempotency-Key"], "mine");
 });
 
@@ -100,9 +100,9 @@ test("a call without an answer times out", async () => {
 });
 
 test("a call can be aborted", async () => {
-  const mind = new AbortController();
-  const called = new Service().client("ada").coworking.api.me({ signal: mind.signal });
-  mind.abort();
+  const controller = new AbortController();
+  const called = new Service().client("ada").coworking.api.me({ signal: controller.signal });
+  controller.abort();
   await assert.rejects(called, { name: "AbortError" });
 });
 
@@ -114,10 +114,10 @@ test("an error of the token function becomes no_token", async () => {
   assert.deepEqual(service.calls, []);
 });
 
-test("allRooms reads page after page, also an empty last one", async () => {
+test("allRooms reads all pages, also an empty last one", async () => {
   const link = (cursor) => `</api/coworking/rooms?limit=100&cursor=${cursor}>; rel="next"`;
   const page = (rooms, next) => Response.json(rooms, { headers: next ? { Link: link(next) } : {} });
-  const { calls, value } = await calling((api) => api.allRooms(), page([1], "a%3D"), page([2], "b"), page([]));
+  const { calls, value } = await runCall((api) => api.allRooms(), page([1], "a%3D"), page([2], "b"), page([]));
   assert.deepEqual(value, [1, 2]);
   assert.deepEqual(calls.map(({ path }) => new URLSearchParams(path.split("?")[1]).get("cursor")), [null, "a=", "b"]);
 });

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { createSpeech, measureLevel } from "../../web/sdk/levels.js";
 import { createRandom } from "./fakes.js";
 
-/** The times at which levels, in steps of 50 ms, change who speaks. */
+/** The times at which speech starts or ends. There is one level each 50 ms. */
 function listen(levels) {
   const detector = createSpeech();
   const changes = [];
@@ -15,7 +15,7 @@ function listen(levels) {
   return changes;
 }
 
-/** The levels of parts, each with a level and a duration. */
+/** A list of levels, from parts with a level and a duration. */
 const sound = (...parts) => parts.flatMap(([level, duration]) => Array(duration / 50).fill(level));
 
 for (const [name, changes, ...parts] of [

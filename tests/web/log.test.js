@@ -19,7 +19,7 @@ const snapshot = (seqs, last_seq, released, { asked = 1, recovered = true, isCom
 /** The first snapshot of a room. */
 const begin = (...seqs) => snapshot(seqs, seqs.at(-1) ?? 0, seqs, { asked: null, recovered: false, isComplete: false });
 
-/** The log shows these numbers. It is complete up to `contiguous`; what comes later waits. */
+/** The log shows these numbers. It is complete up to `contiguous`; later messages wait. */
 const shows = (seqs, contiguous = seqs.at(-1) ?? 0, hasGap = false) => (log) =>
   assert.deepEqual([numbers(log.messages), log.contiguousSeq, log.hasGap()], [seqs, contiguous, hasGap]);
 
@@ -33,15 +33,15 @@ for (const [name, ...steps] of [
     snapshot([7, 8], 8, [7, 8, 9], { asked: null, recovered: false, isComplete: false }), shows([7, 8, 9])],
   ["a snapshot fills gaps, and tells which numbers are unused",
     begin(1), add(6, []), snapshot([3, 6], 6, [3, 6]), shows([1, 3, 6])],
-  ["messages of a snapshot wait for a number that may be used",
+  ["messages of a snapshot wait for a number that is not final",
     begin(1), snapshot([2, 4], 2, [2]), shows([1, 2], 2, true), add(3, [3, 4]), shows([1, 2, 3, 4])],
-  ["waiting messages are shown if the service waits, too",
+  ["waiting messages are shown if a snapshot has the same gap",
     begin(1), add(3, []), shows([1], 1, true), snapshot([3], 1, []),
     add(6, []), add(5, []), shows([1, 3, 5, 6], 1, true),
     (log) => assert.deepEqual([log.covers(3), log.shows(3), log.shows(2)], [false, true, false])],
-  ["a message that fills a confirmed gap comes to its place",
+  ["a message that fills a confirmed gap is put in order",
     begin(1), snapshot([3], 1, []), add(2, [2, 3]), shows([1, 2, 3]), add(5, []), shows([1, 2, 3], 3, true)],
-  ["an unused number is skipped once the service is sure",
+  ["an unused number is skipped once it is final",
     begin(1), snapshot([3], 1, []), snapshot([3], 3, [3]), shows([1, 3])],
   ["an incomplete snapshot replaces the log",
     begin(1, 2), add(5, []), add(402, []),
@@ -51,7 +51,7 @@ for (const [name, ...steps] of [
     begin(1, 2, 3), snapshot([3, 4], 4, [4], { asked: 3, recovered: false }), shows([1, 2, 3, 4])],
   ["an older snapshot does not remove newer messages",
     begin(1), add(2, [2]), add(3, [3]), snapshot([2], 2, []), shows([1, 2, 3])],
-  ["messages that the service lost are lost here, and come once",
+  ["messages that the service lost are removed",
     begin(1, 2, 3, 4), add(6, []), snapshot([1, 2], 2, [], { asked: 4, recovered: false, isComplete: false }),
     shows([1, 2]), add(3, [3]), shows([1, 2, 3])],
   ["an empty room has an empty log", begin(), shows([]), add(1, [1]), shows([1])],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Service, enterRoom, findPerson, ids, settle, texts } from "./fakes.js";
 
-test("enter returns the room, who is in it and its last messages", async () => {
+test("enter returns the room, its users and its last messages", async () => {
   const service = new Service();
   service.seat("grace");
   service.say("grace", "hi");
@@ -13,7 +13,7 @@ test("enter returns the room, who is in it and its last messages", async () => {
   assert.equal(room.state.hasEarlier, false);
 });
 
-test("a message is shown once, though frame and ack come", async () => {
+test("a message with a frame and an ack is shown once", async () => {
   const { service, room } = await enterRoom();
   const said = room.say("Tea?");
   assert.deepEqual(room.state.pending.map(({ text, status }) => [text, status]), [["Tea?", "sending"]]);
@@ -44,10 +44,10 @@ test("a message that comes before its ack is no longer pending", async () => {
   assert.ok(shown.every((count) => count <= 2), shown.join());
 });
 
-test("each gap makes one sync, and soon", async () => {
+test("each gap causes one sync, without a delay", async () => {
   const { service, room } = await enterRoom();
   for (let gap = 1; gap <= 5; gap++) {
-    service.unheard(() => service.say("grace", "lost"));
+    service.loseFrames(() => service.say("grace", "lost"));
     for (let count = 0; count < 20; count++) service.say("grace", `after ${count}`);
     await service.clock.pass(300);
     assert.deepEqual(room.state.messages, service.log);
@@ -55,7 +55,7 @@ test("each gap makes one sync, and soon", async () => {
   }
 });
 
-test("messages that overtake each other make no sync", async () => {
+test("messages that overtake each other cause no sync", async () => {
   const { service, room } = await enterRoom();
   let delay = 150;
   service.network = () => [(delay -= 30)];
@@ -65,7 +65,7 @@ test("messages that overtake each other make no sync", async () => {
   assert.equal(service.frames.length, 1);
 });
 
-test("an unused number delays messages, and makes few syncs", async () => {
+test("an unused number delays messages, and causes few syncs", async () => {
   const { service, room } = await enterRoom();
   service.allocate();
   for (let count = 0; count < 60; count++) {
@@ -79,7 +79,7 @@ test("an unused number delays messages, and makes few syncs", async () => {
 
 test("the next ping finds the loss of the last message", async () => {
   const { service, room } = await enterRoom();
-  service.unheard(() => service.say("grace", "lost"));
+  service.loseFrames(() => service.say("grace", "lost"));
   await service.clock.pass(31_000);
   assert.equal(texts(room).at(-1), "lost");
 });
@@ -189,7 +189,7 @@ for (const [name, act] of [
     service.network = () => [5];
     service.seat("linus"); // overtakes the snapshot, and waits for it
   }],
-  ["that contradicts the snapshot makes a sync", (service, sync) => {
+  ["that contradicts the snapshot causes a sync", (service, sync) => {
     service.seat("linus");
     service.seats.delete("linus");
     sync();
@@ -198,7 +198,7 @@ for (const [name, act] of [
 ])
   test(`a user_joined ${name}`, async () => {
     const { service, room } = await enterRoom();
-    service.unheard(() => service.say("grace", "lost"));
+    service.loseFrames(() => service.say("grace", "lost"));
     service.say("grace", "later");
     service.divert("sync", 1, (connection, frame) => act(service, () => service.receive(connection, frame)));
     await service.clock.pass(1000);
@@ -206,9 +206,9 @@ for (const [name, act] of [
     assert.deepEqual(ids(room), ["ada", "linus"]);
   });
 
-test("a late user_joined that contradicts the state makes a sync", async () => {
+test("a late user_joined that contradicts the state causes a sync", async () => {
   const { service, room } = await enterRoom();
-  service.unheard(() => service.seat("grace"));
+  service.loseFrames(() => service.seat("grace"));
   const message = service.log.at(-1);
   service.say("ada", "hi");
   service.seats.delete("grace");

@@ -21,9 +21,9 @@ for (const [name, hasConnected, disturb] of [
 ])
   test(`enter can be aborted while it ${name}`, async () => {
     const service = new Service();
-    const mind = new AbortController();
-    disturb(service, () => mind.abort());
-    const entered = service.client("ada").coworking.enter("room", { signal: mind.signal });
+    const controller = new AbortController();
+    disturb(service, () => controller.abort());
+    const entered = service.client("ada").coworking.enter("room", { signal: controller.signal });
     await assert.rejects(service.wait(entered), { name: "AbortError" });
     const { length } = service.openedAt;
     assert.equal(length > 0, hasConnected);
@@ -46,7 +46,7 @@ test("the first frame is a sync with the room id", async () => {
 
 // Pings and syncs
 
-test("a ping every 30 s keeps the seat; every tenth makes a sync", async () => {
+test("a ping every 30 s keeps the seat; every tenth causes a sync", async () => {
   const { service } = await enterRoom();
   const entered = service.clock.now;
   await service.clock.pass(601_000);
@@ -71,7 +71,7 @@ test("a refused ping is an answer", async () => {
   assert.equal(service.openedAt.length, 1);
 });
 
-test("after a sleep, one more ping decides", async () => {
+test("after a sleep, another ping tests the connection", async () => {
   const { service, room } = await enterRoom();
   await service.clock.until(() => service.sent("ping").length);
   service.clock.sleep(50_000); // the pong and the timer that waits for it are both due
@@ -107,7 +107,7 @@ test("a snapshot for another sync is ignored", async () => {
 
 // Reconnecting
 
-test("a broken connection comes back, and keeps the seat", async () => {
+test("a lost connection is replaced, and the seat stays", async () => {
   const { service, room, until } = await enterRoom();
   service.dropAll();
   service.say("grace", "meanwhile");
@@ -121,18 +121,18 @@ test("a broken connection comes back, and keeps the seat", async () => {
   assert.equal(texts(room).at(-1), "meanwhile");
 });
 
-const see = (document) => document.dispatchEvent(new Event("visibilitychange"));
+const changeVisibility = (document) => document.dispatchEvent(new Event("visibilitychange"));
 
 for (const [code, seconds, act] of [
   ["transport_closed", 0, ({ service }) => service.dropAll()],
   ["no_pong", 40, ({ service }) => (service.network = () => [])],
-  ["no_pong", 4, ({ service, document }) => ((service.network = () => []), see(document))],
+  ["no_pong", 4, ({ service, document }) => ((service.network = () => []), changeVisibility(document))],
   ["rate_limited", 0, ({ service }) => service.bye(service.connections[0], "rate_limited", "reconnect")],
   ["not_in_room", 3, ({ service, room }) => (service.seats.delete("ada"), room.send("wave"))],
   ["no_snapshot", 20, ({ service }) => (service.dropAll(), service.divert("sync"))],
   ["network", 0, ({ service }) => (service.dropAll(), (service.isUp = false))],
 ])
-  test(`the state says why it is not live: ${code}, ${seconds} s`, async () => {
+  test(`the state has the reason of a loss: ${code}, ${seconds} s`, async () => {
     const entered = await enterRoom();
     const { service, room, until } = entered;
     service.random = () => 0;
@@ -164,7 +164,7 @@ test("the delay is random, and its limit grows to 30 seconds", async () => {
   assert.deepEqual(waits, [2, 4, 8, 16, 30, 30, 30, 30, 3]);
 });
 
-test("200 clients that are cut off come back spread over time", async () => {
+test("200 disconnected clients reconnect spread over time", async () => {
   const service = new Service();
   service.network = (direction, { type }) => (direction === "up" || type === "snapshot" || type === "pong" ? [5] : []);
   const users = Array.from({ length: 200 }, (_, n) => service.client(`user ${n}`).coworking.enter("room"));
@@ -180,7 +180,7 @@ test("200 clients that are cut off come back spread over time", async () => {
   assert.ok(seconds.every(({ length }) => length < 60), `${seconds.map(({ length }) => length)}`);
 });
 
-test("after a stable minute the delays start anew", async () => {
+test("after a stable minute the delays start again", async () => {
   const { service, room, until } = await enterRoom();
   service.random = () => 0.999;
   const waits = [];
@@ -195,7 +195,7 @@ test("after a stable minute the delays start anew", async () => {
 });
 
 for (const [status, code] of [[409, "room_full"], [409, "room_inactive"], [404, "room_not_found"]])
-  test(`a room ends with the code that prevents a return: ${code}`, async () => {
+  test(`a room ends with the code of a failed rejoin: ${code}`, async () => {
     const { service, room, until } = await enterRoom();
     service.seats.delete("ada");
     service.intercept = ({ path }) => (path === "/join" ? problem(status, code) : undefined);
@@ -280,7 +280,7 @@ test("a page that becomes visible connects at once", async () => {
   service.isUp = true;
   for (const [visibilityState, connection] of [["hidden", "reconnecting"], ["visible", "live"]]) {
     document.visibilityState = visibilityState;
-    see(document);
+    changeVisibility(document);
     await service.clock.pass(100);
     assert.equal(room.state.connection, connection);
   }
@@ -290,7 +290,7 @@ test("a room that has ended ignores events of the browser", async () => {
   const { service, room, window, document } = await enterRoom();
   room.close();
   window.dispatchEvent(new Event("online"));
-  see(document);
+  changeVisibility(document);
   await service.clock.pass(60_000);
   assert.deepEqual([service.openedAt.length, service.calls.length], [1, 1]);
 });
@@ -363,7 +363,7 @@ test("a message without an ack is sent again with the same id", async () => {
   await service.wait(room.say("Tea?"));
   const [one, other, ...more] = service.sent("message");
   assert.deepEqual([one.id, more], [other.id, []]);
-  assert.equal(service.sent("ping").length, 1); // the timeout makes a ping
+  assert.equal(service.sent("ping").length, 1); // the timeout causes a ping
   assert.deepEqual(texts(room), ["ada joined the room", "Tea?"]);
 });
 
@@ -461,7 +461,7 @@ test("an acknowledgement is enough to show a message", async () => {
 
 // Rotation
 
-async function rotating(prepare = () => {}) {
+async function startRotation(prepare = () => {}) {
   const entered = await enterRoom();
   const { service } = entered;
   prepare(entered);
@@ -473,7 +473,8 @@ async function rotating(prepare = () => {}) {
 
 test("rotation replaces the connection, and the room stays live", async () => {
   const states = new Set();
-  const { service, room } = await rotating(({ room }) => room.subscribe(({ connection }) => states.add(connection)));
+  const watch = ({ room }) => room.subscribe(({ connection }) => states.add(connection));
+  const { service, room } = await startRotation(watch);
   await service.clock.pass(1_000);
   assert.deepEqual(service.connections.map(({ id }) => id), [room.state.you.connection_id]);
   await service.clock.pass(60_000);
@@ -483,7 +484,7 @@ test("rotation replaces the connection, and the room stays live", async () => {
 
 test("during rotation no frame is lost or comes twice", async () => {
   const heard = [], told = [];
-  const { service, room } = await rotating(({ service, room }) => {
+  const { service, room } = await startRotation(({ service, room }) => {
     room.on("frame", ({ data }) => heard.push(data.n));
     room.on("message", ({ text }) => told.push(text));
   });
@@ -499,7 +500,7 @@ test("during rotation no frame is lost or comes twice", async () => {
 });
 
 test("the old connection stays until its requests are answered", async () => {
-  const { service, room } = await rotating();
+  const { service, room } = await startRotation();
   let answer;
   service.divert("message", 1, (...waiting) => (answer = () => service.receive(...waiting)));
   const said = room.say("Tea?");
@@ -512,8 +513,8 @@ test("the old connection stays until its requests are answered", async () => {
   assert.equal(service.connections.length, 1);
 });
 
-test("a third connection closes the first with its requests", async () => {
-  const { service, room } = await rotating();
+test("a third connection closes the first and its requests", async () => {
+  const { service, room } = await startRotation();
   service.divert("message");
   room.say("Tea?");
   await service.clock.pass(1_000);
@@ -524,8 +525,8 @@ test("a third connection closes the first with its requests", async () => {
   assert.deepEqual(service.connections.map(({ id }) => id), [room.state.you.connection_id]);
 });
 
-test("what the old connection does not answer is repeated", async () => {
-  const { service, room } = await rotating();
+test("requests that the old connection loses are repeated", async () => {
+  const { service, room } = await startRotation();
   service.divert("message", 1);
   assert.equal((await service.wait(room.say("Tea?"))).text, "Tea?");
   assert.equal(new Set(service.sent("message").map(({ connection }) => connection)).size, 2);
@@ -533,7 +534,7 @@ test("what the old connection does not answer is repeated", async () => {
 });
 
 test("a failed rotation is repeated after the next pong", async () => {
-  const { service, room } = await rotating(({ service }) => (service.refuseSockets = true));
+  const { service, room } = await startRotation(({ service }) => (service.refuseSockets = true));
   await service.clock.pass(1_000);
   assert.equal(room.state.connection, "live");
   service.refuseSockets = false;
@@ -547,7 +548,7 @@ for (const [name, end] of [
   ["a replaced old connection does not end the room", (service, old) => service.bye(old, "replaced", "stop")],
 ])
   test(name, async () => {
-    const { service, room } = await rotating();
+    const { service, room } = await startRotation();
     assert.equal(service.openedAt.length, 2);
     end(service, service.connections[0]);
     await service.clock.pass(1_000);

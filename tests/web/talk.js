@@ -1,9 +1,9 @@
-/** Two people talk in a room while the network drops their connections. In the end, both see all messages, once. */
+/** Two people talk in a room while the network drops their connections. In the end, both see each message once. */
 import assert from "node:assert/strict";
 import { Coworking } from "../../web/sdk/index.js";
 
 const [stack, id, ...tokens] = process.argv.slice(2);
-/** Timers are shorter here, so that the test takes less time. */
+/** Shorter timers make the test faster. */
 const deps = { setTimeout: (call, delay) => setTimeout(call, delay < 30_000 ? delay / 4 : delay / 2) };
 
 const people = [];

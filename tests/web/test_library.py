@@ -31,7 +31,7 @@ def test_the_example_works_and_has_twenty_lines(api: Api, tmp_path: Path) -> Non
 
 @pytest.mark.proof
 def test_messages_arrive_once_and_in_order_despite_faults(stack: LocalStack, api: Api) -> None:
-    """Frames are late, overtake each other, come twice, or get lost."""
+    """Frames are late, overtake each other, come twice, or are lost."""
     room = api.person("Olga").make_room()["id"]
     stack.plan_faults(seed=4, frame_delay=[0, 120], run_twice=0.1, post_status={"500": 0.1})
     try:

@@ -22,8 +22,8 @@ class Track {
 }
 
 /**
- * A peer connection that keeps the rules: descriptions come in their order, an answer answers the offer that was made,
- * and a candidate belongs to the description that is there. It is connected when both sides have each other's.
+ * A peer connection that checks the rules of WebRTC: descriptions arrive in order, an answer belongs to the current
+ * offer, and a candidate to the current description. It connects when each side has the description of the other.
  *
  * A description is `{pc, generation, answers, candidates}`.
  */
@@ -37,10 +37,10 @@ export class FakeConnection {
   ontrack = null;
   onconnectionstatechange = null;
   level = 0;
-  /** The rules of WebRTC that were broken. */
+  /** The broken rules of WebRTC. */
   violations = [];
   offers = 0;
-  /** Whether packets arrive. */
+  /** True if packets arrive. */
   network = true;
   #generation = 0;
   #needed = false;
@@ -65,7 +65,7 @@ export class FakeConnection {
       receiver: { getSynchronizationSources: () => [{ audioLevel: this.level }] },
     };
     this.#transceivers.push(transceiver);
-    this.#need();
+    this.#requestNegotiation();
     return transceiver;
   }
 
@@ -84,7 +84,7 @@ export class FakeConnection {
 
   async setLocalDescription() {
     await null;
-    this.#mayGoOn();
+    this.#requireOpen();
     this.#needed = false;
     if (this.signalingState === "stable") {
       this.offers++;
@@ -104,7 +104,7 @@ export class FakeConnection {
     for (const delay of [10, 20]) this.clock.set(() => isCurrent() && this.findCandidate(), delay);
   }
 
-  /** The browser finds a way to reach it. */
+  /** The browser finds a candidate. */
   findCandidate() {
     this.#local.candidates++;
     const candidate = name(this.#local);
@@ -114,7 +114,7 @@ export class FakeConnection {
 
   async setRemoteDescription({ type, sdp }) {
     await null;
-    this.#mayGoOn();
+    this.#requireOpen();
     const parsed = JSON.parse(sdp);
     const isOffering = this.signalingState === "have-local-offer";
     if (type === "offer") {
@@ -123,12 +123,12 @@ export class FakeConnection {
       if (!this.#transceivers.length) this.addTransceiver().direction = "recvonly";
       this.#needed = false;
     } else {
-      if (!isOffering) throw this.#wrong(`an answer while ${this.signalingState}`);
-      if (parsed.answers !== name(this.#local)) throw this.#wrong(`${parsed.answers} was answered`);
+      if (!isOffering) throw this.#violation(`an answer while ${this.signalingState}`);
+      if (parsed.answers !== name(this.#local)) throw this.#violation(`an answer to the old offer ${parsed.answers}`);
     }
     if (!this.#remote) this.ontrack?.({ track: new Track(`heard ${parsed.pc}`) });
-    if (this.#remote && this.#remote.pc !== parsed.pc) throw this.#wrong("another connection took over");
-    if (this.#remote && this.#remote.generation > parsed.generation) throw this.#wrong("an old description came back");
+    if (this.#remote && this.#remote.pc !== parsed.pc) throw this.#violation("another connection took over");
+    if (this.#remote && this.#remote.generation > parsed.generation) throw this.#violation("an old description");
     this.#remote = parsed;
     this.#theirs = parsed.candidates;
     if (type === "answer") this.#agree();
@@ -136,15 +136,15 @@ export class FakeConnection {
   }
 
   async addIceCandidate({ candidate }) {
-    this.#mayGoOn();
-    if (candidate !== name(this.#remote)) throw this.#wrong(`${candidate} for ${name(this.#remote)}`);
+    this.#requireOpen();
+    if (candidate !== name(this.#remote)) throw this.#violation(`${candidate} for ${name(this.#remote)}`);
     this.#theirs++;
     this.#check();
   }
 
   restartIce() {
     this.#restart = true;
-    this.#need();
+    this.#requestNegotiation();
   }
 
   close() {
@@ -154,13 +154,13 @@ export class FakeConnection {
 
   /** No packet arrives any more. */
   #fade() {
-    const fade = (state) => this.connectionState !== "closed" && this.become(state);
+    const fade = (state) => this.connectionState !== "closed" && this.setState(state);
     this.clock.set(() => fade("disconnected"), 5_000);
     this.clock.set(() => fade("failed"), 20_000);
   }
 
-  /** The browser tells a new state. */
-  become(state) {
+  /** The browser reports a new state. */
+  setState(state) {
     this.connectionState = state;
     this.onconnectionstatechange?.();
   }
@@ -168,10 +168,10 @@ export class FakeConnection {
   #agree() {
     this.signalingState = "stable";
     this.#agreed = this.#local;
-    if (this.#needed || this.#restart) this.#need();
+    if (this.#needed || this.#restart) this.#requestNegotiation();
   }
 
-  #need() {
+  #requestNegotiation() {
     this.#needed = true;
     this.#pending = this.#pending.then(async () => {
       await null;
@@ -179,11 +179,11 @@ export class FakeConnection {
     });
   }
 
-  #mayGoOn() {
+  #requireOpen() {
     if (this.signalingState === "closed") throw new DOMException("It is closed", "InvalidStateError");
   }
 
-  #wrong(what) {
+  #violation(what) {
     this.violations.push(what);
     return new DOMException(what, "InvalidStateError");
   }
@@ -194,7 +194,7 @@ export class FakeConnection {
     const isMutual = name(other.#remote) === name(this.#local) && name(other.#local) === name(this.#remote);
     const isReachable = this.#theirs > 0 && other.#theirs > 0 && this.network && other.network;
     if (!isMutual || !isReachable || this.signalingState !== "stable" || other.signalingState !== "stable") return;
-    for (const one of [this, other]) if (one.connectionState !== "connected") one.become("connected");
+    for (const one of [this, other]) if (one.connectionState !== "connected") one.setState("connected");
   }
 }
 
@@ -206,7 +206,7 @@ export class Relay {
   rooms = [];
   frames = [];
   /** The delays of the copies of a frame; an empty list is a loss. Tests replace it. */
-  fate = () => [20];
+  network = () => [20];
   #connections = 0;
 
   connectionId() {
@@ -227,7 +227,7 @@ export class Relay {
     for (const room of this.rooms) room.seat([...seated]);
   }
 
-  /** Returns whether the frame was for anybody. */
+  /** Returns true if the frame had a receiver. */
   carry(sender, { type, data, to }) {
     const { userId: from, connectionId: connection } = sender;
     const copy = () => JSON.parse(JSON.stringify({ type, from, connection, to, data }));
@@ -236,7 +236,7 @@ export class Relay {
       (room) => room !== sender && !room.isGone && (!to || room.connectionId === to || room.userId === to),
     );
     for (const receiver of receivers)
-      for (const delay of this.fate(copy())) {
+      for (const delay of this.network(copy())) {
         const arriving = copy();
         this.clock.set(() => receiver.isOnline && receiver.receive(arriving), delay);
       }
@@ -247,7 +247,7 @@ export class Relay {
     return this.frames.filter(({ type }) => type === wanted);
   }
 
-  /** Whether all pages hear each other, with one connection for each pair. */
+  /** True if all pages hear each other, with one connection for each pair. */
   isMesh() {
     const pages = this.rooms.filter(({ isGone }) => !isGone);
     return pages.every(({ voice }) => {
@@ -260,9 +260,9 @@ export class Relay {
 export class FakeRoom {
   isOnline = true;
   isGone = false;
-  /** What the service was told: `["muted" or "speaking", value]`. */
+  /** The states sent to the service: `["muted" or "speaking", value]`. */
   told = [];
-  /** The error with which the service refuses. */
+  /** The error with which the service refuses calls. */
   refusal = null;
   connections = [];
   audios = [];

@@ -50,7 +50,7 @@ const addresses = (room) => room.voice.state.peers.map(({ connectionId }) => con
 const countOffers = () => relay.sent("offer").length;
 
 /** Both sides see a new state of their connection. */
-const both = (rooms, state) => rooms.forEach(({ connection }) => connection.become(state));
+const both = (rooms, state) => rooms.forEach(({ connection }) => connection.setState(state));
 
 /** Both sides make an offer at the same time. */
 const restart = (rooms) => rooms.forEach(({ connection }) => connection.restartIce());
@@ -74,7 +74,7 @@ test("both send their microphone and play the other's sound", async () => {
   }
 });
 
-test("if both offer at once, the polite one gives way", async () => {
+test("if both offer at once, the polite side gives way", async () => {
   const rooms = await meet("ada", "grace");
   const offers = () => rooms.map(({ connection }) => connection.offers);
   const before = offers();
@@ -86,20 +86,20 @@ test("if both offer at once, the polite one gives way", async () => {
 });
 
 test("candidates wait for their description", async () => {
-  relay.fate = ({ data }) => [data.description ? 900 : 20];
+  relay.network = ({ data }) => [data.description ? 900 : 20];
   await meet("ada", "grace");
 });
 
 test("candidates of an abandoned description are dropped", async () => {
   const rooms = await meet("ada", "grace");
-  relay.fate = ({ data }) => [data.candidates ? 4_000 : 20];
+  relay.network = ({ data }) => [data.candidates ? 4_000 : 20];
   restart(rooms);
   await assertMends(20_000);
 });
 
 test("late old descriptions are ignored", async () => {
   const rooms = await meet("ada", "grace");
-  relay.fate = ({ type }) => (type === "ice-candidate" ? [20] : [20, 1_010, 2_510]);
+  relay.network = ({ type }) => (type === "ice-candidate" ? [20] : [20, 1_010, 2_510]);
   for (let time = 0; time < 5; time++) {
     rooms[time % 2].connection.restartIce();
     await relay.clock.pass(1_000);
@@ -112,7 +112,7 @@ test("an answer to an abandoned offer is ignored", async () => {
   ada.connection.restartIce();
   await relay.clock.pass(1_000);
   const { data } = relay.sent("answer").findLast(({ from }) => from === "grace");
-  relay.fate = () => [500];
+  relay.network = () => [500];
   ada.connection.restartIce();
   await relay.clock.pass(100);
   ada.hear("answer", grace, data);
@@ -120,7 +120,7 @@ test("an answer to an abandoned offer is ignored", async () => {
 });
 
 test("an empty signal is answered with the offer at once", async () => {
-  relay.fate = ({ type }) => (type === "offer" ? [] : [20]);
+  relay.network = ({ type }) => (type === "offer" ? [] : [20]);
   const [ada, grace] = [await talk("ada"), await talk("grace")];
   await relay.clock.pass(10_000);
   const [caller, called] = relay.sent("offer")[0].from === "ada" ? [ada, grace] : [grace, ada];
@@ -134,13 +134,13 @@ test("an empty signal is answered with the offer at once", async () => {
 for (const lost of ["voice", "offer", "answer", "ice-candidate"])
   test(`a lost ${lost} is sent again`, async () => {
     const losses = new Set(["ada", "grace"]);
-    relay.fate = ({ type, from }) => (type === lost && losses.delete(from) ? [] : [20]);
+    relay.network = ({ type, from }) => (type === lost && losses.delete(from) ? [] : [20]);
     await during(60_000, relay.enter("ada").voice.start(), relay.enter("grace").voice.start());
     assertMesh();
   });
 
 test("a doubled frame has no second effect", async () => {
-  relay.fate = () => [20, 20, 700];
+  relay.network = () => [20, 20, 700];
   await meet("ada", "grace", "linus");
   await assertMends(5_000, 6);
   assert.equal(FakeConnection.all.reduce((sum, { offers }) => sum + offers, 0), 3);
@@ -150,23 +150,23 @@ for (let seed = 0; seed < SEEDS; seed++)
   test(`with random faults all are connected in the end (${seed})`, async () => {
     const random = createRandom(seed);
     const late = () => random() * 3_000;
-    relay.fate = () => (random() < 0.2 ? [] : random() < 0.2 ? [late(), late()] : [late()]);
+    relay.network = () => (random() < 0.2 ? [] : random() < 0.2 ? [late(), late()] : [late()]);
     const rooms = ["ada", "grace", "linus", "mary"].map((user) => relay.enter(user));
     for (const { voice } of rooms) await during(late(), voice.start());
-    for (let blow = 0; blow < 8; blow++) {
+    for (let fault = 0; fault < 8; fault++) {
       const room = rooms[Math.floor(random() * rooms.length)];
-      const blows = [
-        () => room.connection?.become("failed"),
-        () => room.connection?.become("disconnected"),
+      const faults = [
+        () => room.connection?.setState("failed"),
+        () => room.connection?.setState("disconnected"),
         () => room.reconnect(),
         () => (room.isOnline = false),
         () => room.voice.stop(),
         () => room.voice.listen(),
       ];
-      blows[Math.floor(random() * blows.length)]();
+      faults[Math.floor(random() * faults.length)]();
       await relay.clock.pass(random() * 8_000);
     }
-    relay.fate = () => [random() * 500];
+    relay.network = () => [random() * 500];
     for (const room of rooms) {
       room.voice.listen();
       if (!room.isOnline) room.reconnect();
@@ -240,7 +240,7 @@ test("after a cut of all WebSockets, all pages know the new ids", async () => {
 test("a late frame does not bring back an old connection id", async () => {
   const [ada, grace] = await meet("ada", "grace");
   const delays = [2_000, 20];
-  relay.fate = () => [delays.shift() ?? 20];
+  relay.network = () => [delays.shift() ?? 20];
   grace.connection.findCandidate();
   await relay.clock.pass(500);
   grace.reconnect();
@@ -290,7 +290,7 @@ for (const [name, isHeard, connections] of [
     assert.deepEqual(users(ada), isHeard ? ["grace"] : []);
     grace.reconnect();
     await relay.clock.pass(1_000);
-    ada.connection.become("disconnected");
+    ada.connection.setState("disconnected");
     await assertMends(10_000, connections);
   });
 
@@ -302,7 +302,7 @@ for (const order of [["ada", "grace"], ["grace", "ada"]])
     await relay.clock.pass(100);
     assert.deepEqual(users(ada), []);
     relay.announce();
-    grace.connection.become("disconnected");
+    grace.connection.setState("disconnected");
     await assertMends(10_000, 4);
     for (const { type, from, data } of [...relay.frames])
       if (from === "ada") grace.hear(type, ada, data);
@@ -320,7 +320,7 @@ test("a pair with a connection that is gone is removed", async () => {
 test("an offer without an answer is given up after a minute", async () => {
   const ada = await talk("ada");
   const grace = relay.enter("grace");
-  relay.fate = () => [];
+  relay.network = () => [];
   ada.hear("voice", grace, { page: "silent", n: 1 });
   await relay.clock.pass(30_000);
   assert.deepEqual(users(ada), ["grace"]);
@@ -335,7 +335,7 @@ test("a user who gives up the seat is removed", async () => {
   assert.deepEqual([users(ada), users(linus)], [["linus"], ["ada"]]);
 });
 
-test("a user is heard before the room tells of the seat", async () => {
+test("a user is heard before the room shows the seat", async () => {
   const [ada] = await meet("ada", "grace");
   const linus = relay.enter("linus");
   ada.seat(["ada"]);
@@ -407,7 +407,7 @@ test("useInput keeps the microphone muted", async () => {
   assert.deepEqual([ada.media.tracks[0].enabled, ada.voice.state.status], [false, "talking"]);
 });
 
-test("the start and the end of speaking are sent, and seldom", async () => {
+test("only the start and the end of speaking are sent", async () => {
   const [ada, grace] = await meet("ada", "grace");
   for (let second = 0; second < 60; second++) {
     ada.samples = second % 2 ? 0.2 : 0;
@@ -593,7 +593,7 @@ test("subscribers get the state at once and after changes only", async () => {
   const off = ada.voice.subscribe(() => states++);
   await relay.clock.pass(5_000);
   assert.equal(states, 1);
-  ada.connection.become("disconnected");
+  ada.connection.setState("disconnected");
   await relay.clock.pass(0);
   assert.equal(states, 2);
   off();
