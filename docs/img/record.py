@@ -1,7 +1,7 @@
 """Draws the picture in the README from a real session: `.venv/bin/python -m docs.img.record`.
 
-A stack of its own is started; Ada and Grace sit down in a room and talk, Grace's line is cut, and she comes back.
-Every row of the picture is a request or a frame that really went over the wire, with the time at which it did.
+It starts its own stack. Ada and Grace enter a room and talk. Then Grace's connection is cut, and she reconnects.
+Every row of the picture is a real request or frame with its time.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ Frame = dict[str, Any]
 
 @dataclass(frozen=True)
 class Event:
-    """Something that one of the two saw or did; `text` starts with an arrow and the name of a frame."""
+    """A request, a frame, or a lost connection of one client. `text` starts with a symbol and the type."""
 
     seconds: float
     who: str
@@ -48,8 +48,8 @@ class Event:
 
 
 @dataclass
-class Film:
-    """Everything that happened, in the order in which it did."""
+class Recording:
+    """All events, in order."""
 
     started: float = field(default_factory=time.perf_counter)
     events: list[Event] = field(default_factory=list)
@@ -59,16 +59,16 @@ class Film:
 
 
 class Client:
-    """A browser, as far as the server can tell."""
+    """A client that looks like a browser to the server."""
 
-    def __init__(self, stack: LocalStack, film: Film, name: str) -> None:
+    def __init__(self, stack: LocalStack, recording: Recording, name: str) -> None:
         self.name = name
         self.user_id = f"{name.lower()}-{uuid.uuid4().hex[:8]}"
         token = stack.token(self.user_id, name)
         self.http = httpx.AsyncClient(base_url=stack.api, headers={"Authorization": f"Bearer {token}"}, timeout=30)
         self.connection_id = ""
         self.last_seq = 0
-        self._film = film
+        self._recording = recording
         self._arrived: asyncio.Queue[Frame] = asyncio.Queue()
         self._closing = AsyncExitStack()
         self._closing.push_async_callback(self.http.aclose)
@@ -76,15 +76,15 @@ class Client:
         self._reading: asyncio.Task[None]
 
     async def call(self, method: str, path: str, shown: str) -> Any:
-        """An HTTP request that has to succeed."""
-        self._film.note(self.name, f"→ {shown}")
+        """Make an HTTP request, which must succeed."""
+        self._recording.note(self.name, f"→ {shown}")
         answer = (await self.http.request(method, path)).raise_for_status().json()
         if room := answer.get("room"):
-            self._film.note(self.name, f"← 200 seat {room['participant_count']} of {room['max_participants']}")
+            self._recording.note(self.name, f"← 200 seat {room['participant_count']} of {room['max_participants']}")
         return answer
 
     async def open(self, url: str) -> None:
-        """Connect, and say `sync`."""
+        """Connect, and send `sync`."""
         self._socket = await connect(url)
         self._closing.push_async_callback(self._socket.close)
         self._reading = asyncio.create_task(self._read(self._socket))
@@ -94,11 +94,11 @@ class Client:
 
     async def send(self, kind: str, data: Frame, **more: Any) -> None:
         frame = {"type": kind, "data": data, **more}
-        self._film.note(self.name, "→ " + describe_sent(frame))
+        self._recording.note(self.name, "→ " + describe_sent(frame))
         await self._socket.send(json.dumps(frame))
 
     async def until(self, *kinds: str) -> Frame:
-        """Wait until a frame of each of these types has come; the last of them."""
+        """Wait for a frame of each of these types. Returns the last one."""
         missing = list(kinds)
         while True:
             frame = await asyncio.wait_for(self._arrived.get(), 30)
@@ -110,17 +110,17 @@ class Client:
     async def close(self) -> None:
         await self._closing.aclose()
 
-    async def lose_line(self) -> None:
-        """Wait until the connection is no more."""
+    async def wait_for_loss(self) -> None:
+        """Wait until the connection is lost."""
         await self._reading
-        self._film.note(self.name, "✕ connection lost")
+        self._recording.note(self.name, "✕ connection lost")
 
     async def _read(self, socket: ClientConnection) -> None:
         try:
             async for text in socket:
                 frame = json.loads(text)
                 self._keep_count(frame)
-                self._film.note(self.name, "← " + describe_received(frame))
+                self._recording.note(self.name, "← " + describe_received(frame))
                 self._arrived.put_nowait(frame)
         except ConnectionClosed:
             return
@@ -133,7 +133,7 @@ class Client:
 
 
 def describe_sent(frame: Frame) -> str:
-    """What a client says, in a few words."""
+    """A short text for a frame from a client."""
     data = frame["data"]
     match frame["type"]:
         case "message":
@@ -147,7 +147,7 @@ def describe_sent(frame: Frame) -> str:
 
 
 def describe_received(frame: Frame) -> str:
-    """What the server says, in a few words."""
+    """A short text for a frame from the server."""
     describe = _RECEIVED.get(frame["type"])
     return f"{frame['type']} {describe(frame)}" if describe else str(frame["type"])
 
@@ -176,22 +176,22 @@ _RECEIVED: dict[str, Callable[[Frame], str]] = {
 
 async def play(stack: LocalStack) -> list[Event]:
     """Play the session, and return its events."""
-    film = Film()
-    ada, grace = Client(stack, film, "Ada"), Client(stack, film, "Grace")
+    recording = Recording()
+    ada, grace = Client(stack, recording, "Ada"), Client(stack, recording, "Grace")
     try:
         rooms = (await ada.http.get("/coworking/rooms")).json()
         path = f"/coworking/rooms/{rooms[0]['id']}"
-        film.started = time.perf_counter()
+        recording.started = time.perf_counter()
         await ada.open((await ada.call("POST", f"{path}/join", "POST …/join"))["websocket"]["url"])
         await grace.open((await grace.call("POST", f"{path}/join", "POST …/join"))["websocket"]["url"])
         await ada.until("user_joined", "user-joined")
         await talk(ada, grace)
         await call(ada, grace)
-        await drop_out_and_return(stack, ada, grace, path)
+        await lose_connection_and_return(stack, ada, grace, path)
     finally:
         await ada.close()
         await grace.close()
-    return film.events
+    return recording.events
 
 
 async def talk(ada: Client, grace: Client) -> None:
@@ -208,9 +208,9 @@ async def call(ada: Client, grace: Client) -> None:
     await ada.until("answer")
 
 
-async def drop_out_and_return(stack: LocalStack, ada: Client, grace: Client, path: str) -> None:
+async def lose_connection_and_return(stack: LocalStack, ada: Client, grace: Client, path: str) -> None:
     await asyncio.to_thread(stack.cut, grace.connection_id)
-    await grace.lose_line()
+    await grace.wait_for_loss()
     await ada.until("presence_changed", "user-left")
     await ada.send("message", {"text": "Still there?"})
     await ada.until("message_sent")
@@ -218,7 +218,7 @@ async def drop_out_and_return(stack: LocalStack, ada: Client, grace: Client, pat
     await ada.until("presence_changed", "user-joined")
 
 
-# The drawing. Rows light up one after the other; where nothing may move, all of them are lit.
+# The drawing. Rows appear one after the other. With reduced motion, all rows are visible at once.
 
 WIDTH, MARGIN, ROW, TOP = 1160, 24, 25, 92
 COLUMNS = {"Ada": 110, "Grace": 640}
@@ -250,7 +250,7 @@ STYLE = """
 
 
 def arrange(events: list[Event]) -> list[list[Event]]:
-    """Events in rows: what the other saw at the same moment stands beside it."""
+    """Events in rows. Events of both clients at the same moment share a row."""
     rows: list[list[Event]] = []
     for event in events:
         beside = rows[-1][0] if rows and len(rows[-1]) == 1 else event

@@ -1,4 +1,4 @@
-"""Takes the pictures of the page: `make screenshots`.
+"""Takes the screenshots of the page: `make screenshots`.
 
 It starts its own stack. People enter and talk, and Ada opens every screen on a desktop and on a phone, in light and in
 dark mode. People, messages and clock are the same each time, so a picture changes only if the page changes.
@@ -29,7 +29,7 @@ SIZES: dict[str, ViewportSize] = {
 }
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WHOLE = ("lobby", "room")
-"""These have a file for each way to look at them, the other screens share sheets."""
+"""These screens have a file for each size and colour scheme. The other screens share sheets."""
 SHEETS = {
     "screens-in": ("welcome", "new-room", "profile", "devices"),
     "screens-out": ("microphone", "full", "closed", "expired"),
@@ -68,7 +68,7 @@ Shots = dict[tuple[str, str, str], bytes]
 
 
 class Town:
-    """The people and the rooms."""
+    """The users and the rooms."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -77,7 +77,7 @@ class Town:
         self.sockets: dict[str, SocketClient] = {}
 
     def person(self, name: str, *, admin: bool = False) -> Caller:
-        """Somebody who is the same each time."""
+        """A user with a fixed id."""
         user_id = name.lower()
         token = self.api.stack.token(user_id, name, roles=["admin"] if admin else [])
         return self.api.bearer(token, user_id, name)
@@ -90,7 +90,7 @@ class Town:
                 self.person(f"{name} {number}").join(self.rooms[name])
 
     def open_room(self) -> str:
-        """A room in which people talk."""
+        """Open a room with users who are connected."""
         looks = {"description": "Long chapters, short words", "color": "bg-green", "max_participants": 8}
         room = self.root.make_room("Deep Work", **looks)["id"]
         for name in ("Grace", "Linus", "Margaret", "Alan"):
@@ -119,7 +119,7 @@ class Town:
 
 
 class Camera:
-    """Takes each screen by day and by night."""
+    """Takes screenshots in light and in dark mode."""
 
     def __init__(self, shots: Shots, visitor: Visitor, size: str) -> None:
         self._shots = shots
@@ -134,20 +134,20 @@ class Camera:
             self._shots[screen, self._size, scheme] = self._page.screenshot(animations="disabled", caret="hide")
 
 
-def walk(house: House, town: Town, shots: Shots) -> None:
-    """Through all the screens, on both devices."""
+def take_all(house: House, town: Town, shots: Shots) -> None:
+    """Take all screens, on both devices."""
     room = town.open_room()
     cameras = [arrive(house, size, shots) for size in SIZES]
     for camera in cameras:
-        visit_lobby(camera.visitor, camera)
+        take_lobby(camera.visitor, camera)
     for camera in cameras:
         camera.visitor.open(room)
         expect(camera.visitor.connection).to_have_text("Connected")
     town.talk(cameras[0].visitor)
     for camera in cameras:
-        sit_in_room(camera.visitor, town, camera)
+        take_room(camera.visitor, town, camera)
     for camera in cameras:
-        see_ends(camera.visitor, town, camera)
+        take_ends(camera.visitor, town, camera)
 
 
 def arrive(house: House, size: str, shots: Shots) -> Camera:
@@ -161,7 +161,7 @@ def arrive(house: House, size: str, shots: Shots) -> Camera:
     return camera
 
 
-def sit_in_room(ada: Visitor, town: Town, camera: Camera) -> None:
+def take_room(ada: Visitor, town: Town, camera: Camera) -> None:
     expect(ada.lines.last).to_have_text("Margaret")
     expect(ada.page.locator(".float")).to_have_count(0)
     town.sockets["Linus"].send("typing", is_typing=True)
@@ -177,7 +177,7 @@ def sit_in_room(ada: Visitor, town: Town, camera: Camera) -> None:
     ada.page.keyboard.press("Escape")
 
 
-def visit_lobby(ada: Visitor, camera: Camera) -> None:
+def take_lobby(ada: Visitor, camera: Camera) -> None:
     expect(ada.page.get_by_role("link", name="Focus Zone")).to_be_visible()
     camera.take("lobby")
     ada.page.get_by_role("button", name="name and looks").click()
@@ -188,8 +188,8 @@ def visit_lobby(ada: Visitor, camera: Camera) -> None:
     ada.page.keyboard.press("Escape")
 
 
-def see_ends(ada: Visitor, town: Town, camera: Camera) -> None:
-    """What becomes of a room that closes, or is full, and of a sign-in that expires."""
+def take_ends(ada: Visitor, town: Town, camera: Camera) -> None:
+    """Take the screens of a closed room, a full room and an expired sign-in."""
     room = town.rooms["Sprint Room"]
     ada.open(room)
     expect(ada.connection).to_have_text("Connected")
@@ -207,7 +207,7 @@ def see_ends(ada: Visitor, town: Town, camera: Camera) -> None:
 
 
 def lay_out(browser: Browser, shots: Shots, screens: tuple[str, ...]) -> bytes:
-    """Some screens on one sheet: one below the other, from left to right by day and by night, large and small."""
+    """A sheet with a row for each screen. From left to right: desktop and phone, each in light and dark mode."""
     rows = ["".join(_image(shots[screen, size, scheme]) for size in SIZES for scheme in SCHEMES) for screen in screens]
     page = browser.new_page(viewport={"width": 2000, "height": 1000})
     page.set_content(SHEET.format(rows="".join(f"<div>{row}</div>" for row in rows)))
@@ -221,7 +221,7 @@ def _image(shot: bytes) -> str:
 
 
 def keep(name: str, shot: bytes) -> None:
-    """Write a picture in 256 colours, a third of the size. If the stored picture looks the same, keep it."""
+    """Write a picture in 256 colours, which is a third of the size. If the stored picture looks the same, keep that."""
     file = HERE / f"{name}.png"
     picture = Image.open(BytesIO(shot)).convert("RGB").quantize(256, kmeans=1)
     if not (file.exists() and look_alike(picture, Image.open(file))):
@@ -229,7 +229,7 @@ def keep(name: str, shot: bytes) -> None:
 
 
 def look_alike(one: Image.Image, other: Image.Image) -> bool:
-    """True if the pictures look the same: gradients differ a little in each run."""
+    """True if the pictures look the same. Gradients differ a little in each run."""
     if one.size != other.size:
         return False
     shades = ImageChops.difference(one.convert("RGB"), other.convert("RGB")).convert("L").histogram()
@@ -253,7 +253,7 @@ def main() -> None:
     shots: Shots = {}
     with open_town() as (local, town), launch(executable) as browser, House(browser, local) as house:
         town.fill_rooms()
-        walk(house, town, shots)
+        take_all(house, town, shots)
         for (screen, size, scheme), shot in shots.items():
             if screen in WHOLE:
                 keep(f"{screen}-{size}-{scheme}", shot)
