@@ -61,7 +61,7 @@ class FakeGateway(Gateway):
     def __init__(self) -> None:
         super().__init__()
         self.gone: set[str] = set()
-        self.first: Iterator[int] = iter(())
+        self.next_statuses: Iterator[int] = iter(())
         """The statuses of the next posts, in order."""
         self.status = 200
         """The status of all later posts."""
@@ -79,7 +79,7 @@ class FakeGateway(Gateway):
         self.note(method)
         if connection_id in self.gone:
             return PostResult(410, "status 410")
-        status = next(self.first, self.status)
+        status = next(self.next_statuses, self.status)
         if status == 200:
             self.posted[connection_id].append(body)
         return PostResult(status, f"status {status}")

@@ -82,7 +82,7 @@ class Seat:
 
 
 @dataclass
-class Wire:
+class ClientConnection:
     """A connection, from the view of its client. Posts to a closed connection are answered 410."""
 
     id: str
@@ -128,9 +128,9 @@ class Effects:
     delisted: frozenset[str] = frozenset()
     frames: dict[str, list[Digest]] = field(default_factory=dict)
 
-    def tell(self, wires: Iterable[Wire], *digests: Digest) -> "Effects":
-        for wire in wires:
-            self.frames.setdefault(wire.id, []).extend(digests)
+    def tell(self, connections: Iterable[ClientConnection], *digests: Digest) -> "Effects":
+        for connection in connections:
+            self.frames.setdefault(connection.id, []).extend(digests)
         return self
 
 
@@ -156,7 +156,7 @@ class RoomModel:
         self.size = seats
         self.status: Literal["active", "inactive", "deleted"] = "active"
         self.seats: dict[str, Seat] = {}
-        self.wires: dict[str, Wire] = {}
+        self.connections: dict[str, ClientConnection] = {}
         self.log: list[Message] = []
         self.last_seq_before = 0
         """The last number in the log before the latest act."""
@@ -170,11 +170,11 @@ class RoomModel:
         holding = [seat for seat in self.seats.values() if seat.holds_at(now)]
         return [seat.user for seat in sorted(holding, key=lambda seat: (seat.joined_at, seat.user))]
 
-    def listed(self, user: str | None = None) -> list[Wire]:
-        return [wire for wire in self.wires.values() if wire.is_listed and user in (None, wire.user)]
+    def listed(self, user: str | None = None) -> list[ClientConnection]:
+        return [one for one in self.connections.values() if one.is_listed and user in (None, one.user)]
 
-    def others(self, wire: Wire) -> list[Wire]:
-        return [other for other in self.listed() if other is not wire]
+    def others(self, connection: ClientConnection) -> list[ClientConnection]:
+        return [other for other in self.listed() if other is not connection]
 
     def seat_of(self, user: str, now: Moment) -> Seat | None:
         seat = self.seats.get(user)
@@ -208,7 +208,7 @@ class RoomModel:
         self.seats[user].call(now)
         return Effects()
 
-    def look(self, user: str, now: Moment) -> Effects:
+    def read(self, user: str, now: Moment) -> Effects:
         if self.status == "deleted":
             return Effects(ROOM_NOT_FOUND)
         if seat := self.seat_of(user, now):
@@ -258,50 +258,50 @@ class RoomModel:
 
     # --- acts of connections
 
-    def connect(self, wire: Wire, is_used: bool, is_late: bool, now: Moment) -> Effects:
+    def connect(self, connection: ClientConnection, is_used: bool, is_late: bool, now: Moment) -> Effects:
         """Connect with a ticket, which may be used or expired (`is_late`)."""
         if is_late:
             return Effects(frozenset({"unauthorized"}))
-        if refusal := self._refusal(wire.user, now):
+        if refusal := self._refusal(connection.user, now):
             return Effects(refusal)
         if is_used:
             return Effects(frozenset({"unauthorized"}))
-        seat = self.seats[wire.user]
-        effects = Effects(listed=frozenset({wire.id}))
+        seat = self.seats[connection.user]
+        effects = Effects(listed=frozenset({connection.id}))
         if not seat.is_online:
-            effects.tell(self.listed(), ("presence_changed", wire.user, True))
+            effects.tell(self.listed(), ("presence_changed", connection.user, True))
         seat.connect(now)
-        own = sorted(self.listed(wire.user), key=lambda other: other.opened_at)
+        own = sorted(self.listed(connection.user), key=lambda other: other.opened_at)
         effects.delisted = frozenset(other.id for other in own[: max(0, len(own) + 1 - MAX_CONNECTIONS)])
-        return effects.tell((self.wires[one] for one in effects.delisted), ("bye", "replaced"))
+        return effects.tell((self.connections[one] for one in effects.delisted), ("bye", "replaced"))
 
-    def disconnect(self, wire: Wire) -> Effects:
-        return Effects(delisted=frozenset({wire.id} if wire.is_listed else ()))
+    def disconnect(self, connection: ClientConnection) -> Effects:
+        return Effects(delisted=frozenset({connection.id} if connection.is_listed else ()))
 
-    def sync(self, wire: Wire, now: Moment) -> Effects:
-        if refusal := self._sender_refusal(wire, now):
+    def sync(self, connection: ClientConnection, now: Moment) -> Effects:
+        if refusal := self._sender_refusal(connection, now):
             return Effects(refusal)
-        self.seats[wire.user].renew_socket_lease(now)
-        effects = Effects(ends_expired=True).tell([wire], ("snapshot",))
-        if not wire.is_announced:
-            effects.tell(self.others(wire), ("user-joined", wire.user))
-            wire.is_announced = True
+        self.seats[connection.user].renew_socket_lease(now)
+        effects = Effects(ends_expired=True).tell([connection], ("snapshot",))
+        if not connection.is_announced:
+            effects.tell(self.others(connection), ("user-joined", connection.user))
+            connection.is_announced = True
         return effects
 
-    def ping(self, wire: Wire, now: Moment) -> Effects:
-        if refusal := self._sender_refusal(wire, now):
+    def ping(self, connection: ClientConnection, now: Moment) -> Effects:
+        if refusal := self._sender_refusal(connection, now):
             return Effects(refusal)
-        self.seats[wire.user].renew_socket_lease(now)
-        return Effects().tell([wire], ("pong",))
+        self.seats[connection.user].renew_socket_lease(now)
+        return Effects().tell([connection], ("pong",))
 
-    def relay(self, wire: Wire, digest: Digest, to: str | None, now: Moment) -> Effects:
+    def relay(self, connection: ClientConnection, digest: Digest, to: str | None, now: Moment) -> Effects:
         """Relay a frame to all other connections, to a user, or to one connection."""
-        if refusal := self._sender_refusal(wire, now):
+        if refusal := self._sender_refusal(connection, now):
             return Effects(refusal)
-        peers = [other for other in self.others(wire) if to in (None, other.user, other.id)]
+        peers = [other for other in self.others(connection) if to in (None, other.user, other.id)]
         if to and not peers:
             return Effects(frozenset({"peer_unavailable"}))
-        seat = self.seats[wire.user]
+        seat = self.seats[connection.user]
         if seat.kind == "http":
             seat.lease.renew(now + HTTP_LEASE, RENEWAL)
         return Effects().tell(peers, digest)
@@ -335,11 +335,11 @@ class RoomModel:
         expired = {user for user, seat in self.seats.items() if not seat.holds_at(now)}
         ended = self._settle_endings(effects, seen, expired)
         self._settle_log(effects, seen, ended)
-        wired = {wire.user for wire in self.listed()} | self._unannounced
+        connected = {connection.user for connection in self.listed()} | self._unannounced
         lost = self._settle_roster(effects, seen, ended, now)
         offline = {user for user in lost - ended - expired if not self.listed(user)}
         left: list[Digest] = [("user_left", user, effects.leaves.get(user, "timed_out")) for user in ended]
-        left += [("user-left", user) for user in ended & wired]
+        left += [("user-left", user) for user in ended & connected]
         self._unannounced = {user for user in (self._unannounced | lost & expired) - ended if not self.listed(user)}
         self._settle_frames(effects, seen, left, expired, offline)
         self.seats = {user: seat for user, seat in self.seats.items() if user not in ended} | effects.joins
@@ -347,8 +347,8 @@ class RoomModel:
             self.seats[user].go_offline(now)
         self._settle_seats(effects, seen, now)
         self.last_seq_before, self.log = max((line.seq for line in self.log), default=0), seen.log
-        for one in seen.closed & self.wires.keys():
-            self.wires[one].is_open = False
+        for one in seen.closed & self.connections.keys():
+            self.connections[one].is_open = False
 
     def _settle_endings(self, effects: Effects, seen: Seen, expired: set[str]) -> set[str]:
         seats = self.seats.items()
@@ -378,37 +378,38 @@ class RoomModel:
 
     def _settle_roster(self, effects: Effects, seen: Seen, ended: set[str], now: Moment) -> set[str]:
         """Check which connections were added and removed. Returns the users who lost a connection."""
-        before = {wire.id: wire for wire in self.listed()}
+        before = {connection.id: connection for connection in self.listed()}
         noticed = {one for one in before.keys() & seen.tried if before[one].is_found_gone(now)}
-        due = effects.delisted | noticed | {one for one, wire in before.items() if wire.user in ended}
+        due = effects.delisted | noticed | {one for one, connection in before.items() if connection.user in ended}
         assert before.keys() - seen.roster.keys() == due
         assert seen.roster.keys() - before.keys() == effects.listed
         for one in due | effects.listed:
-            self.wires[one].is_listed = one in effects.listed
+            self.connections[one].is_listed = one in effects.listed
         return {before[one].user for one in due}
 
     def _settle_frames(
         self, effects: Effects, seen: Seen, left: list[Digest], expired: set[str], offline: set[str]
     ) -> None:
-        for wire in self.wires.values():
-            frames = seen.frames.get(wire.id, [])
+        for connection in self.connections.values():
+            frames = seen.frames.get(connection.id, [])
             check_numbers(frames, seen.log)
-            digests, own = [digest(frame) for frame in frames], effects.frames.get(wire.id, [])
-            if not wire.hears or wire.id in effects.listed:
-                assert not digests, f"{wire} cannot receive frames, but received {digests}"
-            elif wire.id in seen.closed:
-                self._settle_closed(wire, effects, digests)
-            elif not wire.is_listed:
-                assert Counter(digests) == Counter(own), f"{wire} is not on the roster, but received {digests}"
-            elif wire.user not in expired:
-                gone = [one for user in offline - {wire.user} for one in offline_digests(user)]
-                assert Counter(digests) == Counter([*own, *left, *gone]), f"{wire} received {digests}"
+            digests, own = [digest(frame) for frame in frames], effects.frames.get(connection.id, [])
+            if not connection.hears or connection.id in effects.listed:
+                assert not digests, f"{connection} cannot receive frames, but received {digests}"
+            elif connection.id in seen.closed:
+                self._settle_closed(connection, effects, digests)
+            elif not connection.is_listed:
+                assert Counter(digests) == Counter(own), f"{connection} is not on the roster, but received {digests}"
+            elif connection.user not in expired:
+                gone = [one for user in offline - {connection.user} for one in offline_digests(user)]
+                assert Counter(digests) == Counter([*own, *left, *gone]), f"{connection} received {digests}"
 
-    def _settle_closed(self, wire: Wire, effects: Effects, digests: list[Digest]) -> None:
-        reason = effects.leaves.get(wire.user, "replaced" if wire.id in effects.delisted else "timed_out")
-        assert digests[-1] == ("bye", reason), f"{wire} was closed after {digests}"
+    def _settle_closed(self, connection: ClientConnection, effects: Effects, digests: list[Digest]) -> None:
+        reason = effects.leaves.get(connection.user, "replaced" if connection.id in effects.delisted else "timed_out")
+        assert digests[-1] == ("bye", reason), f"{connection} was closed after {digests}"
         if reason != "timed_out":
-            assert not Counter(effects.frames.get(wire.id, [])) - Counter(digests), f"{wire} received {digests}"
+            own = effects.frames.get(connection.id, [])
+            assert not Counter(own) - Counter(digests), f"{connection} received {digests}"
 
     def _settle_seats(self, effects: Effects, seen: Seen, now: Moment) -> None:
         if self.status == "deleted":
@@ -422,7 +423,7 @@ class RoomModel:
             assert seat.lease.earliest <= row.lease_expires_at <= seat.lease.latest, f"{seat}, not {row}"
             seat.lease = Lease(row.lease_expires_at, row.lease_expires_at)
             if seat.holds_at(now):
-                assert row.connections == {wire.id for wire in self.listed(user)}
+                assert row.connections == {connection.id for connection in self.listed(user)}
                 shown = (row.lease_kind, row.is_online, row.is_muted, row.is_speaking)
                 assert shown == (seat.kind, seat.is_online, seat.is_muted, seat.is_speaking), f"{seat}, not {row}"
 
@@ -440,10 +441,10 @@ class RoomModel:
             return ROOM_NOT_FOUND
         return frozenset() if self.seat_of(user, now) else NOT_IN_ROOM
 
-    def _sender_refusal(self, wire: Wire, now: Moment) -> frozenset[str]:
+    def _sender_refusal(self, connection: ClientConnection, now: Moment) -> frozenset[str]:
         if self.status == "deleted":
             return ROOM_NOT_FOUND | NOT_IN_ROOM
-        return frozenset() if wire.is_listed and self.seat_of(wire.user, now) else NOT_IN_ROOM
+        return frozenset() if connection.is_listed and self.seat_of(connection.user, now) else NOT_IN_ROOM
 
 
 def offline_digests(user: str) -> list[Digest]:

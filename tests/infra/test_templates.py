@@ -176,7 +176,7 @@ def live_through(functions: Functions) -> None:
     for wire in (ada, ben):
         functions.frame(wire, "sync")
     say = partial(functions.call, "chat_send_message", "ada", {"message_text": "hello"}, room_id=room)
-    functions.gateway.first = iter([429])
+    functions.gateway.next_statuses = iter([429])
     say()
     functions.gone.add(functions.connect("cyd", room).connection_id)
     functions.now += 60_000

@@ -41,7 +41,7 @@ from chalicelib.seats.table import list_participants
 from infra.local.engine import Engine
 from tests.fakes.backend import ENDPOINT, MINUTE, NOW, PLENTY, SECOND, InlineExecutor, World, on_engine, user
 from tests.fakes.fanout import Frame
-from tests.fakes.model import Effects, RoomModel, Seen, Wire
+from tests.fakes.model import ClientConnection, Effects, RoomModel, Seen
 from tests.fakes.network import Network
 
 pytestmark = pytest.mark.proof
@@ -124,8 +124,8 @@ class Acts:
 
     def enter(self, room: RoomModel, one: str) -> None:
         """Join, connect and sync, as clients do."""
-        if (ticket := self.join(room, one)) and (wire := self.connect(ticket)):
-            self.sync(wire, None)
+        if (ticket := self.join(room, one)) and (connection := self.connect(ticket)):
+            self.sync(connection, None)
 
     def leave(self, room: RoomModel, one: str) -> None:
         self.act(room, room.leave(one, self.now), partial(service.leave, self.context(one, room)))
@@ -136,7 +136,7 @@ class Acts:
         return answer.ticket if answer else None
 
     def look(self, room: RoomModel, one: str) -> None:
-        effects = room.look(one, self.now)
+        effects = room.read(one, self.now)
         if detail := self.act(room, effects, partial(service.get_room_detail, self.context(one, room))):
             self.check_detail(room, detail)
 
@@ -166,75 +166,75 @@ class Acts:
 
     # --- over WebSockets
 
-    def connect(self, ticket: str) -> Wire | None:
+    def connect(self, ticket: str) -> ClientConnection | None:
         """With a ticket that may be over, used, or of somebody who left since."""
         found = verify_ticket(ticket, self.backend.secret, 0)
         room = next(room for room in self.rooms if room.id == found.room_id)
-        wire = Wire(f"w{self.number}-{next(_numbers)}", found.user_id, self.now, is_listed=False)
-        self.network.gone.add(wire.id)  # until it is open
-        effects = room.connect(wire, ticket in self.spent, self.now >= found.expires_at, self.now)
-        room.wires[wire.id] = wire
-        self.act(room, effects, partial(self.open, ticket, wire))
-        self.network.gone.discard(wire.id)
+        connection = ClientConnection(f"w{self.number}-{next(_numbers)}", found.user_id, self.now, is_listed=False)
+        self.network.gone.add(connection.id)  # until it is open
+        effects = room.connect(connection, ticket in self.spent, self.now >= found.expires_at, self.now)
+        room.connections[connection.id] = connection
+        self.act(room, effects, partial(self.open, ticket, connection))
+        self.network.gone.discard(connection.id)
         if effects.errors:
-            del room.wires[wire.id]
+            del room.connections[connection.id]
             return None
         self.spent.add(ticket)
-        return wire
+        return connection
 
-    def open(self, ticket: str, wire: Wire) -> None:
+    def open(self, ticket: str, connection: ClientConnection) -> None:
         found = verify_ticket(ticket, self.backend.secret, self.now)
         grant = ConnectionGrant(found.user_id, found.room_id, found.ticket_id)
-        sockets.connect(self.backend, grant, SocketEvent(wire.id, ENDPOINT), self.now)
+        sockets.connect(self.backend, grant, SocketEvent(connection.id, ENDPOINT), self.now)
 
-    def drop(self, wire: Wire) -> None:
+    def drop(self, connection: ClientConnection) -> None:
         """What the service may learn of later, or never."""
-        wire.is_open = False
-        self.network.gone.add(wire.id)
+        connection.is_open = False
+        self.network.gone.add(connection.id)
 
-    def disconnect(self, wire: Wire) -> None:
+    def disconnect(self, connection: ClientConnection) -> None:
         """The end of a connection is told: however late, and any number of times."""
-        room = self.room_of(wire)
-        self.act(room, room.disconnect(wire), partial(sockets.disconnect, self.backend, wire.id, self.now))
+        room = self.room_of(connection)
+        self.act(room, room.disconnect(connection), partial(sockets.disconnect, self.backend, connection.id, self.now))
 
-    def disturb(self, wire: Wire, how: str) -> None:
+    def disturb(self, connection: ClientConnection, how: str) -> None:
         """Posts fail, or are answered 410 though the client is there, or go well again."""
-        wire.is_deaf, wire.is_denied = how == "deaf", how == "denied"
-        (self.network.failing.add if wire.is_deaf else self.network.failing.discard)(wire.id)
-        (self.network.gone.add if wire.is_denied else self.network.gone.discard)(wire.id)
+        connection.is_deaf, connection.is_denied = how == "deaf", how == "denied"
+        (self.network.failing.add if connection.is_deaf else self.network.failing.discard)(connection.id)
+        (self.network.gone.add if connection.is_denied else self.network.gone.discard)(connection.id)
 
-    def sync(self, wire: Wire, last_seq: int | None) -> None:
-        room = self.room_of(wire)
-        self.send(wire, room.sync(wire, self.now), type="sync", last_seq=last_seq)
-        for frame in self.heard(wire, "snapshot"):
-            self.check_snapshot(room, wire, frame["data"], last_seq)
+    def sync(self, connection: ClientConnection, last_seq: int | None) -> None:
+        room = self.room_of(connection)
+        self.send(connection, room.sync(connection, self.now), type="sync", last_seq=last_seq)
+        for frame in self.heard(connection, "snapshot"):
+            self.check_snapshot(room, connection, frame["data"], last_seq)
 
-    def ping(self, wire: Wire) -> None:
-        room = self.room_of(wire)
-        self.send(wire, room.ping(wire, self.now), type="ping", last_seq=wire.last_seq)
-        for frame in self.heard(wire, "pong"):
+    def ping(self, connection: ClientConnection) -> None:
+        room = self.room_of(connection)
+        self.send(connection, room.ping(connection, self.now), type="ping", last_seq=connection.last_seq)
+        for frame in self.heard(connection, "pong"):
             assert frame["data"]["last_seq"] >= room.last_seq_before
 
-    def say(self, wire: Wire, kind: Literal["message", "emoji"], key: str | None) -> None:
-        room, text = self.room_of(wire), self.new_text() if kind == "message" else "🎉"
-        before = room.said_before(wire.user, key, self.now)
-        effects = room.say(wire.user, "text" if kind == "message" else "emoji", text, key, self.now)
-        self.send(wire, effects, type=kind, id=key, **{"text" if kind == "message" else "emoji": text})
-        for frame in self.heard(wire, "ack"):
+    def say(self, connection: ClientConnection, kind: Literal["message", "emoji"], key: str | None) -> None:
+        room, text = self.room_of(connection), self.new_text() if kind == "message" else "🎉"
+        before = room.said_before(connection.user, key, self.now)
+        effects = room.say(connection.user, "text" if kind == "message" else "emoji", text, key, self.now)
+        self.send(connection, effects, type=kind, id=key, **{"text" if kind == "message" else "emoji": text})
+        for frame in self.heard(connection, "ack"):
             assert frame["data"] == RoomMessage.of(before or room.log[-1]).model_dump(mode="json")
 
-    def signal(self, wire: Wire, kind: str, to: str | None) -> None:
-        room, data = self.room_of(wire), {"is_typing": True, "mark": self.new_text()}
-        effects = room.relay(wire, (kind, wire.user, wire.id, room.id, str(data)), to, self.now)
-        self.send(wire, effects, type=kind, data=data, id="signal", to=to, **{"from": "somebody else"})
+    def signal(self, connection: ClientConnection, kind: str, to: str | None) -> None:
+        room, data = self.room_of(connection), {"is_typing": True, "mark": self.new_text()}
+        effects = room.relay(connection, (kind, connection.user, connection.id, room.id, str(data)), to, self.now)
+        self.send(connection, effects, type=kind, data=data, id="signal", to=to, **{"from": "somebody else"})
 
-    def use_microphone(self, wire: Wire, is_muted: bool, is_speaking: bool) -> None:
-        room = self.room_of(wire)
-        effects = room.set_muted(wire.user, is_muted, self.now)
-        self.send(wire, effects, type="mic", is_muted=is_muted, id="mic")
-        if wire.is_listed:
-            effects = room.set_speaking(wire.user, is_speaking, self.now)
-            self.send(wire, effects, type="speaking", is_speaking=is_speaking)
+    def use_microphone(self, connection: ClientConnection, is_muted: bool, is_speaking: bool) -> None:
+        room = self.room_of(connection)
+        effects = room.set_muted(connection.user, is_muted, self.now)
+        self.send(connection, effects, type="mic", is_muted=is_muted, id="mic")
+        if connection.is_listed:
+            effects = room.set_speaking(connection.user, is_speaking, self.now)
+            self.send(connection, effects, type="speaking", is_speaking=is_speaking)
 
     # --- by who runs the place
 
@@ -258,17 +258,17 @@ class Acts:
     def context(self, one: str, room: RoomModel) -> Context:
         return Context(self.backend, room.id, one, self.now)
 
-    def room_of(self, wire: Wire) -> RoomModel:
-        return next(room for room in self.rooms if wire.id in room.wires)
+    def room_of(self, connection: ClientConnection) -> RoomModel:
+        return next(room for room in self.rooms if connection.id in room.connections)
 
-    def wires(self, *, is_open: bool) -> list[Wire]:
-        return [wire for room in self.rooms for wire in room.wires.values() if wire.is_open == is_open]
+    def connections(self, *, is_open: bool) -> list[ClientConnection]:
+        return [one for room in self.rooms for one in room.connections.values() if one.is_open == is_open]
 
     def new_text(self) -> str:
         return f"text {next(_numbers)}"
 
-    def heard(self, wire: Wire, kind: str) -> list[Frame]:
-        return [frame for frame in self.network.heard.get(wire.id, []) if frame["type"] == kind]
+    def heard(self, connection: ClientConnection, kind: str) -> list[Frame]:
+        return [frame for frame in self.network.heard.get(connection.id, []) if frame["type"] == kind]
 
     def act(self, room: RoomModel, effects: Effects, call: Callable[[], T]) -> T | None:
         """Do something, and find that it had its effects."""
@@ -282,19 +282,19 @@ class Acts:
         self.settle(room, effects)
         return answer
 
-    def send(self, wire: Wire, effects: Effects, **frame: Any) -> None:
+    def send(self, connection: ClientConnection, effects: Effects, **frame: Any) -> None:
         """Have a frame handled, and find that it had its effects."""
         self.network.forget()
         text = json.dumps({name: value for name, value in frame.items() if value is not None})
-        frames.receive(self.backend, SocketEvent(wire.id, ENDPOINT), text, self.now)
+        frames.receive(self.backend, SocketEvent(connection.id, ENDPOINT), text, self.now)
         if effects.errors:
-            errors = [frame["data"]["code"] for frame in self.heard(wire, "error")]
-            is_told = wire.hears and wire.id not in self.network.hung_up
+            errors = [frame["data"]["code"] for frame in self.heard(connection, "error")]
+            is_told = connection.hears and connection.id not in self.network.hung_up
             assert not is_told or (len(errors) == 1 and errors[0] in effects.errors), f"{errors}, not {effects}"
-            effects.tell([wire], *(("error", code) for code in errors))
+            effects.tell([connection], *(("error", code) for code in errors))
         elif frame.get("id"):
-            effects.tell([wire], ("ack", frame["id"]))
-        self.settle(self.room_of(wire), effects)
+            effects.tell([connection], ("ack", frame["id"]))
+        self.settle(self.room_of(connection), effects)
 
     def settle(self, room: RoomModel, effects: Effects) -> None:
         store = self.world.store
@@ -315,14 +315,14 @@ class Acts:
         assert detail.last_seq >= room.last_seq_before
         assert detail.messages == [RoomMessage.of(line) for line in room.log if line.seq <= detail.last_seq][-50:]
 
-    def check_snapshot(self, room: RoomModel, wire: Wire, data: Frame, last_seq: int | None) -> None:
+    def check_snapshot(self, room: RoomModel, connection: ClientConnection, data: Frame, last_seq: int | None) -> None:
         assert [participant["id"] for participant in data["room"]["participants"]] == room.present(self.now)
         assert data["recovered"] == (last_seq is not None)
         assert data["last_seq"] >= room.last_seq_before
         missed = [line for line in room.log if (last_seq or 0) < line.seq <= data["last_seq"]]
         shown = missed if last_seq is not None else missed[-50:]
         assert data["messages"] == [RoomMessage.of(line).model_dump(mode="json") for line in shown]
-        wire.last_seq = data["last_seq"]
+        connection.last_seq = data["last_seq"]
 
 
 @dataclass(frozen=True)
@@ -331,7 +331,7 @@ class Choice:
 
     person: str
     place: int
-    wire: int
+    connection: int
     peer: int
     key: str | None
     number: int
@@ -358,7 +358,7 @@ class Rooms(Acts, RuleBasedStateMachine):
             Choice,
             person=st.sampled_from(("ada", "ben", "cyd", "dan")),
             place=st.integers(0, len(SEATS) - 1),
-            wire=st.integers(0, 11),
+            connection=st.integers(0, 11),
             peer=st.integers(0, 11),
             key=st.sampled_from((None, "one", "two")),
             number=st.integers(0, 59),
@@ -378,8 +378,8 @@ class Rooms(Acts, RuleBasedStateMachine):
         self.now += JUMPS[choice.number % len(JUMPS)]
 
     def all_clients_ping(self, _: Choice) -> None:
-        for wire in self.wires(is_open=True):
-            self.ping(wire)
+        for connection in self.connections(is_open=True):
+            self.ping(connection)
 
     def processes_start_anew(self, _: Choice) -> None:
         self.start_anew()
@@ -403,8 +403,8 @@ class Rooms(Acts, RuleBasedStateMachine):
 
     def somebody_uses_a_ticket(self, _: Choice) -> None:
         """The last one, which may be over, or used."""
-        if self.kept_tickets and (wire := self.connect(self.kept_tickets[-1])):
-            self.sync(wire, None)
+        if self.kept_tickets and (connection := self.connect(self.kept_tickets[-1])):
+            self.sync(connection, None)
 
     def somebody_leaves(self, choice: Choice) -> None:
         self.leave(*self.find(choice))
@@ -414,7 +414,9 @@ class Rooms(Acts, RuleBasedStateMachine):
         self.list_rooms()
 
     def somebody_reads_back(self, choice: Choice) -> None:
-        self.read_back(*self.find(choice), choice.number // 2, limit=1 + choice.wire, forward=choice.number % 2 == 0)
+        self.read_back(
+            *self.find(choice), choice.number // 2, limit=1 + choice.connection, forward=choice.number % 2 == 0
+        )
 
     def somebody_posts(self, choice: Choice) -> None:
         room, one = self.find(choice)
@@ -424,48 +426,50 @@ class Rooms(Acts, RuleBasedStateMachine):
     # --- connections
 
     def a_client_drops(self, choice: Choice) -> None:
-        if wire := self.pick(choice.wire):
-            self.drop(wire)
+        if connection := self.pick(choice.connection):
+            self.drop(connection)
             if choice.number % 2:
-                self.disconnect(wire)
+                self.disconnect(connection)
 
     def the_end_of_a_connection_is_told(self, choice: Choice) -> None:
-        if wire := self.pick(choice.wire, is_open=False):
-            self.disconnect(wire)
+        if connection := self.pick(choice.connection, is_open=False):
+            self.disconnect(connection)
 
     def the_network_changes(self, choice: Choice) -> None:
-        if wire := self.pick(choice.wire):
-            self.disturb(wire, ("deaf", "denied", "well")[choice.number % 3])
+        if connection := self.pick(choice.connection):
+            self.disturb(connection, ("deaf", "denied", "well")[choice.number % 3])
 
     def a_client_syncs(self, choice: Choice) -> None:
-        if wire := self.pick_sender(choice):
-            self.sync(wire, None if choice.number % 2 else wire.last_seq)
+        if connection := self.pick_sender(choice):
+            self.sync(connection, None if choice.number % 2 else connection.last_seq)
 
     def a_client_pings(self, choice: Choice) -> None:
-        if wire := self.pick_sender(choice):
-            self.ping(wire)
+        if connection := self.pick_sender(choice):
+            self.ping(connection)
 
     def a_client_says_something(self, choice: Choice) -> None:
         """Under a key that may have been used before, on this connection or on another."""
-        if wire := self.pick_member(choice):
-            self.say(wire, "message" if choice.number % 4 else "emoji", choice.key)
+        if connection := self.pick_member(choice):
+            self.say(connection, "message" if choice.number % 4 else "emoji", choice.key)
 
     def a_client_uses_its_microphone(self, choice: Choice) -> None:
-        if wire := self.pick_member(choice):
-            self.use_microphone(wire, is_muted=choice.number % 4 == 0, is_speaking=choice.number % 3 > 0)
+        if connection := self.pick_member(choice):
+            self.use_microphone(connection, is_muted=choice.number % 4 == 0, is_speaking=choice.number % 3 > 0)
 
     def a_client_leaves(self, choice: Choice) -> None:
-        if wire := self.pick_member(choice):
-            self.send(wire, self.room_of(wire).leave(wire.user, self.now), type="leave", id=choice.key)
+        if connection := self.pick_member(choice):
+            self.send(
+                connection, self.room_of(connection).leave(connection.user, self.now), type="leave", id=choice.key
+            )
 
     def a_client_signals(self, choice: Choice) -> None:
-        wire, peer = self.pick(choice.wire), self.pick(choice.peer)
-        if wire and peer:
-            if wire.is_listed and not self.room_of(wire).seat_of(wire.user, self.now):
+        connection, peer = self.pick(choice.connection), self.pick(choice.peer)
+        if connection and peer:
+            if connection.is_listed and not self.room_of(connection).seat_of(connection.user, self.now):
                 return  # whose lease ran out may still be heard, until it is announced
             self.pick_sender(choice)
             kind = ("typing", "wave", "offer", "offer")[choice.number % 4]
-            self.signal(wire, kind, (None, peer.user, peer.id)[choice.number % 3] if kind == "offer" else None)
+            self.signal(connection, kind, (None, peer.user, peer.id)[choice.number % 3] if kind == "offer" else None)
 
     # --- the place
 
@@ -493,21 +497,25 @@ class Rooms(Acts, RuleBasedStateMachine):
     def find(self, choice: Choice) -> tuple[RoomModel, str]:
         return self.rooms[choice.place], f"{choice.person}|{self.number}"
 
-    def pick(self, number: int, *, is_open: bool = True) -> Wire | None:
-        found = self.wires(is_open=is_open)
+    def pick(self, number: int, *, is_open: bool = True) -> ClientConnection | None:
+        found = self.connections(is_open=is_open)
         return found[number % len(found)] if found else None
 
-    def pick_sender(self, choice: Choice) -> Wire | None:
+    def pick_sender(self, choice: Choice) -> ClientConnection | None:
         """Whose frame, now and then, is handled when they are gone."""
-        wire = self.pick(choice.wire)
-        if wire and choice.number % 5 == 0:
-            self.drop(wire)
-        return wire
+        connection = self.pick(choice.connection)
+        if connection and choice.number % 5 == 0:
+            self.drop(connection)
+        return connection
 
-    def pick_member(self, choice: Choice) -> Wire | None:
+    def pick_member(self, choice: Choice) -> ClientConnection | None:
         """What takes no more than a seat is not asked of connections that the room no longer knows."""
-        wire = self.pick(choice.wire)
-        if wire is None or not wire.is_listed or self.room_of(wire).is_between(wire.user, choice.key, self.now):
+        connection = self.pick(choice.connection)
+        if (
+            connection is None
+            or not connection.is_listed
+            or self.room_of(connection).is_between(connection.user, choice.key, self.now)
+        ):
             return None
         return self.pick_sender(choice)
 
