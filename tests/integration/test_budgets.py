@@ -240,7 +240,7 @@ def test_parallel_calls_are_one_round_trip(engine_world: World) -> None:
         assert sorted(call.round_trip for call in counter.calls) == trips
 
 
-def test_read_units_follow_what_was_read(engine_world: World) -> None:
+def test_read_units_follow_the_size_of_the_items(engine_world: World) -> None:
     room_id = engine_world.open_room()
     for seq in range(1, 4):
         store_message(engine_world, make_message(room_id, seq, text="x" * 4000))

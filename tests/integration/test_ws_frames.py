@@ -152,7 +152,7 @@ def test_ping_is_answered_with_pong(scene: Scene, ada: SocketClient) -> None:
 # mic and speaking
 
 
-def test_the_microphone_is_stored_and_told(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+def test_the_microphone_is_stored_and_announced(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
     for kind, told, field, value in (
         ("mic", "mic_toggled", "is_muted", False),
         ("speaking", "speaking_changed", "is_speaking", True),

@@ -154,7 +154,7 @@ def test_the_next_push_notices_a_lost_disconnect_once(
     assert rows.lease_left(ben.user_id) <= GRACE_MS
 
 
-def test_a_disconnect_that_is_reported_twice_is_told_once(
+def test_a_disconnect_that_is_reported_twice_is_announced_once(
     scene: Scene, ada: SocketClient, ben: SocketClient, faults: Callable[..., None]
 ) -> None:
     faults(run_twice=1.0)

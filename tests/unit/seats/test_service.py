@@ -237,7 +237,7 @@ def test_joins_are_limited_per_user_and_use_no_number() -> None:
 # Leave
 
 
-def test_leave_frees_the_seat_closes_connections_and_is_told(world: World, room_id: str) -> None:
+def test_a_leave_frees_the_seat_and_closes_the_connections(world: World, room_id: str) -> None:
     another = world.open_room()
     mine = [world.enter("ada", room_id), world.connect("ada", room_id)]
     elsewhere, there = world.enter("ada", another), world.enter("bob", room_id)

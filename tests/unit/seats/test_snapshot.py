@@ -1,4 +1,4 @@
-"""The snapshot that answers `sync`: what a client missed, within the size of one frame."""
+"""The snapshot that answers `sync`: the missed messages, within the size of one frame."""
 
 import pytest
 
