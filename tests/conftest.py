@@ -1,4 +1,4 @@
-"""Fixtures that start real parts, the database engine and the whole local stack; and which tests share one of them."""
+"""Fixtures that start the database engine and the local stack, and the groups of tests that share them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +18,13 @@ from tests.fakes.clients import Api
 from tests.fakes.counting import refuse_scan
 from tests.fakes.socket_client import Scene
 
-# The functions' own logger stands from the start, so that pytest hears what is logged.
+# Create the functions' logger before the first test, so that pytest captures its lines.
 assert Telemetry(Settings()).logger is not None
 
-# `make test` tries a tenth of the examples of property tests, `make prove` all of them.
+# `make test` runs a tenth of the examples of each property test, `make prove` runs all.
 settings.register_profile("quick", max_examples=10)
 
-# Nothing scans a table: in no test of this whole run, whatever it is about.
+# A scan of a table fails the test, in every test.
 BUILTIN_HANDLERS.append(("before-call.dynamodb.Scan", refuse_scan))
 
 EACH_ALONE = None
@@ -56,21 +56,22 @@ GROUPS = {
     "tests/infra/test_engine": EACH_ALONE,
     "tests/web/test_node": EACH_ALONE,
 }
-"""The tests that run in one process, since they share what is slow to start; any other module is a group of its own.
+"""The group of a test, by the first entry that its path starts with. Any other module is a group of its own.
 
-The first entry that a path starts with counts. Groups start in this order: what takes long must not come last.
+The tests of a group run in one process and share the parts that start slowly. Groups start in this order: the slow
+ones must not come last.
 """
 
 
 class Groups(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Gives each group of tests to one process."""
+    """Give each group of tests to one process."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
-    """Not `--dist loadgroup`: pytest 9.2 ignores the names of groups that xdist 3.8 writes into the ids of tests."""
+    """Replace `--dist loadgroup`: pytest 9.2 ignores the group names that xdist 3.8 writes into the ids of tests."""
     return Groups(config, log)
 
 
@@ -79,7 +80,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def place_of(nodeid: str) -> int:
-    """The place of a test's entry in `GROUPS`."""
+    """The position of a test's entry in `GROUPS`."""
     return next((place for place, path in enumerate(GROUPS) if nodeid.startswith(path)), len(GROUPS))
 
 
@@ -89,7 +90,7 @@ def group_of(nodeid: str) -> str:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Importing Schemathesis takes seconds: `make test` does without, and so without its tests."""
+    """Skip the Schemathesis tests if its plugin is off, as in `make test`: the import takes seconds."""
     has_schemathesis = config.pluginmanager.has_plugin("schemathesis")
     return True if collection_path.name == "test_conformance.py" and not has_schemathesis else None
 
@@ -103,21 +104,21 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """The whole product on a port of its own: `stack.api`, `stack.socket_url`, `stack.token(sub)`."""
+    """The local stack on its own port: `stack.api`, `stack.socket_url`, `stack.token(sub)`."""
     with LocalStack(data_dir=tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def api(stack: LocalStack) -> Iterator[Api]:
-    """Whoever calls the HTTP API of the stack: `api.person("Ada")`, `api.admin()`, `api.nobody`."""
+    """Callers of the stack's HTTP API: `api.person("Ada")`, `api.admin()`, `api.nobody`."""
     with Api(stack) as callers:
         yield callers
 
 
 @pytest.fixture
 def scene(api: Api) -> Iterator[Scene]:
-    """A room of its own, for people to enter: `scene.enter("Ada")` is a connected client."""
+    """A new room: `scene.enter("Ada")` returns a connected client."""
     with Scene(api) as room:
         yield room
 
@@ -138,7 +139,7 @@ def engine_world(engine: Engine) -> Iterator[World]:
 
 @pytest.fixture(params=["moto", "engine"])
 def store(request: pytest.FixtureRequest) -> World:
-    """Empty tables in memory, and once more on a real engine: what the store says must hold on both."""
+    """Empty tables: the test runs with tables in memory, and again with a real engine."""
     fixture = {"moto": "world", "engine": "engine_world"}[request.param]
     bound: World = request.getfixturevalue(fixture)
     return bound

@@ -1,4 +1,4 @@
-"""The local stack around an app that shows what the gateway does to it; and AWS, emulated, to deploy to."""
+"""The local stack with an app that records its events, and an emulated AWS for deployments."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -25,26 +25,26 @@ PLATFORM_APP = Path(__file__).parent / "platform_app"
 
 
 class Platform:
-    """A running stack, and short ways to use it."""
+    """A running stack, with helpers for tests."""
 
     def __init__(self, stack: LocalStack) -> None:
         self.stack = stack
         self.http = httpx.Client(base_url=stack.api, timeout=30)
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """What the app was given, oldest first."""
+        """The events that the app received, oldest first."""
         events: list[dict[str, Any]] = self.http.get("/events").json()
         return [event for event in events if kind in (None, event.get("requestContext", {}).get("eventType"))]
 
     def wait_for(self, matches: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The first event that matches, once the app has been given it."""
+        """Wait for the first event that matches."""
         for _ in range(2000):
             if found := [event for event in self.events() if matches(event)]:
                 return found[0]
         raise AssertionError("the event never came")
 
     def wait_for_end(self, connection_id: str) -> dict[str, Any]:
-        """The `$disconnect` of a connection."""
+        """Wait for the `$disconnect` event of a connection."""
 
         def matches(event: dict[str, Any]) -> bool:
             context = event.get("requestContext", {})
@@ -63,7 +63,7 @@ def run_platform(data_dir: Path, environment: dict[str, str]) -> Iterator[Platfo
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """The platform with its real limits."""
+    """The platform with its normal limits."""
     with run_platform(tmp_path_factory.mktemp("platform"), {}) as running:
         yield running
 
@@ -77,7 +77,7 @@ def short_limits(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pla
 
 @pytest.fixture
 def open_socket(platform: Platform) -> Iterator[Callable[..., ClientConnection]]:
-    """Opens WebSockets that are closed when the test is over."""
+    """Open WebSockets; the end of the test closes them."""
     with ExitStack() as opened:
         yield lambda path="/ws", **options: opened.enter_context(
             connect(platform.stack.url.replace("http", "ws") + path, **options)
@@ -86,7 +86,7 @@ def open_socket(platform: Platform) -> Iterator[Callable[..., ClientConnection]]
 
 @pytest.fixture
 def management(platform: Platform) -> Iterator[Any]:
-    """A client of the `@connections` API, as AWS has it, that never tries again."""
+    """The AWS client of the `@connections` API, without retries."""
     session = botocore.session.Session()
     session.set_credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
     client = session.create_client(
@@ -101,14 +101,14 @@ def management(platform: Platform) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """All of AWS that a deployment needs."""
+    """The emulator of the AWS services that a deployment needs."""
     with Emulator(tmp_path_factory.mktemp("emulator")) as running:
         yield running
 
 
 @pytest.fixture
 def account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An account of its own, in which nothing is, and which the environment is signed in to."""
+    """A new, empty account. The environment has its credentials."""
     number = f"{next(ACCOUNTS):012d}"
     for name, value in (emulator.account | {"AWS_ACCESS_KEY_ID": number}).items():
         monkeypatch.setenv(name, value)
@@ -120,7 +120,7 @@ def account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def target(account: str, tmp_path: Path) -> Iterator[Target]:
-    """A stage of a copy of this checkout, in that account; nothing of it is deployed yet."""
+    """A stage of a copy of this checkout, in that account; it is not deployed."""
     copy_project(tmp_path, "http://127.0.0.1:9/nobody")
     stage = Target(STAGE, tmp_path)
     yield stage
@@ -128,7 +128,7 @@ def target(account: str, tmp_path: Path) -> Iterator[Target]:
 
 
 def learn_id(socket: ClientConnection) -> str:
-    """The connection id of a socket, which the app tells it."""
+    """Ask the app for the connection id of a socket."""
     socket.send("who am I")
     connection_id: str = json.loads(socket.recv(timeout=20))["id"]
     return connection_id

@@ -1,4 +1,4 @@
-"""Faults of a deployment package are found."""
+"""The check of a deployment package finds its faults."""
 
 from pathlib import Path
 from zipfile import ZipFile
@@ -24,7 +24,7 @@ def elf(machine: int) -> bytes:
 
 
 def wheel(name: str, version: str, files: dict[str, bytes]) -> dict[str, bytes]:
-    """The files of a package, with the metadata that its wheel brings."""
+    """The files of a package, with the metadata of its wheel."""
     info = f"{name}-{version}.dist-info"
     record = "".join(f"{file},sha256=x,1\n" for file in (*files, f"{info}/METADATA", f"{info}/RECORD"))
     return {**files, f"{info}/METADATA": f"Name: {name}\n".encode(), f"{info}/RECORD": record.encode()}
@@ -53,7 +53,7 @@ def test_a_package_of_the_pinned_libraries_has_no_faults(tmp_path: Path) -> None
     assert set(biggest) == {"six", "pydantic-core", "app.py", "chalicelib"}
 
 
-def test_what_does_not_belong_and_what_is_missing_are_found(tmp_path: Path) -> None:
+def test_unwanted_and_missing_files_are_found(tmp_path: Path) -> None:
     surplus = {"tests/test_rooms.py": b"", ".env": b"", "lib/libx.so.1": elf(INTEL), "lib/text.so": b"no library"}
     surplus |= {"six/tests/data.json": b"", "six/attests/x.py": b"", "six/test.py": b""}
     file = make_zip(tmp_path / "package.zip", WHEELS | surplus)

@@ -1,4 +1,4 @@
-"""What is compiled for a deployment is what Python then uses, for as long as it fits its source."""
+"""Python uses the bytecode that a deployment contains, unless the source has changed."""
 
 import importlib.util
 import shutil
@@ -13,7 +13,7 @@ from infra.bytecode import compile_imports, find_libraries
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project whose functions import a library, and something of their own."""
+    """A project whose app imports a library and a module of its own."""
     root = tmp_path / "project"
     (root / "chalicelib").mkdir(parents=True)
     (root / "app.py").write_text("import jmespath\nfrom chalicelib import words\nprint(words.WORD)\n")
@@ -23,7 +23,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def pack(project: Path) -> Path:
-    """What a function finds on Lambda, put together as Chalice does: libraries, the app, and `vendor/` over it."""
+    """Make the files of a function on Lambda as Chalice does: libraries, the app, and then `vendor/`."""
     task = project.parent / "task"
     origin = importlib.util.find_spec("jmespath")
     assert origin is not None
@@ -36,14 +36,14 @@ def pack(project: Path) -> Path:
 
 
 def start(task: Path) -> tuple[str, list[str]]:
-    """What the app prints as it is imported, and what Python says of where its modules come from."""
+    """Import the app; returns its output, and the lines of `python -v` on the origin of its modules."""
     source = f"import sys; sys.path.insert(0, {str(task)!r}); import app"
     done = subprocess.run([sys.executable, "-I", "-S", "-B", "-v", "-c", source], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip(), [line for line in done.stderr.splitlines() if str(task) in line]
 
 
-def test_bytecode_is_used_as_long_as_it_fits_its_source(project: Path) -> None:
+def test_bytecode_is_used_until_its_source_changes(project: Path) -> None:
     old = project / "vendor" / "jmespath" / "__pycache__" / "old.pyc"
     old.parent.mkdir(parents=True)
     old.touch()
@@ -54,7 +54,7 @@ def test_bytecode_is_used_as_long_as_it_fits_its_source(project: Path) -> None:
     library, ours = task / "jmespath" / "__init__.py", task / "chalicelib" / "words.py"
 
     assert not old.exists()
-    assert (task / "wheel.py").exists(), "what else stands in vendor stays"
+    assert (task / "wheel.py").exists(), "other files in vendor stay"
     said, lines = start(task)
     assert said == "hello"
     assert {line.split(" matches ")[1] for line in lines if " matches " in line} >= {str(library), str(ours)}
@@ -72,7 +72,7 @@ def test_only_installed_packages_go_into_vendor() -> None:
     assert find_libraries(sources) == {sources[1]: Path("six.py")}
 
 
-def test_an_app_that_cannot_be_imported_stops_it(project: Path) -> None:
+def test_a_failing_import_stops_the_compilation(project: Path) -> None:
     (project / "app.py").write_text("import nothing_of_this_name\n")
 
     with pytest.raises(subprocess.CalledProcessError):

@@ -16,7 +16,7 @@ Tool = Callable[..., None]
 
 @pytest.fixture
 def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tool:
-    """Replaces all tools by one that prints this."""
+    """Replace all tools by one that prints this text."""
 
     def say(answer: Any, error: str = "") -> None:
         text = answer if isinstance(answer, str) else json.dumps(answer)

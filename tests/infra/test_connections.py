@@ -76,7 +76,7 @@ def test_a_closed_connection_is_gone(platform: Platform, management: Any, open_s
     assert refusal(management.post_to_connection, ConnectionId=connection_id, Data=b"x") == (410, "GoneException")
 
 
-def test_a_client_that_does_not_read_is_at_its_limit(management: Any, open_socket: OpenSocket) -> None:
+def test_a_client_that_does_not_read_reaches_its_limit(management: Any, open_socket: OpenSocket) -> None:
     socket = open_socket(max_queue=1)
     connection_id = learn_id(socket)
 
@@ -101,14 +101,14 @@ URL = "http://127.0.0.1:8000/_local/connections/@connections/abc%3D"
 def sign(
     *, key: str = KEYS[0], secret: str = KEYS[1], service: str = "execute-api", region: str = REGION
 ) -> dict[str, str]:
-    """The headers of a signed request to URL, as they arrive."""
+    """The headers of a signed request to URL, as the server receives them."""
     request = AWSRequest("POST", URL, data=b"hello")
     SigV4Auth(Credentials(key, secret), service, region).add_auth(request)
     return {"host": "127.0.0.1:8000"} | {name.lower(): value for name, value in request.headers.items()}
 
 
 def check(headers: dict[str, str], body: bytes = b"hello", minutes: int = 0) -> None:
-    """Check a request that arrives a while after it was signed."""
+    """Check a request that arrives this long after it was signed."""
     now = read_time(headers.get("x-amz-date", "")) + timedelta(minutes=minutes)
     SignatureChecker(Credentials(*KEYS), REGION).check("POST", URL, headers, body, now)
 

@@ -1,4 +1,4 @@
-"""What `make deploy` and `make destroy` say and answer; the deployment itself is in `test_rehearsal.py`."""
+"""The output and exit codes of `make deploy` and `make destroy`; `test_rehearsal.py` tests the deployment itself."""
 
 import io
 import json
@@ -24,7 +24,7 @@ Command = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run `deploy` or `destroy` with arguments; its exit code and what it said, in one line."""
+    """Run `deploy` or `destroy` with arguments; returns its exit code, and its output as one line."""
 
     def run(main: Callable[[], int], *arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["make", *arguments])
@@ -42,7 +42,7 @@ def fail_with(error: Exception) -> Step:
 
 
 def run_and_report(target: Target, *steps: Step) -> str:
-    """What is said where a step fails."""
+    """Run steps of which one fails; returns the output."""
     console = Console(file=(said := io.StringIO()), width=200)
     with pytest.raises(StepError) as failure:
         run_steps(steps, target, console)
@@ -66,7 +66,7 @@ def run_and_report(target: Target, *steps: Step) -> str:
     ],
     ids=["no such stage", "no region", "no credentials", "wrong credentials", "AWS out of reach"],
 )
-def test_without_an_account_it_says_what_to_do(
+def test_without_an_account_the_output_says_what_to_do(
     account: str, command: Command, monkeypatch: pytest.MonkeyPatch, stage: str, changes: dict[str, str], said: str
 ) -> None:
     for name, value in changes.items():
@@ -78,14 +78,14 @@ def test_without_an_account_it_says_what_to_do(
     assert re.fullmatch(f"✗ Account: {said}", told)
 
 
-def test_the_plan_says_where_to_and_that_nobody_can_sign_in(account: str, target: Target) -> None:
+def test_the_plan_names_the_account_and_the_missing_sign_in(account: str, target: Target) -> None:
     said = ACCOUNT.plan(target)
 
     assert said.startswith(f"stage {STAGE} in account {account}, us-east-1, as arn:aws:iam::{account}:root")
     assert said.endswith("users can't sign in yet: set AUTH_JWKS_URL or AUTH_SECRET (docs/auth.md)")
 
 
-def test_a_step_that_fails_is_explained_and_none_comes_after(target: Target) -> None:
+def test_a_failed_step_is_explained_and_is_the_last(target: Target) -> None:
     first = Step("First", lambda _, tell: "done", lambda _: "nothing")
     third = fail_with(AssertionError("not reached"))
 
@@ -102,7 +102,7 @@ def test_a_step_that_fails_is_explained_and_none_comes_after(target: Target) -> 
         ("LimitExceededException", "Fix that, and run the command again: it goes on where it stopped"),
     ],
 )
-def test_what_aws_refuses_comes_with_advice(target: Target, code: str, advice: str) -> None:
+def test_a_refusal_by_aws_is_shown_with_advice(target: Target, code: str, advice: str) -> None:
     refusal = ClientError({"Error": {"Code": code, "Message": "no [dim]markup[/]"}}, "CreateStack")
 
     said = run_and_report(target, fail_with(refusal))
@@ -111,7 +111,9 @@ def test_what_aws_refuses_comes_with_advice(target: Target, code: str, advice: s
         assert expected in said
 
 
-def test_an_interruption_says_how_to_go_on(account: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_an_interruption_the_output_says_how_to_go_on(
+    account: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -120,12 +122,12 @@ def test_an_interruption_says_how_to_go_on(account: str, command: Command, monke
     assert command(deploy.main, "dev") == (1, "Interrupted: run the command again to go on")
 
 
-def test_what_is_our_own_mistake_is_not_dressed_up(target: Target) -> None:
+def test_a_bug_is_raised_and_not_reported_as_a_failure(target: Target) -> None:
     with pytest.raises(ZeroDivisionError):
         run_steps([fail_with(ZeroDivisionError())], target, Console(file=io.StringIO()))
 
 
-def test_a_plan_of_many_lines_is_shown_as_such(target: Target) -> None:
+def test_a_plan_of_several_lines_is_indented(target: Target) -> None:
     said = io.StringIO()
 
     plan_steps([Step("Many", lambda _, __: "", lambda _: "one\ntwo")], target, Console(file=said, width=200))
@@ -133,7 +135,7 @@ def test_a_plan_of_many_lines_is_shown_as_such(target: Target) -> None:
     assert said.getvalue() == "• Many: \n    one\n    two\n"
 
 
-def test_prod_is_not_destroyed_by_a_slip(account: str, command: Command) -> None:
+def test_destroying_prod_needs_another_option(account: str, command: Command) -> None:
     code, said = command(destroy.main, "prod", "--yes")
 
     assert code == 1
@@ -150,7 +152,6 @@ def test_prod_is_not_destroyed_by_a_slip(account: str, command: Command) -> None
 def test_destroying_asks_for_the_name_of_the_stage(
     account: str, command: Command, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, said: str
 ) -> None:
-    """A stage of which nothing is there is no failure."""
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
 
     outcome, told = command(destroy.main, "dev")
@@ -159,7 +160,7 @@ def test_destroying_asks_for_the_name_of_the_stage(
     assert re.fullmatch(said, told)
 
 
-def test_tables_that_are_protected_outlive_their_stage(target: Target) -> None:
+def test_protected_tables_are_kept(target: Target) -> None:
     tables(target).deploy(lambda _: None)
     database = target.client("dynamodb")
     database.update_table(TableName=f"{target.prefix}rooms", DeletionProtectionEnabled=True)
@@ -170,7 +171,7 @@ def test_tables_that_are_protected_outlive_their_stage(target: Target) -> None:
     assert database.list_tables()["TableNames"] == [f"{target.prefix}rooms"]
 
 
-def test_the_tokens_to_try_with_are_those_given(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_smoke_test_uses_the_given_tokens(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     assert smoke_tokens(target) == ()
 
     monkeypatch.setenv("SMOKE_TOKENS", "one, two")

@@ -1,4 +1,4 @@
-"""What Chalice is told and asked, and what is remembered of what it did."""
+"""Deployment with Chalice: its input, its output, and the record of what it deployed."""
 
 import json
 import sys
@@ -44,7 +44,7 @@ chalice.deploy.deployer.ChaliceDeploymentError: ERROR - While deploying:
 
 
 def write_record(target: Target, account: str) -> None:
-    """The record of a deployment to an account, as Chalice writes it."""
+    """Write the record of a deployment to an account, as Chalice does."""
     arn = f"arn:aws:lambda:us-east-1:{account}:function:{target.app_name}-{STAGE}"
     api = {"rest_api_id": "abc", "rest_api_url": "https://abc.execute-api.us-east-1.amazonaws.com/api/"}
     resources = [
@@ -57,7 +57,7 @@ def write_record(target: Target, account: str) -> None:
 
 
 def make_function(target: Target, **variables: str) -> None:
-    """The function behind the HTTP API, deployed by somebody."""
+    """Create the function of the HTTP API, without a record."""
     role = target.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     target.client("lambda").create_function(
         FunctionName=f"{target.app_name}-{STAGE}",
@@ -69,12 +69,12 @@ def make_function(target: Target, **variables: str) -> None:
     )
 
 
-def say_as_chalice(monkeypatch: pytest.MonkeyPatch, text: str, code: int = 0) -> None:
+def print_as_chalice(monkeypatch: pytest.MonkeyPatch, text: str, code: int = 0) -> None:
     source = f"import sys; print({text!r}); sys.exit({code})"
     monkeypatch.setattr(functions, "CHALICE", (sys.executable, "-c", source))
 
 
-def test_a_plan_is_told_in_words() -> None:
+def test_a_plan_is_shown_in_words() -> None:
     told = ["update function rooms-sweep", "add role rooms-role", "add the HTTP API"]
     assert list(functions.read_plan(PLAN.splitlines())) == told
 
@@ -85,12 +85,12 @@ def test_a_plan_is_told_in_words() -> None:
         (FAILURE, 1, "AccessDenied"),
         ("Could not install dependencies:\ncffi==2.1.1", 0, r"no wheel .* cffi"),
     ],
-    ids=["an error", "a package without a library"],
+    ids=["error", "missing library"],
 )
-def test_a_failure_of_chalice_comes_with_its_reason(
+def test_a_failure_of_chalice_is_shown_with_its_reason(
     target: Target, monkeypatch: pytest.MonkeyPatch, text: str, code: int, said: str
 ) -> None:
-    say_as_chalice(monkeypatch, text, code)
+    print_as_chalice(monkeypatch, text, code)
 
     with pytest.raises(DeployError, match=said) as failure:
         functions.run_chalice(target, lambda _: None, "deploy")
@@ -98,7 +98,7 @@ def test_a_failure_of_chalice_comes_with_its_reason(
     assert "Traceback" not in str(failure.value)
 
 
-def test_found_variables_are_added_to_those_of_the_file() -> None:
+def test_found_variables_are_added_to_the_configuration() -> None:
     config = {"stages": {"dev": {"environment_variables": {"PUBLIC_URL": "ours"}}, "prod": {}}}
 
     merged = add_variables(config, {"PUBLIC_URL": "found", "AUTH_SECRET": "secret"})
@@ -108,7 +108,7 @@ def test_found_variables_are_added_to_those_of_the_file() -> None:
 
 
 def break_off(target: Target, *done: Instruction) -> None:
-    """Have Chalice's executor do these, and record that it came no further."""
+    """Let Chalice execute only these instructions, and record that the deployment is unfinished."""
     awsclient = TypedAWSClient(target.session)
     executor = Executor(awsclient, UI())
     executor.execute(Plan([*done]))
@@ -116,7 +116,7 @@ def break_off(target: Target, *done: Instruction) -> None:
     record_unfinished(Deployer(*steps, executor, ResultsRecorder(OSUtils())), target.config, STAGE)
 
 
-def test_a_deployment_that_breaks_off_goes_on_the_next_time(target: Target, account: str) -> None:
+def test_the_record_of_an_unfinished_deployment_is_complete(target: Target, account: str) -> None:
     write_record(target, account)
 
     break_off(target, RecordResourceValue("websocket_api", "websocket_api", "websocket_api_id", "def"))
@@ -125,7 +125,7 @@ def test_a_deployment_that_breaks_off_goes_on_the_next_time(target: Target, acco
     assert record.find(target, "websocket_api", "websocket_api_id") == "def"
 
 
-def test_a_first_deployment_that_breaks_off_leaves_nothing_half(target: Target) -> None:
+def test_an_unfinished_first_deployment_leaves_no_partial_api(target: Target) -> None:
     make_function(target)
 
     break_off(
@@ -139,9 +139,11 @@ def test_a_first_deployment_that_breaks_off_leaves_nothing_half(target: Target) 
     assert target.client("apigatewayv2").get_apis()["Items"] == []
 
 
-def test_what_broke_off_is_known_elsewhere(target: Target, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_checkout_gets_an_unfinished_record(
+    target: Target, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_record(target, account)
-    say_as_chalice(monkeypatch, FAILURE, 1)
+    print_as_chalice(monkeypatch, FAILURE, 1)
     monkeypatch.setattr(functions, "compile_imports", lambda _: None)
 
     with pytest.raises(DeployError):
@@ -160,7 +162,7 @@ def test_what_broke_off_is_known_elsewhere(target: Target, account: str, monkeyp
         ("the old one", "the new one", "", "the new one"),
         (None, "unwanted", "https://id.example/keys", None),
     ],
-    ids=["by default there is none", "a deployed one stays", "a new one counts", "none where a provider signs"],
+    ids=["no secret by default", "the deployed one", "a new one", "no secret with a provider"],
 )
 def test_a_secret_comes_from_the_environment_or_the_stage(
     target: Target,
@@ -181,7 +183,7 @@ def test_a_secret_comes_from_the_environment_or_the_stage(
     assert target.variables.get("AUTH_SECRET") == found
 
 
-def test_a_record_is_known_elsewhere_until_it_is_forgotten(target: Target, account: str) -> None:
+def test_another_checkout_gets_a_record_until_it_is_deleted(target: Target, account: str) -> None:
     write_record(target, account)
     record.keep(target)
     record.file_of(target).unlink()
@@ -196,7 +198,7 @@ def test_a_record_is_known_elsewhere_until_it_is_forgotten(target: Target, accou
 
 
 def deploy_from_elsewhere(target: Target, account: str) -> None:
-    """Anew, after this checkout has."""
+    """Deploy again from another checkout."""
     write_record(target, account)
     record.keep(target)
     file = record.file_of(target)
@@ -210,9 +212,9 @@ def deploy_from_elsewhere(target: Target, account: str) -> None:
         (lambda target, _: make_function(target), "Another checkout deployed"),
         (deploy_from_elsewhere, "has other APIs than those of this checkout's record"),
     ],
-    ids=["to another account", "without a trace", "anew from elsewhere"],
+    ids=["another account", "no record", "another checkout"],
 )
-def test_what_somebody_else_deployed_is_left_alone(
+def test_a_deployment_of_another_checkout_is_not_changed(
     target: Target, account: str, prepare: Callable[[Target, str], None], said: str
 ) -> None:
     prepare(target, account)
@@ -221,7 +223,7 @@ def test_what_somebody_else_deployed_is_left_alone(
         record.fetch(target)
 
 
-def test_where_nothing_was_deployed_there_is_nothing_to_know(target: Target) -> None:
+def test_without_a_deployment_the_record_is_empty(target: Target) -> None:
     record.fetch(target)
 
     assert record.resources(target) == []
@@ -229,18 +231,16 @@ def test_where_nothing_was_deployed_there_is_nothing_to_know(target: Target) -> 
         functions.api_url(target)
 
 
-def test_addresses_and_logs_are_those_of_the_record(
-    target: Target, account: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_addresses_and_logs_come_from_the_record(target: Target, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
     write_record(target, account)
 
     assert functions.list_logs(target) == [f"/aws/lambda/{target.app_name}-{STAGE}", "/aws/lambda/other"]
-    assert functions.api_url(target) == f"{target.endpoint}/_aws/execute-api/abc/api", "the emulator's"
+    assert functions.api_url(target) == f"{target.endpoint}/_aws/execute-api/abc/api", "the address of the emulator"
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     assert functions.api_url(target) == "https://abc.execute-api.us-east-1.amazonaws.com/api"
 
 
-def test_logs_of_the_http_function_are_kept_as_long_as_others(target: Target) -> None:
+def test_the_http_function_has_the_usual_log_retention(target: Target) -> None:
     functions.keep_logs(target)
     functions.keep_logs(target)
 

@@ -1,4 +1,4 @@
-"""The page's way to its bucket, behind the CDN."""
+"""The upload of the page to its bucket, and the CDN in front of it."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ PROVIDER = {"clientId": "rooms", "authorizationEndpoint": "https://id/authorize"
 
 
 class Discovery(Issuer):
-    """An OpenID provider that tells where it signs people in."""
+    """An OpenID provider that publishes its sign-in addresses."""
 
     def respond(self, method: str, target: str, body: bytes, /) -> Answer:
         if target == "/.well-known/openid-configuration":
@@ -27,13 +27,13 @@ class Discovery(Issuer):
 
 
 def bucket(target: Target) -> str:
-    """The name of one, which no other account may have."""
+    """The name of a bucket; it is unique to the account."""
     account: str = target.client("sts").get_caller_identity()["Account"]
     return f"page-{account}"
 
 
 def configure(target: Target, **settings: Any) -> None:
-    """Change the stage in its `.chalice/config.json`."""
+    """Change the settings of the stage in `.chalice/config.json`."""
     file = target.root / ".chalice" / "config.json"
     config = json.loads(file.read_text())
     config["stages"][target.stage] |= settings
@@ -42,7 +42,7 @@ def configure(target: Target, **settings: Any) -> None:
 
 @pytest.fixture
 def site(target: Target) -> Target:
-    """A stage with a page and a bucket for it."""
+    """A stage with a page and its bucket."""
     shutil.copytree(ROOT / "web", target.root / "web")
     configure(target, page=PROVIDER)
     target.client("s3").create_bucket(Bucket=bucket(target))
@@ -50,14 +50,14 @@ def site(target: Target) -> Target:
 
 
 def upload(target: Target) -> dict[str, str]:
-    """Upload, and return the types of what is in the bucket then."""
+    """Upload the page; returns the content types of the files in the bucket."""
     page.upload(target, bucket(target), lambda _: None)
     client = target.client("s3")
     keys = [entry["Key"] for entry in client.list_objects_v2(Bucket=bucket(target))["Contents"]]
     return {key: client.head_object(Bucket=bucket(target), Key=key)["ContentType"] for key in keys}
 
 
-def test_the_page_is_there_as_browsers_want_it(site: Target) -> None:
+def test_the_files_of_the_page_have_their_content_types(site: Target) -> None:
     types = upload(site)
 
     expected = {
@@ -73,7 +73,7 @@ def test_the_page_is_there_as_browsers_want_it(site: Target) -> None:
     assert read == {"api": "/api", "signIn": {"kind": "oidc", **PROVIDER}}
 
 
-def test_pages_come_last_and_what_is_gone_is_taken_away(site: Target) -> None:
+def test_pages_are_uploaded_last_and_old_files_deleted(site: Target) -> None:
     told: list[str] = []
     page.upload(site, bucket(site), told.append)
     assert told[-1] == "index.html"
@@ -85,7 +85,7 @@ def test_pages_come_last_and_what_is_gone_is_taken_away(site: Target) -> None:
     assert "index.html" not in types
 
 
-def test_the_provider_says_where_people_sign_in(target: Target) -> None:
+def test_the_sign_in_addresses_come_from_the_provider(target: Target) -> None:
     with Discovery() as provider:
         issuer = provider.url.removesuffix("/.well-known/jwks.json")
         configure(target, page={"clientId": "rooms", "scope": "openid profile"})
@@ -96,7 +96,7 @@ def test_the_provider_says_where_people_sign_in(target: Target) -> None:
     assert told == {"kind": "oidc", **PROVIDER, "scope": "openid profile"}
 
 
-def test_ice_servers_are_no_part_of_signing_in(target: Target) -> None:
+def test_ice_servers_are_configured_beside_sign_in(target: Target) -> None:
     rtc = {"iceServers": [{"urls": "stun:stun.example.com"}]}
     configure(target, page=PROVIDER | {"rtc": rtc})
 
@@ -104,7 +104,7 @@ def test_ice_servers_are_no_part_of_signing_in(target: Target) -> None:
 
 
 @pytest.mark.parametrize("issuer", ["", "http://127.0.0.1:9"])
-def test_a_provider_that_does_not_say_has_to_be_told(target: Target, issuer: str) -> None:
+def test_missing_sign_in_addresses_are_an_error(target: Target, issuer: str) -> None:
     configure(target, page={"clientId": "rooms"})
     target.found["AUTH_ISSUER"] = issuer
 
@@ -112,7 +112,7 @@ def test_a_provider_that_does_not_say_has_to_be_told(target: Target, issuer: str
         page.configure(target)
 
 
-def test_functions_and_page_learn_the_address_of_a_new_cdn(site: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_functions_get_the_address_of_a_new_cdn(site: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     apis = [
         {"resource_type": "rest_api", "rest_api_id": "rest", "rest_api_url": "https://rest/api/"},
         {"resource_type": "websocket_api", "websocket_api_id": "socket", "websocket_api_url": "wss://socket/api/"},
@@ -134,7 +134,7 @@ def test_functions_and_page_learn_the_address_of_a_new_cdn(site: Target, monkeyp
     assert site.client("s3").list_objects_v2(Bucket=outputs["PageBucket"])["KeyCount"] > 5
 
 
-def test_a_page_and_its_cdn_are_made_where_they_are_asked_for(target: Target) -> None:
+def test_the_page_and_its_cdn_are_optional(target: Target) -> None:
     assert steps.plan_page(target) == steps.upload_page(target, lambda _: None) == steps.NO_PAGE
     assert steps.list_steps(target, with_edge=False) == (*steps.DEPLOY, *steps.TRY)
     with_edge = (*steps.DEPLOY, *steps.EDGE, *steps.TRY)
@@ -143,7 +143,7 @@ def test_a_page_and_its_cdn_are_made_where_they_are_asked_for(target: Target) ->
     assert steps.list_steps(target, with_edge=False) == with_edge
 
 
-def test_only_what_browsers_ask_for_is_uploaded(tmp_path: Path) -> None:
+def test_only_files_for_browsers_are_uploaded(tmp_path: Path) -> None:
     for name in ("index.html", "app.js", "types.d.ts", "README.md", "config.json", ".hidden"):
         (tmp_path / name).touch()
 

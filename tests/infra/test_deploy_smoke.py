@@ -1,4 +1,4 @@
-"""The trial at the end of a deployment, on the local stack."""
+"""The smoke test at the end of a deployment, on the local stack."""
 
 import json
 import uuid
@@ -14,7 +14,7 @@ from infra.local.stack import LocalStack
 pytestmark = pytest.mark.proof
 
 
-def somebody(stack: LocalStack) -> str:
+def new_token(stack: LocalStack) -> str:
     return stack.token(f"smoke-{uuid.uuid4()}")
 
 
@@ -23,8 +23,8 @@ def list_rooms(stack: LocalStack, token: str) -> list[str]:
 
 
 @pytest.mark.parametrize("people", [1, 2])
-def test_a_stage_that_works_is_said_to_work_and_left_as_it_was(stack: LocalStack, people: int) -> None:
-    tokens, told = [somebody(stack) for _ in range(people)], list[str]()
+def test_a_working_stage_passes_and_is_not_changed(stack: LocalStack, people: int) -> None:
+    tokens, told = [new_token(stack) for _ in range(people)], list[str]()
 
     smoke.play(stack.api, tokens, told.append)
 
@@ -32,13 +32,13 @@ def test_a_stage_that_works_is_said_to_work_and_left_as_it_was(stack: LocalStack
     assert "Smoke test" not in list_rooms(stack, tokens[0])
 
 
-def test_a_token_that_does_not_hold_is_said_not_to(stack: LocalStack) -> None:
+def test_an_invalid_token_is_reported(stack: LocalStack) -> None:
     with pytest.raises(DeployError, match="POST /coworking/rooms answers 401"):
         smoke.play(stack.api, ["nonsense"], lambda _: None)
 
 
-def test_a_room_that_does_not_work_is_deleted_all_the_same(stack: LocalStack) -> None:
-    token = somebody(stack)
+def test_the_room_is_deleted_after_a_failure(stack: LocalStack) -> None:
+    token = new_token(stack)
 
     def fail(what: str) -> None:
         if what == "connecting":
@@ -50,20 +50,19 @@ def test_a_room_that_does_not_work_is_deleted_all_the_same(stack: LocalStack) ->
     assert "Smoke test" not in list_rooms(stack, token)
 
 
-def test_health_is_told_with_the_version(stack: LocalStack) -> None:
+def test_the_health_check_returns_the_version(stack: LocalStack) -> None:
     assert smoke.check_health(stack.api) == smoke.Person(stack.api, "").call("GET", "/healthz")["version"]
 
 
-def test_what_is_not_there_is_said_not_to_answer() -> None:
+def test_an_unreachable_service_is_reported() -> None:
     with pytest.raises(DeployError, match="GET /healthz is not answered"):
         smoke.check_health("http://127.0.0.1:9")
     with pytest.raises(DeployError, match="can't be opened"):
         smoke.Socket("ws://127.0.0.1:9/")
 
 
-def test_a_frame_that_does_not_come_is_said_not_to(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither before a deadline, nor before the connection ends."""
-    ada = smoke.Person(stack.api, somebody(stack))
+def test_a_missing_frame_is_reported(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = smoke.Person(stack.api, new_token(stack))
     room = ada.call("POST", "/coworking/rooms", {"name": "Quiet"})["id"]
 
     with smoke.Socket(ada.call("POST", f"/coworking/rooms/{room}/join")["websocket"]["url"]) as socket:
@@ -76,7 +75,7 @@ def test_a_frame_that_does_not_come_is_said_not_to(stack: LocalStack, monkeypatc
             socket.wait("wave")
 
 
-def test_an_error_that_came_instead_is_told() -> None:
+def test_the_code_of_an_error_frame_is_reported() -> None:
     assert smoke.describe_frame({"type": "error", "data": {"code": "internal_error"}}) == "error (internal_error)"
     assert smoke.describe_frame({"type": "wave", "data": {}}) == "wave"
 
@@ -85,7 +84,7 @@ def test_an_error_that_came_instead_is_told() -> None:
     ("variables", "claims"),
     [({}, {}), ({"AUTH_ISSUER": "https://us", "AUTH_AUDIENCE": "rooms"}, {"iss": "https://us", "aud": "rooms"})],
 )
-def test_tokens_are_made_as_the_stage_wants_them(variables: Mapping[str, str], claims: dict[str, str]) -> None:
+def test_tokens_have_the_claims_that_the_stage_requires(variables: Mapping[str, str], claims: dict[str, str]) -> None:
     secret = "s" * 32
 
     token = smoke.issue_token({**variables, "AUTH_SECRET": secret}, "Ada")
@@ -105,5 +104,5 @@ def test_tokens_are_made_as_the_stage_wants_them(variables: Mapping[str, str], c
         ("", "nothing"),
     ],
 )
-def test_what_went_wrong_is_read_from_an_answer(body: str, said: str) -> None:
+def test_the_reason_is_read_from_the_answer(body: str, said: str) -> None:
     assert smoke.describe_problem(body.encode()) == said

@@ -1,4 +1,4 @@
-"""Stacks are made, left alone, changed, made anew and deleted, by change sets."""
+"""Stacks are created, kept, changed, created again and deleted, with change sets."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,12 +33,12 @@ Make = Callable[..., Stack]
 
 
 def ignore(_: str) -> None:
-    """Tell nobody."""
+    """Ignore a progress message."""
 
 
 @pytest.fixture
 def make(target: Target, tmp_path: Path) -> Make:
-    """The stack with a template and parameters."""
+    """Make the stack object for a template and parameters."""
 
     def make_stack(text: str = QUEUE % "one", **parameters: str | None) -> Stack:
         template = tmp_path / "template.yaml"
@@ -48,7 +48,7 @@ def make(target: Target, tmp_path: Path) -> Make:
     return make_stack
 
 
-def test_a_stack_is_planned_made_once_and_deleted(make: Make) -> None:
+def test_a_stack_is_planned_created_once_and_deleted(make: Make) -> None:
     stack, told = make(), list[str]()
 
     assert stack.plan() == ["add Queue"]
@@ -64,7 +64,7 @@ def test_a_stack_is_planned_made_once_and_deleted(make: Make) -> None:
     assert stack.outputs() == {}
 
 
-def test_a_change_is_planned_and_then_made(target: Target, make: Make) -> None:
+def test_a_change_is_planned_and_then_applied(target: Target, make: Make) -> None:
     make().deploy(ignore)
     changed = make(Seconds="60")
 
@@ -86,7 +86,7 @@ def test_a_parameter_without_a_value_stays(make: Make) -> None:
     assert stack.outputs() == {"Seconds": "60"}
 
 
-def test_what_cannot_be_made_says_why_and_can_be_mended(make: Make) -> None:
+def test_a_failed_creation_is_explained_and_can_be_repeated(make: Make) -> None:
     with pytest.raises(DeployError, match=r"could not create stack .*Stream: .*log group does not exist"):
         make(BROKEN).deploy(ignore)
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_made_says_why_and_can_be_mended(make: Make) -> None:
     assert mended.deploy(ignore) == ["add Queue (AWS::SNS::Topic)"]
 
 
-def test_tables_of_an_earlier_stack_are_taken_over_with_data(target: Target) -> None:
+def test_tables_of_an_earlier_stack_are_imported_with_data(target: Target) -> None:
     tables(target).deploy(ignore)
     database = target.client("dynamodb")
     database.put_item(TableName=f"{target.prefix}profiles", Item={"user_id": {"S": "ada"}})

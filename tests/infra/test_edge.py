@@ -1,4 +1,4 @@
-"""What the edge makes of requests: the function in the template runs as it stands, in node."""
+"""The CloudFront function and the headers in the template; node runs the function."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def read_resources() -> dict[str, Any]:
 
 
 def rewrite(uri: str, query: Query) -> dict[str, Any]:
-    """What the function returns for a viewer's request."""
+    """The result of the function for a viewer's request."""
     code = read_resources()["SocketPaths"]["Properties"]["FunctionCode"]
     request = {
         "method": "GET",
@@ -56,7 +56,7 @@ def rewrite(uri: str, query: Query) -> dict[str, Any]:
         ("/ws/", {"ticket": "eyJ0.sig"}, {"ticket": "eyJ0.sig"}),
     ],
 )
-def test_a_room_in_the_path_counts_and_the_rest_passes(path: str, query: Query, expected: Query) -> None:
+def test_a_room_in_the_path_becomes_a_query_parameter(path: str, query: Query, expected: Query) -> None:
     request = rewrite(path.format(ROOM), query)
 
     assert request["uri"] == "/api"
@@ -71,12 +71,12 @@ def test_a_room_in_the_path_counts_and_the_rest_passes(path: str, query: Query, 
         *("/ws/room/a&token=b", "/api/ws/rooms/", f"/api/ws/room/{ROOM}"),
     ],
 )
-def test_what_leads_to_no_room_is_answered_at_once(path: str) -> None:
+def test_other_paths_are_answered_404(path: str) -> None:
     assert rewrite(path, {}) == {"statusCode": 404, "statusDescription": "Not Found"}
 
 
 def page_headers() -> dict[str, str]:
-    """The headers that the template gives the page's files, bar what only makes sense with TLS."""
+    """The headers of the page's files in the template, without those that need TLS."""
     config = read_resources()["PageHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]
     security = config["SecurityHeadersConfig"]
     assert all(header["Override"] for header in [*security.values(), *config["CustomHeadersConfig"]["Items"]])
@@ -87,13 +87,13 @@ def page_headers() -> dict[str, str]:
     }
 
 
-def test_the_page_has_the_headers_that_it_has_locally() -> None:
+def test_the_page_has_the_same_headers_as_locally() -> None:
     headers, locally = page_headers(), dict(HEADERS)
     assert headers.pop("Content-Security-Policy").endswith(locally.pop("Content-Security-Policy"))
     assert headers == locally
 
 
-def test_the_policy_in_the_header_is_that_of_the_page_itself() -> None:
+def test_the_policy_in_the_header_is_that_of_the_page() -> None:
     page = (ROOT / "web" / "index.html").read_text("utf-8")
     (own,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
     without_this_machine = re.sub(r" ws://(localhost|127\.0\.0\.1):\*", "", own)

@@ -1,4 +1,4 @@
-"""What the emulator does where MiniStack by itself does otherwise than AWS."""
+"""The emulator behaves like AWS where MiniStack alone does not."""
 
 import io
 import json
@@ -35,7 +35,7 @@ def pack(source: str) -> bytes:
     return data.getvalue()
 
 
-def test_a_function_that_is_changed_finishes_what_it_had_begun(target: Target, tmp_path: Path) -> None:
+def test_a_changed_function_finishes_its_running_calls(target: Target, tmp_path: Path) -> None:
     files = {name: str(tmp_path / name) for name in ("ONCE", "BEGUN", "GO_ON")}
     os.mkfifo(files["BEGUN"])
     os.mkfifo(files["GO_ON"])

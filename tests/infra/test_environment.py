@@ -1,4 +1,4 @@
-"""What the functions find in their environment."""
+"""The environment variables of the local functions."""
 
 import stat
 from collections.abc import Callable
@@ -14,8 +14,7 @@ def build(base: dict[str, str], data_dir: Path, engine_url: str | None = "http:/
     return build_environment(base, port=8123, data_dir=data_dir, engine_url=engine_url)
 
 
-def test_with_our_engine_everything_points_to_this_machine(tmp_path: Path) -> None:
-    """The user's own account stays out."""
+def test_with_our_engine_the_users_account_is_not_used(tmp_path: Path) -> None:
     theirs = {"AWS_PROFILE": "work", "AWS_SESSION_TOKEN": "t", "AWS_ENDPOINT_URL": "http://elsewhere"}
     replaced = {"AWS_ACCESS_KEY_ID": "theirs", "AWS_REGION": "eu-west-1"}
 
@@ -37,14 +36,14 @@ def test_with_our_engine_everything_points_to_this_machine(tmp_path: Path) -> No
     assert not theirs.keys() & environment.keys()
 
 
-def test_with_an_endpoint_of_theirs_it_is_used(tmp_path: Path) -> None:
+def test_an_endpoint_of_the_user_is_used(tmp_path: Path) -> None:
     account = {"AWS_ENDPOINT_URL_DYNAMODB": "http://there", "AWS_PROFILE": "work", "AWS_REGION": "eu-west-1"}
     environment = build(account, tmp_path, engine_url=None)
     assert {name: environment[name] for name in account} == account
     assert "AWS_ACCESS_KEY_ID" not in environment
 
 
-def test_what_the_user_sets_stands(tmp_path: Path) -> None:
+def test_variables_of_the_user_are_kept(tmp_path: Path) -> None:
     chosen = {"TABLE_PREFIX": "mine-", "CORS_ALLOW_ORIGIN": "http://a", "AUTH_SECRET": "s", "WEBSOCKET_URL": "wss://x"}
     environment = build(chosen, tmp_path)
     assert {name: environment[name] for name in chosen} == chosen
@@ -62,7 +61,7 @@ def test_the_secret_is_random_and_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("make", "said"), [(Path.touch, "empty"), (Path.mkdir, "can't be read")])
-def test_a_secret_that_cannot_be_used_is_explained(tmp_path: Path, make: Callable[[Path], None], said: str) -> None:
+def test_an_unusable_secret_is_explained(tmp_path: Path, make: Callable[[Path], None], said: str) -> None:
     make(tmp_path / "auth-secret")
     with pytest.raises(StackError, match=said):
         read_secret(tmp_path)

@@ -1,4 +1,4 @@
-"""Faults on demand; `test_ws_recovery` has frames that are handled twice."""
+"""Planned faults of the local stack. `test_ws_recovery` tests frames that are handled twice."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ def test_a_plan_can_be_read_back(platform: Platform) -> None:
         {"unheard_of": True},
     ],
 )
-def test_a_plan_that_makes_no_sense_is_refused(platform: Platform, plan: dict[str, Any]) -> None:
+def test_an_invalid_plan_is_refused(platform: Platform, plan: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         FaultPlan.model_validate(plan)
     assert httpx.put(f"{platform.stack.url}/dev/faults", json=plan).status_code == 422
@@ -104,7 +104,7 @@ def test_without_the_flag_there_are_no_faults(short_limits: Platform) -> None:
         assert httpx.request(method, short_limits.stack.url + path).status_code in {404, 405}
 
 
-def test_the_same_seed_throws_the_same_dice() -> None:
+def test_the_same_seed_gives_the_same_faults() -> None:
     def throw() -> list[int | None]:
         faults = Faults()
         faults.follow(FaultPlan(seed=3, post_status={"429": 0.3, "500": 0.3}))

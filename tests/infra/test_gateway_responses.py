@@ -1,4 +1,4 @@
-"""What API Gateway itself answers."""
+"""The answers that API Gateway gives by itself."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -32,8 +32,8 @@ def api_id(gateway: Any) -> str:
     return made
 
 
-def test_pages_of_one_origin_may_read_what_the_gateway_answers(gateway: Any, api_id: str) -> None:
-    """Another origin takes the place of the first, and once more makes no difference."""
+def test_pages_of_one_origin_may_read_the_answers(gateway: Any, api_id: str) -> None:
+    """A second origin replaces the first; a repetition changes nothing."""
     for origin in ("*", "https://rooms.example.com", "https://rooms.example.com"):
         allow_origin(gateway, api_id, origin)
 
@@ -43,7 +43,7 @@ def test_pages_of_one_origin_may_read_what_the_gateway_answers(gateway: Any, api
     assert shown == dict.fromkeys(RESPONSES, header)
 
 
-def test_what_was_declared_is_deployed(gateway: Any, api_id: str) -> None:
+def test_the_declared_answers_are_deployed(gateway: Any, api_id: str) -> None:
     allow_origin(gateway, api_id, "*")
 
     stage = gateway.get_stage(restApiId=api_id, stageName=STAGE)

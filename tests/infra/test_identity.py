@@ -1,4 +1,4 @@
-"""Local identity."""
+"""Tokens of the local identity provider."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ def read(platform: Platform, token: str) -> dict[str, Any]:
     return claims
 
 
-def test_a_token_says_who_and_for_how_long(platform: Platform) -> None:
+def test_a_token_names_its_user_and_its_end(platform: Platform) -> None:
     wanted = {"sub": "ada", "name": "Ada", "avatar": "/ada.png", "roles": ["admin"]}
     answer = httpx.post(f"{platform.stack.url}/dev/token", json=wanted).json()
     claims = read(platform, answer["token"])
@@ -29,7 +29,7 @@ def test_a_token_says_who_and_for_how_long(platform: Platform) -> None:
     assert read(platform, platform.stack.token("ada")).keys() == {"sub", "iat", "exp"}
 
 
-def test_what_makes_no_sense_is_refused(platform: Platform) -> None:
+def test_an_invalid_request_is_refused(platform: Platform) -> None:
     for wanted in (
         *(b"", b"no json", b"[]", b"{}", b'{"sub": ""}', b'{"sub": 7}', b'{"sub": "' + b"x" * 129 + b'"}'),
         *(b'{"sub": "ada", "roles": "admin"}', b'{"sub": "ada", "role": "admin"}'),
@@ -42,7 +42,7 @@ def test_what_makes_no_sense_is_refused(platform: Platform) -> None:
 @pytest.mark.parametrize(
     ("origin", "allowed"), [("http://localhost:5173", True), ("http://127.0.0.1", True), ("http://evil.test", False)]
 )
-def test_only_pages_of_this_machine_may_ask(platform: Platform, origin: str, allowed: bool) -> None:
+def test_only_pages_of_this_machine_get_tokens(platform: Platform, origin: str, allowed: bool) -> None:
     answer = httpx.post(f"{platform.stack.url}/dev/token", json={"sub": "a"}, headers={"Origin": origin})
     assert (answer.headers.get("access-control-allow-origin") == origin) is allowed
 

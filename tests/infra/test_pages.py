@@ -1,4 +1,4 @@
-"""What a browser gets outside the API."""
+"""The files of the page that the local stack serves."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ WEB = Path(__file__).parent.parent.parent / "web"
 
 @pytest.fixture
 def get(tmp_path: Path) -> Get:
-    """Gets a path from a directory with a page."""
+    """Get a path from a directory with a page."""
     (tmp_path / "secret").write_text("hush")
     web = tmp_path / "web"
     (web / "css").mkdir(parents=True)
@@ -46,8 +46,8 @@ def get(tmp_path: Path) -> Get:
         *((path, None, None) for path in ("/nothing.js", "/../secret", "/%2e%2e/secret", "/..%2fsecret")),
     ],
 )
-def test_the_pages_files_and_no_others_are_served(get: Get, path: str, kind: str | None, text: str | None) -> None:
-    """Without what is there for readers; and nobody may frame them or guess at their type."""
+def test_only_files_of_the_page_are_served(get: Get, path: str, kind: str | None, text: str | None) -> None:
+    """The files are minified. Headers forbid framing and type sniffing."""
     answer = get(path)
     if kind:
         assert (answer.status_code, answer.text) == (200, text)
@@ -68,7 +68,7 @@ def test_a_file_is_sent_again_only_when_it_has_changed(get: Get, tmp_path: Path)
     assert get("/page.js", **{"If-None-Match": first.headers["etag"]}).text == "22"
 
 
-def test_the_page_takes_scripts_and_styles_of_its_own_only() -> None:
+def test_the_page_allows_only_its_own_scripts_and_styles() -> None:
     text = (WEB / "index.html").read_text("utf-8")
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
     directives = dict(directive.split(" ", 1) for directive in policy.split("; "))

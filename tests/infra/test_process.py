@@ -23,14 +23,14 @@ def test_a_child_ends_when_its_standard_input_does() -> None:
     assert child.stop() == 7
 
 
-def test_one_that_does_not_is_killed() -> None:
+def test_a_child_that_ignores_its_input_is_killed() -> None:
     child = start(STUBBORN)
     assert child.wait_ready(20)
     assert child.stop(patience=0.1) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("script", ["", "import sys; sys.stdin.read()"])
-def test_one_that_never_gets_ready_is_noticed(script: str) -> None:
+def test_a_child_that_does_not_get_ready_is_noticed(script: str) -> None:
     child = start(script)
     assert not child.wait_ready(0.5)
     child.stop()

@@ -1,4 +1,4 @@
-"""The whole deployment, in an emulator: what `make rehearse` does."""
+"""A whole deployment in an emulator, as in `make rehearse`."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What a function behind REST sees of a request, and a client of an answer."""
+"""The local REST API: the event that a function gets, and the answer that a client gets."""
 
 import base64
 import socket
@@ -28,7 +28,7 @@ def test_the_event_is_that_of_a_proxy_integration(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize("token", ["Bearer x", ""], ids=["signed in", "nobody"])
-def test_what_has_no_route_is_forbidden_as_on_aws(platform: Platform, token: str) -> None:
+def test_an_unknown_route_is_forbidden_as_on_aws(platform: Platform, token: str) -> None:
     for method, path in (
         *(("GET", path) for path in ("", "/", "/nowhere", "/echo", "/echo//", "/echo/a/more")),
         *((method, "/echo/a") for method in ("DELETE", "PATCH", "PUT", "HEAD", "TRACE")),
@@ -48,7 +48,7 @@ def test_a_preflight_is_answered_without_the_app(platform: Platform) -> None:
     assert set(answer.headers["access-control-allow-methods"].split(",")) == {"GET", "POST", "OPTIONS"}
 
 
-def test_a_body_of_ten_megabytes_arrives_and_no_larger_one(platform: Platform) -> None:
+def test_a_body_has_at_most_ten_megabytes(platform: Platform) -> None:
     body = b"x" * HTTP_BODY_BYTES
     assert len(platform.http.post("/echo/a", content=body).json()["body"]) == HTTP_BODY_BYTES
     for content in (body + b"x", iter([body, b"x"])):
@@ -69,7 +69,7 @@ def test_a_function_that_takes_too_long_is_a_gateway_timeout(short_limits: Platf
     assert short_limits.http.get("/release/slow").status_code == 200
 
 
-def test_requests_run_side_by_side_and_keep_apart(platform: Platform) -> None:
+def test_requests_run_in_parallel_and_stay_separate(platform: Platform) -> None:
     with ThreadPoolExecutor() as pool:
         first = pool.submit(platform.http.get, "/meet/first")
         assert platform.http.get("/meet/second").json()["name"] == "second"
@@ -79,7 +79,7 @@ def test_requests_run_side_by_side_and_keep_apart(platform: Platform) -> None:
 @pytest.mark.parametrize(
     ("size", "accepted", "encoding"), [(1023, "gzip", None), (1024, "gzip", "gzip"), (5000, "identity", None)]
 )
-def test_large_answers_are_compressed_for_who_takes_that(
+def test_large_answers_are_compressed_if_the_client_accepts_it(
     platform: Platform, size: int, accepted: str, encoding: str | None
 ) -> None:
     answer = platform.http.get(f"/size/{size}", headers={"Accept-Encoding": accepted})
@@ -87,7 +87,7 @@ def test_large_answers_are_compressed_for_who_takes_that(
     assert answer.text == "x" * size
 
 
-def test_a_client_that_leaves_in_the_middle_is_no_error(platform: Platform) -> None:
+def test_a_client_that_closes_during_a_request_is_no_error(platform: Platform) -> None:
     port = httpx.URL(platform.stack.url).port or 0
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(b"POST /api/echo/left HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
@@ -98,7 +98,7 @@ def test_a_client_that_leaves_in_the_middle_is_no_error(platform: Platform) -> N
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
-def test_localhost_answers_whatever_it_resolves_to(platform: Platform, host: str) -> None:
+def test_every_local_address_answers(platform: Platform, host: str) -> None:
     assert httpx.get(platform.stack.api.replace("127.0.0.1", host) + "/echo/a").status_code == 200
 
 
@@ -111,11 +111,11 @@ def test_localhost_answers_whatever_it_resolves_to(platform: Platform, host: str
         (b"text", True, {"body": base64.b64encode(b"text").decode(), "isBase64Encoded": True}),
     ],
 )
-def test_a_body_is_text_where_it_can_be(body: bytes, binary: bool, event: dict[str, object]) -> None:
+def test_a_body_is_text_or_base64(body: bytes, binary: bool, event: dict[str, object]) -> None:
     assert encode_body(body, binary=binary) == event
 
 
-def test_headers_of_both_kinds_reach_the_client() -> None:
+def test_single_and_multi_value_headers_reach_the_client() -> None:
     result = {
         "statusCode": 201,
         "headers": {"X-One": "1"},
@@ -130,6 +130,6 @@ def test_headers_of_both_kinds_reach_the_client() -> None:
 
 
 @pytest.mark.parametrize("result", [{}, {"statusCode": "x"}, {"statusCode": 200, "body": {"a": 1}}, None, "text"])
-def test_what_is_no_answer_is_an_error(result: object) -> None:
+def test_an_invalid_result_is_an_error(result: object) -> None:
     with pytest.raises(FunctionError):
         build_response(result)  # type: ignore[arg-type]  # that is the point

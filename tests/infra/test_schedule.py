@@ -8,7 +8,7 @@ from infra.local.schedule import find_rates, parse_rate
 from tests.infra.conftest import Platform
 
 
-def test_what_is_scheduled_can_be_run_at_once(platform: Platform) -> None:
+def test_a_scheduled_function_can_be_run_at_once(platform: Platform) -> None:
     answer = httpx.post(f"{platform.stack.url}/dev/sweep")
     assert (answer.status_code, answer.json()) == (200, {"succeeded": {"tick": True}})
     event = next(event for event in platform.events() if event.get("source") == "aws.events")
@@ -17,12 +17,12 @@ def test_what_is_scheduled_can_be_run_at_once(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize("short_limits", [{"SWEEP_SECONDS": "0.05"}], indirect=True)
-def test_it_runs_by_itself_again_and_again_and_failures_are_loud(short_limits: Platform) -> None:
+def test_it_runs_repeatedly_and_failures_are_logged(short_limits: Platform) -> None:
     short_limits.wait_for(lambda event: event.get("source") == "aws.events")
     short_limits.http.get("/break")
     ran = len(short_limits.events())
     while len(short_limits.events()) < ran + 3:
-        pass  # each look is a request
+        pass  # each call of events() is a request
     assert "The scheduled function tick failed" in short_limits.stack.log.read_text("utf-8")
     answer = httpx.post(f"{short_limits.stack.url}/dev/sweep")
     assert (answer.status_code, answer.json()) == (500, {"succeeded": {"tick": False}})
@@ -36,7 +36,7 @@ def test_rates_are_understood(expression: str | Rate, seconds: int) -> None:
     assert parse_rate(expression) == seconds
 
 
-def test_cron_expressions_are_refused_rather_than_forgotten() -> None:
+def test_cron_expressions_are_refused() -> None:
     app = Chalice("x")
     app.schedule(Cron(0, 10, "*", "*", "?", "*"))(lambda event: None)
     with pytest.raises(ValueError, match="cron"):

@@ -1,4 +1,4 @@
-"""WebSockets as API Gateway handles them."""
+"""The local WebSocket API behaves like API Gateway."""
 
 import base64
 import json
@@ -20,12 +20,12 @@ CONTEXT = {
 
 
 def event_of(platform: Platform, kind: str, connection_id: str) -> dict[str, Any]:
-    """The first event of a connection that has this type."""
+    """The first event of this type of a connection."""
     return next(e for e in platform.events(kind) if e["requestContext"]["connectionId"] == connection_id)
 
 
 def refusal(open_socket: OpenSocket, path: str) -> tuple[int, Any]:
-    """The status and the body of an upgrade that is refused."""
+    """The status and the body of a refused upgrade."""
     with pytest.raises(InvalidStatus) as refused:
         open_socket(path)
     return refused.value.response.status_code, json.loads(refused.value.response.body or b"{}")
@@ -58,7 +58,7 @@ def test_a_room_in_the_path_becomes_a_query(platform: Platform, open_socket: Ope
 
 
 @pytest.mark.parametrize("path", ["/?ticket=t", "/api?ticket=t", "/ws?ticket=t"])
-def test_a_ticket_opens_the_plain_addresses(open_socket: OpenSocket, path: str) -> None:
+def test_a_ticket_opens_addresses_without_a_room(open_socket: OpenSocket, path: str) -> None:
     assert learn_id(open_socket(path)).endswith("=")
 
 
@@ -73,7 +73,7 @@ def test_a_refusal_is_the_status_of_the_upgrade(platform: Platform, open_socket:
     assert "without completing handshake" not in log
 
 
-def test_a_post_inside_its_own_connect_finds_nobody(platform: Platform, open_socket: OpenSocket) -> None:
+def test_a_post_during_its_own_connect_is_answered_gone(platform: Platform, open_socket: OpenSocket) -> None:
     event = event_of(platform, "CONNECT", learn_id(open_socket("/ws?do=post")))
     assert event["posted"] == "gone"
 
@@ -82,14 +82,14 @@ def test_the_chosen_subprotocol_is_echoed(open_socket: OpenSocket) -> None:
     assert open_socket(subprotocols=["coworking.v1", "bearer.t"]).subprotocol == "coworking.v1"
 
 
-def test_frames_of_one_connection_are_handled_side_by_side(open_socket: OpenSocket) -> None:
+def test_frames_of_one_connection_are_handled_in_parallel(open_socket: OpenSocket) -> None:
     socket = open_socket()
     socket.send("hold frames")
-    socket.send("release frames")  # nothing else ends the first
+    socket.send("release frames")  # only this lets the first one end
     assert {json.loads(socket.recv(timeout=20))["body"] for _ in range(2)} == {"hold frames", "release frames"}
 
 
-def test_a_client_is_told_of_a_handler_that_failed(open_socket: OpenSocket) -> None:
+def test_a_failed_handler_is_answered_with_an_error(open_socket: OpenSocket) -> None:
     socket = open_socket()
     socket.send("raise")
     error = json.loads(socket.recv(timeout=20))
@@ -97,8 +97,8 @@ def test_a_client_is_told_of_a_handler_that_failed(open_socket: OpenSocket) -> N
     assert error.keys() == {"message", "connectionId", "requestId"}
 
 
-def test_a_message_is_text_bytes_or_128_kb(open_socket: OpenSocket) -> None:
-    """Bytes arrive as base64, and nothing that a handler returns is sent."""
+def test_a_message_is_text_or_bytes_and_has_up_to_128_kb(open_socket: OpenSocket) -> None:
+    """Bytes arrive as base64. The result of a handler is not sent."""
     socket = open_socket()
     for sent, body, length in (
         ("text", "text", 4),

@@ -1,4 +1,4 @@
-"""`python -m infra.local`, which is all that `make run` does once everything is installed."""
+"""`python -m infra.local`: the command behind `make run`."""
 
 import os
 import shutil
@@ -45,7 +45,7 @@ SERVING = "Ctrl-C stops it"
 
 
 class Command:
-    """The running command, read line by line; killed where it takes far too long."""
+    """The running command. A timer kills it after a minute."""
 
     def __init__(self, arguments: list[str], directory: Path, environment: dict[str, str]) -> None:
         self.process = subprocess.Popen(
@@ -56,7 +56,7 @@ class Command:
         self._guard.start()
 
     def read_until(self, text: str) -> str:
-        """The first line from here on that holds a text."""
+        """Read to the next line with this text, and return the line."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(line.rstrip())
@@ -65,23 +65,23 @@ class Command:
         raise AssertionError("\n".join([f"never said {text!r}:", *self.lines, self.errors()]))
 
     def url(self) -> str:
-        """Where it serves, once it does."""
+        """Wait until the command serves, and return its URL."""
         self.read_until(SERVING)
         return next(line.split()[-1].rstrip("/") for line in self.lines if line.startswith("  Page"))
 
     def errors(self) -> str:
-        """What it says on standard error until all of its processes have ended."""
+        """The standard error of the command, read until all its processes have ended."""
         assert self.process.stderr is not None
         return self.process.stderr.read()
 
     def finish(self) -> int:
-        """Its exit code, once it and everything it started have ended: their ends of its output close last."""
+        """Wait until the command and all its processes have closed the output, and return the exit code."""
         assert self.process.stdout is not None
         self.lines += self.process.stdout.read().splitlines()
         return self.process.wait()
 
     def close(self) -> None:
-        """End it where the test didn't."""
+        """End the command if the test has not."""
         self.process.terminate()
         self.process.communicate()
         self._guard.cancel()
@@ -92,7 +92,7 @@ Start = Callable[..., Command]
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of the stack around an app that tests may break."""
+    """A copy of the stack, with an app that a test may change."""
     directory = tmp_path / "checkout"
     shutil.copytree(ROOT / "infra", directory / "infra", ignore=shutil.ignore_patterns("__pycache__"))
     (directory / "app.py").write_text((PLATFORM_APP / "app.py").read_text("utf-8") + REST_OF_APP, "utf-8")
@@ -103,7 +103,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(checkout: Path) -> Iterator[Start]:
-    """Starts the command in the checkout; keyword arguments are environment variables."""
+    """Start the command in the checkout; keyword arguments are environment variables."""
     with ExitStack() as started:
 
         def start_command(*wrapper: str, **environment: str) -> Command:
@@ -123,14 +123,14 @@ def greet(url: str) -> str:
 
 
 def swap_name(url: str, name: str) -> str | None:
-    """Store a name in the stack's database; the one that was there before."""
+    """Store a name in the stack's database, and return the previous one."""
     answer: dict[str, str | None] = httpx.put(f"{url}/api/name/{name}", timeout=30).json()
     return answer["before"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_signal_stops_everything_and_keeps_the_data(start: Start, number: signal.Signals) -> None:
-    """Killed, too: the gateway ends as its parent does, and the next start waits for an engine that is saving."""
+    """After SIGKILL, the gateway ends with its parent, and the next start waits until the engine has saved."""
     command = start()
     url = command.url()
     with connect(url.replace("http", "ws") + "/ws") as client:
@@ -142,10 +142,10 @@ def test_a_signal_stops_everything_and_keeps_the_data(start: Start, number: sign
     assert swap_name(start().url(), "Grace") == "Ada"
 
 
-def test_a_signal_while_it_starts_stops_it_too(start: Start) -> None:
+def test_a_signal_during_the_start_stops_it(start: Start) -> None:
     command = start()
     command.process.send_signal(signal.SIGTERM)
-    assert command.finish() in {0, -signal.SIGTERM}  # the latter before Python has got to our code
+    assert command.finish() in {0, -signal.SIGTERM}  # the latter if Python has not started our code yet
 
 
 def test_killing_make_stops_it(start: Start) -> None:
@@ -158,7 +158,7 @@ def test_killing_make_stops_it(start: Start) -> None:
 
 
 def check_refusal(command: Command, *words: str) -> None:
-    """It ended with exit code 1, nothing on standard output, and one line that says what to do."""
+    """Check that the command ended with exit code 1, no output, and one error line with these words."""
     assert command.finish() == 1
     (line,) = command.errors().splitlines()
     assert not [word for word in ("error:", *words) if word not in line]
@@ -174,7 +174,7 @@ def test_a_taken_port_is_refused(start: Start, host: str) -> None:
 
 
 @pytest.mark.parametrize("port", ["http", "-1", "65536", "٣"])
-def test_what_is_no_port_is_refused(start: Start, port: str) -> None:
+def test_an_invalid_port_is_refused(start: Start, port: str) -> None:
     check_refusal(start(PORT=port), "is not a port", port)
 
 
@@ -185,7 +185,7 @@ def test_a_directory_has_one_stack(start: Start) -> None:
     assert greet(url) == greet(start(DATA_DIR="elsewhere").url()) == "hello"
 
 
-def test_a_directory_that_is_none_is_refused(start: Start, checkout: Path) -> None:
+def test_a_file_as_the_data_directory_is_refused(start: Start, checkout: Path) -> None:
     (checkout / "file").touch()
     check_refusal(start(DATA_DIR="file"), "can't be used", "DATA_DIR=")
 
@@ -196,7 +196,7 @@ def test_an_engine_that_does_not_start_is_reported(start: Start, python: str, sa
 
 
 def child_pid(command: Command, name: str) -> int:
-    """The process id of a child of the command."""
+    """The process id of a child of the command, found by its name."""
     for status in Path("/proc").glob("[0-9]*/status"):
         if f"PPid:\t{command.process.pid}\n" in status.read_text() and name in (status.parent / "cmdline").read_text():
             return int(status.parent.name)
@@ -207,7 +207,7 @@ def child_pid(command: Command, name: str) -> int:
 @pytest.mark.parametrize(
     ("name", "message"), [("engine_launcher", "The database engine ended"), ("gateway", "The gateway ended by itself")]
 )
-def test_a_child_that_dies_ends_the_rest(start: Start, name: str, message: str) -> None:
+def test_the_end_of_a_child_stops_everything(start: Start, name: str, message: str) -> None:
     command = start()
     command.url()
     os.kill(child_pid(command, name), signal.SIGKILL)
@@ -215,7 +215,7 @@ def test_a_child_that_dies_ends_the_rest(start: Start, name: str, message: str) 
     assert message in command.errors().splitlines()[-1]
 
 
-def test_code_that_cannot_be_loaded_is_shown(start: Start, checkout: Path) -> None:
+def test_an_error_in_the_code_is_shown(start: Start, checkout: Path) -> None:
     (checkout / "app.py").write_text("GREETING =", "utf-8")
     command = start()
     assert command.finish() == 1
@@ -224,7 +224,7 @@ def test_code_that_cannot_be_loaded_is_shown(start: Start, checkout: Path) -> No
     assert "error: The gateway could not start, for the reason printed above" in errors.splitlines()[-1]
 
 
-def test_changes_are_loaded_and_mistakes_survived(start: Start, checkout: Path) -> None:
+def test_changes_are_loaded_even_after_an_error(start: Start, checkout: Path) -> None:
     command = start()
     url = command.url()
     code, app = checkout / "chalicelib" / "greeting.py", checkout / "app.py"
@@ -241,7 +241,7 @@ def test_changes_are_loaded_and_mistakes_survived(start: Start, checkout: Path) 
         assert greeting is None or greet(url) == greeting
 
 
-def test_an_endpoint_of_the_users_is_used(start: Start, checkout: Path, engine: Engine) -> None:
+def test_an_endpoint_of_the_user_is_used(start: Start, checkout: Path, engine: Engine) -> None:
     command = start(AWS_ENDPOINT_URL_DYNAMODB=engine.url, TABLE_PREFIX="users-own-", **CREDENTIALS)
     assert greet(command.url()) == "hello"
     client = engine.client()
@@ -250,7 +250,7 @@ def test_an_endpoint_of_the_users_is_used(start: Start, checkout: Path, engine: 
     assert not (checkout / ".local" / "state").exists()
 
 
-def test_an_endpoint_that_is_not_there_is_reported(start: Start) -> None:
+def test_an_unreachable_endpoint_is_reported(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     command = start(AWS_ENDPOINT_URL_DYNAMODB=url, **CREDENTIALS)

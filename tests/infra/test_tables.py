@@ -24,12 +24,12 @@ Resources:
 
 
 @pytest.mark.parametrize(("given", "stage", "protected"), [({}, "dev", False), ({"Stage": "prod"}, "prod", True)])
-def test_the_functions_of_a_template_are_worked_out(given: dict[str, str], stage: str, protected: bool) -> None:
+def test_the_functions_of_a_template_are_evaluated(given: dict[str, str], stage: str, protected: bool) -> None:
     expected = {"TableName": f"p-x-{stage}", "Protected": protected, "Keys": [{"Name": stage}]}
     assert Template(TEXT, {"Prefix": "p-"} | given).tables() == [expected]
 
 
-def test_our_template_is_wholly_understood() -> None:
+def test_our_template_is_fully_evaluated() -> None:
     tables = Template(TEMPLATE.read_text("utf-8"), {"Prefix": "p-"}).tables()
     assert [table["TableName"] for table in tables] == [f"p-{name}" for name in NAMES]
     assert not [word for word in ("Fn::", "Ref", "${") if word in str(tables)]

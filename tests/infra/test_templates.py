@@ -1,4 +1,4 @@
-"""What the templates come to: deployed to an emulator of AWS, and read back from it."""
+"""The templates, deployed to an emulator of AWS and read back from it."""
 
 import json
 import re
@@ -98,7 +98,7 @@ def prefix(stage: str) -> str:
 
 @cache
 def function_timeouts(stage: str) -> dict[str, int]:
-    """The functions as Chalice names them, and after how many seconds they are cut off."""
+    """The deployed names of the functions, and their timeouts in seconds."""
     return {function.function_name: function.timeout for function in deployed_functions(stage)}
 
 
@@ -108,7 +108,7 @@ def metric_of(alarm: Mapping[str, Any]) -> Metric:
 
 
 def shown(widgets: list[dict[str, Any]]) -> Iterator[Metric]:
-    """What a dashboard shows; `.` stands for what stands there in the line before."""
+    """The metrics that a dashboard shows. A `.` repeats the word of the line before."""
     for widget in widgets:
         line: list[str] = []
         for entry in widget["properties"]["metrics"]:
@@ -121,7 +121,7 @@ def shown(widgets: list[dict[str, Any]]) -> Iterator[Metric]:
 
 
 def searched(expression: str) -> Metric:
-    """What a search looks for; its dimensions have any value."""
+    """The metric of a search expression; `*` is any value of a dimension."""
     match = re.fullmatch(r"SUM\(SEARCH\('\{([\w/]+),([\w,]+)\} MetricName=\"(\w+)\"', 'Sum', 60\)\)", expression)
     assert match, expression
     return match[1], match[3], frozenset((name, "*") for name in match[2].split(","))
@@ -137,8 +137,8 @@ def list_tables(client: Any, stage: str) -> dict[str, list[str]]:
     }
 
 
-def unknown(account: Account, stage: str, metric: Metric) -> str:
-    """What of a metric there isn't; nothing where it will have figures."""
+def missing_part(account: Account, stage: str, metric: Metric) -> str:
+    """The part of a metric that does not exist, or '' if the metric will have data."""
     namespace, name, pairs = metric
     dimensions = dict(pairs)
     match namespace:
@@ -157,24 +157,24 @@ def unknown(account: Account, stage: str, metric: Metric) -> str:
             return "" if namespace == ours and name in METRICS and fits and dimensions["kind"] in kinds else "metric"
 
 
-def test_what_alarms_watch_is_there(account: Account, stage: str, alarms: list[dict[str, Any]]) -> None:
-    wrong = {alarm["AlarmName"]: unknown(account, stage, metric_of(alarm)) for alarm in alarms}
+def test_the_metrics_of_alarms_exist(account: Account, stage: str, alarms: list[dict[str, Any]]) -> None:
+    wrong = {alarm["AlarmName"]: missing_part(account, stage, metric_of(alarm)) for alarm in alarms}
     assert wrong == dict.fromkeys(wrong, "")
 
 
-def test_what_the_dashboard_shows_is_there(account: Account, stage: str) -> None:
+def test_the_metrics_of_the_dashboard_exist(account: Account, stage: str) -> None:
     metrics = list(shown(account.widgets(stage)))
     assert len(metrics) > 50
-    assert [(metric, wrong) for metric in metrics if (wrong := unknown(account, stage, metric))] == []
+    assert [(metric, wrong) for metric in metrics if (wrong := missing_part(account, stage, metric))] == []
 
 
-def live_through(functions: Functions) -> None:
-    """All that a service can have to tell: people come, talk and go, and little works as it should."""
+def cause_all_metrics(functions: Functions) -> None:
+    """Cause every metric: people join, talk and leave, and many calls fail."""
     room = functions.open_room()
     functions.rest("seats_join", "cyd", room_id=room)
     ada, ben = functions.enter(room, "ada", "ben")
-    for wire in (ada, ben):
-        functions.frame(wire, "sync")
+    for connection in (ada, ben):
+        functions.frame(connection, "sync")
     say = partial(functions.call, "chat_send_message", "ada", {"message_text": "hello"}, room_id=room)
     functions.gateway.next_statuses = iter([429])
     say()
@@ -202,9 +202,9 @@ def live_through(functions: Functions) -> None:
             functions.connect("ada", room)
 
 
-def test_all_of_ours_that_is_watched_is_told(account: Account, engine: Engine) -> None:
+def test_all_watched_metrics_of_ours_are_written(account: Account, engine: Engine) -> None:
     with Functions(engine, websocket_url="wss://rooms.test") as functions, keep_log() as log:
-        live_through(functions)
+        cause_all_metrics(functions)
     told = {(name, line["kind"]) for line in log.metrics for name in METRICS.keys() & line.keys()}
     told |= {(name, "*") for name, _ in told}
     watched = [*map(metric_of, account.alarms("dev")), *shown(account.widgets("dev"))]
@@ -213,7 +213,7 @@ def test_all_of_ours_that_is_watched_is_told(account: Account, engine: Engine) -
     assert ours - told == set()
 
 
-def test_every_function_is_watched_and_slow_before_its_end(stage: str, alarms: list[dict[str, Any]]) -> None:
+def test_every_function_has_alarms_below_its_timeout(stage: str, alarms: list[dict[str, Any]]) -> None:
     watched = {
         (dict(metric_of(alarm)[2])["FunctionName"], alarm["MetricName"], alarm.get("ExtendedStatistic", "Sum"))
         for alarm in alarms
@@ -238,12 +238,12 @@ def test_every_table_and_index_is_watched_for_throttling(
     assert watched == {("AWS/DynamoDB", name, frozenset(place.items())) for place in places for name in names}
 
 
-def test_undelivered_posts_are_noticed_whatever_they_were_for(alarms: list[dict[str, Any]]) -> None:
+def test_failed_posts_are_watched_for_every_kind_of_event(alarms: list[dict[str, Any]]) -> None:
     failed = [metric_of(alarm)[2] for alarm in alarms if alarm["MetricName"] == "Failed"]
     assert {dict(dimensions)["kind"] for dimensions in failed} == set(get_args(Kind))
 
 
-def test_a_sweep_that_does_not_come_is_noticed(stage: str, alarms: list[dict[str, Any]]) -> None:
+def test_a_missing_sweep_is_noticed(stage: str, alarms: list[dict[str, Any]]) -> None:
     (alarm,) = [alarm for alarm in alarms if alarm["TreatMissingData"] == "breaching"]
     _, name, dimensions = metric_of(alarm)
     assert (name, dict(dimensions)) == ("Invocations", {"FunctionName": f"coworking-rooms-{stage}-sweep"})
@@ -251,7 +251,7 @@ def test_a_sweep_that_does_not_come_is_noticed(stage: str, alarms: list[dict[str
     assert 0 < alarm["Threshold"] < alarm["Period"] / 60
 
 
-def test_all_alarms_go_to_one_topic_that_somebody_reads(
+def test_all_alarms_go_to_one_topic_with_a_subscriber(
     account: Account, stage: str, alarms: list[dict[str, Any]]
 ) -> None:
     topic = account.outputs(f"{stage}-alarms")["Topic"]
@@ -274,7 +274,7 @@ def test_tables_of_prod_are_backed_up_and_protected(account: Account, stage: str
 
 
 def test_one_hostname_leads_to_page_api_and_sockets(account: Account, stage: str) -> None:
-    """Only sockets are rewritten, and nothing of the API is cached."""
+    """Only requests for sockets are rewritten, and answers of the API are not cached."""
     outputs = account.outputs(f"{stage}-edge")
     found = account.client("cloudfront").get_distribution_config(Id=outputs["DistributionId"])["DistributionConfig"]
     origins = {origin["Id"]: origin["DomainName"] for origin in found["Origins"]["Items"]}
@@ -301,7 +301,7 @@ def functions_of(rule: dict[str, Any]) -> list[str]:
     return [one["FunctionARN"].rpartition("/")[2] for one in associated]
 
 
-def test_nobody_but_the_distribution_reads_the_bucket(account: Account, stage: str) -> None:
+def test_only_the_distribution_reads_the_bucket(account: Account, stage: str) -> None:
     outputs = account.outputs(f"{stage}-edge")
     client = account.client("s3")
     block = client.get_public_access_block(Bucket=outputs["PageBucket"])["PublicAccessBlockConfiguration"]

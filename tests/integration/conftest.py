@@ -1,4 +1,4 @@
-"""Two people in a room, and stacks that are set up otherwise than `make run` does it."""
+"""Two clients in a room, and stacks with other settings than those of `make run`."""
 
 import os
 import time
@@ -22,13 +22,13 @@ LIMIT = 2
 
 @pytest.fixture
 def ada(scene: Scene) -> SocketClient:
-    """Connected, in the room of the scene."""
+    """A client that is connected to the room of the scene."""
     return scene.enter("Ada")
 
 
 @pytest.fixture
 def ben(scene: Scene, ada: SocketClient) -> SocketClient:
-    """Came after Ada, who has heard of it."""
+    """A second client. Ada has received the frames about it."""
     ben = scene.enter("Ben")
     settle_all(ada, ben)
     return ben
@@ -36,13 +36,13 @@ def ben(scene: Scene, ada: SocketClient) -> SocketClient:
 
 @pytest.fixture
 def faults(stack: LocalStack) -> Iterator[Callable[..., None]]:
-    """Have things go wrong until the test is over."""
+    """Plan faults of the stack; they end with the test."""
     yield stack.plan_faults
     stack.plan_faults()
 
 
 def walk_rooms(caller: Caller, path: str = ROOMS) -> Iterator[list[Json]]:
-    """The pages of the list."""
+    """The pages of the list of rooms."""
     while path:
         answer = caller.get(path)
         assert answer.status_code == 200, answer.text
@@ -56,13 +56,13 @@ def list_rooms(caller: Caller) -> list[Json]:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stack as somebody's own deployment has it: an identity provider, one origin, tight limits."""
+    """A stack with an identity provider, one allowed origin and low rate limits."""
 
     api: Api
     issuer: Issuer
 
     def person(self, name: str = "Ada", *, roles: Sequence[str] = ()) -> Caller:
-        """Somebody new, who signed in with the identity provider."""
+        """A new user, signed in with the identity provider."""
         user_id = f"{name.lower()}|{uuid.uuid4()}"
         return self.api.bearer(self.sign(sub=user_id, name=name, roles=list(roles)), user_id, name)
 
@@ -70,7 +70,7 @@ class Deployment:
         return self.person("Grace", roles=["staff", "owners"])
 
     def sign(self, **claims: object) -> str:
-        """A token with these claims in place of the ordinary ones; None leaves one out."""
+        """A token with these claims instead of the default ones; None leaves a claim out."""
         ordinary = {"sub": "ada", "iss": ISSUER, "aud": AUDIENCE, "exp": time.time() + 600}
         wanted = {name: value for name, value in (ordinary | claims).items() if value is not None}
         return self.issuer.sign(wanted)
@@ -78,7 +78,6 @@ class Deployment:
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A stack with everything that can be configured configured."""
     with Issuer() as issuer:
         environment = {
             "AUTH_JWKS_URL": issuer.url,
@@ -98,7 +97,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 @dataclass(frozen=True)
 class Unplugged:
-    """A stack whose database can be made to hang up."""
+    """A stack with a database that a test can interrupt."""
 
     api: Api
     database: UnreliableEngine
@@ -106,7 +105,6 @@ class Unplugged:
 
 @pytest.fixture(scope="session")
 def unplugged(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unplugged]:
-    """A stack on a database that can break down."""
     with UnreliableEngine(lambda: engine.port) as database:
         environment = os.environ | CREDENTIALS
         environment |= {"AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL_DYNAMODB": database.url}

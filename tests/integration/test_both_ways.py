@@ -1,4 +1,4 @@
-"""HTTP and WebSocket do the same: they accept and refuse the same values, and tell the same people."""
+"""HTTP and WebSocket accept and refuse the same values, and have the same effects."""
 
 import uuid
 from collections.abc import Callable
@@ -22,7 +22,7 @@ REFUSED = "invalid_request"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What somebody is told of what they did: the error's code, or what was stored."""
+    """The result of an act: the code of the error, or the stored message."""
 
     code: str | None
     message: Frame | None = None
@@ -39,21 +39,21 @@ def over_http(scene: Scene, who: SocketClient, act: str, value: object, key: str
     return Outcome(None, answer.json() if method == "POST" else None)
 
 
-def over_a_socket(scene: Scene, who: SocketClient, act: str, value: object, key: str = "") -> Outcome:
+def over_websocket(scene: Scene, who: SocketClient, act: str, value: object, key: str = "") -> Outcome:
     answer = who.ask(act, **{FIELDS[act]: value}, **({"id": key} if key else {}))
     return Outcome(answer["data"]["code"]) if answer["type"] == "error" else Outcome(None, answer.get("data"))
 
 
-WAYS: list[Way] = [over_http, over_a_socket]
+WAYS: list[Way] = [over_http, over_websocket]
 
 
 def without_stamps(frame: Frame) -> Frame:
-    """What doesn't differ from one time to the next."""
+    """The parts of a frame that are the same each time."""
     data = {name: value for name, value in frame["data"].items() if name not in {"id", "seq", "time", "created_at"}}
     return {"type": frame["type"], "from": frame.get("from"), "data": data, "is_numbered": "seq" in frame}
 
 
-def test_the_same_values_are_taken_and_refused(scene: Scene) -> None:
+def test_the_same_values_are_accepted_and_refused(scene: Scene) -> None:
     first, second = scene.enter("Ada"), scene.enter("Ben")
     acts: list[tuple[str, list[tuple[object, str | None]]]] = [
         ("message", [("\u2603" * 4000, None), ("line\n\tand line", None), ("a" * 4001, REFUSED), (" \n", REFUSED)]),
@@ -63,10 +63,10 @@ def test_the_same_values_are_taken_and_refused(scene: Scene) -> None:
     ]
     for act, outcomes in acts:
         for value, code in outcomes:
-            assert over_http(scene, first, act, value).code == over_a_socket(scene, second, act, value).code == code
+            assert over_http(scene, first, act, value).code == over_websocket(scene, second, act, value).code == code
 
 
-def test_the_others_are_told_the_same(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+def test_peers_receive_the_same_frames(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
     acts: list[tuple[str, object, str]] = [
         ("message", "Tea?", "message_sent"),
         ("emoji", TEA, "emoji_reaction"),
@@ -81,7 +81,7 @@ def test_the_others_are_told_the_same(scene: Scene, ada: SocketClient, ben: Sock
             assert do(scene, ada, act, value, "").code is None
             told[do].append(without_stamps(ben.wait(kind)))
         ben.settle("speaking_changed")
-    assert told[over_http] == told[over_a_socket]
+    assert told[over_http] == told[over_websocket]
 
 
 @pytest.mark.parametrize("do", WAYS)
@@ -103,9 +103,9 @@ def test_chat_is_stored_answered_and_pushed_to_all(
         assert (frame["data"], frame["seq"], frame["from"]) == (stored, stored["seq"], ada.user_id)
 
 
-@pytest.mark.parametrize("ways", [WAYS, WAYS[::-1]], ids=["HTTP first", "a socket first"])
+@pytest.mark.parametrize("ways", [WAYS, WAYS[::-1]], ids=["HTTP first", "WebSocket first"])
 @pytest.mark.parametrize(("act", "pushed"), [("message", "message_sent"), ("emoji", "emoji_reaction")])
-def test_a_key_counts_for_both_ways(
+def test_a_key_used_in_one_way_counts_in_the_other(
     scene: Scene, ada: SocketClient, ben: SocketClient, act: str, pushed: str, ways: list[Way]
 ) -> None:
     key = str(uuid.uuid4())

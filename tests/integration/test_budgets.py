@@ -1,8 +1,8 @@
-"""What each operation may cost, counted on a real engine: round trips, write units, read units.
+"""The cost limits of each operation, measured on a real engine: round trips, write units and read units.
 
-Everything happens in a room of ordinary size (twelve people with a socket each, sixty messages of 150 characters),
-once in a quiet deployment and once in a crowded one: nothing may cost more because there are more rooms, more
-people elsewhere, or a longer log.
+The room has an ordinary size: twelve people with one connection each, and sixty messages of 150 characters. Each
+operation runs in a quiet deployment and in a crowded one. More rooms, more people elsewhere or a longer log must not
+raise the cost.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from chalicelib.contract import Context
 from chalicelib.kernel.limits import Cache
 from chalicelib.log import Message
 from chalicelib.log.table import POSITIONS, LogPosition, put_message
-from chalicelib.rooms import service as rooms
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery
+from chalicelib.rooms.service import create_room, list_rooms
 from chalicelib.rooms.table import ROOMS
 from chalicelib.seats import service, sockets
 from chalicelib.seats.frames import CHECK_EVERY_MS
@@ -35,13 +35,13 @@ from tests.fakes.records import make_message, make_participant, make_room
 
 PEOPLE = [f"person-{number:02}" for number in range(12)]
 LATER = NOW + 30 * SECOND
-"""When things happen: no lease is due to be renewed yet."""
+"""The time of most operations. No lease is due for renewal yet."""
 MUCH_LATER = NOW + 2 * MINUTE
 
 
 @dataclass
 class Scene:
-    """The room in question, and who is connected to it."""
+    """The measured room and its connections."""
 
     world: World
     room_id: str
@@ -60,8 +60,8 @@ class Scene:
         sockets.connect(self.world.backend, grant, SocketEvent(connection_id, ENDPOINT), LATER)
 
 
-def connect_and_forget(scene: Scene) -> None:
-    """A connection beside another, which the process that hears of its end knows nothing of."""
+def connect_second(scene: Scene) -> None:
+    """Open a second connection of one member."""
     scene.connect(7, "second", "ticket-2")
 
 
@@ -75,20 +75,20 @@ def wave_in_a_new_process(scene: Scene, **fields: Any) -> None:
 
 
 def disconnect(scene: Scene, connection_id: str) -> None:
-    """As `$disconnect` does: in a function of its own, which has never seen the connection."""
+    """Disconnect as `$disconnect` does: in a process that has not seen the connection before."""
     in_a_new_process(scene, lambda: sockets.disconnect(scene.world.backend, connection_id, LATER))
 
 
-def create_room(scene: Scene) -> None:
-    rooms.create_room(scene.world.request("maker", LATER, key="key"), RoomCreate(name="Quiet"))
+def create_with_key(scene: Scene) -> None:
+    create_room(scene.world.request("maker", LATER, key="key"), RoomCreate(name="Quiet"))
 
 
 Act = Callable[[Scene], object]
 Budget = tuple[int, float, float]
-"""Round trips, write units and read units, at most."""
+"""The most round trips, write units and read units."""
 PREPARED: dict[str, Act] = {
     "ping": lambda s: s.send(0, "ping", LATER - 1),
-    "$disconnect, one of two": connect_and_forget,
+    "$disconnect, one of two": connect_second,
     "chat frame, the same client id again": lambda s: s.send(2, "message", text="once", id="again"),
 }
 OPERATIONS: dict[str, tuple[Budget, Act]] = {
@@ -115,15 +115,15 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "leave, and a connection with it": ((3, 11, 2), lambda s: s.world.leave(PEOPLE[8], s.room_id, LATER)),
     "mic": ((2, 1, 2), lambda s: set_muted(s.context(9), MicToggleRequest(is_muted=False))),
     "speaking": ((2, 1, 2), lambda s: set_speaking(s.context(9), SpeakingStatusRequest(is_speaking=True))),
-    "list rooms (page of 50)": ((1, 0, 3), lambda s: rooms.list_rooms(s.world.request("visitor"), RoomsQuery())),
+    "list rooms (page of 50)": ((1, 0, 3), lambda s: list_rooms(s.world.request("visitor"), RoomsQuery())),
     "room detail": ((1, 0, 20), lambda s: service.get_room_detail(s.world.context("visitor", s.room_id, LATER))),
     "history": ((1, 0, 8), lambda s: get_history(s.context(9), HistoryQuery())),
     "mic, once a minute": ((2, 2, 2), lambda s: set_muted(s.context(9, MUCH_LATER), MicToggleRequest(is_muted=True))),
     "chat frame, once a minute": ((3, 4, 2), lambda s: s.send(10, "message", MUCH_LATER, text="hello")),
     "a fresh ticket": ((2, 1, 1), lambda s: service.request_ticket(s.context(11))),
-    "making a room, with a key": ((3, 6, 1), create_room),
+    "making a room, with a key": ((3, 6, 1), create_with_key),
 }
-"""They happen in this order: some need what others leave behind."""
+"""They run in this order: some need the results of earlier ones."""
 BUDGETS = {operation: budget for operation, (budget, _) in OPERATIONS.items()}
 
 
@@ -155,7 +155,7 @@ def store_message(world: World, message: Message) -> None:
 
 
 def measure(engine: Engine, *, crowded: bool) -> dict[str, Counter]:
-    """The calls of every operation, by its name."""
+    """The database calls of each operation, by its name."""
     measured = {}
     with on_engine(engine) as world:
         scene = furnish(world, crowded=crowded)
@@ -186,7 +186,7 @@ def crowded(engine: Engine) -> dict[str, Counter]:
 def test_an_operation_stays_within_its_budget(
     quiet: dict[str, Counter], crowded: dict[str, Counter], operation: str
 ) -> None:
-    """Whatever the number of rooms, people and messages: it asks the same in both deployments."""
+    """Both deployments need the same calls: the number of rooms, people and messages does not matter."""
     counter = quiet[operation]
     assert counter.calls
     spent = (counter.round_trips, counter.write_units, counter.read_units)
@@ -195,7 +195,7 @@ def test_an_operation_stays_within_its_budget(
 
 
 def outline(counter: Counter) -> list[tuple[int, str, list[str], float, float]]:
-    """What was asked, less the names that differ from deployment to deployment."""
+    """The calls, without the names that differ between deployments."""
     return sorted(
         (call.round_trip, call.operation, base_names(call), call.write_units, call.read_units) for call in counter.calls
     )
@@ -223,7 +223,7 @@ def test_a_full_room_with_long_names_stays_within_the_budget(engine_world: World
     assert detail.read_units <= 20
 
 
-def test_calls_side_by_side_are_one_round_trip(engine_world: World) -> None:
+def test_parallel_calls_are_one_round_trip(engine_world: World) -> None:
     room_id = engine_world.open_room()
 
     def once() -> None:
@@ -236,11 +236,11 @@ def test_calls_side_by_side_are_one_round_trip(engine_world: World) -> None:
     for branch, trips in ((once, [1, 1, 2]), (twice, [1, 1, 2, 3])):
         with Counter(engine_world.store) as counter:
             engine_world.store.run_parallel(once, branch)
-            once()  # which waits for both
+            once()  # starts when both have ended
         assert sorted(call.round_trip for call in counter.calls) == trips
 
 
-def test_read_units_follow_what_was_read(engine_world: World) -> None:
+def test_read_units_follow_the_size_of_the_items(engine_world: World) -> None:
     room_id = engine_world.open_room()
     for seq in range(1, 4):
         store_message(engine_world, make_message(room_id, seq, text="x" * 4000))
@@ -250,7 +250,7 @@ def test_read_units_follow_what_was_read(engine_world: World) -> None:
             read()
         return counter.read_units
 
-    assert cost(lambda: log.list_newest(engine_world.store, room_id, 1)) == 2, "4,000 characters and more"
+    assert cost(lambda: log.list_newest(engine_world.store, room_id, 1)) == 2, "the item is larger than 4 KB"
     assert cost(lambda: log.list_newest(engine_world.store, room_id, 3)) == 4
     assert cost(lambda: log.list_newest(engine_world.store, "nowhere", 3)) == 1
     assert cost(lambda: log.get_position(engine_world.store, room_id)) == 0.5
@@ -261,14 +261,14 @@ def test_write_units_count_indexes_and_twice_for_transactions(engine_world: Worl
 
     with Counter(engine_world.store) as counter:
         engine_world.store.put(ROOMS, room)
-    assert counter.write_units == 2, "the room, and its place in the list"
+    assert counter.write_units == 2, "the room and its index entry"
 
     with Counter(engine_world.store) as counter:
         engine_world.join("ada", room.room_id)
     transaction = next(call for call in counter.calls if call.operation == "TransactWriteItems")
-    assert transaction.write_units == 3 * 2 + 2, "three items twice; the list, and what the sweeper looks at"
+    assert transaction.write_units == 3 * 2 + 2, "three items count twice, two index entries once"
 
 
-def test_nothing_may_scan_a_table(engine_world: World) -> None:
+def test_a_scan_of_a_table_fails(engine_world: World) -> None:
     with pytest.raises(AssertionError, match="scan"):
         engine_world.store.connection.scan(engine_world.store.prefix + "rooms")

@@ -1,8 +1,8 @@
-"""The running service answers as its OpenAPI document says, whoever asks and whatever they send.
+"""The running service answers every request of every role as its OpenAPI document says.
 
-Schemathesis makes the requests from the document: at the edges of what it allows, beyond them, and at random. Every
-answer must have a status, headers and a body that the document knows, and none may be a 5xx. Since an id made up at
-random names no room, rooms that exist are put in, so that every operation also gets to do what it is for.
+Schemathesis generates the requests from the document: at the limits, beyond them, and at random. The document must
+describe the status, headers and body of every answer, and no status may be 5xx. The test replaces a random room id by
+that of an existing room, so that every operation can succeed.
 """
 
 import copy
@@ -28,7 +28,7 @@ from tests.fakes.clients import Api
 pytestmark = pytest.mark.proof
 
 EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "6"))
-"""At random, for each operation and role, beside some dozens at the edges; set it higher to look longer."""
+"""The random requests for each operation and role. Some dozens at the limits are added."""
 
 ROOM = "/coworking/rooms/{room_id}"
 ADMIN = "/coworking/admin/rooms/{room_id}"
@@ -44,7 +44,7 @@ IN_A_ROOM = {
 FOR_ITS_MAKER = {f"DELETE {ROOM}"}
 FOR_ADMINS = {f"PUT {ADMIN}", f"PATCH {ADMIN}/status", f"DELETE {ADMIN}"}
 ENDS_SEATS = FOR_ITS_MAKER | FOR_ADMINS | {f"POST {ROOM}/leave", f"POST {ROOM}/join"}
-"""After these the room is not as it was."""
+"""After one of these, the visitor needs a new room."""
 
 CAN_DO = {
     "nobody": OPEN,
@@ -52,14 +52,14 @@ CAN_DO = {
     "member": OPEN | SIGNED_IN | IN_A_ROOM | FOR_ITS_MAKER,
     "admin": OPEN | SIGNED_IN | FOR_ITS_MAKER | FOR_ADMINS,
 }
-"""The room is the member's own; the others have no seat in it."""
+"""The member made the room; the other roles have no seat in it."""
 
 EMOJI = ["🎉", "👍🏽", "❤️", "👨‍👩‍👧", "🇫🇷", "✌️✌️"]
 CONFIG = {
     "seed": 1,
-    # Roles have their tokens; a made-up one would only be replaced.
+    # The test sends the token of the role.
     "generation": {"with-security-parameters": False},
-    # API Gateway itself answers for methods that nobody declared.
+    # API Gateway itself answers undeclared methods.
     "phases": {"coverage": {"unexpected-methods": []}, "stateful": {"enabled": False}},
     "checks": {"unsupported_method": {"enabled": False}},
 }
@@ -67,7 +67,7 @@ schemathesis.openapi.format("emoji", st.sampled_from(EMOJI))
 
 
 def strict_document() -> dict[str, Any]:
-    """The document, in which answers have no members that it doesn't name; clients may expect new ones."""
+    """A copy of the document that allows no undescribed members in answers. (The real one does.)"""
     strict = copy.deepcopy(document("http://127.0.0.1/api"))
     bodies = [operation.get("requestBody") for item in strict["paths"].values() for operation in item.values()]
     sent = {body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2] for body in bodies if body}
@@ -81,7 +81,7 @@ SCHEMA = schemathesis.openapi.from_dict(strict_document(), config=SchemathesisCo
 
 
 def is_wrong_beyond_schemas(case: schemathesis.Case[Any]) -> bool:
-    """Whether a request breaks what no schema says: cursors are our own, text isn't blank, emoji are emoji."""
+    """True if a request breaks a rule that no schema contains: on cursors, blank text or emoji."""
     body = case.body if isinstance(case.body, dict) else {}
     said = body.get("message_text", body.get("message"))
     is_blank_text = any(isinstance(text, str) and is_blank(text) for text in (body.get("name"), said))
@@ -89,7 +89,7 @@ def is_wrong_beyond_schemas(case: schemathesis.Case[Any]) -> bool:
 
 
 class Visitor:
-    """Somebody with a room at hand for the operations that want one, and what they were answered."""
+    """A caller of one role, the room of their requests, and the statuses of the answers."""
 
     def __init__(self, api: Api, role: str) -> None:
         self.role = role
@@ -100,7 +100,7 @@ class Visitor:
         self.room_id = self.open_room()
 
     def open_room(self) -> str:
-        """A new room; where it is their own they sit in it, ready to speak."""
+        """A new room. A member also joins it and unmutes."""
         room_id: str = self.maker.make_room()["id"]
         if self.role == "member":
             self.caller.join(room_id)
@@ -110,7 +110,7 @@ class Visitor:
 
 @pytest.fixture(scope="module")
 def busy_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack on which nobody is too fast."""
+    """A stack whose rate limits are never reached."""
     plenty = dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT", "ROOMS_LIMIT"), "1000000/10")
     with LocalStack(data_dir=tmp_path_factory.mktemp("stack"), environment=plenty) as running:
         yield running
@@ -124,7 +124,7 @@ def session() -> Iterator[requests.Session]:
 
 @pytest.fixture
 def visitor(request: pytest.FixtureRequest, busy_stack: LocalStack, role: str) -> Iterator[Visitor]:
-    """One for all examples of an operation, who in the end has got done what their role can, and nothing else."""
+    """One visitor for all examples of an operation. A call must succeed exactly if the role allows the operation."""
     with Api(busy_stack) as api:
         visitor = Visitor(api, role)
         yield visitor
@@ -133,7 +133,7 @@ def visitor(request: pytest.FixtureRequest, busy_stack: LocalStack, role: str) -
     assert succeeded == (label in CAN_DO[role]), f"{label} answered a {role} {sorted(visitor.statuses)}"
 
 
-def test_everything_is_somebody_s_to_do() -> None:
+def test_every_operation_is_allowed_to_a_role() -> None:
     documented = {f"{method.upper()} {path}" for path, item in SCHEMA.raw_schema["paths"].items() for method in item}
     assert documented == set().union(*CAN_DO.values())
 
@@ -145,7 +145,7 @@ def test_the_service_serves_this_document(busy_stack: LocalStack) -> None:
 @pytest.mark.parametrize("role", CAN_DO)
 @SCHEMA.parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_every_answer_is_one_that_the_document_knows(
+def test_the_document_describes_every_answer(
     case: schemathesis.Case[Any], busy_stack: LocalStack, visitor: Visitor, session: requests.Session
 ) -> None:
     if is_uuid(case.path_parameters.get("room_id")):

@@ -1,7 +1,7 @@
-"""A process may die between any two calls to the database, any answer may get lost, and somebody may come in between:
-at every call of every act. What is half done gets finished, nothing is done twice, and nobody haunts the room.
+"""Three faults at every database call of every act: the process dies, the answer is lost, or another act comes between.
 
-`HALF_DONE=all` has every act come in between every other.
+Afterwards unfinished work is finished, nothing is done twice, and no member or connection is left over.
+`HALF_DONE=all` tries every act between the calls of every other.
 """
 
 import itertools
@@ -42,7 +42,7 @@ from tests.fakes.network import Network
 pytestmark = pytest.mark.proof
 
 THEN = NOW + 30 * SECOND
-"""When it happens: Eve's lease has just run out, and those of the others have not."""
+"""The time of the acts. Of all leases, only Eve's has run out."""
 LATER = (21 * SECOND, 60 * SECOND, 100 * SECOND)
 SEATS = 4
 MARK = "@@"
@@ -50,28 +50,28 @@ TABLES = ("rooms", "participants", "connections", "messages")
 
 
 class DiedError(BaseException):
-    """The process is no more: nothing in it may catch this."""
+    """The process died. This is a BaseException, so no `except Exception` catches it."""
 
 
 class Template:
-    """A room in which something is going on, to be had any number of times.
+    """A full room that a test can copy any number of times.
 
-    Ada, Ben and Cyd, and Eve whose lease has just run out, fill its seats. Ben has two connections, Cyd none.
+    Its members are Ada, Ben with two connections, Cyd with none, and Eve, whose lease has just run out.
     """
 
     def __init__(self, world: World) -> None:
         self.world = world
         self._room_id = room_id = world.open_room(seats=SEATS, now=NOW - 3600 * SECOND)
-        for name, wires, at in (("eve", 1, THEN - 90 * SECOND), ("ada", 1, NOW), ("ben", 2, NOW), ("cyd", 0, NOW)):
+        for name, count, at in (("eve", 1, THEN - 90 * SECOND), ("ada", 1, NOW), ("ben", 2, NOW), ("cyd", 0, NOW)):
             world.join(name, room_id, at)
-            for number in range(1, wires + 1):
-                wire = world.connect(name, room_id, at, connection_id=f"{name}-{number}{MARK}")
-                world.send(wire, "sync", at, last_seq=None)
+            for number in range(1, count + 1):
+                connection = world.connect(name, room_id, at, connection_id=f"{name}-{number}{MARK}")
+                world.send(connection, "sync", at, last_seq=None)
         self._items = {world.store.prefix + table: self._read(world.store.prefix + table) for table in TABLES}
         self._copies = itertools.count(1)
 
     def copy(self) -> "Stage":
-        """The same room again, with ids of its own."""
+        """Store a copy of the room with new ids."""
         room_id, mark = str(uuid.uuid4()), f"@{next(self._copies)}"
         text = json.dumps(self._items).replace(self._room_id, room_id).replace(MARK, mark)
         writes = {name: [{"PutRequest": {"Item": item}} for item in items] for name, items in json.loads(text).items()}
@@ -89,7 +89,7 @@ class Template:
 
 
 class Stage:
-    """The room, who is connected to it, and what can be done there. Each act answers what matters of its outcome."""
+    """A copy of the room, its connections, and the acts. Each act returns a short result."""
 
     def __init__(self, world: World, room_id: str, mark: str) -> None:
         self.room_id = room_id
@@ -97,7 +97,7 @@ class Stage:
         self.now = THEN
         self._world = world
         self._mark = mark
-        self._wires = ["ada-1", "ben-1", "ben-2", "eve-1"]
+        self._connections = ["ada-1", "ben-1", "ben-2", "eve-1"]
         self.start_process()
 
     # --- acts
@@ -152,7 +152,7 @@ class Stage:
     def dora_joins(self) -> str:
         return service.join(self.context("dora"), user("dora")).message
 
-    def somebody_looks(self) -> str:
+    def somebody_reads_the_room(self) -> str:
         return service.get_room_detail(self.context("zoe")).name
 
     def the_sweeper_runs(self) -> str:
@@ -166,68 +166,68 @@ class Stage:
         delete_room(self.context("admin"))
         return "deleted"
 
-    # --- what they are made of
+    # --- helpers
 
     def context(self, user_id: str) -> Context:
         return Context(self.backend, self.room_id, user_id, self.now)
 
     def attempt(self, act: str) -> str:
-        """What came of an act, or the code of the error."""
+        """The result of an act, or the code of its error."""
         try:
             outcome: str = getattr(self, act)()
         except CoworkingError as error:
             return error.code
         return outcome
 
-    def id_of(self, wire: str) -> str:
-        return wire + self._mark
+    def id_of(self, connection: str) -> str:
+        return connection + self._mark
 
-    def send(self, wire: str, kind: str, **fields: Any) -> str:
-        """Send a frame; the type of the answer, or the code of an error."""
-        before = len(self.network.heard.get(self.id_of(wire), []))
-        event = SocketEvent(self.id_of(wire), ENDPOINT)
+    def send(self, connection: str, kind: str, **fields: Any) -> str:
+        """Send a frame; returns the type of the answer, or the code of an error."""
+        before = len(self.network.heard.get(self.id_of(connection), []))
+        event = SocketEvent(self.id_of(connection), ENDPOINT)
         frames.receive(self.backend, event, json.dumps({"type": kind, **fields}), self.now)
-        for frame in self.network.heard.get(self.id_of(wire), [])[before:]:
+        for frame in self.network.heard.get(self.id_of(connection), [])[before:]:
             if frame["type"] == "error":
                 return str(frame["data"]["code"])
             if frame["type"] in ("ack", "pong", "snapshot"):
                 return str(frame["type"])
         return "no answer"
 
-    def drop(self, wire: str) -> str:
-        self.network.gone.add(self.id_of(wire))
-        sockets.disconnect(self.backend, self.id_of(wire), self.now)
+    def drop(self, connection: str) -> str:
+        self.network.gone.add(self.id_of(connection))
+        sockets.disconnect(self.backend, self.id_of(connection), self.now)
         return "dropped"
 
-    def connect(self, wire: str) -> str:
-        name, wire_id = wire.partition("-")[0], self.id_of(wire)
-        self.network.gone.add(wire_id)  # until it is open
-        event = SocketEvent(wire_id, ENDPOINT)
+    def connect(self, connection: str) -> str:
+        name, connection_id = connection.partition("-")[0], self.id_of(connection)
+        self.network.gone.add(connection_id)  # until the connection is open
+        event = SocketEvent(connection_id, ENDPOINT)
         sockets.connect(self.backend, ConnectionGrant(name, self.room_id), event, self.now)
-        self.network.gone.discard(wire_id)
-        self._wires.append(wire)
+        self.network.gone.discard(connection_id)
+        self._connections.append(connection)
         return "connected"
 
     def start_process(self) -> None:
-        """One that remembers nothing."""
+        """Start a process with empty caches."""
         self.backend = Backend(self._world.backend.settings, self._world.store, self.network)
 
-    # --- and then
+    # --- afterwards
 
     def live_on(self) -> None:
-        """Whoever is there pings, hangs up when told to be nowhere, and the sweeper runs."""
+        """Let time pass: each client pings and disconnects if the answer is not `pong`; then the sweeper runs."""
         for later in LATER:
             self.now = THEN + later
-            for wire in self.open_wires():
-                if self.send(wire, "ping") != "pong":
-                    self.drop(wire)
+            for connection in self.open_connections():
+                if self.send(connection, "ping") != "pong":
+                    self.drop(connection)
             sweep(self.backend, lambda: self.now)
 
-    def open_wires(self) -> list[str]:
-        return [wire for wire in self._wires if self.id_of(wire) not in self.network.gone]
+    def open_connections(self) -> list[str]:
+        return [connection for connection in self._connections if self.id_of(connection) not in self.network.gone]
 
-    def check_accounts(self) -> None:
-        """What holds at any moment: the seats are counted, and the log tells who came, went and said something once."""
+    def check_count_and_log(self) -> None:
+        """Check what holds at any time: the count is right, and the log has each join, leave and message once."""
         store = self.backend.store
         members, room = list_participants(store, self.room_id), get_room(store, self.room_id)
         if room is None:
@@ -242,34 +242,34 @@ class Stage:
             assert len(acts) % 2 == (name in present), f"{acts}, and in the room: {present}"
         assert [line.text for line in lines].count("hello") <= 1
 
-    def check_nobody_haunts(self) -> None:
-        """What holds when all is done: the roster has the members' connections, and others know that they are out."""
+    def check_roster(self) -> None:
+        """Check what holds at the end: the roster has the members' open connections, and no others can ping."""
         store = self.backend.store
         members, roster = list_participants(store, self.room_id), get_roster(store, self.room_id)
         listed = {connection.connection_id for connection in roster}
         held = {one for member in members for one in member.connections}
-        opened = {self.id_of(wire) for wire in self.open_wires()}
-        assert listed <= held, "somebody listens who is no member"
-        assert held & opened <= listed, "somebody is kept who hears nothing"
-        for wire in self.open_wires():
-            if self.id_of(wire) not in listed:
-                assert self.send(wire, "ping") in ("not_in_room", "no answer")
+        opened = {self.id_of(connection) for connection in self.open_connections()}
+        assert listed <= held, "each connection on the roster belongs to a member"
+        assert held & opened <= listed, "each open connection of a member is on the roster"
+        for connection in self.open_connections():
+            if self.id_of(connection) not in listed:
+                assert self.send(connection, "ping") in ("not_in_room", "no answer")
         if get_room(store, self.room_id) is None:
             assert not members
             assert not log.list_newest(store, self.room_id, 1)
 
-    def check_all_expired_are_gone(self) -> None:
+    def check_no_member_has_expired(self) -> None:
         assert all(member.holds_at(self.now) for member in list_participants(self.backend.store, self.room_id))
 
-    def take_down(self) -> None:
-        """The next sweep has nothing to do with it."""
+    def delete(self) -> None:
+        """Delete the room, so that later sweeps skip it."""
         self.backend.store.delete(ROOMS, self.room_id)
 
 
 ACTS = (
     *("ada_leaves", "ada_leaves_by_frame", "ada_pings", "ada_syncs", "ada_says_something", "ada_says_it_over_http"),
     *("ada_drops", "ada_dies_and_ben_notices", "ada_reconnects", "ada_joins_again", "ada_unmutes", "ben_drops_one"),
-    *("ben_drops_the_other", "dora_joins", "somebody_looks", "the_sweeper_runs"),
+    *("ben_drops_the_other", "dora_joins", "somebody_reads_the_room", "the_sweeper_runs"),
     *("the_room_is_toggled", "the_room_is_deleted"),
 )
 INTRUDERS = ACTS if os.environ.get("HALF_DONE") == "all" else ("ada_leaves", "ada_drops", "the_sweeper_runs")
@@ -294,7 +294,7 @@ def act(request: pytest.FixtureRequest) -> str:
 
 @contextmanager
 def at_call(number: int, do: Callable[[], object]) -> Iterator[Callable[[], bool]]:
-    """Have something happen before a call to the database; whether it has come to that."""
+    """Run `do` before a call to the database, by its number. The result tells whether it has run."""
     calls, pending, real = itertools.count(1), [do], RetryingConnection._make_api_call
 
     def call(self: RetryingConnection, *args: Any) -> Any:
@@ -308,7 +308,7 @@ def at_call(number: int, do: Callable[[], object]) -> Iterator[Callable[[], bool
 
 @contextmanager
 def answer_lost(number: int) -> Iterator[Callable[[], bool]]:
-    """Let the answer of one call get lost on its way: what was asked for is done."""
+    """Lose the answer of one call after the database has done it. The result tells whether it was lost."""
     calls, lost, real = itertools.count(1), list[int](), Connection._make_api_call
 
     def call(self: Connection, *args: Any) -> Any:
@@ -328,31 +328,31 @@ def staged(template: Template) -> Iterator[Stage]:
     try:
         yield stage
     finally:
-        stage.take_down()
+        stage.delete()
 
 
 def die() -> None:
     raise DiedError
 
 
-def test_what_dies_half_done_is_finished(template: Template, act: str) -> None:
+def test_an_act_whose_process_died_is_finished(template: Template, act: str) -> None:
     for number in itertools.count(1):
         with staged(template) as stage:
             with at_call(number, die) as has_died:
                 try:
                     stage.attempt(act)
                 except DiedError:
-                    stage.check_accounts()
+                    stage.check_count_and_log()
             if not has_died():
                 return
             stage.start_process()
             stage.live_on()
-            stage.check_accounts()
-            stage.check_nobody_haunts()
-            stage.check_all_expired_are_gone()
+            stage.check_count_and_log()
+            stage.check_roster()
+            stage.check_no_member_has_expired()
 
 
-def test_what_is_answered_in_vain_is_not_done_twice(template: Template, act: str) -> None:
+def test_an_act_whose_answer_is_lost_is_done_once(template: Template, act: str) -> None:
     with staged(template) as stage:
         expected = stage.attempt(act)
     for number in itertools.count(1):
@@ -362,12 +362,12 @@ def test_what_is_answered_in_vain_is_not_done_twice(template: Template, act: str
             if not was_lost():
                 return
             assert outcome == expected
-            stage.check_accounts()
-            stage.check_nobody_haunts()
+            stage.check_count_and_log()
+            stage.check_roster()
 
 
 @pytest.mark.parametrize("intruder", INTRUDERS)
-def test_whoever_comes_in_between_finds_everything_in_order(template: Template, act: str, intruder: str) -> None:
+def test_another_act_in_between_leaves_the_room_correct(template: Template, act: str, intruder: str) -> None:
     for number in itertools.count(1):
         with staged(template) as stage:
             with at_call(number, partial(stage.attempt, intruder)) as came_in:
@@ -375,5 +375,5 @@ def test_whoever_comes_in_between_finds_everything_in_order(template: Template, 
             if not came_in():
                 return
             assert outcome not in ("unavailable", "internal_error")
-            stage.check_accounts()
-            stage.check_nobody_haunts()
+            stage.check_count_and_log()
+            stage.check_roster()

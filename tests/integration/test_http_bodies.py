@@ -1,6 +1,6 @@
-"""Whatever a request holds, it is taken as the contract says or refused with a reason, and nothing else happens.
+"""Bodies, content types, paths and queries: the service accepts them, or refuses them with a reason and no effect.
 
-The unit tests of validation have every field: here are the bytes, labels, paths and queries that a client can send.
+The unit tests of validation cover every field.
 """
 
 import json
@@ -47,7 +47,7 @@ OTHER_TYPES = [
 
 @dataclass(frozen=True)
 class Desk:
-    """Somebody who may call everything, and a room of theirs in which they are."""
+    """An administrator, and a room of theirs that they have joined."""
 
     person: Caller
     room: str
@@ -57,7 +57,7 @@ class Desk:
         return self.person.request(route.method, route.path.format(room_id=self.room), body, **options)
 
     def everything(self) -> list[Any]:
-        """All that calls could change."""
+        """All data that the calls could change."""
         rooms = [room for room in list_rooms(self.person) if room["created_by"] == self.person.id]
         return [self.person.get("/coworking/me").json(), self.person.see(self.room), rooms]
 
@@ -72,7 +72,7 @@ def desk(api: Api) -> Desk:
 
 @pytest.fixture
 def untouched(desk: Desk) -> Iterator[Desk]:
-    """A desk where a test must change nothing."""
+    """A desk whose data the test must not change."""
     before = desk.everything()
     yield desk
     assert desk.everything() == before
@@ -89,7 +89,7 @@ def test_a_body_that_is_no_json_object_is_refused(untouched: Desk) -> None:
         assert refused(untouched.call("chat_send_message", content=content), status, code)["detail"] == detail
 
 
-def test_only_a_body_labelled_as_json_is_taken(api: Api, desk: Desk) -> None:
+def test_only_a_json_content_type_is_accepted(api: Api, desk: Desk) -> None:
     text = json.dumps(GOOD["profiles_update_me"])
     for label in OTHER_TYPES:
         answer = desk.call("profiles_update_me", content=text, headers={"Content-Type": label})
@@ -102,7 +102,7 @@ def test_only_a_body_labelled_as_json_is_taken(api: Api, desk: Desk) -> None:
     assert api.http.send(request).status_code == 200
 
 
-def test_a_body_may_have_64_kb_and_not_a_byte_more(api: Api, untouched: Desk) -> None:
+def test_a_body_has_at_most_64_kb(api: Api, untouched: Desk) -> None:
     body = json.dumps({"limit": 1}).encode()
     for size in (MAX_BODY_BYTES + 1, 1_000_000):
         problem = refused(untouched.call("profiles_update_me", content=body.ljust(size)), 413, "payload_too_large")
@@ -113,7 +113,7 @@ def test_a_body_may_have_64_kb_and_not_a_byte_more(api: Api, untouched: Desk) ->
     refused(api.http.put("/coworking/me", content=of_unknown_length, headers=headers), 413, "payload_too_large")
 
 
-def test_what_was_sent_is_not_sent_back(untouched: Desk) -> None:
+def test_an_error_does_not_quote_the_request(untouched: Desk) -> None:
     secret = str(uuid.uuid4())
     for content in (f'{{"message_text": ["{secret}"]}}', f'{{"message_text": "\\u0000{secret}"}}', f"{{{secret}"):
         answer = untouched.call("chat_send_message", content=content)
@@ -121,7 +121,7 @@ def test_what_was_sent_is_not_sent_back(untouched: Desk) -> None:
         assert secret not in answer.text
 
 
-def test_of_a_field_that_comes_twice_the_last_counts(desk: Desk) -> None:
+def test_the_last_of_two_equal_fields_counts(desk: Desk) -> None:
     answer = desk.call("profiles_update_me", content='{"name": "First", "name": "Last"}')
     assert answer.json()["name"] == "Last"
 
@@ -157,7 +157,7 @@ def test_text_is_stored_and_returned_as_sent_in_nfc(api: Api, text: str) -> None
     assert person.see(room["id"])["messages"][-1]["text"] == stored
 
 
-def test_the_longest_message_fits_however_it_is_written(desk: Desk) -> None:
+def test_the_longest_message_fits_even_if_it_is_escaped(desk: Desk) -> None:
     for text in ("😀" * 4000, "\t" + "é" * 3999, '"' * 4000):
         answer = desk.call("chat_send_message", content=json.dumps({"message_text": text}))
         assert expect(200, answer)["text"] == text
@@ -170,11 +170,11 @@ IDS = [
 ]
 
 
-def test_what_is_no_id_names_no_room(untouched: Desk) -> None:
+def test_an_invalid_id_names_no_room(untouched: Desk) -> None:
     http, headers = untouched.person.http, {"Authorization": f"Bearer {untouched.person.token}"}
     for room_id in IDS:
         request = http.build_request("GET", "/", headers=headers)
-        # As it is: the client would tidy it up.
+        # httpx would change the path in a URL.
         request.extensions["target"] = quote(f"/api{ROOMS}/{room_id}", safe="/%").encode()
         refused(http.send(request), 404, "room_not_found")
 
@@ -190,7 +190,7 @@ ODD_QUERIES = [
 ]
 
 
-def test_a_wrong_query_is_refused_by_its_name(untouched: Desk) -> None:
+def test_an_error_names_the_invalid_query_parameter(untouched: Desk) -> None:
     for name, values in WRONG_QUERIES.items():
         for value in values:
             for path in (f"{ROOMS}/{untouched.room}/messages", *([ROOMS] if name == "limit" else [])):
@@ -198,7 +198,7 @@ def test_a_wrong_query_is_refused_by_its_name(untouched: Desk) -> None:
                 assert [error["loc"] for error in problem["errors"]] == [[name]], value
 
 
-def test_a_query_may_hold_what_nobody_asked_for(untouched: Desk) -> None:
+def test_unknown_query_parameters_are_ignored(untouched: Desk) -> None:
     for query in ODD_QUERIES:
         for path in (ROOMS, f"{ROOMS}/{untouched.room}/messages"):
             assert untouched.person.get(f"{path}?{query}").status_code == 200, query[:40]

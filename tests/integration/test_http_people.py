@@ -1,4 +1,4 @@
-"""People over HTTP: their tokens, profiles, seats and messages. The unit tests have the rules of each."""
+"""Users over HTTP: tokens, profiles, seats and messages. The unit tests cover the rules of each."""
 
 import time
 import uuid
@@ -13,7 +13,7 @@ NO_TOKEN = "There is no token: send it as `Authorization: Bearer <token>`"
 
 
 def sign(api: Api, **claims: object) -> str:
-    """A token as the stack's own issuer would sign it."""
+    """A token with these claims, signed with the secret of the stack."""
     secret = (api.stack.data_dir / "auth-secret").read_text()
     return jwt.encode({"sub": f"ada|{uuid.uuid4()}", "exp": time.time() + 600} | claims, secret, "HS256")
 

@@ -1,4 +1,4 @@
-"""Rooms over HTTP: a new one, the list and its pages, and the rooms that a stack begins with."""
+"""Rooms over HTTP: new rooms, the list and its pages, and the default rooms."""
 
 import base64
 import os
@@ -31,7 +31,7 @@ def ada(api: Api) -> Caller:
     ],
     ids=["only a name", "everything"],
 )
-def test_a_new_room_is_as_wanted(ada: Caller, wanted: Json) -> None:
+def test_a_new_room_has_the_requested_values(ada: Caller, wanted: Json) -> None:
     room = expect(201, ada.post(ROOMS, wanted))
     given = {"id": room["id"], "created_at": room["created_at"], "created_by": ada.id}
     assert room == NEW | wanted | {"name": wanted["name"].strip()} | given
@@ -72,7 +72,7 @@ def test_only_cursors_of_this_deployment_are_accepted(ada: Caller, deployment: D
 
 
 def run_seed(stack: LocalStack) -> str:
-    """What `python seed.py` says, on the tables of a stack."""
+    """The output of `python seed.py` on the tables of a stack."""
     environment = os.environ | CREDENTIALS | {"AWS_DEFAULT_REGION": REGION, "TABLE_PREFIX": "coworking-local-"}
     environment |= {"AWS_ENDPOINT_URL_DYNAMODB": stack.engine_url}
     command = [sys.executable, str(ROOT / "seed.py")]

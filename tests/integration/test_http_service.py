@@ -1,4 +1,4 @@
-"""The service as a whole: its health, its limits, and what happens at the same moment."""
+"""The service as a whole: health, rate limits and simultaneous requests."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from tests.fakes.clients import ROOMS, Api, expect
 from tests.integration.conftest import LIMIT, Deployment, Unplugged
 
 
-def test_health_is_503_in_an_outage_and_then_work_goes_on(unplugged: Unplugged) -> None:
+def test_health_is_503_only_during_an_outage(unplugged: Unplugged) -> None:
     ada, nobody = unplugged.api.person("Ada"), unplugged.api.nobody
     room = ada.make_room()["id"]
     ada.join(room)
@@ -54,7 +54,7 @@ def test_chat_is_limited_but_no_invalid_or_repeated_call(deployment: Deployment)
     check_limited(ada.post(f"{ROOMS}/{room}/messages", {"message_text": "more"}, key="other"))
     check_limited(ada.post(f"{ROOMS}/{room}/emoji", {"emoji": "👍"}))
     assert ada.say(room, "once", key="k") == first
-    assert ben.say(room, "next")["seq"] == 5, "no number is used up by those who are over the limit"
+    assert ben.say(room, "next")["seq"] == 5, "a refused message uses no number"
     ada.make_room()
     check_limited(ada.post(ROOMS, {"name": "Room"}))
     assert expect(201, ada.post(ROOMS, {"name": "Room"}, key="k"))["id"] == room

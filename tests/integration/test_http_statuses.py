@@ -1,6 +1,6 @@
-"""Every status that a route promises, from a real client: its shape, its headers, its words.
+"""Every status that a route declares, seen by a real client: body, headers and sentences.
 
-The table is complete: a test compares it with what the operations declare, which is what the API document shows.
+A test checks that the table contains every declared status. The API document is made from the same declarations.
 """
 
 import uuid
@@ -33,7 +33,7 @@ SENTENCES = {
 
 
 class Stage:
-    """The people and rooms of the table."""
+    """The callers and rooms of the table."""
 
     missing, malformed = str(uuid.uuid4()), "no-id"
 
@@ -44,38 +44,38 @@ class Stage:
         self.room, self.full, self.inactive = (self.open_room(seats) for seats in (15, 1, 15))
         self.admin.put(f"/coworking/admin/rooms/{self.inactive}", {"status": "inactive"})
         self.forgetful = api.person("Flo")
-        """Made a room under the key `gone`, and deleted it."""
+        """A user who made a room with the key `gone` and deleted it."""
         room = expect(201, self.forgetful.post(ROOMS, {"name": "Room"}, key="gone"))["id"]
         self.forgetful.delete(f"{ROOMS}/{room}")
         self.spent = deployment.person("Spike")
-        """Has used up every limit of a stack that has tight ones."""
+        """A user who has reached every rate limit of a stack with low limits."""
         for room in [self.spent.make_room()["id"] for _ in range(LIMIT)]:
             self.spent.join(room)
             self.spent.say(room, "hello")
             self.spent_room: str = room
 
     def open_room(self, seats: int) -> str:
-        """A room of the member's, who is in it."""
+        """A new room that the member made and joined."""
         room: str = self.member.make_room(max_participants=seats)["id"]
         self.member.join(room)
         return room
 
     @property
     def guest(self) -> Caller:
-        """Somebody new, who is in `room` too."""
+        """A new user who has joined `room`."""
         guest = self.api.person("Guy")
         guest.join(self.room)
         return guest
 
     @property
     def fresh(self) -> str:
-        """A new room of the maker's, to be changed or deleted."""
+        """A new room of the maker, which a case may change or delete."""
         return str(self.maker.make_room()["id"])
 
 
 @dataclass(frozen=True)
 class Case:
-    """Who calls what, with what, and what comes back."""
+    """A call and its expected answer."""
 
     view: str
     status: int
@@ -134,8 +134,8 @@ CASES = [
 ]
 
 
-def promised(route: Route) -> set[int]:
-    """Every status that the route declares, and those that follow from its rule of access, body and query."""
+def declared_statuses(route: Route) -> set[int]:
+    """The statuses that the route declares, and those that follow from its access, body and query."""
     implied = set[int]() if route.access is Access.OPEN else {401}
     implied |= {403} if route.access is Access.ADMIN else set()
     implied |= {404} if route.has_room else set()
@@ -150,7 +150,7 @@ def stage(api: Api, deployment: Deployment, unplugged: Unplugged) -> Stage:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.view}-{case.status}-{case.code}-{case.room}")
-def test_a_route_answers_as_promised(stage: Stage, case: Case) -> None:
+def test_a_route_answers_as_declared(stage: Stage, case: Case) -> None:
     with stage.unplugged.database.broken() if case.by == "cut_off" else nullcontext():
         answer = case.call(stage)
     assert answer.status_code == case.status, answer.text
@@ -167,13 +167,13 @@ def test_a_route_answers_as_promised(stage: Stage, case: Case) -> None:
 
 
 def check_origin(answer: httpx.Response, origin: str) -> None:
-    """A page of another origin may read the answer and the headers that it needs."""
+    """Check that a page of this origin may read the answer and its special headers."""
     assert answer.headers["Access-Control-Allow-Origin"] == origin
     assert set(answer.headers["Access-Control-Expose-Headers"].split(",")) == {"Link", "Retry-After"}
 
 
 def check_problem(answer: httpx.Response, case: Case) -> None:
-    """RFC 9457, with a code for programs and a sentence for people."""
+    """Check the problem document (RFC 9457): it has a code for programs and a sentence for people."""
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Cache-Control"] == "no-store"
     problem = answer.json()
@@ -189,12 +189,12 @@ def check_problem(answer: httpx.Response, case: Case) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
-def test_every_status_that_is_promised_is_in_the_table(route: Route) -> None:
-    assert {case.status for case in CASES if case.view == route.name} == promised(route)
+def test_the_table_has_every_declared_status(route: Route) -> None:
+    assert {case.status for case in CASES if case.view == route.name} == declared_statuses(route)
 
 
 @pytest.mark.parametrize("path", sorted({route.path for route in ROUTES}))
-def test_a_browser_may_ask_first(api: Api, path: str) -> None:
+def test_a_preflight_is_answered(api: Api, path: str) -> None:
     asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
     asked |= {"Access-Control-Request-Headers": "idempotency-key"}
     answer = api.nobody.request("OPTIONS", path.format(room_id=uuid.uuid4()), headers=asked)
@@ -206,7 +206,7 @@ def test_a_browser_may_ask_first(api: Api, path: str) -> None:
     assert set(answer.headers["Access-Control-Allow-Methods"].split(",")) == methods | {"OPTIONS"}
 
 
-def test_only_the_configured_origin_is_let_in(deployment: Deployment) -> None:
+def test_only_the_configured_origin_is_allowed(deployment: Deployment) -> None:
     for method, path in (("GET", f"{ROOMS}/x"), ("DELETE", f"{ROOMS}/x"), ("OPTIONS", ROOMS)):
         answer = deployment.api.nobody.request(method, path, headers={"Origin": "https://evil.test"})
         assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN

@@ -1,4 +1,4 @@
-"""What the logs say of what people do: enough to follow it, and nothing that is theirs."""
+"""The logs show each event with its ids, and contain no private data."""
 
 import logging
 import re
@@ -26,7 +26,7 @@ from tests.fakes.log import Log, keep_log
 from tests.fakes.socket_client import RefusedError, Scene
 
 PRIVATE = "nobodys-business"
-"""In everything that people say, send, and are called."""
+"""A word in all names, texts and data of the users."""
 ADA, BEN = f"auth0|ada {PRIVATE}", f"auth0|ben {PRIVATE}"
 SDP = {"sdp": f"v=0 {PRIVATE}"}
 BROKEN_BODIES = (
@@ -65,10 +65,10 @@ def room_id(functions: Functions) -> str:
     return functions.open_room()
 
 
-# --- following what happens
+# --- what the lines show
 
 
-def test_a_line_leads_to_its_message_and_to_whom_that_was_told(functions: Functions, room_id: str) -> None:
+def test_a_line_names_its_message_and_the_recipients(functions: Functions, room_id: str) -> None:
     ada, ben = functions.enter(room_id, "ada", "ben")
     key = {"Idempotency-Key": "mine"}
     with keep_log() as log:
@@ -86,7 +86,7 @@ def test_a_line_leads_to_its_message_and_to_whom_that_was_told(functions: Functi
     assert request["request_id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef" != frame["request_id"]
 
 
-def test_a_user_is_the_same_from_request_to_disconnect(functions: Functions, room_id: str) -> None:
+def test_all_lines_of_a_user_have_the_same_mark(functions: Functions, room_id: str) -> None:
     with keep_log() as log:
         (ada,) = functions.enter(room_id, "ada")
         functions.frame(ada, "ping")
@@ -122,7 +122,7 @@ def test_the_sweeper_counts_rooms_and_members(functions: Functions) -> None:
         functions.now += HTTP_LEASE_MS
         functions.sweep()
     assert [(metrics["Rooms"], metrics["Members"]) for metrics in log.metrics] == [(2, 3), (0, 0)]
-    assert len(log.lines[1]["stored"]) == 3, "all of them left"
+    assert len(log.lines[1]["stored"]) == 3, "all members left"
 
 
 def test_connections_that_are_gone_are_named(functions: Functions, room_id: str) -> None:
@@ -133,7 +133,7 @@ def test_connections_that_are_gone_are_named(functions: Functions, room_id: str)
     assert log.lines[0]["gone_connections"] == [ben.connection_id]
 
 
-def test_tries_that_came_to_nothing_are_counted(functions: Functions, room_id: str) -> None:
+def test_failed_attempts_are_counted(functions: Functions, room_id: str) -> None:
     with keep_log() as log, Faults(functions.store.connection) as faults:
         faults.plan("TransactWriteItems", cancelled(None, "TransactionConflict"), Refused("ThrottlingException"))
         functions.rest("seats_join", "ada", room_id=room_id)
@@ -141,12 +141,12 @@ def test_tries_that_came_to_nothing_are_counted(functions: Functions, room_id: s
     assert log.metrics[0]["Retries"] == 2
 
 
-# --- keeping quiet
+# --- private data
 
 
 @contextmanager
 def overhear() -> Iterator[Log]:
-    """All that is logged by anybody, at every level, however the functions' own lines look."""
+    """Capture the lines of all loggers, at every level."""
     root = logging.getLogger()
     with keep_log() as log:
         handler, before = logging.StreamHandler(log), root.level
@@ -160,7 +160,7 @@ def overhear() -> Iterator[Log]:
 
 
 def talk(functions: Functions, room_id: str) -> list[str]:
-    """Everything that people do; the credentials that they used."""
+    """Send valid and invalid requests of all kinds; returns the credentials."""
     tokens = [functions.sign(ADA), functions.sign(BEN)]
     functions.rest("profiles_update_me", ADA, {"name": PRIVATE, "avatar": f"/{PRIVATE}.png"})
     tickets = [functions.rest("seats_join", name, room_id=room_id)["websocket"]["ticket"] for name in (ADA, BEN)]
@@ -194,7 +194,7 @@ def assert_silent(text: str, credentials: list[str]) -> None:
     assert leaked == [], re.findall(rf".*(?:{'|'.join(map(re.escape, leaked))}).*", text)[:3]
 
 
-def test_no_log_holds_what_people_say_send_or_sign_in_with(functions: Functions, room_id: str) -> None:
+def test_no_log_contains_texts_data_or_credentials(functions: Functions, room_id: str) -> None:
     with overhear() as log:
         credentials = talk(functions, room_id)
     assert '"frame":"relayed"' in log.text
@@ -209,35 +209,35 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-def try_everything(functions: Functions, room_id: str, wire: SocketEvents) -> None:
-    """Whatever becomes of it."""
-    tries: list[Callable[[], object]] = [
+def call_everything(functions: Functions, room_id: str, connection: SocketEvents) -> None:
+    """Call all kinds of functions, and ignore their errors."""
+    calls: list[Callable[[], object]] = [
         lambda: functions.call("seats_join", BEN, room_id=room_id),
         lambda: functions.call("chat_send_message", ADA, {"message_text": PRIVATE}, room_id=room_id),
         lambda: functions.call("profiles_update_me", ADA, {"name": PRIVATE}),
         lambda: functions.connect(ADA, room_id),
-        lambda: functions.frame(wire, "message", text=PRIVATE),
-        lambda: functions.frame(wire, "offer", data=SDP),
-        lambda: functions.disconnect(wire),
+        lambda: functions.frame(connection, "message", text=PRIVATE),
+        lambda: functions.frame(connection, "offer", data=SDP),
+        lambda: functions.disconnect(connection),
         functions.sweep,
     ]
-    for attempt in tries:
+    for call in calls:
         with suppress(UnexpectedError, CoworkingError, AssertionError):
-            attempt()
+            call()
 
 
 @pytest.mark.parametrize("operation", ["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "TransactWriteItems"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_no_error_quotes_what_people_say(functions: Functions, room_id: str, fault: str, operation: str) -> None:
+def test_no_error_quotes_private_data(functions: Functions, room_id: str, fault: str, operation: str) -> None:
     (ada,) = functions.enter(room_id, ADA)
     with overhear() as log, Faults(functions.store.connection) as faults:
         faults.break_for_good(operation, FAULTS[fault])
-        try_everything(functions, room_id, ada)
+        call_everything(functions, room_id, ada)
     assert '"fault":1' in log.text
     assert_silent(log.text, [functions.sign(ADA), functions.sign(BEN)])
 
 
-def test_a_fan_out_that_fails_quotes_nobody(
+def test_a_failed_fan_out_logs_no_private_data(
     functions: Functions, room_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (ada,) = functions.enter(room_id, ADA)
@@ -254,12 +254,11 @@ def test_a_fan_out_that_fails_quotes_nobody(
 
 
 @pytest.mark.proof
-def test_a_whole_stack_writes_down_nothing_private_either(tmp_path: Path) -> None:
-    """Not even if it is told to write down as much as it can."""
+def test_a_stack_logs_no_private_data_even_at_debug(tmp_path: Path) -> None:
     environment = {"POWERTOOLS_LOG_LEVEL": "DEBUG", "POWERTOOLS_METRICS_DISABLED": "false"}
     with LocalStack(data_dir=tmp_path, environment=environment) as stack:
         with Api(stack) as api, Scene(api) as scene:
-            credentials = talk_over_the_wire(scene)
+            credentials = talk_to_stack(scene)
             stack.sweep()
         text = stack.log.read_text("utf-8")
     assert '"kind":"frame"' in text
@@ -267,8 +266,8 @@ def test_a_whole_stack_writes_down_nothing_private_either(tmp_path: Path) -> Non
     assert_silent(text, credentials)
 
 
-def talk_over_the_wire(scene: Scene) -> list[str]:
-    """What people do, some of it wrong; the credentials that they used."""
+def talk_to_stack(scene: Scene) -> list[str]:
+    """Send valid and invalid requests and frames; returns the credentials."""
     ada, ben = (scene.enter(name) for name in (f"Ada {PRIVATE}", f"Ben {PRIVATE}"))
     ada.ask("message", text=PRIVATE)
     ada.ask("offer", to=ben.user_id, data=SDP)

@@ -1,4 +1,4 @@
-"""What operators do to a running deployment, on a real engine: the tool, and the commands of the runbook."""
+"""The operators' tool and commands of the runbook, on a real engine."""
 
 import json
 import os
@@ -14,8 +14,8 @@ import pytest
 from chalicelib.identity.tickets import issue_ticket, verify_ticket
 from chalicelib.kernel.errors import InvalidCursorError, UnauthorizedError
 from chalicelib.lifecycle.service import delete_room
-from chalicelib.rooms import service as rooms
 from chalicelib.rooms.schemas import RoomsQuery
+from chalicelib.rooms.service import list_rooms
 from chalicelib.rooms.table import ROOMS
 from chalicelib.seats.table import PARTICIPANTS
 from infra import ops
@@ -45,7 +45,7 @@ def run(world: World, *arguments: str, now: int = NOW) -> list[str]:
 
 
 def from_runbook(operation: str) -> dict[str, str]:
-    """The options of a command as it stands there."""
+    """The options of an AWS command in the runbook."""
     blocks = re.findall(r"^ *```bash\n(.*?)^ *```$", RUNBOOK.text, re.M | re.S)
     (words,) = (words for block in blocks for words in aws_commands(block) if words[1] == operation)
     return dict(zip(words[2::2], words[3::2], strict=False))
@@ -71,13 +71,13 @@ def test_a_room_is_shown_with_seats_leases_and_connections(engine_world: World, 
     assert not [line for line in lines if "ODD" in line]
 
 
-def test_a_room_that_there_is_not_is_said_to_be_none(engine_world: World) -> None:
+def test_an_unknown_room_is_reported(engine_world: World) -> None:
     for command in ("room", "empty"):
         with pytest.raises(SystemExit, match="There is no room"):
             run(engine_world, command, A_ROOM)
 
 
-def test_a_lease_that_nobody_ended_is_odd(engine_world: World, room_id: str) -> None:
+def test_an_expired_lease_is_odd(engine_world: World, room_id: str) -> None:
     lines = run(engine_world, "room", room_id, now=NOW + 20 * MINUTE)
 
     assert len([line for line in lines if re.search(r"ODD: (ada|grace): lease over since", line)]) == 2
@@ -95,13 +95,13 @@ def test_a_connection_without_a_seat_or_too_old_is_odd(engine_world: World, room
     assert "  ODD: count is 2, members are 1" in lines
 
 
-def test_a_connection_that_the_roster_lacks_is_odd(engine_world: World, room_id: str) -> None:
+def test_a_connection_missing_from_the_roster_is_odd(engine_world: World, room_id: str) -> None:
     engine_world.store.update(PARTICIPANTS, (room_id, "grace"), [PARTICIPANTS.connections.set({"lost"})])
 
     assert "  ODD: grace: holds lost, which the roster lacks" in run(engine_world, "room", room_id)
 
 
-def test_a_sweep_by_hand_ends_what_is_over(engine_world: World, room_id: str) -> None:
+def test_a_sweep_by_hand_ends_expired_memberships(engine_world: World, room_id: str) -> None:
     import app
 
     payload = json.loads(from_runbook("invoke")["--payload"])
@@ -115,7 +115,7 @@ def test_a_sweep_by_hand_ends_what_is_over(engine_world: World, room_id: str) ->
     assert engine_world.room(room_id).participant_count == 0
 
 
-def test_a_wrong_count_is_corrected_if_it_is_as_seen(engine_world: World, room_id: str) -> None:
+def test_a_wrong_count_is_corrected_once(engine_world: World, room_id: str) -> None:
     store, wrong = engine_world.store, [ROOMS.participant_count.set(4), ROOMS.occupied.remove()]
     store.update(ROOMS, room_id, wrong)
     engine_world.enter("linus", room_id)
@@ -152,11 +152,11 @@ def test_an_emptied_room_is_open_and_can_be_joined_again(engine_world: World, ro
     assert engine_world.room(room_id).participant_count == 1
 
 
-def test_new_processes_refuse_what_the_old_secret_signed(engine_world: World, room_id: str) -> None:
+def test_new_processes_refuse_signatures_of_the_old_secret(engine_world: World, room_id: str) -> None:
     engine_world.open_room()
     old = engine_world.backend
     signed, _ = issue_ticket("ada", room_id, old.secret, NOW)
-    cursor = rooms.list_rooms(engine_world.request("ada"), RoomsQuery(limit=1)).next_cursor
+    cursor = list_rooms(engine_world.request("ada"), RoomsQuery(limit=1)).next_cursor
 
     run(engine_world, "rotate-secret")
     engine_world.restart()
@@ -166,7 +166,7 @@ def test_new_processes_refuse_what_the_old_secret_signed(engine_world: World, ro
     with pytest.raises(UnauthorizedError):
         verify_ticket(signed, new.secret, NOW)
     with pytest.raises(InvalidCursorError):
-        rooms.list_rooms(engine_world.request("ada"), RoomsQuery(limit=1, cursor=cursor))
+        list_rooms(engine_world.request("ada"), RoomsQuery(limit=1, cursor=cursor))
     assert verify_ticket(signed, old.secret, NOW).user_id == "ada"
     engine_world.restart()
     assert engine_world.backend.secret == new.secret
@@ -174,7 +174,7 @@ def test_new_processes_refuse_what_the_old_secret_signed(engine_world: World, ro
 
 @pytest.fixture
 def client(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client of the operator's own, which may scan, as the environment says."""
+    """A client of the tool, which may scan."""
     with patch.dict(os.environ, {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL_DYNAMODB": engine.url}):
         made = ops.make_client()
     made.meta.events.unregister("before-call.dynamodb.Scan", refuse_scan)
@@ -184,7 +184,7 @@ def client(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def restored(engine_world: World, room_id: str, client: Any) -> Iterator[str]:
-    """What the tables' names start with that hold a state from before, when the room was there and busy."""
+    """The prefix of tables with an earlier state, in which the room has members and a message."""
     live = engine_world.store.prefix
     prefix = live + "restored-"
     engine_world.send(engine_world.roster(room_id)[0], "message", text="Hello")
@@ -204,7 +204,7 @@ def restored(engine_world: World, room_id: str, client: Any) -> Iterator[str]:
         client.delete_table(TableName=prefix + base)
 
 
-def test_a_deleted_room_comes_back_with_its_log_and_nobody_in_it(
+def test_a_deleted_room_is_restored_with_its_log_and_no_member(
     engine_world: World, room_id: str, restored: str
 ) -> None:
     said = engine_world.said(room_id)
@@ -221,7 +221,7 @@ def test_a_deleted_room_comes_back_with_its_log_and_nobody_in_it(
     assert engine_world.said(room_id)[-1] == "Ada joined the room"
 
 
-def test_what_is_there_stays_as_it_is(engine_world: World, room_id: str, restored: str) -> None:
+def test_a_refill_changes_no_existing_item(engine_world: World, room_id: str, restored: str) -> None:
     prefix = engine_world.store.prefix
     engine_world.leave("grace", room_id)
     said = engine_world.said(room_id)
@@ -235,13 +235,13 @@ def test_what_is_there_stays_as_it_is(engine_world: World, room_id: str, restore
 
 
 @pytest.mark.usefixtures("client")
-def test_who_is_there_now_is_never_refilled(engine_world: World) -> None:
+def test_tables_of_present_state_are_never_refilled(engine_world: World) -> None:
     for base in ("participants", "connections", "guards"):
         with pytest.raises(SystemExit, match="Only tables named rooms, messages, profiles"):
             run(engine_world, "refill", f"coworking-restored-{base}", f"coworking-prod-{base}")
 
 
-def test_the_tool_has_the_environment_of_the_stages_functions() -> None:
+def test_the_tool_uses_the_environment_of_the_stage() -> None:
     with patch.dict(os.environ, {"AWS_DEFAULT_REGION": "eu-north-1"}):
         for name in ("TABLE_PREFIX", "AWS_REGION"):
             os.environ.pop(name, None)
@@ -251,12 +251,12 @@ def test_the_tool_has_the_environment_of_the_stages_functions() -> None:
         assert os.environ["AWS_REGION"] == "eu-north-1"
 
 
-def test_a_stage_that_there_is_not_is_refused() -> None:
+def test_an_unknown_stage_is_refused() -> None:
     with pytest.raises(SystemExit, match="no stage 'staging', but dev and prod"):
         ops.use_stage_env("staging")
 
 
-def test_as_a_command_it_uses_the_tables_of_the_environment(engine_world: World, engine: Engine, room_id: str) -> None:
+def test_the_command_uses_the_tables_of_the_environment(engine_world: World, engine: Engine, room_id: str) -> None:
     environment = CREDENTIALS | {"AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL_DYNAMODB": engine.url}
     environment |= {"TABLE_PREFIX": engine_world.store.prefix}
     command = [sys.executable, "-m", "infra.ops", "prod", "room", room_id]

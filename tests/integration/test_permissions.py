@@ -1,7 +1,7 @@
-"""Each function may do what its code does, and nothing else.
+"""The policy of each Lambda function grants exactly the permissions that its code needs.
 
-What a function needs is recorded while it goes through everything that it can do. That nothing is left out is checked
-against the code: every function of the store that is in its reach was called, and asked all that it ever asks.
+The test runs everything that a Lambda function can do and records the permissions. It then compares the record with
+the code: all Python functions within reach that call the database were run, and made all their kinds of calls.
 """
 
 import json
@@ -40,13 +40,13 @@ from tests.fakes.reach import Name, Package
 pytestmark = pytest.mark.proof
 
 Permission = tuple[str, str]
-"""An action, and what it is done to: a table, an index, or what stands for open connections."""
+"""An action, and its resource: a table, an index, a method for connections, or the list of APIs."""
 
 CHALICE = policies.CHALICE
 CONFIG = json.loads((CHALICE / "config.json").read_text("utf-8"))
 LIMIT = Limit(4, 10)
 MOST_CHARACTERS = 10_240
-"""In the policies of a role."""
+"""The limit of IAM for the policies of a role."""
 API = "chalicelib.api"
 STARTS: dict[str, list[Name]] = {
     "api_handler": [(f"{API}.http", "answer")] + [(route.view.__module__, route.view.__name__) for route in ROUTES],
@@ -57,10 +57,10 @@ STARTS: dict[str, list[Name]] = {
 }
 STORE = "chalicelib.store.store"
 OPERATIONS = {name for name in vars(Store) if not name.startswith("_")} - {"transact"}
-ASKS = {(owner, operation) for owner in ("store", "_store") for operation in OPERATIONS} | {("client", "get_item")}
-"""Uses of an attribute that ask the database something. `Store._answers` uses the client itself."""
+CALLS = {(owner, operation) for owner in ("store", "_store") for operation in OPERATIONS} | {("client", "get_item")}
+"""Attributes whose use is a call to the database. `Store._answers` uses the client itself."""
 WRITES = {Put: "PutItem", Update: "UpdateItem", Delete: "DeleteItem"}
-"""The writes of a transaction. They count as asked by the function that builds them."""
+"""The writes of a transaction. They count for the Python function that builds them."""
 
 BESIDE_THE_STORE: dict[Name, Permission] = {
     ("chalicelib.seats.broadcast", "_post"): ("execute-api:ManageConnections", "POST"),
@@ -70,22 +70,22 @@ BESIDE_THE_STORE: dict[Name, Permission] = {
 
 
 class Record:
-    """What each function asked of AWS, and what of it came through which function of the store."""
+    """The permissions that each Lambda function used, and the code that needed them."""
 
     def __init__(self, functions: Functions) -> None:
         self.used: dict[str, set[Permission]] = defaultdict(set)
         self.through: dict[str, dict[Name, set[Permission]]] = defaultdict(lambda: defaultdict(set))
         self.direct: dict[str, set[Name]] = defaultdict(set)
-        """The functions of the package that asked the store themselves."""
+        """The Python functions that called the store directly."""
         self._functions = functions
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """All that goes on inside is recorded; the list of APIs is made up, DynamoDB is real."""
+        """Record what the block uses. DynamoDB is real; the answer with the list of APIs is fixed."""
         self._functions.gateway.note = lambda method: self._note("execute-api:ManageConnections", method)
         answers = [("before-call.apigatewayv2.*", self._list_apis)]
         events = get_backend().store.connection.client.meta.events
-        events.register("before-parameter-build.dynamodb.*", self._ask)
+        events.register("before-parameter-build.dynamodb.*", self._note_operation)
         with ExitStack() as patches:
             patches.enter_context(patch.object(handlers, "BUILTIN_HANDLERS", handlers.BUILTIN_HANDLERS + answers))
             for kind in WRITES:
@@ -93,14 +93,14 @@ class Record:
             try:
                 yield
             finally:
-                events.unregister("before-parameter-build.dynamodb.*", self._ask)
+                events.unregister("before-parameter-build.dynamodb.*", self._note_operation)
 
-    def _ask(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+    def _note_operation(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         for action, resource in permissions_of(model.name, params):
             self._note(f"dynamodb:{action}", resource, by_caller=model.name != "TransactWriteItems")
 
     def _watch(self, kind: type[Write]) -> Callable[..., None]:
-        """The constructor of a write, which notes who builds it."""
+        """A constructor of a write that notes its caller."""
         original: Callable[..., None] = kind.__init__
 
         def build(write: Write, table: Table[Any], *rest: Any, **more: Any) -> None:
@@ -120,7 +120,7 @@ class Record:
             self._attribute((action, resource))
 
     def _attribute(self, permission: Permission) -> None:
-        """Note every function on the stack, and the innermost one of the package above the store's machinery."""
+        """Note all Python functions on the call stack, and the innermost one outside the store's machinery."""
         function = self._functions.running
         stack = [
             (frame.f_globals["__name__"], frame.f_code.co_qualname.partition(".<locals>")[0])
@@ -134,14 +134,14 @@ class Record:
 
 
 def is_machinery(name: Name) -> bool:
-    """True for what does as its callers say: the store's own methods, its client and its threads."""
+    """True for code that only does what its caller asks: the methods, client and threads of the store."""
     module, definition = name
     in_store = module in (STORE, "chalicelib.store.client", "chalicelib.store.concurrency", "chalicelib.store.tables")
     return in_store and definition != "Store._answers"
 
 
 def permissions_of(operation: str, params: dict[str, Any]) -> Iterator[Permission]:
-    """The permissions that AWS asks for an operation of DynamoDB."""
+    """The permissions that an operation of DynamoDB needs."""
     if operation == "TransactWriteItems":
         for item in params["TransactItems"]:
             ((kind, asked),) = item.items()
@@ -160,7 +160,7 @@ def base_name(table: str) -> str:
 
 
 def drive(functions: Functions) -> None:
-    """Everything that the functions do, in one go."""
+    """Run everything that the Lambda functions can do."""
     use_service(functions)
     use_rooms(functions)
     take_seats(functions)
@@ -225,12 +225,12 @@ def chat(functions: Functions) -> None:
     say_too_much(functions, ada, room_id)
 
 
-def say_too_much(functions: Functions, wire: SocketEvents, room_id: str) -> None:
-    """Where another process has counted before, the window has to be read."""
+def say_too_much(functions: Functions, connection: SocketEvents, room_id: str) -> None:
+    """Exceed the rate limit. A process that has not counted from the start must read the window."""
     for _ in range(LIMIT.count):
-        functions.frame(wire, "message", text="and another thing")
+        functions.frame(connection, "message", text="and another thing")
     get_backend().rate_limits._open_windows = Cache()
-    assert [frame["type"] for frame in functions.frame(wire, "message", text="and another thing")] == ["error"]
+    assert [frame["type"] for frame in functions.frame(connection, "message", text="and another thing")] == ["error"]
     get_backend().rate_limits._open_windows = Cache()
     body = {"message_text": "and another thing"}
     assert functions.refused("chat_send_message", "ada", body, room_id=room_id) == "rate_limited"
@@ -244,7 +244,7 @@ def speak(functions: Functions) -> None:
     functions.rest("voice_toggle_mic", "ada", {"is_muted": False}, room_id=room_id)
     functions.rest("voice_set_speaking", "ada", {"is_speaking": True}, room_id=room_id)
     functions.now += 2 * MINUTE
-    functions.frame(ada, "mic", is_muted=True)  # which keeps the seat as well
+    functions.frame(ada, "mic", is_muted=True)  # also renews the lease
 
 
 def use_sockets(functions: Functions) -> None:
@@ -264,7 +264,7 @@ def use_sockets(functions: Functions) -> None:
 
 
 def lose_connections(functions: Functions) -> None:
-    """Each function finds out by itself that Ben's connections are gone: one of two, and then the last."""
+    """Let each function find that Ben's connections are gone: one of two, and then the last."""
     room_id = functions.open_room()
     ada, *eve = functions.enter(room_id, "ada", "eve")
     functions.rest("seats_join", "ben", room_id=room_id)
@@ -284,16 +284,16 @@ def lose_connections(functions: Functions) -> None:
         functions.frame(ada, "wave")
 
     for prepare, find in ((come, go), (go, come), (come, say), (come, wave)):
-        wires = [functions.connect("ben", room_id) for _ in range(2)]
+        connections = [functions.connect("ben", room_id) for _ in range(2)]
         functions.now += NEWBORN_MS
-        for wire in wires:
+        for connection in connections:
             prepare()
-            functions.gone.add(wire.connection_id)
+            functions.gone.add(connection.connection_id)
             find()
 
 
 def end_memberships(functions: Functions) -> None:
-    """Leases run out, and each function that looks after others notices."""
+    """Let leases run out, and let each function that checks them end the memberships."""
     room_id = functions.open_room()
     (ada,) = functions.enter(room_id, "ada")
     noticing: list[Callable[[], object]] = [
@@ -317,7 +317,7 @@ def end_memberships(functions: Functions) -> None:
 
 
 def close_rooms(functions: Functions) -> None:
-    """Rooms close, at once and half-way, and somebody in them is gone already."""
+    """Delete a room in one call, and a room whose deletion was interrupted."""
     for finish in (lambda room_id: functions.rest("lifecycle_delete_room", "admin", room_id=room_id), give_up_closing):
         room_id = functions.open_room()
         functions.enter(room_id, "ada")
@@ -328,7 +328,7 @@ def close_rooms(functions: Functions) -> None:
 
 
 def give_up_closing(room_id: str) -> None:
-    """As a function does whose time is up."""
+    """Stop after the first step, as after a timeout."""
     mark_deleted(get_backend().store, room_id)
 
 
@@ -343,7 +343,7 @@ def record(engine: Engine) -> Record:
 
 @cache
 def package() -> Package:
-    # asyncapi.py only reads what the handlers of frames say of themselves.
+    # asyncapi.py describes the handlers of frames, but does not call them.
     return Package("chalicelib", silent=["chalicelib.api.asyncapi"])
 
 
@@ -352,21 +352,21 @@ def in_reach(function: str) -> set[Name]:
     return package().reach(*STARTS[function])
 
 
-def asking(function: str) -> set[Name]:
-    """The functions in a function's reach that ask the database something, or build a write for it."""
-    return {name for name in in_reach(function) if is_asking(name)}
+def callers(function: str) -> set[Name]:
+    """The Python functions within reach of a Lambda function that call the database or build a write."""
+    return {name for name in in_reach(function) if is_caller(name)}
 
 
 @cache
-def is_asking(name: Name) -> bool:
-    """True for what asks by itself. Beside the tables also for what does so through another such function."""
+def is_caller(name: Name) -> bool:
+    """True for code that calls the database itself. In a module with tables also if it does so through such code."""
     if is_machinery(name):
         return False
     writes = {(STORE, kind.__name__) for kind in WRITES}
     names = package().names(name) - {name}
-    if package().accesses(name) & ASKS or names & writes:
+    if package().accesses(name) & CALLS or names & writes:
         return True
-    return name[0] in modules_of_tables() and any(is_asking(used) for used in names)
+    return name[0] in modules_of_tables() and any(is_caller(used) for used in names)
 
 
 @cache
@@ -377,7 +377,7 @@ def modules_of_tables() -> set[str]:
 
 
 def granted(stage: str, function: str) -> set[Permission]:
-    """What a policy allows, logging aside; a resource that isn't named to the letter stays an ARN."""
+    """The permissions of a policy, without logging. A resource with an unexpected name stays an ARN."""
     return {
         (action, resource_of(arn, stage))
         for statement in read_policy(stage, function)["Statement"]
@@ -408,22 +408,22 @@ each_stage = pytest.mark.parametrize("stage", CONFIG["stages"])
 
 
 @each_function
-def test_nothing_that_a_function_can_reach_was_left_out(record: Record, function: str) -> None:
-    assert asking(function) <= set(record.through[function])
-    assert record.direct[function] <= asking(function)
+def test_all_callers_within_reach_were_run(record: Record, function: str) -> None:
+    assert callers(function) <= set(record.through[function])
+    assert record.direct[function] <= callers(function)
     for name, permission in BESIDE_THE_STORE.items():
         assert (name in in_reach(function)) == (permission in record.used[function])
 
 
 @each_function
-def test_a_function_asks_all_that_what_it_reaches_ever_asks(record: Record, function: str) -> None:
-    ever = {permission for name in asking(function) for one in record.through.values() for permission in one[name]}
+def test_each_function_ran_all_calls_within_its_reach(record: Record, function: str) -> None:
+    ever = {permission for name in callers(function) for one in record.through.values() for permission in one[name]}
     assert record.used[function] - set(BESIDE_THE_STORE.values()) == ever
 
 
 @each_stage
 @each_function
-def test_a_policy_allows_just_what_its_function_asks(record: Record, function: str, stage: str) -> None:
+def test_a_policy_grants_exactly_the_used_permissions(record: Record, function: str, stage: str) -> None:
     assert granted(stage, function) == record.used[function]
 
 
@@ -442,7 +442,7 @@ def test_each_function_has_its_own_policy_and_log(stage: str) -> None:
 
 @each_stage
 @each_function
-def test_a_policy_is_one_that_iam_takes(function: str, stage: str) -> None:
+def test_a_policy_is_valid_for_iam(function: str, stage: str) -> None:
     policy = read_policy(stage, function)
     names = [statement["Sid"] for statement in policy["Statement"]]
     assert policy["Version"] == "2012-10-17"
@@ -450,7 +450,7 @@ def test_a_policy_is_one_that_iam_takes(function: str, stage: str) -> None:
     assert len(json.dumps(policy, separators=(",", ":"))) < MOST_CHARACTERS
 
 
-def test_the_policies_are_those_that_the_script_writes(tmp_path: Path) -> None:
+def test_the_policies_are_the_output_of_the_script(tmp_path: Path) -> None:
     (tmp_path / "policy-gone-sweep.json").write_text("{}", "utf-8")
     (tmp_path / "config.json").write_bytes((CHALICE / "config.json").read_bytes())
     policies.write(tmp_path)
@@ -471,13 +471,13 @@ def test_the_policies_are_those_that_the_script_writes(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_operation_needs_the_permissions_of_what_it_does(
+def test_permissions_follow_from_the_operation(
     operation: str, params: dict[str, Any], needed: list[Permission]
 ) -> None:
     assert list(permissions_of(operation, params)) == needed
 
 
-def test_permissions_for_more_than_is_named_count_as_others() -> None:
+def test_an_unexpected_resource_is_another_permission() -> None:
     tables = "arn:*:dynamodb:*:*:table/coworking-"
     for arn, resource in (("dev-rooms", "rooms"), ("dev-*", "*"), ("prod-rooms", f"{tables}prod-rooms")):
         assert resource_of(tables + arn, "dev") == resource

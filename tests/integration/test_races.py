@@ -1,7 +1,7 @@
-"""Many at the same moment, on a real engine: seats, leaves, connections and messages come out right all the same.
+"""Many simultaneous calls, on a real engine: seats, leaves, connections and messages stay correct.
 
-Who wins is open, and every round may end differently; what may never differ is checked after each. `RACE_ROUNDS=20`
-makes it more of them, as `make soak` does.
+Any call may win. After each round, the test checks the rules that must always hold. `RACE_ROUNDS=20` sets the number
+of rounds, as `make soak` does.
 """
 
 import os
@@ -34,7 +34,7 @@ SEATS = 10
 ROUNDS = range(int(os.environ.get("RACE_ROUNDS", "5")))
 LEASE = 15 * MINUTE
 LATER = NOW + LEASE
-"""When the leases of those who joined at NOW have run out."""
+"""The time when a lease that began at NOW ends."""
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def world(engine: Engine) -> Iterator[World]:
 
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """What came of each, an error that a client would be told of included; all begin at the same moment."""
+    """Start all acts at the same moment; returns the result of each, or the code of its error."""
     start = threading.Barrier(len(acts))
 
     def run(act: Callable[[], Any]) -> Any:
@@ -59,26 +59,26 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
 
 
 @contextmanager
-def watched(world: World, room_id: str) -> Iterator[list[tuple[int, int]]]:
-    """The count and the number of members, looked at again and again while the block runs."""
+def watch_count(world: World, room_id: str) -> Iterator[list[tuple[int, int]]]:
+    """Read the count and the number of members again and again while the block runs."""
     seen: list[tuple[int, int]] = []
     over = threading.Event()
 
-    def look() -> None:
+    def read() -> None:
         while not over.is_set():
             seen.append((world.room(room_id).participant_count, len(world.members(room_id))))
 
     with ThreadPoolExecutor(1) as pool:
-        looking = pool.submit(look)
+        reading = pool.submit(read)
         try:
             yield seen
         finally:
             over.set()
-        looking.result()
+        reading.result()
 
 
 def check(world: World, room_id: str) -> list[str]:
-    """What holds of every room at every time; its members."""
+    """Check what holds for every room at any time; returns the members."""
     members = world.members(room_id)
     room = world.room(room_id)
     assert room.participant_count == len(members) <= room.max_participants
@@ -88,17 +88,17 @@ def check(world: World, room_id: str) -> list[str]:
     said = Counter(message.text for message in lines if message.type == "system")
     for user_id in {message.text.split()[0].lower() for message in lines if message.type == "system"}:
         name = user_id.capitalize()
-        still_there = said[f"{name} joined the room"] - said[f"{name} left the room"]
-        assert still_there == (user_id in members), said
+        is_in = said[f"{name} joined the room"] - said[f"{name} left the room"]
+        assert is_in == (user_id in members), said
     owners = {connection_id.partition("-")[0] for connection_id in world.roster(room_id)}
-    assert owners <= set(members), "nobody is on the roster without a seat"
+    assert owners <= set(members), "each connection on the roster belongs to a member"
     return members
 
 
 def test_sixty_four_people_take_ten_seats(world: World) -> None:
     for _ in ROUNDS:
         room_id = world.open_room(seats=SEATS)
-        with watched(world, room_id) as seen:
+        with watch_count(world, room_id) as seen:
             outcomes = at_once(*(partial(world.join, f"user{n}", room_id) for n in range(CROWD)))
 
         joined = [outcome for outcome in outcomes if isinstance(outcome, JoinRoomResponse)]
@@ -112,7 +112,7 @@ def test_sixty_four_people_take_ten_seats(world: World) -> None:
 def test_sixty_four_joins_of_one_user_take_one_seat(world: World) -> None:
     for _ in ROUNDS:
         room_id = world.open_room(seats=10)
-        with watched(world, room_id) as seen:
+        with watch_count(world, room_id) as seen:
             outcomes = at_once(*[partial(world.join, "ada", room_id)] * CROWD)
 
         said = Counter(outcome.message for outcome in outcomes)
@@ -122,14 +122,14 @@ def test_sixty_four_joins_of_one_user_take_one_seat(world: World) -> None:
         assert max(max(pair) for pair in seen) <= 1
 
 
-def test_joins_against_leaves_keep_the_count(world: World) -> None:
+def test_simultaneous_joins_and_leaves_keep_the_count(world: World) -> None:
     for _ in ROUNDS:
         room_id = world.open_room(seats=6)
         for n in range(6):
             world.join(f"old{n}", room_id)
         leaves = [partial(world.leave, f"old{n}", room_id, NOW + 1) for n in range(6)]
         joins = [partial(world.join, f"new{n}", room_id, NOW + 1) for n in range(10)]
-        with watched(world, room_id) as seen:
+        with watch_count(world, room_id) as seen:
             outcomes = at_once(*leaves, *joins)
 
         assert outcomes[:6] == [None] * 6
@@ -151,7 +151,7 @@ def test_a_user_who_joins_and_leaves_at_once_is_in_or_out(world: World) -> None:
         check(world, room_id)
 
 
-def test_a_leave_against_an_expiry_is_one_end(world: World) -> None:
+def test_a_leave_and_an_expiry_end_a_membership_once(world: World) -> None:
     for _ in ROUNDS:
         room_id = world.open_room(seats=10)
         for n in range(4):
@@ -173,7 +173,7 @@ def test_a_leave_against_an_expiry_is_one_end(world: World) -> None:
         assert len(world.fanout.closed()) == len(set(world.fanout.closed())) == 4
 
 
-def test_an_expiry_against_a_renewal_ends_the_lease_or_not(world: World) -> None:
+def test_a_renewal_during_an_expiry_keeps_or_loses_the_seat(world: World) -> None:
     for _ in ROUNDS:
         room_id = world.open_room(seats=3)
         ada = world.enter("ada", room_id)
@@ -187,7 +187,7 @@ def test_an_expiry_against_a_renewal_ends_the_lease_or_not(world: World) -> None
         assert ("bye" in world.fanout.types(ada)) is (not members)
 
 
-def test_a_connection_against_a_leave_leaves_no_ghost(world: World) -> None:
+def test_a_connect_during_a_leave_leaves_no_connection(world: World) -> None:
     for _ in ROUNDS:
         room_id = world.open_room(seats=3)
         mine, there = world.enter("ada", room_id), world.enter("bob", room_id)
@@ -199,9 +199,9 @@ def test_a_connection_against_a_leave_leaves_no_ghost(world: World) -> None:
         assert outcomes[0] is None
         assert check(world, room_id) == ["bob"]
         assert world.roster(room_id) == [there]
-        let_in = {outcome for outcome in outcomes[1:] if outcome.startswith("ada-")}
+        admitted = {outcome for outcome in outcomes[1:] if outcome.startswith("ada-")}
         closed = world.fanout.closed()
-        assert {mine} | let_in <= set(closed), "one that was let in stays open"
+        assert {mine} | admitted <= set(closed), "an admitted connection stays open"
         assert len(closed) == len(set(closed))
         assert there not in closed
 
@@ -222,7 +222,7 @@ def test_sixty_four_sends_with_one_key_store_one_message(world: World) -> None:
         check(world, room_id)
 
 
-def test_messages_at_once_all_get_numbers_of_their_own(world: World) -> None:
+def test_simultaneous_messages_get_different_numbers(world: World) -> None:
     room_id = world.open_room()
     for n in range(8):
         world.join(f"user{n}", room_id)
@@ -239,7 +239,7 @@ def test_messages_at_once_all_get_numbers_of_their_own(world: World) -> None:
 
 
 @pytest.mark.parametrize("ending", ["deactivate", "delete"])
-def test_joins_against_the_end_of_a_room_leave_nobody_behind(world: World, ending: str) -> None:
+def test_joins_while_a_room_closes_leave_no_member(world: World, ending: str) -> None:
     for _ in ROUNDS:
         room_id = world.open_room()
         world.enter("ada", room_id)
@@ -259,7 +259,7 @@ def test_joins_against_the_end_of_a_room_leave_nobody_behind(world: World, endin
             assert check(world, room_id) == []
 
 
-def test_who_loses_two_connections_at_once_is_offline(world: World) -> None:
+def test_a_member_who_loses_both_connections_is_offline(world: World) -> None:
     for _ in ROUNDS:
         room_id = world.open_room()
         mine = [world.enter("ada", room_id), world.connect("ada", room_id)]
@@ -274,7 +274,7 @@ def test_who_loses_two_connections_at_once_is_offline(world: World) -> None:
         assert check(world, room_id) == ["ada", "bob"]
 
 
-def test_seats_that_ran_out_go_to_as_many_as_there_are_seats(world: World) -> None:
+def test_each_expired_seat_goes_to_one_new_member(world: World) -> None:
     for _ in ROUNDS:
         room_id = world.open_room(seats=2)
         for name in ("ada", "bob"):

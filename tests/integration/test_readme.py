@@ -1,4 +1,4 @@
-"""What the README and the pages for authors of clients tell people to paste and to run does what they say."""
+"""The commands in README.md and the client in docs/websocket.md work as described."""
 
 import asyncio
 import json
@@ -27,14 +27,14 @@ FRAMES = Document("README.md").blocks("json", "Try it")[0].splitlines()
 
 
 def pasted(stack: LocalStack, *blocks: str, name: str = "Ada") -> list[str]:
-    """A shell that gets these blocks, on the stack's port."""
+    """The command of a shell that runs these blocks on the stack's port."""
     script = "\n".join(blocks).replace("localhost:8000", urlsplit(stack.url).netloc)
     script = script.replace("NAME=Ada", f"NAME={name}").replace(".venv/bin/python", sys.executable)
     return ["bash", "-euo", "pipefail", "-c", script]
 
 
 def test_the_tour_goes_from_a_token_to_a_stored_message(stack: LocalStack) -> None:
-    """Whatever there is in the list of rooms: Python takes more characters for the end of a line than a shell does."""
+    """A room name has U+2028, which ends a line for Python but not for a shell."""
     with Api(stack) as api:
         api.person("Linus").make_room(name="two\u2028lines")
     run = subprocess.run(pasted(stack, TOUR), capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=True)
@@ -47,7 +47,7 @@ def test_the_tour_goes_from_a_token_to_a_stored_message(stack: LocalStack) -> No
 
 
 class Terminal:
-    """Somebody who has pasted the tour, opened a WebSocket, and types."""
+    """A terminal that has run the tour and opened a WebSocket."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin
@@ -73,7 +73,7 @@ class Terminal:
         await asyncio.wait_for(self._process.communicate(), DEADLINE_SECONDS)
 
 
-def test_two_who_paste_it_see_what_the_other_types(stack: LocalStack) -> None:
+def test_two_people_receive_the_frames_that_the_other_types(stack: LocalStack) -> None:
     async def meet() -> None:
         ada, grace = await Terminal.open(stack, "Ada"), await Terminal.open(stack, "Grace")
         for frame in FRAMES:
@@ -88,20 +88,20 @@ def test_two_who_paste_it_see_what_the_other_types(stack: LocalStack) -> None:
 
 
 @pytest.fixture
-def unruly(stack: LocalStack) -> Iterator[LocalStack]:
+def reordering(stack: LocalStack) -> Iterator[LocalStack]:
     """A stack on which frames overtake each other."""
     stack.plan_faults(frame_delay=[0, 150])
     yield stack
     stack.plan_faults()
 
 
-def test_the_complete_client_prints_everything_once_and_in_order(unruly: LocalStack, tmp_path: Path) -> None:
+def test_the_complete_client_prints_everything_once_and_in_order(reordering: LocalStack, tmp_path: Path) -> None:
     (tmp_path / "client.py").write_text(CLIENT, "utf-8")
-    with Api(unruly) as api:
+    with Api(reordering) as api:
         ada, grace = api.person("Ada"), api.person("Grace")
         room = ada.make_room()["id"]
         ada.join(room)
-        command = [sys.executable, str(tmp_path / "client.py"), unruly.api, room, str(grace.token)]
+        command = [sys.executable, str(tmp_path / "client.py"), reordering.api, room, str(grace.token)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             overdue = threading.Timer(DEADLINE_SECONDS, process.kill)
             overdue.start()
@@ -114,17 +114,17 @@ def test_the_complete_client_prints_everything_once_and_in_order(unruly: LocalSt
             for number in range(12):
                 ada.say(room, f"line {number}")
             assert [next(screen) for _ in range(12)] == [f"{number + 3} Ada line {number}\n" for number in range(12)]
-            unruly.cut()
+            reordering.cut()
             ada.say(room, "while you were away")
             assert next(screen) == "15 Ada while you were away\n"
-            unruly.plan_faults()
+            reordering.plan_faults()
             grace.leave(room)
             assert list(screen) == []
             assert process.wait() == 0
             overdue.cancel()
 
 
-def test_the_picture_shows_a_session_as_it_was(stack: LocalStack) -> None:
+def test_the_picture_shows_a_real_session(stack: LocalStack) -> None:
     events = asyncio.run(play(stack))
     seen = [(event.who, event.text) for event in events]
     assert any(

@@ -1,6 +1,6 @@
-"""Rooms under all that people, networks and time can do to them, in any order, against a model of the contracts.
+"""Random acts of people, networks and time on rooms, compared with a model of the contract.
 
-The same runs every time; `STATE_MACHINE_EXAMPLES=1000` makes it more of them.
+Each run tries the same examples; `STATE_MACHINE_EXAMPLES=1000` tries more.
 """
 
 import itertools
@@ -31,8 +31,8 @@ from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.lifecycle.service import delete_room, toggle_status, update_room
 from chalicelib.lifecycle.sweep import sweep
 from chalicelib.log.schemas import RoomMessage
-from chalicelib.rooms import service as rooms
 from chalicelib.rooms.schemas import RoomsQuery
+from chalicelib.rooms.service import list_rooms
 from chalicelib.rooms.table import get_room
 from chalicelib.seats import service, sockets
 from chalicelib.seats.connections import get_roster
@@ -64,11 +64,11 @@ WEIGHTS = {
     "somebody_reconnects": 6,
     "somebody_uses_a_ticket": 3,
     "somebody_leaves": 2,
-    "somebody_looks": 3,
+    "somebody_reads_a_room": 3,
     "somebody_reads_back": 3,
     "somebody_posts": 6,
     "a_client_drops": 8,
-    "the_end_of_a_connection_is_told": 3,
+    "the_end_of_a_connection_is_reported": 3,
     "the_network_changes": 5,
     "a_client_syncs": 5,
     "a_client_pings": 4,
@@ -81,13 +81,13 @@ WEIGHTS = {
     "a_room_is_resized": 2,
     "a_room_is_deleted": 1,
 }
-"""How often what happens, and what happens at all."""
+"""All acts, and how often each happens."""
 
 _numbers = itertools.count(1)
 
 
 class Acts:
-    """What can be done to rooms, each act judged by the model."""
+    """The acts on rooms. The model checks the effects of each act."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class Acts:
             self.settle(room, room.sweep())
 
     def start_anew(self) -> None:
-        """What processes remember is forgotten."""
+        """Replace the process by one with empty caches."""
         self.backend = Backend(self.world.backend.settings, self.world.store, self.network)
 
     # --- over HTTP
@@ -135,14 +135,14 @@ class Acts:
         answer = self.act(room, effects, partial(service.request_ticket, self.context(one, room)))
         return answer.ticket if answer else None
 
-    def look(self, room: RoomModel, one: str) -> None:
+    def read_room(self, room: RoomModel, one: str) -> None:
         effects = room.read(one, self.now)
         if detail := self.act(room, effects, partial(service.get_room_detail, self.context(one, room))):
             self.check_detail(room, detail)
 
     def list_rooms(self) -> None:
         request = self.world.request("admin")
-        listed = {room.id: room for room in rooms.list_rooms(request, RoomsQuery(limit=100)).rooms}
+        listed = {room.id: room for room in list_rooms(request, RoomsQuery(limit=100)).rooms}
         for room in self.rooms:
             assert (room.id in listed) == (room.status == "active")
             if room.id in listed:
@@ -167,11 +167,11 @@ class Acts:
     # --- over WebSockets
 
     def connect(self, ticket: str) -> ClientConnection | None:
-        """With a ticket that may be over, used, or of somebody who left since."""
+        """Connect with a ticket that may be expired or used, or whose user may have left."""
         found = verify_ticket(ticket, self.backend.secret, 0)
         room = next(room for room in self.rooms if room.id == found.room_id)
         connection = ClientConnection(f"w{self.number}-{next(_numbers)}", found.user_id, self.now, is_listed=False)
-        self.network.gone.add(connection.id)  # until it is open
+        self.network.gone.add(connection.id)  # until the connection is open
         effects = room.connect(connection, ticket in self.spent, self.now >= found.expires_at, self.now)
         room.connections[connection.id] = connection
         self.act(room, effects, partial(self.open, ticket, connection))
@@ -188,17 +188,17 @@ class Acts:
         sockets.connect(self.backend, grant, SocketEvent(connection.id, ENDPOINT), self.now)
 
     def drop(self, connection: ClientConnection) -> None:
-        """What the service may learn of later, or never."""
+        """Lose a connection; the service learns of it later or never."""
         connection.is_open = False
         self.network.gone.add(connection.id)
 
     def disconnect(self, connection: ClientConnection) -> None:
-        """The end of a connection is told: however late, and any number of times."""
+        """Report the end of a connection, perhaps late or again."""
         room = self.room_of(connection)
         self.act(room, room.disconnect(connection), partial(sockets.disconnect, self.backend, connection.id, self.now))
 
     def disturb(self, connection: ClientConnection, how: str) -> None:
-        """Posts fail, or are answered 410 though the client is there, or go well again."""
+        """Let posts fail, or be answered 410 although the client is connected, or succeed again."""
         connection.is_deaf, connection.is_denied = how == "deaf", how == "denied"
         (self.network.failing.add if connection.is_deaf else self.network.failing.discard)(connection.id)
         (self.network.gone.add if connection.is_denied else self.network.gone.discard)(connection.id)
@@ -236,7 +236,7 @@ class Acts:
             effects = room.set_speaking(connection.user, is_speaking, self.now)
             self.send(connection, effects, type="speaking", is_speaking=is_speaking)
 
-    # --- by who runs the place
+    # --- by administrators
 
     def toggle(self, room: RoomModel) -> None:
         self.act(room, room.toggle(), partial(toggle_status, self.context("admin", room)))
@@ -253,7 +253,7 @@ class Acts:
     def delete(self, room: RoomModel) -> None:
         self.act(room, room.delete(), partial(delete_room, self.context("admin", room)))
 
-    # --- what they are made of
+    # --- helpers
 
     def context(self, one: str, room: RoomModel) -> Context:
         return Context(self.backend, room.id, one, self.now)
@@ -262,7 +262,12 @@ class Acts:
         return next(room for room in self.rooms if connection.id in room.connections)
 
     def connections(self, *, is_open: bool) -> list[ClientConnection]:
-        return [one for room in self.rooms for one in room.connections.values() if one.is_open == is_open]
+        return [
+            connection
+            for room in self.rooms
+            for connection in room.connections.values()
+            if connection.is_open == is_open
+        ]
 
     def new_text(self) -> str:
         return f"text {next(_numbers)}"
@@ -271,7 +276,7 @@ class Acts:
         return [frame for frame in self.network.heard.get(connection.id, []) if frame["type"] == kind]
 
     def act(self, room: RoomModel, effects: Effects, call: Callable[[], T]) -> T | None:
-        """Do something, and find that it had its effects."""
+        """Make a call, and check its error and effects."""
         self.network.forget()
         answer, error = None, None
         try:
@@ -283,7 +288,7 @@ class Acts:
         return answer
 
     def send(self, connection: ClientConnection, effects: Effects, **frame: Any) -> None:
-        """Have a frame handled, and find that it had its effects."""
+        """Handle a frame, and check its answer and effects."""
         self.network.forget()
         text = json.dumps({name: value for name, value in frame.items() if value is not None})
         frames.receive(self.backend, SocketEvent(connection.id, ENDPOINT), text, self.now)
@@ -327,7 +332,7 @@ class Acts:
 
 @dataclass(frozen=True)
 class Choice:
-    """What an act may choose from."""
+    """The random values of an act."""
 
     person: str
     place: int
@@ -338,9 +343,9 @@ class Choice:
 
 
 class Rooms(Acts, RuleBasedStateMachine):
-    """A few people, two small rooms, and any number of connections.
+    """Four people, two small rooms, and any number of connections.
 
-    There is one rule for all acts: of many rules Hypothesis leaves out some in each run, and too little would happen.
+    There is one rule for all acts, since Hypothesis leaves some of many rules out in each run.
     """
 
     def __init__(self, world: World) -> None:
@@ -402,15 +407,15 @@ class Rooms(Acts, RuleBasedStateMachine):
             self.somebody_uses_a_ticket(choice)
 
     def somebody_uses_a_ticket(self, _: Choice) -> None:
-        """The last one, which may be over, or used."""
+        """Connect with the last ticket, which may be expired or used."""
         if self.kept_tickets and (connection := self.connect(self.kept_tickets[-1])):
             self.sync(connection, None)
 
     def somebody_leaves(self, choice: Choice) -> None:
         self.leave(*self.find(choice))
 
-    def somebody_looks(self, choice: Choice) -> None:
-        self.look(*self.find(choice))
+    def somebody_reads_a_room(self, choice: Choice) -> None:
+        self.read_room(*self.find(choice))
         self.list_rooms()
 
     def somebody_reads_back(self, choice: Choice) -> None:
@@ -431,7 +436,7 @@ class Rooms(Acts, RuleBasedStateMachine):
             if choice.number % 2:
                 self.disconnect(connection)
 
-    def the_end_of_a_connection_is_told(self, choice: Choice) -> None:
+    def the_end_of_a_connection_is_reported(self, choice: Choice) -> None:
         if connection := self.pick(choice.connection, is_open=False):
             self.disconnect(connection)
 
@@ -448,7 +453,7 @@ class Rooms(Acts, RuleBasedStateMachine):
             self.ping(connection)
 
     def a_client_says_something(self, choice: Choice) -> None:
-        """Under a key that may have been used before, on this connection or on another."""
+        """Send chat with a key that may be used already, on this or another connection."""
         if connection := self.pick_member(choice):
             self.say(connection, "message" if choice.number % 4 else "emoji", choice.key)
 
@@ -466,12 +471,12 @@ class Rooms(Acts, RuleBasedStateMachine):
         connection, peer = self.pick(choice.connection), self.pick(choice.peer)
         if connection and peer:
             if connection.is_listed and not self.room_of(connection).seat_of(connection.user, self.now):
-                return  # whose lease ran out may still be heard, until it is announced
+                return  # until the end is announced, such a member may still signal
             self.pick_sender(choice)
             kind = ("typing", "wave", "offer", "offer")[choice.number % 4]
             self.signal(connection, kind, (None, peer.user, peer.id)[choice.number % 3] if kind == "offer" else None)
 
-    # --- the place
+    # --- rooms
 
     def a_room_is_toggled(self, choice: Choice) -> None:
         room = self.rooms[choice.place]
@@ -479,7 +484,7 @@ class Rooms(Acts, RuleBasedStateMachine):
             self.toggle(room)
 
     def a_room_gets_a_status(self, choice: Choice) -> None:
-        """One that it may have already."""
+        """Set a status, perhaps the present one."""
         room = self.rooms[choice.place]
         if room.status != "deleted":
             self.set_status(room, "inactive" if choice.number % 4 == 0 else "active")
@@ -502,14 +507,14 @@ class Rooms(Acts, RuleBasedStateMachine):
         return found[number % len(found)] if found else None
 
     def pick_sender(self, choice: Choice) -> ClientConnection | None:
-        """Whose frame, now and then, is handled when they are gone."""
+        """An open connection. Now and then it is lost before its frame is handled."""
         connection = self.pick(choice.connection)
         if connection and choice.number % 5 == 0:
             self.drop(connection)
         return connection
 
     def pick_member(self, choice: Choice) -> ClientConnection | None:
-        """What takes no more than a seat is not asked of connections that the room no longer knows."""
+        """An open connection on the roster, for acts that need a seat."""
         connection = self.pick(choice.connection)
         if (
             connection is None
@@ -520,11 +525,11 @@ class Rooms(Acts, RuleBasedStateMachine):
         return self.pick_sender(choice)
 
 
-def test_rooms_keep_the_contracts_whatever_happens(engine: Engine) -> None:
+def test_rooms_keep_the_contract(engine: Engine) -> None:
     with on_engine(engine, messages_limit=PLENTY, joins_limit=PLENTY) as world:
         with patch.object(world.store.run_parallel, "pool", InlineExecutor()):
             run_state_machine_as_test(
-                lambda: Rooms(world),  # type: ignore[arg-type]  # anything that makes one
+                lambda: Rooms(world),  # type: ignore[arg-type]  # it only calls this
                 settings=settings(
                     max_examples=EXAMPLES,
                     stateful_step_count=STEPS,

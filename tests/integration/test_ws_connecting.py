@@ -1,4 +1,4 @@
-"""Ways into the WebSocket API, and how it refuses, over the local stack."""
+"""How clients connect to the WebSocket API, and how it refuses them, on the local stack."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -19,11 +19,11 @@ WAYS_WITH_A_TOKEN: dict[str, Url] = {
     ),
     "in capitals": lambda scene, token: scene.url(room_id=scene.room_id.upper(), token=token),
 }
-ROOM_OF_NOBODY = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_ROOM = "00000000-0000-4000-8000-000000000000"
 
 
 def refusal(url: str, *subprotocols: str) -> tuple[int, str]:
-    """The status and the code with which the server refuses; anything else fails."""
+    """The status and the error code of a refused upgrade."""
     with pytest.raises(RefusedError) as caught:
         open_socket(url, subprotocols).close()
     assert caught.value.content_type == "application/problem+json"
@@ -52,7 +52,7 @@ def test_the_url_of_a_join_connects(scene: Scene) -> None:
     assert is_open_to(client, ada, scene)
 
 
-def test_a_ticket_opens_its_own_room_once_whatever_the_url_says(scene: Scene) -> None:
+def test_a_ticket_opens_its_own_room_once(scene: Scene) -> None:
     ada = scene.member()
     url = scene.url(ticket=scene.ticket(ada)["ticket"], room_id=ada.make_room()["id"])
     assert is_open_to(scene.open(url), ada, scene)
@@ -84,7 +84,7 @@ def test_a_subprotocol_takes_a_credential_and_is_echoed(scene: Scene) -> None:
 
 
 def test_without_a_valid_credential_it_is_401(scene: Scene) -> None:
-    """The unit tests of `tickets` and `tokens` have every form of them."""
+    """The unit tests of `tickets` and `tokens` cover all forms of credentials."""
     ada = scene.member()
     ticket, room = scene.ticket(ada)["ticket"], {"room_id": scene.room_id}
     for query in (
@@ -102,11 +102,11 @@ def test_without_a_seat_it_is_403_and_without_a_room_404(scene: Scene) -> None:
     url = scene.ticket(ada)["url"]
     ada.leave(scene.room_id)
     assert refusal(url) == (403, "not_in_room")
-    for room_id in (ROOM_OF_NOBODY, "", "0" * 2000):
+    for room_id in (UNKNOWN_ROOM, "", "0" * 2000):
         assert refusal(scene.url(room_id=room_id, token=str(ada.token))) == (404, "room_not_found")
 
 
-def test_of_nine_connections_opened_at_once_five_stay(scene: Scene) -> None:
+def test_five_of_nine_simultaneous_connections_stay(scene: Scene) -> None:
     ada = scene.member()
     urls = [scene.ticket(ada)["url"] for _ in range(9)]
     with ExitStack() as closing:
@@ -117,7 +117,7 @@ def test_of_nine_connections_opened_at_once_five_stay(scene: Scene) -> None:
 
 
 def is_served(client: SocketClient) -> bool:
-    """Whether the connection is on the roster still."""
+    """True if the connection is still on the roster."""
     try:
         return bool(client.ask("ping")["type"] == "pong")
     except ConnectionClosed:

@@ -1,4 +1,4 @@
-"""The frames that the server sends by itself: who gets them and when, on the local stack."""
+"""The server's events: who receives them and when, on the local stack."""
 
 from collections.abc import Callable
 
@@ -11,14 +11,14 @@ ADMIN = "/coworking/admin/rooms/{}"
 
 
 def system_message(frame: Frame, text: str) -> Frame:
-    """The message of a sequenced event, which has to say this for the room itself."""
+    """The message of a sequenced event. The room must have written this text."""
     message: Frame = frame["data"]["message"]
     assert (message["type"], message["user_id"], message["user"]) == ("system", None, "System")
     assert (message["text"], message["seq"]) == (text, frame["seq"])
     return message
 
 
-def test_a_join_is_told_with_participant_and_message(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+def test_a_join_is_announced_with_participant_and_message(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
     carl = scene.member("Carl", avatar="https://example.org/carl.png")
     detail = carl.see(scene.room_id)
     for client in (ada, ben):
@@ -30,9 +30,9 @@ def test_a_join_is_told_with_participant_and_message(scene: Scene, ada: SocketCl
 @pytest.mark.parametrize(
     "leave",
     [lambda ben, room_id: ben.send("leave"), lambda ben, room_id: ben.caller.leave(room_id)],
-    ids=["by a frame", "by a call"],
+    ids=["WebSocket", "HTTP"],
 )
-def test_a_leave_is_told_with_its_reason_and_message(
+def test_a_leave_is_announced_with_reason_and_message(
     scene: Scene, ada: SocketClient, ben: SocketClient, leave: Callable[[SocketClient, str], object]
 ) -> None:
     leave(ben, scene.room_id)
@@ -42,7 +42,7 @@ def test_a_leave_is_told_with_its_reason_and_message(
     assert system_message(frame, "Ben left the room") == ada.caller.see(scene.room_id)["messages"][-1]
 
 
-def test_a_change_of_the_room_is_told_to_all(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+def test_a_change_of_the_room_is_announced_to_all(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
     change = {"name": "New", "max_participants": 2}
     answer = scene.api.admin().put(ADMIN.format(scene.room_id), change)
     assert answer.json().items() >= change.items()

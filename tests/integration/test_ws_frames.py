@@ -1,4 +1,4 @@
-"""The frames that clients send, and what each of them does, on the local stack. `test_both_ways` has chat's."""
+"""The frames that clients send, and their effects, on the local stack. `test_both_ways` has chat."""
 
 import json
 
@@ -11,7 +11,7 @@ from tests.fakes.socket_client import Frame, Scene, SocketClient, settle_all
 SIGNALS = ["offer", "answer", "ice-candidate"]
 STAMPS = {"from", "connection", "roomId", "ts"}
 SERVER_ONLY = sorted({str(frame.model_fields["type"].default) for frame in EVENTS} - ANNOUNCEMENTS)
-PASSED_ON: list[tuple[str, Frame]] = [
+RELAYED: list[tuple[str, Frame]] = [
     ("wave", {"hand": "left"}),
     ("x", {}),
     ("a-z_0-9", {"list": [1, 2.5, None, True, {"deep": ["\u2603", "\U0001f44b"]}]}),
@@ -25,7 +25,7 @@ ACKNOWLEDGED: list[tuple[str, Frame]] = [
     ("emoji", {"emoji": "\U0001f44b"}),
     ("mic", {"is_muted": False}),
     ("speaking", {"is_speaking": False}),
-    *PASSED_ON,
+    *RELAYED,
     ("user-joined", {}),
     ("user-left", {}),
 ]
@@ -46,7 +46,7 @@ def types(frames: list[Frame]) -> list[str]:
 
 
 def error_of(answer: Frame) -> str:
-    """The code of an answer that has to be an error with a sentence for people."""
+    """The code of an error. It must have a sentence for people."""
     assert answer["type"] == "error", answer
     assert answer["data"]["detail"]
     return str(answer["data"]["code"])
@@ -55,7 +55,9 @@ def error_of(answer: Frame) -> str:
 # The envelope
 
 
-def test_what_a_client_says_of_itself_is_replaced(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+def test_the_server_replaces_the_sender_that_a_client_claims(
+    scene: Scene, ada: SocketClient, ben: SocketClient
+) -> None:
     with Scene(scene.api) as elsewhere:
         eve = elsewhere.enter("Eve")
         lies = {
@@ -150,7 +152,7 @@ def test_ping_is_answered_with_pong(scene: Scene, ada: SocketClient) -> None:
 # mic and speaking
 
 
-def test_the_microphone_is_stored_and_told(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+def test_the_microphone_is_stored_and_announced(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
     for kind, told, field, value in (
         ("mic", "mic_toggled", "is_muted", False),
         ("speaking", "speaking_changed", "is_speaking", True),
@@ -165,7 +167,7 @@ def test_the_microphone_is_stored_and_told(scene: Scene, ada: SocketClient, ben:
 
 
 def test_a_frame_is_relayed_as_the_client_wrote_it(ada: SocketClient, ben: SocketClient) -> None:
-    for kind, fields in PASSED_ON:
+    for kind, fields in RELAYED:
         for written in (fields, {"data": fields | {"id": 7}}):
             sent = {"type": kind, "id": "an id"} | written
             ada.send_text(json.dumps(sent))
@@ -175,7 +177,7 @@ def test_a_frame_is_relayed_as_the_client_wrote_it(ada: SocketClient, ben: Socke
 
 
 def test_a_relayed_frame_goes_to_all_other_connections(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
-    """Whoever it names, unless it is a signalling frame; and it is not stored."""
+    """Only signalling frames obey `to`. Nothing is stored."""
     second, carl = scene.connect(ada.caller), scene.enter("Carl")
     settle_all(ada, ben, second, carl)
     before = ada.caller.see(scene.room_id)
@@ -215,7 +217,7 @@ def test_signalling_to_an_absent_peer_is_refused(scene: Scene, ada: SocketClient
     assert types(ben.settle()) == ["user_joined"]
 
 
-# Names that the server itself sends
+# Types of server frames
 
 
 def test_clients_may_not_send_server_frames(ada: SocketClient, ben: SocketClient) -> None:

@@ -1,6 +1,6 @@
 """Limits of frames on the local stack: size, rate and validity.
 
-`FUZZ_FRAMES` and `FUZZ_SEED` make the last test longer, and another.
+`FUZZ_FRAMES` and `FUZZ_SEED` set the number and the seed of the frames in the last test.
 """
 
 import json
@@ -36,13 +36,13 @@ def code_of(frame: Frame) -> str:
 
 
 def of_size(size: int) -> str:
-    """A frame of so many bytes of UTF-8, few of them ASCII."""
+    """A frame with this number of bytes of UTF-8, few of them ASCII."""
     bare = '{"type": "wave", "id": "1", "text": ""}'
     count, rest = divmod(size - len(bare), len("\u2603".encode()))
     return bare.replace('""', '"' + "x" * rest + "\u2603" * count + '"')
 
 
-def test_a_frame_of_32000_bytes_is_passed_on_and_no_larger_one(ada: SocketClient, ben: SocketClient) -> None:
+def test_a_frame_has_at_most_32000_bytes(ada: SocketClient, ben: SocketClient) -> None:
     largest = of_size(32_000)
     assert len(largest.encode()) == 32_000
     ada.send_text(largest)
@@ -67,7 +67,7 @@ def test_the_61st_frame_in_ten_seconds_is_refused(ada: SocketClient, ben: Socket
         ada.send("wave", count=count, id=str(count))
     answers = [ada.wait(lambda frame: "ref" in frame) for _ in range(80)]
     refused = [answer for answer in answers if answer["type"] == "error"]
-    # Ada has synced and settled in the same ten seconds.
+    # Two of the 60 are Ada's `sync` and the `ping` of `settle`.
     assert {code_of(answer) for answer in refused} == {"rate_limited"}
     assert len(refused) == 22
     assert all(1 <= answer["data"]["retry_after"] <= 10 for answer in refused)
@@ -77,7 +77,7 @@ def test_the_61st_frame_in_ten_seconds_is_refused(ada: SocketClient, ben: Socket
     assert ben.ask("wave")["type"] == "ack"
 
 
-# Anything at all
+# Mutated frames
 
 
 BASES: list[Frame] = [
@@ -105,13 +105,13 @@ NUMBERS = [0, -1, 1, 2**31, 2**53, 2**63, 2**64, -(2**70), 0.1, 1e300, -1e-300, 
 
 
 class Mutator:
-    """Frames that are nearly right, or not at all; the same seed makes the same."""
+    """Makes frames with few or many faults; the same seed makes the same frames."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
 
     def make(self, name: str) -> str:
-        """A text; where it is a frame at all, that has this id."""
+        """A text. If it is a frame, it has this id."""
         while True:
             frame = self._mutate(json.loads(json.dumps(self._random.choice(BASES)))) | {"id": name}
             text = json.dumps(frame, ensure_ascii=self._random.random() < 0.5)
@@ -149,7 +149,7 @@ class Mutator:
 
 
 def is_sendable(text: str) -> bool:
-    """Whether it can go over a WebSocket as text, and is small enough for the platform."""
+    """True if the text is valid UTF-8 and small enough for the platform."""
     try:
         return len(text.encode()) <= 100_000
     except UnicodeEncodeError:
@@ -157,7 +157,7 @@ def is_sendable(text: str) -> bool:
 
 
 def wants_answer(text: str, name: str) -> bool:
-    """Whether the contract has an answer to this: it is no frame, or one with this name. `leave` is for other tests."""
+    """True if the server must answer: the text is no frame, or a frame with this id. `leave` has other tests."""
     try:
         frame = json.loads(text)
     except ValueError:
@@ -168,8 +168,8 @@ def wants_answer(text: str, name: str) -> bool:
 
 
 @pytest.fixture
-def spotless_log(stack: LocalStack) -> Iterator[None]:
-    """See to it that no function fails, and none logs an error, until the test is over."""
+def clean_log(stack: LocalStack) -> Iterator[None]:
+    """Check at the end that no function has failed or logged an error."""
     seen = stack.log.stat().st_size
     yield
     lines = stack.log.read_bytes()[seen:].decode("utf-8", "replace").splitlines()
@@ -177,8 +177,8 @@ def spotless_log(stack: LocalStack) -> Iterator[None]:
 
 
 @pytest.mark.proof
-@pytest.mark.usefixtures("spotless_log")
-def test_mutated_frames_are_all_answered_and_harm_nobody(scene: Scene) -> None:
+@pytest.mark.usefixtures("clean_log")
+def test_mutated_frames_are_answered_and_harm_no_other_client(scene: Scene) -> None:
     mutator, per_connection, ben = Mutator(SEED), 50, scene.enter("Ben")
     with Scene(scene.api) as elsewhere:
         eve = elsewhere.enter("Eve")
@@ -195,7 +195,7 @@ def test_mutated_frames_are_all_answered_and_harm_nobody(scene: Scene) -> None:
 
 
 def check_answers(client: SocketClient, texts: dict[str, str]) -> None:
-    """Send them all at once: each is answered, by its name where that can be read, and as the contract says."""
+    """Send all texts, and check that each has one answer, with the id if it can be read."""
     for text in texts.values():
         client.send_text(text)
     try:
@@ -214,7 +214,7 @@ def check_answers(client: SocketClient, texts: dict[str, str]) -> None:
 
 
 def check_peer(peer: SocketClient, sender: SocketClient) -> None:
-    """Whatever a peer heard was stamped by the server."""
+    """Check that every frame that a peer received has the server's `from` and `connection`."""
     for frame in peer.settle():
         assert frame["type"] not in {"bye", "room_closed"}
         if "connection" in frame:

@@ -1,6 +1,6 @@
-"""Presence on the local stack: connections that come, go or are lost, and seats whose lease has run out.
+"""Presence on the local stack: connections that open, close or are lost, and seats whose lease has run out.
 
-Time passes by being written into the table: a lease that ran out, a connection that has been open for a while.
+The tests do not wait: they write the end of a lease and the age of a connection into the tables.
 """
 
 import time
@@ -17,23 +17,23 @@ PREFIX = DEFAULTS["TABLE_PREFIX"]
 
 
 class Rows:
-    """What the store holds of one room, to look at and to age."""
+    """The items of one room in the database."""
 
     def __init__(self, scene: Scene) -> None:
         self._client = scene.stack.engine.client()
         self._room_id = scene.room_id
 
     def lease_left(self, user_id: str) -> int:
-        """How long a member's lease runs from now on, in ms."""
+        """The rest of a member's lease, in ms."""
         row = self._client.get_item(TableName=f"{PREFIX}participants", Key=self._key("user_id", user_id))["Item"]
         return int(row["lease_expires_at"]["N"]) - now_ms()
 
     def expire(self, user_id: str) -> None:
-        """Let a member's lease have run out a second ago."""
+        """Move the end of a member's lease to a second ago."""
         self._set("participants", self._key("user_id", user_id), "lease_expires_at", now_ms() - 1_000)
 
     def age(self, client: SocketClient) -> None:
-        """Let a connection have been open for a minute."""
+        """Move the start of a connection to a minute ago."""
         self._set("connections", self._key("connection_id", client.id), "connected_at", now_ms() - 60_000)
 
     def close(self) -> None:
@@ -65,7 +65,7 @@ def rows(scene: Scene) -> Iterator[Rows]:
 
 
 def is_online(scene: Scene, member: SocketClient) -> bool:
-    """How a member is shown, who still has a seat."""
+    """True if the room shows this member as online."""
     (shown,) = [one for one in scene.owner.see(scene.room_id)["participants"] if one["id"] == member.user_id]
     return bool(shown["is_online"])
 
@@ -74,7 +74,7 @@ def presence(user_id: str, is_online: bool) -> Frame:
     return {"user_id": user_id, "is_online": is_online}
 
 
-# The last connection goes
+# Loss of the last connection
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def presence(user_id: str, is_online: bool) -> Frame:
     [lambda scene, client: client.close(), lambda scene, client: scene.stack.cut(client.id)],
     ids=["closed", "cut"],
 )
-def test_who_loses_the_last_connection_keeps_the_seat_for_20_s(
+def test_a_seat_without_a_connection_is_kept_for_20_s(
     scene: Scene, ada: SocketClient, ben: SocketClient, rows: Rows, end: Callable[[Scene, SocketClient], None]
 ) -> None:
     assert GRACE_MS < rows.lease_left(ben.user_id) <= SOCKET_LEASE_MS
@@ -112,7 +112,7 @@ def test_a_reconnect_within_the_grace_is_no_leave(
     assert "presence_changed" not in [frame["type"] for frame in back.take()]
 
 
-# A lease runs out
+# Expired leases
 
 
 def test_the_sweeper_ends_expired_memberships_once(
@@ -137,7 +137,7 @@ def test_an_expired_member_is_told_to_join_again(scene: Scene, ada: SocketClient
     assert scene.connect(ada.caller).ask("message", text="back")["type"] == "ack"
 
 
-# Ends that nobody reports, or that are reported twice
+# Disconnects that are lost or reported twice
 
 
 def test_the_next_push_notices_a_lost_disconnect_once(
@@ -154,7 +154,7 @@ def test_the_next_push_notices_a_lost_disconnect_once(
     assert rows.lease_left(ben.user_id) <= GRACE_MS
 
 
-def test_a_disconnect_that_is_reported_twice_is_told_once(
+def test_a_disconnect_that_is_reported_twice_is_announced_once(
     scene: Scene, ada: SocketClient, ben: SocketClient, faults: Callable[..., None]
 ) -> None:
     faults(run_twice=1.0)

@@ -1,4 +1,4 @@
-"""Order, loss and repetition: pushes that come late, twice or not at all, and what a client can rely on."""
+"""Pushes that come late, twice or not at all, and how a client recovers."""
 
 from collections.abc import Callable
 
@@ -53,7 +53,7 @@ def test_frames_that_overtake_each_other_can_be_put_in_order(
     assert {frame["data"]["text"] for frame in heard} == {f"message {count}" for count in range(12)}
     by_seq = sorted(heard, key=lambda frame: int(frame["seq"]))
     assert [frame["seq"] for frame in by_seq] == [*range(3, 15)]
-    assert heard != by_seq, "nothing overtook anything: this proves too little"
+    assert heard != by_seq, "no frame overtook another: the test proves nothing"
     assert ben.sync(2)["messages"] == [frame["data"] for frame in by_seq]
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of a room with two connected members, and of what happens meanwhile."""
+"""Fixtures: a room with two connected members, and acts that come in between."""
 
 from functools import partial
 
@@ -8,20 +8,20 @@ from hypothesis import settings
 from chalicelib.store import Store
 from tests.fakes.backend import Interrupt, World, interrupt
 
-# The machine may be busy, and no property test is about how fast an example is.
+# Examples have no deadline: the machine may be busy.
 settings.register_profile("untimed", settings(), deadline=None)
 settings.load_profile("untimed")
 
 
 @pytest.fixture
 def just_before(monkeypatch: pytest.MonkeyPatch) -> Interrupt:
-    """`just_before(module, "function", act)` lets something happen right before the next call of a function."""
+    """`just_before(module, "function", act)` runs `act` right before the next call of the function."""
     return partial(interrupt, monkeypatch)
 
 
 @pytest.fixture
 def tables(store: World) -> Store:
-    """Empty tables in memory, and once more on a real engine."""
+    """Empty tables: the test runs with tables in memory, and again with a real engine."""
     return store.store
 
 
@@ -39,7 +39,7 @@ def ada(world: World, room_id: str) -> str:
 
 @pytest.fixture
 def ben(world: World, room_id: str, ada: str) -> str:
-    """The connection of a second member. Nothing has been sent since it came."""
+    """The connection of a second member, which has received nothing yet."""
     connection_id = world.enter("ben", room_id)
     world.fanout.forget()
     return connection_id

@@ -1,4 +1,4 @@
-"""The app as Lambda imports it: without an environment, without a connection, without the documents."""
+"""The app as Lambda imports it: it needs no environment, and opens no connection."""
 
 import json
 import re
@@ -73,14 +73,14 @@ def test_importing_loads_neither_documents_nor_tokens_nor_logger(environment: di
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_on_lambda_a_function_loads_what_its_first_event_needs(handler: str) -> None:
+def test_a_function_on_lambda_preloads_what_its_events_need(handler: str) -> None:
     found = run_import(_HANDLER=handler, **ON_LAMBDA)
     modules = set(found["modules"])
     assert {"aws_lambda_powertools", "pynamodb", "botocore.client"} <= modules
     assert ("jwt" in modules) == (handler in READ_TOKENS)
     assert not DOCUMENTS & modules
-    assert found["garbage"]["enabled"], "later garbage is collected"
-    assert found["garbage"]["frozen"] > 50_000, "the modules are not searched for garbage"
+    assert found["garbage"]["enabled"], "garbage collection is on"
+    assert found["garbage"]["frozen"] > 50_000, "garbage collection skips the modules"
 
 
 def test_an_invalid_setting_stops_the_import() -> None:

@@ -1,4 +1,4 @@
-"""The composition root: all state of a process hangs on its backend."""
+"""The composition root: all state of a process belongs to its backend."""
 
 import threading
 from collections.abc import Callable
@@ -7,7 +7,6 @@ from unittest.mock import Mock, call
 
 import pytest
 
-from chalicelib import backend as composition
 from chalicelib.backend import Backend, build_backend, get_backend
 from chalicelib.delivery.fanout import Fanout
 from chalicelib.kernel.errors import UnavailableError
@@ -22,7 +21,7 @@ MakeBackend = Callable[..., Backend]
 @pytest.fixture
 def _new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that has no backend yet."""
-    monkeypatch.setattr(composition, "_process_backend", None)
+    monkeypatch.setattr("chalicelib.backend._process_backend", None)
 
 
 def forbid_clients(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +95,7 @@ def test_the_websocket_url_is_that_of_the_settings(make: MakeBackend) -> None:
 
 def test_without_a_setting_the_websocket_url_is_found_once(make: MakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     find = Mock(side_effect=[UnavailableError, "wss://found.test/api"])
-    monkeypatch.setattr(composition, "find_websocket_url", find)
+    monkeypatch.setattr("chalicelib.backend.find_websocket_url", find)
     made = make(websocket_api_name="rooms", aws_region=REGION)
 
     with pytest.raises(UnavailableError):

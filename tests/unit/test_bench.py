@@ -1,4 +1,4 @@
-"""What the benchmarks compute from their measurements."""
+"""The figures that the benchmarks compute from their measurements."""
 
 import socket
 import time

@@ -1,4 +1,4 @@
-"""What `bench/usage.py` counts, what `bench/cost.py` computes from it, and that docs/cost.md shows the result."""
+"""The counts of `bench/usage.py`, the costs of `bench/cost.py`, and their page docs/cost.md."""
 
 import json
 import tomllib

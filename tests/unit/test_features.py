@@ -53,7 +53,7 @@ def test_routes_have_different_names_and_paths(of: Any) -> None:
 
 
 def declared(file: str, name: str) -> list[Any]:
-    """What the features declare in files of this name."""
+    """The declarations of the features in files of this name."""
     folder = Path(chalicelib.__file__).parent
     features = [path.parent.name for path in folder.glob(f"*/{file}.py") if path.parent.name not in ("api", "contract")]
     return [one for feature in features for one in getattr(import_module(f"chalicelib.{feature}.{file}"), name)]

@@ -32,21 +32,21 @@ def every_error(of: type[CoworkingError] = CoworkingError) -> list[type[Coworkin
     return [error for child in of.__subclasses__() for error in (child, *every_error(child))]
 
 
-def wire(kind: Any, example: Any) -> Any:
-    """An example as the service would send it."""
+def serialize(kind: Any, example: Any) -> Any:
+    """An example as the service sends it."""
     adapter = TypeAdapter(kind)
     return adapter.dump_python(adapter.validate_python(example), mode="json", by_alias=True, exclude_unset=True)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page: str) -> None:
+def test_every_link_has_a_target(page: str) -> None:
     here = Document(page)
     for link in here.links:
         if link.startswith(("https://", "http://")):
             continue
         path, _, anchor = link.partition("#")
         target = (here.path.parent / path).resolve() if path else here.path
-        assert target.exists(), f"{link} leads nowhere"
+        assert target.exists(), f"{link} has no target"
         if anchor:
             assert anchor in Document(str(target.relative_to(ROOT))).anchors, f"{link} has no such heading"
 
@@ -79,7 +79,7 @@ def test_examples_of_a_route_have_its_types(route: Route) -> None:
     if getattr(answer, "__origin__", None) is Reply:
         (answer,) = answer.__args__
     for example in map(json.loads, HTTP.blocks("json answer", name(route))):
-        assert wire(answer, example) == example
+        assert serialize(answer, example) == example
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_examples_of_a_route_have_its_types(route: Route) -> None:
 def test_examples_of_problems_have_their_shape(code: str, shape: type[Problem]) -> None:
     examples = [json.loads(block) for block in HTTP.blocks("json problem")]
     (example,) = [example for example in examples if example["code"] == code]
-    assert wire(shape, example) == example
+    assert serialize(shape, example) == example
 
 
 @pytest.mark.parametrize("error", every_error(), ids=lambda error: error.__name__)
@@ -116,7 +116,7 @@ def test_every_server_frame_is_shown(frame: type[ServerFrame]) -> None:
     examples = [json.loads(block) for block in WEBSOCKET.blocks("json frame", frame.type_name())]
     assert examples
     for example in examples:
-        assert wire(MessageAck if frame is Ack else frame, example) == example
+        assert serialize(MessageAck if frame is Ack else frame, example) == example
 
 
 class MessageAck(Ack):

@@ -101,7 +101,7 @@ def test_insights_waits_for_the_answer_and_prints_its_lines(tmp_path: Path) -> N
 
 
 def logged_fields() -> set[str]:
-    """The fields of log lines: those of an observation, and those that are noted anywhere."""
+    """The fields of log lines: those of an observation, and those that the code adds."""
     names = {"level", "message", *(source for _, source in METRICS.values())}
     for path in (ROOT / "chalicelib").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

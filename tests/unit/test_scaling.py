@@ -1,4 +1,4 @@
-"""Where quotas are reached: the arithmetic, and that docs/scaling.md shows its results."""
+"""The load at which quotas are reached: the arithmetic, and its results in docs/scaling.md."""
 
 import re
 from typing import Any
@@ -34,7 +34,7 @@ def test_every_alarm_named_in_the_pages_is_deployed() -> None:
 
 
 def alarm_names(resources: dict[str, Any], values: dict[str, str], mapped: dict[str, dict[str, str]]) -> list[str]:
-    """The names of a template's alarms without the stage, with its loops unrolled."""
+    """The names of a template's alarms, without the stage. Loops are expanded."""
     names = []
     for key, resource in resources.items():
         if key.startswith("Fn::ForEach::"):
@@ -52,7 +52,7 @@ def alarm_names(resources: dict[str, Any], values: dict[str, str], mapped: dict[
 
 
 def named_alarms(text: str) -> set[str]:
-    """The alarms that a page names."""
+    """The names of alarms in a page."""
     return set(
         re.findall(
             r"`(?:coworking-rooms-\w+-)?((?:errors|faults|refused|throttles|slow|undelivered|throttled|sweeper)-[\w-]+)`",
@@ -61,7 +61,7 @@ def named_alarms(text: str) -> set[str]:
     )
 
 
-def test_a_demand_counts_requests_in_and_copies_out(costs: Costs) -> None:
+def test_a_demand_counts_requests_and_posts(costs: Costs) -> None:
     message = costs.operations(10)["message with id"]
 
     demand = Demand.of(costs, 10, {"message with id": 2}, per_seconds=4)
@@ -75,7 +75,7 @@ def test_the_end_of_a_connection_is_not_a_request(costs: Costs) -> None:
     assert Demand.of(costs, 10, {"disconnect": 1}).requests == costs.operations(10)["disconnect"]["posts"]
 
 
-def test_an_idle_person_pings_and_little_else(costs: Costs) -> None:
+def test_an_idle_person_sends_mostly_pings(costs: Costs) -> None:
     demand = Demand.of(costs, 10, idle_calls(), 3600)
 
     assert demand.requests == pytest.approx(2 / 30, rel=0.2)
@@ -90,7 +90,7 @@ def test_idle_and_active_calls_have_no_operation_in_common() -> None:
     assert not idle_calls().keys() & active_calls(10, calls=True).keys()
 
 
-def test_calls_at_a_time_are_people_a_second_times_their_seconds(costs: Costs) -> None:
+def test_parallel_calls_are_the_rate_times_the_duration(costs: Costs) -> None:
     entry = [costs.assuming(cold_share=0).operations(20)[name] for name in scaling.ENTRY]
     seconds = sum(costs.assuming(cold_share=0).billed_ms(one) for one in entry) / 1000
 

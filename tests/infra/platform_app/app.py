@@ -1,4 +1,4 @@
-"""An app that shows what the gateway gives to an app, and does to it on request."""
+"""An app that records the gateway's events, and fails or waits on request."""
 
 import json
 import os
@@ -14,7 +14,7 @@ app.experimental_feature_flags.add("WEBSOCKETS")
 
 EVENTS: list[dict[str, Any]] = []
 GATES: defaultdict[str, threading.Event] = defaultdict(threading.Event)
-"""What holds a handler up until another one opens it; each test uses its own."""
+"""Events that stop a handler until another one sets them, by name; each test uses its own."""
 BROKEN = threading.Event()
 
 
@@ -43,7 +43,7 @@ def malformed() -> Response:
 
 @app.route("/meet/{name}")
 def meet(name: str) -> dict[str, str]:
-    """The first answers once a second request has come in; each with the name in its own request."""
+    """Answer with the name in the request; the first request waits for a second one."""
     if name == "first":
         GATES["meet"].wait(20)
     GATES["meet"].set()

@@ -10,7 +10,6 @@ import jwt
 import pytest
 
 from app import app
-from chalicelib import backend as composition
 from chalicelib.api import http
 from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Access, Context, Request, Route, Success
@@ -43,7 +42,7 @@ def name_of(route: Route) -> str:
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The app in this process, on tables in memory, at the time NOW."""
     with on_moto(auth_secret=SECRET) as world:
-        monkeypatch.setattr(composition, "_process_backend", world.backend)
+        monkeypatch.setattr("chalicelib.backend._process_backend", world.backend)
         monkeypatch.setattr(http, "now_ms", lambda: NOW)
         yield world
 
@@ -89,7 +88,7 @@ def status_for(route: Route, caller: str) -> tuple[int, str]:
 
 @pytest.fixture(params=["with telemetry", "without telemetry"])
 def _telemetry(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Each answer must be the same if nothing is noted, counted, logged or measured."""
+    """Each answer must be the same without notes, counters, logs and metrics."""
     with ExitStack() as patches:
         if request.param == "without telemetry":
             nothing = {name: Mock() for name in vars(Observation) if name.startswith(("note", "count_", "line"))}

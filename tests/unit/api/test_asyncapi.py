@@ -108,7 +108,7 @@ def test_the_server_is_that_of_a_join_answer(address: str, host: str, protocol: 
     assert document(address) is found
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_has_a_target() -> None:
     found = set(references(document(SOCKET)))
     assert len(found) > 50
     for reference in found:
@@ -270,7 +270,7 @@ def make_mistakes(world: World, ada: str, ben: str) -> None:
 
 
 def live(world: World) -> None:
-    """Everything that can happen in a room."""
+    """Cause every event of a room."""
     room_id = world.open_room()
     ada, ben = world.enter("ada", room_id), world.enter("ben", room_id)
     for connection_id in (ada, ben):

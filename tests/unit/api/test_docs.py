@@ -77,7 +77,7 @@ def test_the_policy_allows_only_calls_to_its_own_api() -> None:
     assert {name: values for name, values in policy().items() if name not in ("script-src", "style-src")} == expected
 
 
-def test_nothing_is_loaded_from_elsewhere(elements: Any) -> None:
+def test_the_page_loads_nothing_from_other_hosts(elements: Any) -> None:
     for tag, attributes, text in elements:
         for name in ("src", "href", "action", "data", "style", "onload", "onclick"):
             assert attributes.get(name) in (None, "data:,"), tag

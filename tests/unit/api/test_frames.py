@@ -1,4 +1,4 @@
-"""Frame dispatch: from a text to a typed frame, whose frame it is, limits, acks and errors."""
+"""Frame dispatch: parsing, the sender, acks, errors and limits."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from chalicelib.api.frames import MAX_FRAME_BYTES, parse
 from chalicelib.contract import Access, ClientFrame, FrameContext
 from chalicelib.features import FRAMES, OTHER_FRAMES
 from chalicelib.kernel.errors import FrameTooLargeError, InvalidFrameError, InvalidRequestError
-from chalicelib.lifecycle import service as lifecycle
+from chalicelib.lifecycle.service import delete_room, toggle_status
 from chalicelib.lifecycle.sweep import sweep
 from chalicelib.relay.schemas import Relay
 from chalicelib.seats import sockets
@@ -50,7 +50,7 @@ def code_of(answers: list[Frame]) -> str:
 
 
 def padded(size: int, character: str = "x") -> str:
-    """A frame of so many bytes of UTF-8."""
+    """A frame with this number of bytes of UTF-8."""
     bare = '{"type":"wave","text":""}'
     count, rest = divmod(size - len(bare), len(character.encode()))
     return bare.replace('""', f'"{"y" * rest}{character * count}"')
@@ -66,7 +66,7 @@ def test_a_frame_has_at_most_32000_bytes(character: str) -> None:
 
 
 def test_a_frame_is_at_most_32_levels_deep() -> None:
-    """`test_strict_json` has every form of JSON that is too deep, or invalid."""
+    """`test_strict_json` covers JSON that is too deep or invalid."""
     assert parse('{"type": "wave", "data": ' + "[" * 31 + "]" * 31 + "}")
     with pytest.raises(InvalidFrameError, match="at most 32 levels"):
         parse('{"type": "wave", "data": ' + "[" * 32 + "]" * 32 + "}")
@@ -144,7 +144,7 @@ def test_every_other_type_is_relayed_with_any_content() -> None:
     assert isinstance(read({"type": "wave", "data": {"last_seq": "x"}, "text": 7, "to": []}), Relay)
 
 
-# Whose frame it is
+# The sender
 
 
 def test_a_new_process_identifies_the_sender_of_every_frame(world: World, room_id: str, ada: str, ben: str) -> None:
@@ -174,8 +174,8 @@ def test_a_removed_connection_is_refused_though_it_is_cached(world: World, ada: 
 
 END = NOW + HTTP_LEASE_MS
 ENDS: dict[str, tuple[int, Callable[[World, str], object]]] = {
-    "the room closes": (NOW, lambda world, room_id: lifecycle.toggle_status(world.context("", room_id))),
-    "the room is deleted": (NOW, lambda world, room_id: lifecycle.delete_room(world.context("", room_id))),
+    "the room closes": (NOW, lambda world, room_id: toggle_status(world.context("", room_id))),
+    "the room is deleted": (NOW, lambda world, room_id: delete_room(world.context("", room_id))),
     "the lease ends": (END, lambda world, _: sweep(world.backend, lambda: END)),
     "a leave over HTTP": (NOW, lambda world, room_id: world.leave("ada", room_id)),
 }
@@ -213,7 +213,7 @@ def test_an_ack_is_sent_together_with_the_broadcast(world: World, ada: str, ben:
 def test_a_frame_with_an_id_gets_one_ack_and_others_get_none(
     world: World, room_id: str, ada: str, kind: str, has_peers: bool
 ) -> None:
-    """Also if nothing changes, and so nothing is broadcast."""
+    """This holds also if the frame changes nothing, so that nothing is broadcast."""
     if has_peers:
         world.enter("ben", room_id)
     for ref in ("mine", None):
@@ -236,7 +236,7 @@ def test_every_handler_proves_the_access_it_declares(
 ) -> None:
     spec = FRAMES.get(kind, OTHER_FRAMES)
     assert spec.access is Access.MEMBER
-    with patch.object(FrameContext, "prove"):  # takes away every proof
+    with patch.object(FrameContext, "prove"):  # so no proof is ever given
         assert world.send(ada, kind, **FIELDS.get(kind, {}))[-1]["data"]["code"] == "internal_error"
     assert "MissingProofError" in caplog.text
 
@@ -264,7 +264,7 @@ def test_a_store_that_fails_is_answered_with_an_error(
 ) -> None:
     monkeypatch.setattr(client, "DEADLINE_SECONDS", 0)
     if not is_cached:
-        world.restart()  # the sender has to be looked up
+        world.restart()  # so the sender must be read from the table
     with Faults(world.store.connection) as faults:
         faults.break_for_good("Query", Refused(fault))
         assert code_of(world.send(ada, "wave")) == code
@@ -274,7 +274,7 @@ def test_a_store_that_fails_is_answered_with_an_error(
 
 
 def flood(world: World, connection_id: str, count: int, now: int, text: str = '{"type": "wave"}') -> list[str]:
-    """Send a text many times; the codes of the errors."""
+    """Send a text many times; returns the codes of the errors."""
     answers = [answer for _ in range(count) for answer in world.receive(connection_id, text, now)]
     return [answer["data"]["code"] for answer in answers if answer["type"] == "error"]
 

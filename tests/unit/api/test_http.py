@@ -11,13 +11,10 @@ import jwt
 import pytest
 
 from app import app
-from chalicelib import backend as composition
 from chalicelib.api import http
 from chalicelib.api.problems import Health
 from chalicelib.contract import Page, Reply
 from chalicelib.kernel.errors import CoworkingError, RoomFullError, UnavailableError
-from chalicelib.profiles import views as profile_views
-from chalicelib.seats import service as seats
 from tests.fakes.backend import on_moto
 from tests.fakes.events import read_json, rest_event, route_of
 from tests.fakes.issuer import Issuer
@@ -30,7 +27,7 @@ MISSING = "6f1c2f0e-3f4e-4a55-9b0b-0f5f5b1c9a77"
 def _app(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The app in this process, on tables in memory, with sign-in by a shared secret."""
     with on_moto(auth_secret=SECRET) as world:
-        monkeypatch.setattr(composition, "_process_backend", world.backend)
+        monkeypatch.setattr("chalicelib.backend._process_backend", world.backend)
         yield
 
 
@@ -48,7 +45,7 @@ def fail(*_: object) -> None:
 def test_a_bug_is_answered_and_logged_without_its_trace(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(seats, "get_room_detail", fail)
+    monkeypatch.setattr("chalicelib.seats.service.get_room_detail", fail)
     result = call("seats_get_room", room_id=MISSING)
     assert result["statusCode"] == 500
     assert result["headers"]["Content-Type"] == "application/problem+json"
@@ -67,7 +64,7 @@ def test_a_bug_is_answered_and_logged_without_its_trace(
 
 
 def test_an_invalid_answer_is_a_bug_and_not_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile_views, "get_profile", lambda *_: Health.model_validate(5))
+    monkeypatch.setattr("chalicelib.profiles.views.get_profile", lambda *_: Health.model_validate(5))
     assert call("profiles_get_me")["statusCode"] == 500
 
 
@@ -78,7 +75,7 @@ def test_an_error_of_a_service_is_answered_as_its_problem(
     def refuse(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(seats, "join", refuse)
+    monkeypatch.setattr("chalicelib.seats.service.join", refuse)
     result = call("seats_join", room_id=MISSING)
     assert result["statusCode"] == error.status
     assert read_json(result) == error.problem()
@@ -129,7 +126,7 @@ def test_an_unreachable_identity_provider_is_answered_503(monkeypatch: pytest.Mo
     with Issuer() as issuer, on_moto(auth_jwks_url=issuer.url) as world:
         signed = issuer.sign({"sub": "ada", "exp": time.time() + 600})
         issuer.switch_off()
-        monkeypatch.setattr(composition, "_process_backend", world.backend)
+        monkeypatch.setattr("chalicelib.backend._process_backend", world.backend)
         result = app(rest_event("profiles_get_me", token=signed), None)
         assert result["statusCode"] == 503
         assert result["headers"]["Content-Type"] == "application/problem+json"

@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, lists what the contract lists, and agrees with the types that validate."""
+"""The OpenAPI document is valid and complete, and agrees with the types that validate requests."""
 
 from functools import cache
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ BODY = (400, 413, 415, 422)
 
 
 class Expected(NamedTuple):
-    """What the contract says of a route: the statuses of its errors, and the names of its types."""
+    """A route of the contract: the statuses of its errors, and the names of its types."""
 
     errors: set[int]
     answer: str | None = None
@@ -76,7 +76,7 @@ def operations() -> dict[str, Json]:
 
 
 def resolve(part: Json) -> Json:
-    """What a part is, or refers to."""
+    """The part, or the component that it refers to."""
     if "$ref" not in part:
         return part
     kind, name = part["$ref"].removeprefix("#/components/").split("/")

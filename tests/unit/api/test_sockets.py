@@ -91,7 +91,7 @@ def test_a_token_does_not_replace_an_invalid_ticket(world: World, room_id: str) 
         assert status_of(world, connecting({"ticket": invalid, "token": token(), "room_id": room_id})) == 401
 
 
-def test_a_ticket_counts_more_than_a_token_beside_it(world: World, room_id: str) -> None:
+def test_a_ticket_takes_precedence_over_a_token(world: World, room_id: str) -> None:
     query = {"ticket": ticket(world, room_id), "token": token("ben"), "room_id": room_id}
     assert status_of(world, connecting(query)) == 200
     assert [one.user_id for one in world.connections(room_id)] == ["ada"]
@@ -124,7 +124,7 @@ def test_frames_are_posted_to_the_api_and_stage_of_the_event(world: World, room_
 
 @pytest.fixture
 def events(world: World, room_id: str) -> SocketEvents:
-    """Those of an open connection."""
+    """The events of an open connection."""
     events = SocketEvents("rooms.test", "127.0.0.1", "test")
     assert status_of(world, events.connect([], [("ticket", ticket(world, room_id))])) == 200
     return events

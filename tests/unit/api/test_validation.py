@@ -1,4 +1,4 @@
-"""Requests are validated field by field, and errors are in words for people."""
+"""Requests are validated field by field, and errors are sentences for people."""
 
 import unicodedata
 from typing import Any
@@ -116,7 +116,7 @@ def test_errors_are_plain_sentences(model: type[Body], body: dict[str, Any], sai
     ],
 )
 def test_length_is_counted_in_characters_of_the_nfc(model: type[Body], name: str, longest: int) -> None:
-    decomposed, exclusion, clef = "e\u0301", "\u0958", "\U0001d160"  # NFC makes one of the first, more of the others
+    decomposed, exclusion, clef = "e\u0301", "\u0958", "\U0001d160"  # NFC: one, two and three characters
     for text in ("x" * longest, "😀" * longest, decomposed * longest, exclusion * (longest // 2)):
         assert getattr(model.model_validate({name: text}), name) == unicodedata.normalize("NFC", text)
     for text in ("x" * longest + "y", "😀" * longest + "x", exclusion * (longest // 2 + 1), clef * (longest // 3 + 1)):

@@ -1,4 +1,4 @@
-"""Contexts: the proof of access, the stamp of frames, and the ack that a frame is owed."""
+"""Contexts: the proof of access, the stamp of frames, and the ack of a frame."""
 
 import json
 
@@ -29,7 +29,7 @@ def frame_context(world: World, frame_id: str | None) -> FrameContext[Sync]:
 
 
 @pytest.mark.parametrize("access", Access)
-def test_only_access_that_rows_show_needs_a_proof(context: Context, access: Access) -> None:
+def test_only_access_of_members_and_owners_needs_a_proof(context: Context, access: Access) -> None:
     if access in (Access.MEMBER, Access.OWNER):
         with pytest.raises(MissingProofError, match=access.name):
             context.require_proof(access)
@@ -58,7 +58,7 @@ def test_a_frame_is_stamped_with_room_time_and_user(context: Context) -> None:
     assert context.stamp(MessageSent, seq=1, data=message, sender="cyd").sender == "cyd"
 
 
-def test_only_a_frame_with_an_id_is_owed_one_ack(world: World, context: Context) -> None:
+def test_only_a_frame_with_an_id_gets_one_ack(world: World, context: Context) -> None:
     named = frame_context(world, "frame-1")
 
     (ack,) = named.claim_ack()

@@ -1,4 +1,4 @@
-"""What a view learns of its request, and what a route declares."""
+"""The request that a view receives, and the declaration of a route."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Fan-out over real connections on loopback. Where time decides, the test moves the clock."""
+"""Fan-out over real connections on loopback. Tests that depend on time move a fake clock."""
 
 import logging
 import threading
@@ -20,7 +20,7 @@ BUSY, SENT = PostResult(503, "status 503"), PostResult(200, "status 200")
 
 
 class ScriptedGateway(Gateway):
-    """A gateway that answers a post as the test's function does, by connection id."""
+    """A gateway that answers a post with the result of a function of the connection id."""
 
     def __init__(self, on_post: Callable[[str], PostResult]) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def make_fanout() -> Iterator[MakeFanout]:
-    """With a clock, each retry waits on it for as long as it may."""
+    """Make fan-outs. With a clock, each retry waits the longest time that is allowed, on that clock."""
     made: list[Fanout] = []
 
     def make(gateway: Gateway | None = None, threads: int = 8, clock: FakeClock | None = None) -> Fanout:
@@ -61,7 +61,7 @@ def make_fanout() -> Iterator[MakeFanout]:
 
 @pytest.fixture
 def fanout(make_fanout: MakeFanout, clock: FakeClock) -> Fanout:
-    """Over real connections, but retries do not wait."""
+    """A fan-out over real connections. Its retries do not wait in real time."""
     return make_fanout(clock=clock)
 
 
@@ -77,7 +77,7 @@ def frames(api: ConnectionsApi | None, *connection_ids: str) -> list[OutboundFra
 
 
 def result(report: DeliveryReport) -> tuple[int, list[str], list[str]]:
-    """How many were sent, and the ids of the connections that are gone and that failed."""
+    """The number of sent frames, and the ids of the gone and of the failed connections."""
     gone, failed = ([one.connection_id for one in found] for found in (report.gone, report.failed))
     return report.sent, gone, failed
 
@@ -181,7 +181,7 @@ def test_a_retry_does_not_delay_other_connections(make_fanout: MakeFanout, clock
     assert (report.sent, len(clock.pauses)) == (3, 1)
 
 
-def test_acts_that_are_not_started_by_the_deadline_fail(
+def test_a_post_that_has_not_started_by_the_deadline_fails(
     make_fanout: MakeFanout, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     def take_a_second(_: str) -> PostResult:
@@ -228,7 +228,7 @@ def test_one_pool_of_threads_serves_every_delivery(api: ConnectionsApi, make_fan
 
 
 @pytest.mark.parametrize("connection_ids", ["a", "abc"])
-def test_an_error_that_is_not_the_networks_is_raised_at_once(make_fanout: MakeFanout, connection_ids: str) -> None:
+def test_an_error_outside_the_network_is_raised_at_once(make_fanout: MakeFanout, connection_ids: str) -> None:
     def fail(_: str) -> PostResult:
         raise LookupError("no credentials")
 

@@ -20,7 +20,6 @@ from botocore.utils import percent_encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.delivery import gateway as gateway_module
 from chalicelib.delivery.gateway import IDLE_SECONDS, Gateway, build_request, derive_signing_key, sign_request
 from tests.fakes.connections_api import KEYS, REGION, Answer, ConnectionsApi, Received, write_certificate
 
@@ -264,7 +263,7 @@ def test_threads_use_different_connections(api: ConnectionsApi, gateway: Gateway
 def test_the_pool_keeps_a_bounded_number_of_connections(
     api: ConnectionsApi, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway_module, "POOL_SIZE", 1)
+    monkeypatch.setattr("chalicelib.delivery.gateway.POOL_SIZE", 1)
     together = Barrier(2)
     api.before_answer = lambda: together.wait(10)
     with ThreadPoolExecutor(2) as pool:

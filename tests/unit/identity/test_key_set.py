@@ -202,7 +202,7 @@ def test_an_issuer_that_never_answers_times_out(
 
 
 def jwk(algorithm: Algorithm, without: str = "", **changed: Any) -> dict[str, Any]:
-    """A public key, with something wrong about it."""
+    """A public key with a missing or changed member."""
     whole = public_jwk(private_key(algorithm, 0), kid="bad") | changed
     return {name: value for name, value in whole.items() if name != without}
 

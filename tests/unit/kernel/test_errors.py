@@ -27,7 +27,7 @@ def make(kind: type[CoworkingError]) -> CoworkingError:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_error_is_in_the_drawing_of_the_tree(kind: type[CoworkingError]) -> None:
-    """With its status and code, which never change; over WebSocket there are only codes."""
+    """The tree shows its status and code. An error of frames has only a code."""
     (drawn,) = [line.split()[-3:] for line in (errors.__doc__ or "").splitlines() if f" {kind.__name__} " in line]
     assert drawn[-1] == kind.code
     assert drawn[-2] in (str(kind.status), kind.__name__)
@@ -49,7 +49,7 @@ def test_a_detail_is_a_sentence_for_people(kind: type[CoworkingError]) -> None:
     assert kind.title[0].isupper()
 
 
-def test_a_detail_of_its_own_replaces_the_title() -> None:
+def test_a_given_detail_replaces_the_title() -> None:
     problem = errors.ForbiddenError("Only administrators may do this").problem()
     assert problem["title"] == "You are not allowed to do this"
     assert problem["detail"] == "Only administrators may do this"

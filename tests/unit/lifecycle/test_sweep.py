@@ -1,4 +1,4 @@
-"""The sweep: memberships and closings that nothing else has ended."""
+"""The sweep: it ends expired memberships and finishes interrupted closings."""
 
 import logging
 from collections.abc import Callable

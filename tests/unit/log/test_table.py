@@ -34,7 +34,7 @@ def test_messages_expire_but_the_position_does_not(tables: Store) -> None:
 
     position, message = (item for page in tables.pages(MESSAGES, "room") for item in page)
     assert int(message["expires_at"]["N"]) == NOW // 1000 + 30 * 86_400
-    assert "expires_at" not in position, "or numbers would repeat"
+    assert "expires_at" not in position, "otherwise numbers would repeat"
 
 
 def test_a_limit_takes_the_end_or_the_start_of_a_range(tables: Store) -> None:
@@ -85,7 +85,7 @@ def test_a_log_is_deleted_page_by_page(world: World, monkeypatch: pytest.MonkeyP
 
     with Faults(world.store.connection) as faults:
         assert table.delete_page(world.store, "room")
-    assert faults.asked("Query")[0]["ConsistentRead"], "or the last message might be overlooked"
+    assert faults.asked("Query")[0]["ConsistentRead"], "otherwise the last message might remain"
 
     assert len(table.list_newest(world.store, "room", 100)) == 5
     assert not table.delete_page(world.store, "room")

@@ -30,12 +30,14 @@ EVERYBODY = ("ada", "ben", "cyd")
 
 
 def push(world: World, room_id: str, now: int = NOW + NEWBORN_MS) -> None:
-    """Tell everybody in the room something."""
+    """Broadcast an event to the room."""
     frame = RoomClosed(room_id=room_id, ts=iso(now), data=RoomClosedData(reason="deleted"))
     broadcast.broadcast(world.context("", room_id, now), frame, world.connections(room_id))
 
 
-def test_one_of_several_connections_goes_silently(world: World, room_id: str, ada: str, ben: str) -> None:
+def test_the_loss_of_one_of_several_connections_is_not_announced(
+    world: World, room_id: str, ada: str, ben: str
+) -> None:
     second = world.connect("ada", room_id)
     before = world.member("ada", room_id)
 
@@ -73,7 +75,7 @@ def test_connections_that_are_all_gone_are_all_removed(world: World, room_id: st
     assert not any(world.member(name, room_id).is_online for name in EVERYBODY)
 
 
-def test_peers_that_turn_out_to_be_gone_one_by_one_are_removed(world: World, room_id: str) -> None:
+def test_peers_found_gone_one_by_one_are_removed(world: World, room_id: str) -> None:
     ids = [world.enter(name, room_id) for name in EVERYBODY]
     deliver = world.fanout.deliver
 
@@ -217,7 +219,7 @@ def test_a_broadcast_is_encoded_once(world: World, room_id: str) -> None:
     assert len(world.fanout.acts) == 3
 
 
-# The same through frames
+# The same with frames
 
 
 @pytest.mark.parametrize("kind", ["wave", "offer", "typing", "message", "mic"])

@@ -1,4 +1,4 @@
-"""Take a seat, give it up, and lose it."""
+"""Seats: join, leave, the end of a lease, and the view of a room."""
 
 from collections.abc import Callable
 from functools import partial
@@ -37,7 +37,7 @@ BeforeCommit = Callable[[Callable[[], object]], None]
 
 @pytest.fixture
 def before_commit(just_before: Interrupt) -> BeforeCommit:
-    """Lets something happen after the next entry has a number, and before the transaction that stores it."""
+    """Run an act after the next entry has a number, and before the transaction that stores it."""
     return partial(just_before, log_service, "put_message")
 
 
@@ -237,7 +237,7 @@ def test_joins_are_limited_per_user_and_use_no_number() -> None:
 # Leave
 
 
-def test_leave_frees_the_seat_closes_connections_and_is_told(world: World, room_id: str) -> None:
+def test_a_leave_frees_the_seat_and_closes_the_connections(world: World, room_id: str) -> None:
     another = world.open_room()
     mine = [world.enter("ada", room_id), world.connect("ada", room_id)]
     elsewhere, there = world.enter("ada", another), world.enter("bob", room_id)
@@ -360,7 +360,7 @@ def test_a_connection_that_opens_after_the_roster_read_is_closed(
     ],
     ids=["join", "leave", "evict", "evict without log"],
 )
-def test_what_is_always_interrupted_is_unavailable(
+def test_an_act_that_is_always_interrupted_is_unavailable(
     world: World, room_id: str, monkeypatch: pytest.MonkeyPatch, act: Callable[[World, str], object]
 ) -> None:
     world.join("ada", room_id)
@@ -404,23 +404,23 @@ def test_a_new_membership_does_not_end_with_the_old_one(world: World, room_id: s
     assert world.said(room_id).count("Ada left the room") == 1
 
 
-# A look into the room
+# Read the room
 
 
 def test_a_room_shows_its_members_and_last_messages(world: World, room_id: str) -> None:
-    assert look(world, room_id) == RoomDetail.compose(world.room(room_id), [], [])
+    assert read_room(world, room_id) == RoomDetail.compose(world.room(room_id), [], [])
     for after, name in enumerate(("cyd", "bob")):
         world.join(name, room_id, NOW + after)
 
     members = [world.member(name, room_id) for name in ("cyd", "bob")]
-    assert look(world, room_id) == RoomDetail.compose(world.room(room_id), members, world.log(room_id))
+    assert read_room(world, room_id) == RoomDetail.compose(world.room(room_id), members, world.log(room_id))
 
 
-def look(world: World, room_id: str, now: int = NOW, *, by: str = "somebody") -> RoomDetail:
+def read_room(world: World, room_id: str, now: int = NOW, *, by: str = "somebody") -> RoomDetail:
     return service.get_room_detail(world.context(by, room_id, now))
 
 
-def test_a_look_ends_expired_members_once_and_hides_them(world: World, room_id: str) -> None:
+def test_a_read_ends_expired_members_once_and_hides_them(world: World, room_id: str) -> None:
     world.join("ada", room_id)
     there = world.enter("bob", room_id, NOW + MINUTE)
     world.join("cyd", room_id)
@@ -428,7 +428,7 @@ def test_a_look_ends_expired_members_once_and_hides_them(world: World, room_id: 
     world.fanout.forget()
 
     for _ in range(2):
-        shown = look(world, room_id, END)
+        shown = read_room(world, room_id, END)
         assert (names(shown), shown.participant_count) == (["bob"], 1)
 
     assert world.members(room_id) == ["bob"]
@@ -438,11 +438,11 @@ def test_a_look_ends_expired_members_once_and_hides_them(world: World, room_id: 
     assert world.fanout.last(there)["data"]["reason"] == "timed_out"
 
 
-def test_a_look_renews_the_callers_own_lease(world: World, room_id: str) -> None:
+def test_a_read_renews_the_callers_own_lease(world: World, room_id: str) -> None:
     world.join("ada", room_id)
     world.join("bob", room_id)
 
-    look(world, room_id, NOW + 2 * MINUTE, by="ada")
+    read_room(world, room_id, NOW + 2 * MINUTE, by="ada")
 
     assert world.member("ada", room_id).lease_expires_at == NOW + 2 * MINUTE + HTTP_LEASE
     assert world.member("bob", room_id).lease_expires_at == END

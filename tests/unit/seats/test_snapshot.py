@@ -1,4 +1,4 @@
-"""The snapshot that answers `sync`: what a client missed, within the size of one frame."""
+"""The snapshot that answers `sync`: the missed messages, within the size of one frame."""
 
 import pytest
 
@@ -6,7 +6,6 @@ from chalicelib import log
 from chalicelib.contract import Context
 from chalicelib.kernel.times import iso
 from chalicelib.log import LogPosition
-from chalicelib.log import service as log_service
 from chalicelib.log.table import MESSAGES, POSITIONS
 from chalicelib.rooms.schemas import RoomSummary
 from chalicelib.seats.schemas import ParticipantView, Snapshot, SnapshotData, SnapshotRoom, You
@@ -30,7 +29,7 @@ def sync(world: World, connection_id: str, last_seq: int | None, now: int = NOW)
 
 
 def recovery(data: Frame) -> tuple[list[int], bool, int]:
-    """The numbers of the messages, whether they are all, and up to where nothing is missing."""
+    """The numbers of the messages, `recovered`, and `last_seq`."""
     return [message["seq"] for message in data["messages"]], data["recovered"], data["last_seq"]
 
 
@@ -54,7 +53,7 @@ def test_an_outdated_position_makes_no_difference(
 ) -> None:
     late = log.get_position(world.store, room_id)
     fill(world, room_id, 2, 5)
-    monkeypatch.setattr(log_service, "get_position", lambda *_: late)
+    monkeypatch.setattr("chalicelib.log.service.get_position", lambda *_: late)
     assert recovery(sync(world, ada, 5)) == ([], True, 5)
 
 

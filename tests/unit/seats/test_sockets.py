@@ -74,7 +74,7 @@ def test_a_user_without_a_seat_is_refused_and_keeps_the_ticket(world: World, roo
 @pytest.mark.parametrize(
     ("module", "step"), [(service, "get_roster"), (sockets, "put_connection"), (sockets, "attach")]
 )
-def test_who_leaves_while_connecting_leaves_no_connection(
+def test_a_leave_during_a_connect_leaves_no_connection(
     world: World, room_id: str, just_before: Interrupt, module: ModuleType, step: str
 ) -> None:
     just_before(module, step, lambda: world.leave("ada", room_id))

@@ -7,7 +7,7 @@ from chalicelib.store import Table
 
 @dataclass(frozen=True)
 class Counted:
-    """A counter, and who holds it."""
+    """A counter and its holder."""
 
     key: str
     number: int

@@ -134,7 +134,7 @@ def test_after_the_deadline_the_store_is_unavailable(tables: Store, faults: Faul
         tables.transact(MAKE_BOTH)
 
     assert 7 <= faults.clock.seconds - began < client.DEADLINE_SECONDS
-    assert stored(tables) == [None, None], "nothing is half done"
+    assert stored(tables) == [None, None], "no write was applied"
 
 
 def test_a_cancellation_without_reasons_is_not_transient() -> None:

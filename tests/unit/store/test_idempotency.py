@@ -1,4 +1,4 @@
-"""Idempotency records: what was done under a client's key."""
+"""Idempotency records: the result of an act under a client's key."""
 
 from chalicelib.store import Put, Store
 from chalicelib.store.idempotency import IdempotencyKey, find_record, record_once

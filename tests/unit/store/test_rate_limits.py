@@ -27,7 +27,7 @@ def use_up(limits: RateLimits, now: int = NOW) -> None:
 
 
 def waits(limits: RateLimits, now: int = NOW, subject: str = "ada") -> list[int]:
-    """The answers to three acts."""
+    """The results of as many checks as the limit allows."""
     return [limits.check(subject, LIMIT, now) for _ in range(LIMIT.count)]
 
 
@@ -97,7 +97,7 @@ def test_a_window_that_this_process_forgot_still_counts(world: World) -> None:
     assert waits(limits) == [0, 0, 10]
 
 
-def test_parallel_acts_pass_as_often_as_the_limit_says(engine_world: World) -> None:
+def test_parallel_acts_pass_up_to_the_limit(engine_world: World) -> None:
     limits = RateLimits(engine_world.store)
     with ThreadPoolExecutor(12) as pool:
         found = list(pool.map(lambda _: limits.check("ada", LIMIT, NOW), range(12)))

@@ -32,12 +32,12 @@ def speak(world: World, room_id: str, is_speaking: bool, now: int = NOW, *, by: 
 
 
 def state(world: World, room_id: str) -> tuple[bool, bool]:
-    """Muted, speaking."""
+    """`is_muted` and `is_speaking` of Ada."""
     member = world.member("ada", room_id)
     return member.is_muted, member.is_speaking
 
 
-def test_each_change_is_told_to_the_room(world: World, room_id: str, there: str) -> None:
+def test_each_change_is_broadcast_to_the_room(world: World, room_id: str, there: str) -> None:
     for act, value, kind, field in (
         (mute, False, "mic_toggled", "is_muted"),
         (speak, True, "speaking_changed", "is_speaking"),
@@ -49,7 +49,7 @@ def test_each_change_is_told_to_the_room(world: World, room_id: str, there: str)
         assert state(world, room_id) == (False, act is speak and value)
 
 
-def test_muting_ends_speaking_and_both_are_told(world: World, room_id: str, there: str) -> None:
+def test_muting_ends_speaking_and_both_are_broadcast(world: World, room_id: str, there: str) -> None:
     mute(world, room_id, False)
     speak(world, room_id, True)
     world.fanout.forget()
@@ -68,7 +68,7 @@ def test_speaking_while_muted_is_refused(world: World, room_id: str, there: str)
     assert world.fanout.types(there) == []
 
 
-def test_a_call_that_changes_nothing_is_not_told(world: World, room_id: str, there: str) -> None:
+def test_a_call_without_a_change_is_not_broadcast(world: World, room_id: str, there: str) -> None:
     mute(world, room_id, True)
     speak(world, room_id, False)
 
