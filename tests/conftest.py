@@ -21,8 +21,10 @@ from tests.fakes.socket_client import Scene
 # Create the functions' logger before the first test, so that pytest captures its lines.
 assert Telemetry(Settings()).logger is not None
 
-# `make test` runs a tenth of the examples of each property test, `make prove` runs all.
-settings.register_profile("quick", max_examples=10)
+# Examples have no deadline: the machine may be busy. `make test` tries a tenth of them, `make prove` all.
+settings.register_profile("thorough", deadline=None)
+settings.register_profile("quick", max_examples=10, deadline=None)
+settings.load_profile("thorough")
 
 # A scan of a table fails the test, in every test.
 BUILTIN_HANDLERS.append(("before-call.dynamodb.Scan", refuse_scan))

@@ -56,26 +56,34 @@ def run_and_report(target: Target, *steps: Step) -> str:
         (
             "nowhere",
             {},
-            r"\.chalice/config\.json has no stage 'nowhere' "
-            r"Choose an existing one \(STAGE=dev or STAGE=prod\), or add one as docs/operations\.md says",
+            [".chalice/config.json has no stage 'nowhere'", "Choose an existing one (STAGE=dev or STAGE=prod)"],
         ),
-        ("dev", {"AWS_DEFAULT_REGION": ""}, r"No region is set Set AWS_DEFAULT_REGION, for example to eu-central-1"),
-        ("dev", {"AWS_ACCESS_KEY_ID": ""}, r"There are no AWS credentials Sign in.*"),
-        ("dev", {"AWS_ACCESS_KEY_ID": "AKIANOBODY"}, r".*InvalidClientTokenId.*Sign in to AWS again, and run .* again"),
-        ("dev", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, r"Could not connect to the endpoint URL.*"),
+        (
+            "dev",
+            {"AWS_DEFAULT_REGION": ""},
+            ["No region is set", "Set AWS_DEFAULT_REGION, for example to eu-central-1"],
+        ),
+        ("dev", {"AWS_ACCESS_KEY_ID": ""}, ["There are no AWS credentials", "Sign in"]),
+        ("dev", {"AWS_ACCESS_KEY_ID": "AKIANOBODY"}, ["InvalidClientTokenId", "Sign in to AWS again, and run"]),
+        ("dev", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, ["Could not connect to the endpoint URL"]),
     ],
     ids=["no such stage", "no region", "no credentials", "wrong credentials", "AWS out of reach"],
 )
 def test_without_an_account_the_output_says_what_to_do(
-    account: str, command: Command, monkeypatch: pytest.MonkeyPatch, stage: str, changes: dict[str, str], said: str
+    account: str,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    changes: dict[str, str],
+    said: list[str],
 ) -> None:
     for name, value in changes.items():
         monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name)
 
     code, told = command(deploy.main, stage)
 
-    assert code == 1
-    assert re.fullmatch(f"✗ Account: {said}", told)
+    assert (code, told[:11]) == (1, "✗ Account: ")
+    assert [sentence for sentence in said if sentence not in told] == []
 
 
 def test_the_plan_names_the_account_and_the_missing_sign_in(account: str, target: Target) -> None:

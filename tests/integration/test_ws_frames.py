@@ -109,7 +109,7 @@ def test_an_invalid_field_is_refused_and_does_nothing(ada: SocketClient, ben: So
         for fields in [*({field: value} for value in values), *([{}] if field in REQUIRED else [])]:
             answer = ada.ask(kind, **fields)
             assert error_of(answer) == "invalid_request", fields
-            assert [error["loc"] for error in answer["data"]["errors"]] == [[field]]
+            assert [error["loc"] for error in answer["data"]["errors"]] == [[field]], fields
     assert ben.settle() == []
 
 

@@ -3,14 +3,9 @@
 from functools import partial
 
 import pytest
-from hypothesis import settings
 
 from chalicelib.store import Store
 from tests.fakes.backend import Interrupt, World, interrupt
-
-# Examples have no deadline: the machine may be busy.
-settings.register_profile("untimed", settings(), deadline=None)
-settings.load_profile("untimed")
 
 
 @pytest.fixture

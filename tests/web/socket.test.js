@@ -433,10 +433,13 @@ test("a frame that is too large is not sent", async () => {
   assert.equal(service.frames.length, 1);
 });
 
-test("a request that is not repeated fails with its connection", async () => {
+test("an unrepeated request fails with its error or connection", async () => {
   const { service, room } = await enterRoom();
   service.divert("wave");
   await assert.rejects(service.wait(room.request("wave")), { code: "timeout" });
+  service.refuse("offer", 1, { code: "peer_unavailable" });
+  await assert.rejects(service.wait(room.request("offer", {}, { to: "x" })), { code: "peer_unavailable" });
+  service.divert("wave");
   const cut = room.request("wave");
   service.dropAll();
   await assert.rejects(cut, { name: "CoworkingError", code: "closed" });

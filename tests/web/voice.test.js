@@ -472,19 +472,21 @@ test("a listener who unmutes is heard without negotiation", async () => {
   assert.deepEqual([countOffers(), ada.voice.state.status, ada.voice.state.muted], [offers, "talking", false]);
 });
 
-for (const [name, act, sending, input, inUse] of [
-  ["another microphone replaces the first", ({ voice }) => voice.useInput("headset"), 1, "headset", [false, true]],
+for (const [name, act, { sending, input, inUse }] of [
+  ["another microphone replaces the first", ({ voice }) => voice.useInput("headset"),
+    { sending: 1, input: "headset", inUse: [false, true] }],
   ["of two microphones chosen at once the later one stays",
-    ({ voice }) => Promise.all([voice.useInput("headset"), voice.useInput("mic")]), 2, "mic", [false, false, true]],
+    ({ voice }) => Promise.all([voice.useInput("headset"), voice.useInput("mic")]),
+    { sending: 2, input: "mic", inUse: [false, false, true] }],
   ["a microphone that fails leaves the one before in use", ({ media, voice }) => {
     media.refusal = new DOMException("In use", "NotReadableError");
     return assert.rejects(voice.useInput("headset"), { code: "busy" });
-  }, 0, "mic", [true]],
+  }, { sending: 0, input: "mic", inUse: [true] }],
   ["an unplugged microphone is replaced by another one", ({ media }) => {
     media.devices = ["headset"];
     media.tracks[0].onended();
     media.dispatchEvent(new Event("devicechange"));
-  }, 1, "headset", [true, true]],
+  }, { sending: 1, input: "headset", inUse: [true, true] }],
 ])
   test(name, async () => {
     const [ada] = await meet("ada", "grace");

@@ -20,9 +20,8 @@ from tests.fakes.bodies import GOOD
 from tests.fakes.events import read_json, rest_event
 
 SECRET = "a secret that the tokens of these tests are signed with"
-NOBODY, INVALID, STRANGER, FORMER, MEMBER, CREATOR, ADMIN = CALLERS = (
-    *("nobody", "invalid", "stranger", "former", "member", "creator", "admin"),
-)
+CALLERS = ("nobody", "invalid", "stranger", "former", "member", "creator", "admin")
+NOBODY, INVALID, STRANGER, FORMER, MEMBER, CREATOR, ADMIN = CALLERS
 ADMITTED: dict[Access, tuple[str, ...]] = {
     Access.OPEN: CALLERS,
     Access.USER: (STRANGER, FORMER, MEMBER, CREATOR, ADMIN),

@@ -92,8 +92,13 @@ def test_deactivation_tells_the_members_and_ends_their_seats(
         send_message(world.context("bob", room_id), "hello?", "text", None)
 
 
-def test_an_inactive_room_can_be_opened_again(world: World, room_id: str) -> None:
-    change(world, room_id, status="inactive")
+@pytest.mark.parametrize("field", RoomUpdate.model_fields)
+def test_null_changes_nothing(world: World, room_id: str, field: str) -> None:
+    assert change(world, room_id, **{field: None}) == RoomSummary.of(world.room(room_id))
+
+
+def test_an_inactive_room_is_empty_and_can_be_opened_again(world: World, room_id: str, there: str) -> None:
+    assert change(world, room_id, status="inactive").participant_count == 0
     assert list(list_all(world.store, "active")) == []
 
     assert change(world, room_id, status="active").status == "active"

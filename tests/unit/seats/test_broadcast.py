@@ -20,8 +20,8 @@ from chalicelib.seats.leases import GRACE_MS, HTTP_LEASE_MS
 from chalicelib.seats.schemas import CLOSE_FRAMES
 from chalicelib.seats.table import detach_last, list_participants
 from chalicelib.store import Store
-from chalicelib.voice.schemas import MicToggleRequest
-from chalicelib.voice.service import set_muted
+from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
+from chalicelib.voice.service import set_muted, set_speaking
 from tests.fakes.backend import NOW, Interrupt, World
 from tests.fakes.fanout import Frame
 from tests.fakes.faults import Faults, Refused
@@ -114,12 +114,19 @@ def test_a_failing_fan_out_is_logged_and_changes_nothing(
     assert world.roster(room_id) == [ada]
 
 
+def speak(world: World, room_id: str) -> None:
+    context = world.context("ada", room_id)
+    set_muted(context, MicToggleRequest(is_muted=False))
+    set_speaking(context, SpeakingStatusRequest(is_speaking=True))
+
+
 ACTS: dict[str, Callable[[World, str], object]] = {
     "join": lambda world, room_id: world.join("cyd", room_id),
     "leave": lambda world, room_id: world.leave("ada", room_id),
     "six connections": lambda world, room_id: [world.connect("dan", room_id, NOW + number) for number in range(6)],
     "message": lambda world, room_id: send_message(world.context("ada", room_id), "hello", "text", None),
     "mic": lambda world, room_id: set_muted(world.context("ada", room_id), MicToggleRequest(is_muted=False)),
+    "speaking": speak,
     "update": lambda world, room_id: update_room(world.context("", room_id), RoomUpdate(name="Quiet")),
     "toggle": lambda world, room_id: toggle_status(world.context("", room_id)),
     "delete": lambda world, room_id: delete_room(world.context("", room_id)),
@@ -129,18 +136,21 @@ ACTS: dict[str, Callable[[World, str], object]] = {
 
 @pytest.mark.parametrize("act", ACTS)
 def test_a_failing_fan_out_fails_no_act(world: World, act: str) -> None:
-    outcomes = []
-    for error in (None, ConnectionError("no network")):
+    def outcome(do: Callable[[World, str], object], error: Exception | None) -> object:
+        """What the tables hold after an act in a new room."""
         world.fanout.error, room_id = None, world.open_room()
         world.enter("ada", room_id)
         sockets.disconnect(world.backend, world.enter("dan", room_id), NOW)
         world.fanout.error = error
-        ACTS[act](world, room_id)
+        do(world, room_id)
         room, members = get_room(world.store, room_id), list_participants(world.store, room_id)
-        shown = [(one.user_id, one.is_muted, one.is_online, len(one.connections)) for one in members]
-        outcomes.append((room and (room.name, room.status, room.participant_count), shown, world.said(room_id)))
+        shown = [(one.user_id, one.is_muted, one.is_speaking, one.is_online, len(one.connections)) for one in members]
+        return room and (room.name, room.status, room.participant_count), shown, world.said(room_id)
 
-    assert outcomes[0] == outcomes[1]
+    changed = outcome(ACTS[act], None)
+
+    assert changed != outcome(lambda *_: None, None)
+    assert outcome(ACTS[act], ConnectionError("no network")) == changed
 
 
 def test_a_failed_removal_is_logged_and_repeated_later(

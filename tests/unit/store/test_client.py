@@ -158,18 +158,15 @@ CALLS: dict[str, tuple[str, Callable[[Store], Any]]] = {
 }
 
 
-PERMANENT: list[tuple[str, Fault, str | None]] = [
+PERMANENT: list[tuple[str, Fault, str]] = [
     *(("get", Refused(code), code) for code in ("ValidationException", "ResourceNotFoundException")),
-    ("get", Unsent(NoCredentialsError()), None),
     ("transact put", cancelled(None, "ValidationError"), "TransactionCanceledException"),
     *((name, Refused("AccessDeniedException"), "AccessDeniedException") for name in CALLS),
 ]
 
 
 @pytest.mark.parametrize(("name", "fault", "code"), PERMANENT)
-def test_a_permanent_error_is_raised_at_once(
-    tables: Store, faults: Faults, name: str, fault: Fault, code: str | None
-) -> None:
+def test_a_permanent_error_is_raised_at_once(tables: Store, faults: Faults, name: str, fault: Fault, code: str) -> None:
     operation, call = CALLS[name]
     faults.plan(operation, fault)
 
@@ -177,7 +174,16 @@ def test_a_permanent_error_is_raised_at_once(
         call(tables)
 
     assert (raised.value.cause_response_code, len(faults.asked(operation))) == (code, 1)
-    assert code or isinstance(raised.value.cause, NoCredentialsError)
+
+
+def test_missing_credentials_are_raised_at_once(tables: Store, faults: Faults) -> None:
+    faults.plan("GetItem", Unsent(NoCredentialsError()))
+
+    with pytest.raises(PynamoDBException) as raised:
+        tables.get(COUNTED, "x")
+
+    assert isinstance(raised.value.cause, NoCredentialsError)
+    assert len(faults.asked("GetItem")) == 1
 
 
 @pytest.mark.parametrize(("operation", "call"), CALLS.values(), ids=CALLS)
