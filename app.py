@@ -37,7 +37,7 @@ def _view(route: Route) -> Callable[..., Response]:
 
 
 for _route in ROUTES:
-    # No content types: Chalice would refuse a request without a body. The dispatcher checks the type itself.
+    # The list is empty: with content types, Chalice refuses a request without a body. The dispatcher checks the type.
     app.route(_route.path, methods=[_route.method], name=_route.name, cors=_CORS, content_types=[])(_view(_route))
 
 

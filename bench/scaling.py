@@ -61,7 +61,7 @@ class Demand:
 
 
 def tabulate_people(costs: Costs) -> str:
-    """How many people at a time reach each quota."""
+    """A table: the number of simultaneous people that reaches each quota."""
     demands = {"idle people": Demand.of(costs, 10, idle_calls(), 3600)}
     for room in (10, 50):
         active = {**idle_calls(), **active_calls(room)}  # no operation is in both

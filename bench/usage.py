@@ -211,7 +211,7 @@ class Meter:
         self._counts[operation.name].append({"requests": len(counter.calls), **counted, "posts": posts})
 
     def _describe(self, operation: Operation) -> Figures:
-        # The cheapest count: a lease that is due once a minute isn't part of an operation.
+        # The call with the fewest requests. Others also renew a lease, which happens once a minute.
         counted = min(self._counts[operation.name], key=lambda count: count["requests"])
         calls = self._calls[operation.name]
         medians = {key: statistics.median_low(call[key] for call in calls) for key in calls[0]}

@@ -82,7 +82,7 @@ _BINDING: Json = {
     "bindingVersion": "0.1.0",
 }
 _STAMPS: Json = {
-    "description": "The fields that the server sets on a relayed frame. It replaces those of the client.",
+    "description": "The fields that the server sets on a relayed frame. They replace what a client sent.",
     "type": "object",
     "properties": {
         "from": {"type": "string", "description": "The sender's user id."},

@@ -47,7 +47,7 @@ class Context:
             raise MissingProofError(access.name)
 
     def for_user(self, user_id: str) -> "Context":
-        """The context of another user in the same room at the same time. It owes no ack."""
+        """The context of another user in the same room at the same time. Its `claim_ack` returns no ack."""
         return Context(self.backend, self.room_id, user_id, self.now)
 
     def stamp(self, frame: type[S], **fields: Any) -> S:

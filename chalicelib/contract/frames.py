@@ -73,7 +73,7 @@ class Ack(ServerFrame):
 
 
 class ErrorData(Data):
-    """What was wrong: `code` for programs, `detail` for people, and the members of this code."""
+    """The error: `code` for programs, `detail` for people, and further fields that depend on the code."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 

@@ -27,7 +27,7 @@ POOL_SIZE = 64
 
 
 class Keys(Protocol):
-    """AWS credentials of one moment, as botocore's `get_frozen_credentials()` returns them."""
+    """A snapshot of AWS credentials, as botocore's `get_frozen_credentials()` returns it."""
 
     @property
     def access_key(self) -> str: ...

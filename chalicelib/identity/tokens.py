@@ -85,7 +85,7 @@ class Authenticator:
         return self.verify(token.strip() if scheme.lower() == "bearer" else "", now)
 
     def verify(self, token: str, now: int) -> User:
-        """The user named by a bare token. Raises as `authenticate` does."""
+        """The user of a token (without the `Bearer` before it), once it is verified. Raises as `authenticate` does."""
         if not self._key_set and not self._settings.auth_secret:
             raise self._misconfigured(_NOTHING_SET, now)
         if not token:

@@ -101,7 +101,7 @@ def _is_in_log(store: Store, room_id: str, seq: int, position: LogPosition) -> b
 
 
 def stable_seq(after: int, found: Sequence[Message], position: LogPosition, now: Moment) -> int:
-    """The number up to which the log is final, given all messages found above `after`.
+    """The last final number: no message can still appear at or below it. `found` are all messages above `after`.
 
     Messages are numbered before they are stored, so a message can still appear below others. A number that is
     unused for a minute is skipped for good.

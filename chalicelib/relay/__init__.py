@@ -1,1 +1,1 @@
-"""Relay: frames that go to other clients as they are: typing, WebRTC signalling, and types of the client's own."""
+"""Relay: forward frames to other clients: typing, WebRTC signalling, and types that the service does not define."""

@@ -50,7 +50,7 @@ def deliver(context: Context, frames: Sequence[OutboundFrame], roster: Sequence[
 
 
 def handle_gone(context: Context, gone: Iterable[Connection], roster: Sequence[Connection]) -> None:
-    """Remove connections that are gone, and tell the roster. A member whose last connection went is offline.
+    """Remove connections that are gone. A member whose last connection went is offline; the others are told.
 
     Telling the roster may show that more connections are gone; they are handled in the same loop. A connection that
     fails does not keep the roster from hearing of the others; its failure is raised at the end.

@@ -34,7 +34,10 @@ CHECK_EVERY_MS = 15_000
 
 
 def sync(context: FrameContext[Sync]) -> None:
-    """Send the client a snapshot of the room and the messages it missed. The first time, tell its peers."""
+    """Send the client a snapshot of the room and the messages it missed.
+
+    The first `sync` of a connection also announces it to its peers.
+    """
     reply(context, context.connection, make_snapshot(context))
     _announce(context)
 
@@ -66,7 +69,7 @@ def _end_expired(context: FrameContext[Ping]) -> None:
 
 
 def _announce(context: FrameContext[Sync]) -> None:
-    """Tell the peers of a new connection, then mark it as announced. If marking fails, they are told again."""
+    """Announce a new connection to its peers, then mark it as announced. If marking fails, they are told again."""
     roster, own = require_roster(context), context.connection.connection_id
     if any(one.announced for one in roster if one.connection_id == own):
         return

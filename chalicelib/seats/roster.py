@@ -24,5 +24,5 @@ def require_roster(context: FrameContext[Any]) -> list[Connection]:
 
 
 def list_peers(context: FrameContext[Any]) -> list[Connection]:
-    """The connections of the room without the sender's own."""
+    """All connections of the room except the sender's."""
     return [one for one in require_roster(context) if one.connection_id != context.connection.connection_id]

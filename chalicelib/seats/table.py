@@ -129,7 +129,7 @@ def detach_last(store: Store, connection: Connection, lease_expires_at: Moment, 
 
 
 def claim_ending(store: Store, member: Participant, now: Moment) -> bool:
-    """Claim the end of an expired membership for 10 s. False if another process has claimed it.
+    """Claim the task of ending an expired membership. The claim lasts 10 s. False if another process has claimed it.
 
     Many processes notice an expired lease at the same moment. Without the claim, each would allocate a number.
     """

@@ -200,7 +200,7 @@ class Store:
         start: PageKey | None = None,
         **options: Any,
     ) -> tuple[list[Item], PageKey | None]:
-        """One page of items, and the key where the next page starts, if there is one. Options: as PynamoDB's query."""
+        """One page of items, and the key where the next page starts, or None. `options` are PynamoDB's."""
         answer = self.connection.query(
             self._name(table), hash_key, range_condition, exclusive_start_key=start, **options
         )

@@ -5,8 +5,8 @@
 It adds environment variables that aren't in `.chalice/config.json`: secrets don't belong in git, and some addresses are
 known only after the first deployment. The file's own values win.
 
-It records a deployment that fails halfway. Chalice writes its record only at the end, and would create a second pair of
-APIs the next time.
+It records a deployment that fails halfway. Chalice itself writes its record only at the end. Without this, the next
+deployment would create a second pair of APIs.
 """
 
 import json

@@ -120,10 +120,10 @@ class Supervisor:
             threading.Thread(target=self._report_changes, args=(paths, recursive, watching), daemon=True).start()
 
     def _report_changes(self, paths: list[Path], recursive: bool, watching: threading.Event) -> None:
-        from watchfiles import PythonFilter, watch  # takes its time, which the gateway needs anyway
+        from watchfiles import PythonFilter, watch  # a slow import: this thread does it while the gateway starts
 
         try:
-            # The timeouts, which yield no changes, are how it tells that it has begun.
+            # An empty set of changes is a timeout. The first one shows that the watch has begun.
             changes = watch(
                 *paths, watch_filter=PythonFilter(), recursive=recursive, rust_timeout=500, yield_on_timeout=True
             )

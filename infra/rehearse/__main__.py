@@ -110,7 +110,7 @@ class Rehearsal:
         return f"the connection was closed; version {version} answers"
 
     def find_nothing(self) -> str:
-        """Ask each service that was used for what it still has."""
+        """Check that no AWS service that was used still has a resource."""
         client = self.target.client
         stacks = client("cloudformation").list_stacks(StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"])
         left = [

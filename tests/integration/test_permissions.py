@@ -81,7 +81,7 @@ class Record:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Record what the block uses. DynamoDB is real; the answer with the list of APIs is fixed."""
+        """Record the permissions that the block uses. DynamoDB is real; the answer with the list of APIs is fixed."""
         self._functions.gateway.note = lambda method: self._note("execute-api:ManageConnections", method)
         answers = [("before-call.apigatewayv2.*", self._list_apis)]
         events = get_backend().store.connection.client.meta.events
@@ -100,7 +100,7 @@ class Record:
             self._note(f"dynamodb:{action}", resource, by_caller=model.name != "TransactWriteItems")
 
     def _watch(self, kind: type[Write]) -> Callable[..., None]:
-        """A constructor of a write that notes its caller."""
+        """A constructor of a write that also records its caller."""
         original: Callable[..., None] = kind.__init__
 
         def build(write: Write, table: Table[Any], *rest: Any, **more: Any) -> None:
@@ -293,7 +293,7 @@ def lose_connections(functions: Functions) -> None:
 
 
 def end_memberships(functions: Functions) -> None:
-    """Let leases run out, and let each function that checks them end the memberships."""
+    """Let leases expire. Then call each function that checks leases: it ends the expired memberships."""
     room_id = functions.open_room()
     (ada,) = functions.enter(room_id, "ada")
     noticing: list[Callable[[], object]] = [
@@ -328,7 +328,7 @@ def close_rooms(functions: Functions) -> None:
 
 
 def give_up_closing(room_id: str) -> None:
-    """Stop after the first step, as after a timeout."""
+    """Do only the first step of deleting a room, as if the function had timed out."""
     mark_deleted(get_backend().store, room_id)
 
 

@@ -78,7 +78,7 @@ def watch_count(world: World, room_id: str) -> Iterator[list[tuple[int, int]]]:
 
 
 def check(world: World, room_id: str) -> list[str]:
-    """Check what holds for every room at any time; returns the members."""
+    """Check the rules that hold for every room at any time, and return its members."""
     members = world.members(room_id)
     room = world.room(room_id)
     assert room.participant_count == len(members) <= room.max_participants

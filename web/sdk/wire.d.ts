@@ -33,7 +33,7 @@ export type EmojiReactionRequest = {
   emoji: string;
 };
 /**
- * What was wrong: `code` for programs, `detail` for people, and the members of this code.
+ * The error: `code` for programs, `detail` for people, and further fields that depend on the code.
  *
  * | code | meaning |
  * |---|---|
@@ -398,7 +398,7 @@ export type SpeakingFrame = ({ is_speaking: boolean } | { data: { is_speaking: b
 export type SpeakingStatusRequest = { is_speaking: boolean };
 /** Speaking or not, as it is now. */
 export type SpeakingStatusResponse = { success: true; is_speaking: boolean };
-/** The fields that the server sets on a relayed frame. It replaces those of the client. */
+/** The fields that the server sets on a relayed frame. They replace what a client sent. */
 export type Stamps = {
   /** The sender's user id. */
   from: string;
