@@ -169,7 +169,7 @@ def smoke_tokens(target: Target) -> tuple[str, ...]:
 
 
 def try_rooms(target: Target, tell: Tell) -> str:
-    """Join, connect, relay and leave."""
+    """Check the health. Then let two test users join, connect, relay and leave, if they can get tokens."""
     tell("checking the health")
     api = functions.api_url(target)
     version, tokens = smoke.check_health(api), smoke_tokens(target)

@@ -138,7 +138,7 @@ def list_tables(client: Any, stage: str) -> dict[str, list[str]]:
 
 
 def missing_part(account: Account, stage: str, metric: Metric) -> str:
-    """The part of a metric that does not exist, or '' if the metric will have data."""
+    """The missing part of a metric, such as its function or its table, or '' if the metric will have data."""
     namespace, name, pairs = metric
     dimensions = dict(pairs)
     match namespace:
