@@ -56,6 +56,8 @@ DAY = 24 * 60 * MINUTE
 NOW: Moment = 1_798_761_600_000
 """Midnight of 1 January 2027, UTC."""
 ENDPOINT = "https://connections.test/api"
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+"""A valid id that no room has."""
 PLENTY = Limit(1_000_000, 60)
 MOTO_PREFIX = "moto-"
 

@@ -1,4 +1,4 @@
-"""Deployment with Chalice: its input, its output, and the record of what it deployed."""
+"""Deployment with Chalice: its input, its output, and its record of the deployed resources."""
 
 import json
 import sys

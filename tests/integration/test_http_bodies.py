@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from chalicelib.api.http import MAX_BODY_BYTES
+from tests.fakes.backend import NOWHERE
 from tests.fakes.bodies import GOOD
 from tests.fakes.clients import ROOMS, Api, Caller, Json, expect
 from tests.fakes.events import route_of
@@ -164,10 +165,10 @@ def test_the_longest_message_fits_even_if_it_is_escaped(desk: Desk) -> None:
         assert expect(200, answer)["text"] == text
 
 
-ROOM = "00000000-0000-4000-8000-000000000000"
+ALMOST_IDS = [NOWHERE[:-1], f"{NOWHERE[:-1]}g", f"{{{NOWHERE}}}", f"urn:uuid:{NOWHERE}", f"{NOWHERE}%0a"]
 IDS = [
     *("x", "0", "null", "..", "%2e%2e", "..%2f..%2fhealthz", "%2e%2e%5c", "%00", "%ff%fe", "%20", "%0a", "*", "😀"),
-    *(ROOM[:-1], f"{ROOM[:-1]}g", f"{{{ROOM}}}", f"urn:uuid:{ROOM}", ROOM.replace("-", ""), f"{ROOM}%0a", "0" * 6000),
+    *(*ALMOST_IDS, NOWHERE.replace("-", ""), "0" * 6000),
 ]
 
 

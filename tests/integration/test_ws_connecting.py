@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.fakes.backend import NOWHERE
 from tests.fakes.clients import Caller
 from tests.fakes.socket_client import COWORKING, RefusedError, Scene, SocketClient, at_once, open_socket
 
@@ -19,7 +20,6 @@ WAYS_WITH_A_TOKEN: dict[str, Url] = {
     ),
     "in capitals": lambda scene, token: scene.url(room_id=scene.room_id.upper(), token=token),
 }
-UNKNOWN_ROOM = "00000000-0000-4000-8000-000000000000"
 
 
 def refusal(url: str, *subprotocols: str) -> tuple[int, str]:
@@ -102,7 +102,7 @@ def test_without_a_seat_it_is_403_and_without_a_room_404(scene: Scene) -> None:
     url = scene.ticket(ada)["url"]
     ada.leave(scene.room_id)
     assert refusal(url) == (403, "not_in_room")
-    for room_id in (UNKNOWN_ROOM, "", "0" * 2000):
+    for room_id in (NOWHERE, "", "0" * 2000):
         assert refusal(scene.url(room_id=room_id, token=str(ada.token))) == (404, "room_not_found")
 
 

@@ -15,7 +15,7 @@ from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Access, Context, Request, Route, Success
 from chalicelib.kernel.telemetry import Observation, Telemetry
 from chalicelib.seats.leases import HTTP_LEASE_MS
-from tests.fakes.backend import MINUTE, NOW, World, on_moto
+from tests.fakes.backend import MINUTE, NOW, NOWHERE, World, on_moto
 from tests.fakes.bodies import GOOD
 from tests.fakes.events import read_json, rest_event
 
@@ -121,7 +121,7 @@ def test_access_is_refused_before_the_body_is_read(world: World, room_id: str, r
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.has_room], ids=name_of)
 def test_access_is_refused_before_the_room_is_looked_up(world: World, route: Route) -> None:
     refused = (NOBODY, INVALID, *((STRANGER,) if route.access is Access.ADMIN else ()))
-    for room_id in ("no-id", "00000000-0000-4000-8000-000000000000"):
+    for room_id in ("no-id", NOWHERE):
         for caller in refused:
             assert call(route, caller, room_id)["statusCode"] == (403 if caller == STRANGER else 401)
         assert call(route, ADMIN, room_id)["statusCode"] == 404

@@ -13,10 +13,9 @@ from chalicelib.lifecycle import service
 from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.rooms.schemas import RoomSummary
 from chalicelib.rooms.table import ROOMS, RoomStatus, get_room, is_marked_deleted, list_all
-from tests.fakes.backend import MINUTE, NOW, SECOND, Interrupt, World, user
+from tests.fakes.backend import MINUTE, NOW, NOWHERE, SECOND, Interrupt, World, user
 from tests.fakes.records import make_room
 
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 ADMIN = user("root", is_admin=True)
 
 

@@ -18,9 +18,8 @@ from chalicelib.rooms.table import change_room
 from chalicelib.seats import service, sockets
 from chalicelib.seats.schemas import RoomDetail
 from chalicelib.seats.table import claim_ending
-from tests.fakes.backend import MINUTE, NOW, SECOND, Interrupt, World, on_moto
+from tests.fakes.backend import MINUTE, NOW, NOWHERE, SECOND, Interrupt, World, on_moto
 
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 HTTP_LEASE = 15 * MINUTE
 GRACE = 20 * SECOND
 END = NOW + HTTP_LEASE

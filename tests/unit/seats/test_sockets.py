@@ -11,10 +11,9 @@ from chalicelib.kernel.errors import NotInRoomError, RoomNotFoundError, Unauthor
 from chalicelib.seats import connections, service, sockets
 from chalicelib.seats.broadcast import NEWBORN_MS
 from chalicelib.seats.sockets import MAX_CONNECTIONS, ConnectionGrant, SocketEvent, identify
-from tests.fakes.backend import ENDPOINT, MINUTE, NOW, SECOND, Interrupt, World
+from tests.fakes.backend import ENDPOINT, MINUTE, NOW, NOWHERE, SECOND, Interrupt, World
 from tests.fakes.faults import Faults
 
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 END = NOW + 15 * MINUTE
 """When a lease that began at NOW ends."""
 
