@@ -28,8 +28,8 @@ from chalicelib.rooms.table import (
 )
 from chalicelib.seats.broadcast import broadcast, close_all
 from chalicelib.seats.connections import get_roster, remove_connection
+from chalicelib.seats.endings import evict
 from chalicelib.seats.schemas import CLOSE_FRAMES
-from chalicelib.seats.service import evict
 from chalicelib.seats.table import list_participants
 
 _LOG_PAGES = 8

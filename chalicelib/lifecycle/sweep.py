@@ -10,7 +10,7 @@ from chalicelib.kernel import telemetry
 from chalicelib.kernel.times import Moment
 from chalicelib.lifecycle.service import close_room, purge_room
 from chalicelib.rooms.table import get_room, is_marked_deleted, list_occupied, unindex
-from chalicelib.seats.service import end_expired
+from chalicelib.seats.endings import end_expired
 from chalicelib.seats.table import list_participants
 
 _log = logging.getLogger(__name__)

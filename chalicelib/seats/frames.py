@@ -9,6 +9,7 @@ from chalicelib.kernel.errors import NotInRoomError
 from chalicelib.seats import service
 from chalicelib.seats.broadcast import deliver, reply
 from chalicelib.seats.connections import mark_announced
+from chalicelib.seats.endings import end_expired
 from chalicelib.seats.leases import lease_end
 from chalicelib.seats.roster import list_peers, require_roster
 from chalicelib.seats.schemas import (
@@ -65,7 +66,7 @@ def leave(context: FrameContext[Leave]) -> None:
 
 
 def _end_expired(context: FrameContext[Ping]) -> None:
-    service.end_expired(context, list_participants(context.store, context.room_id))
+    end_expired(context, list_participants(context.store, context.room_id))
 
 
 def _announce(context: FrameContext[Sync]) -> None:

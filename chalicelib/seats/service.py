@@ -1,11 +1,10 @@
-"""Take and give up seats: join, leave, and the end of memberships whose lease ran out."""
+"""Take and give up seats: join and leave, and the reads of a room that belong to it."""
 
-from collections.abc import Callable, Sequence
-from functools import cache, partial
+from collections.abc import Sequence
+from functools import partial
 
 from chalicelib import log
 from chalicelib.contract import Access, Context, Success
-from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.identity.profiles import Profile, display_profile, get_profile
 from chalicelib.identity.tickets import issue_ticket
 from chalicelib.identity.tokens import User
@@ -18,35 +17,29 @@ from chalicelib.kernel.errors import (
     RoomNotFoundError,
     UnavailableError,
 )
-from chalicelib.kernel.times import Moment, iso
+from chalicelib.kernel.times import iso
 from chalicelib.log import Draft, Message
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.rooms.table import Room, get_room
-from chalicelib.seats.broadcast import broadcast, close_all, deliver, peer_left
+from chalicelib.seats.broadcast import broadcast
 from chalicelib.seats.connections import get_roster
+from chalicelib.seats.endings import ATTEMPTS, end_expired, end_membership, number_once
 from chalicelib.seats.leases import lease_end, renew_by_call, renew_by_ticket
 from chalicelib.seats.schemas import (
-    CLOSE_FRAMES,
     JoinRoomResponse,
-    LeaveReason,
     ParticipantView,
     RoomDetail,
     UserJoined,
     UserJoinedData,
-    UserLeft,
-    UserLeftData,
     WebsocketAccess,
 )
 from chalicelib.seats.table import (
     Participant,
-    claim_ending,
     get_participant,
-    give_up_seat,
     list_participants,
+    read_member_and_roster,
     take_seat,
 )
-
-_ATTEMPTS = 5
 
 
 def join(context: Context, user: User) -> JoinRoomResponse:
@@ -66,7 +59,7 @@ def join(context: Context, user: User) -> JoinRoomResponse:
     if wait:
         raise RateLimitedError(wait)
     newcomer = _newcomer(context, display_profile(user, profile))
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         open_room = _require_open(room)
         present = end_expired(context, members, include_claimed=attempt > 0)
         mine = next((member for member in present if member.user_id == user.id), None)
@@ -90,9 +83,9 @@ def leave(context: Context) -> Success:
         NothingToLeaveError: the user has no seat in the room.
         RoomNotFoundError: the room does not exist.
     """
-    next_seq = _numbering(context)
-    for _ in range(_ATTEMPTS):
-        member, roster = read_member_and_roster(context)
+    next_seq = number_once(context)
+    for _ in range(ATTEMPTS):
+        member, roster = read_member_and_roster(context.store, context.room_id, context.user_id)
         if member is None or not member.holds_at(context.now):
             if member:
                 end_expired(context, [member])
@@ -131,14 +124,6 @@ def request_ticket(context: Context) -> WebsocketAccess:
     return _grant_access(context)
 
 
-def read_member_and_roster(context: Context) -> tuple[Participant | None, list[Connection]]:
-    """The membership of the context's user, valid or not, and the connections of the room."""
-    store, room_id = context.store, context.room_id
-    return store.run_parallel(
-        partial(get_participant, store, room_id, context.user_id), partial(get_roster, store, room_id)
-    )
-
-
 def require_member(context: Context, member: Participant | None) -> Participant:
     """The membership of the context's user, if it is valid. This proves `Access.MEMBER`.
 
@@ -150,98 +135,6 @@ def require_member(context: Context, member: Participant | None) -> Participant:
         context.prove(Access.MEMBER)
         return member
     raise RoomNotFoundError if get_room(context.store, context.room_id) is None else NotInRoomError
-
-
-def end_expired(
-    context: Context, members: Sequence[Participant], *, include_claimed: bool = False
-) -> list[Participant]:
-    """End the memberships whose lease ran out, each once. Returns the others.
-
-    `include_claimed`: also end those that another process has claimed, because their seat is needed now.
-    """
-    store, now = context.store, context.now
-    expired = [member for member in members if not member.holds_at(now)]
-    claimed = [member for member in expired if claim_ending(store, member, now) or include_claimed]
-    if claimed:
-        leaving = {member.user_id for member in expired}
-        roster = get_roster(store, context.room_id)
-        for member in claimed:
-            told = [one for one in roster if one.user_id == member.user_id or one.user_id not in leaving]
-            end_membership(context.for_user(member.user_id), member, told, "timed_out", _numbering(context))
-    return [member for member in members if member.holds_at(now)]
-
-
-def evict(context: Context, user_id: str, *, write_log: bool) -> None:
-    """End a membership because the room closes. `write_log`: write an entry, because the log stays."""
-    next_seq = _numbering(context) if write_log else None
-    leaving = context.for_user(user_id)
-    for _ in range(_ATTEMPTS):
-        member, roster = read_member_and_roster(leaving)
-        if member is None or end_membership(leaving, member, roster, "room_closed", next_seq):
-            return
-    raise UnavailableError("The room is too busy to be closed; try again")
-
-
-def end_membership(
-    context: Context,
-    member: Participant,
-    roster: Sequence[Connection],
-    reason: LeaveReason,
-    next_seq: Callable[[Moment], int] | None,
-) -> bool:
-    """End a membership: seat, log entry, connections. False if it has changed since it was read.
-
-    `next_seq` returns the number of the entry for a membership that began at a moment. None means that no entry is
-    written and nobody is told.
-    """
-    if not member.connections <= {connection.connection_id for connection in roster}:
-        roster = get_roster(context.store, context.room_id)  # a connection was added between the two reads
-    leaving = [connection for connection in roster if connection.user_id == member.user_id]
-    others = [connection for connection in roster if connection.user_id != member.user_id]
-    writes = give_up_seat(member, leaving)
-    if next_seq is None:
-        if not context.store.transact(writes):
-            return False
-    else:
-        seq = next_seq(member.joined_at)
-        message = log.commit(context, Draft(f"{member.name} left the room"), seq=seq, writes=writes)
-        if message is None:
-            return False
-        _tell_left(context, member, message, reason, leaving, others)
-    close_all(context, leaving, CLOSE_FRAMES[reason])
-    return True
-
-
-def _tell_left(
-    context: Context,
-    member: Participant,
-    message: Message,
-    reason: LeaveReason,
-    leaving: Sequence[Connection],
-    others: Sequence[Connection],
-) -> None:
-    data = UserLeftData(user_id=member.user_id, reason=reason, message=RoomMessage.of(message))
-    texts = [context.stamp(UserLeft, seq=message.seq, data=data).encode()]
-    if last := _last_connection(member, leaving):
-        texts.append(peer_left(context, last).encode())
-    frames = [OutboundFrame(other, text) for other in others for text in texts]
-    deliver(context, [*context.claim_ack(), *frames], others)
-
-
-def _numbering(context: Context) -> Callable[[Moment], int]:
-    """Numbers of the log, one for the end of each membership. A retry uses the same number: an unused
-    number makes every client send a `sync`.
-
-    The key is the moment when the membership began: a later membership must not end with an earlier number.
-    """
-    return cache(lambda _joined_at: log.allocate(context.store, context.room_id, context.now))
-
-
-def _last_connection(member: Participant, leaving: Sequence[Connection]) -> str | None:
-    """The id of the member's newest connection. If it was lost after the lease ended, only the membership knows it."""
-    if leaving:
-        return max(leaving, key=lambda connection: connection.connected_at).connection_id
-    return min(member.connections, default=None)
 
 
 def _newcomer(context: Context, profile: Profile) -> Participant:

@@ -7,10 +7,10 @@ from chalicelib.contract import Access, FrameContext
 from chalicelib.kernel.errors import NotInRoomError, RoomNotFoundError
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.rooms.table import get_room
+from chalicelib.seats.endings import end_expired
 from chalicelib.seats.leases import lease_end
 from chalicelib.seats.roster import require_roster
 from chalicelib.seats.schemas import ParticipantView, Snapshot, SnapshotData, SnapshotRoom, Sync, You
-from chalicelib.seats.service import end_expired
 from chalicelib.seats.table import list_participants, renew_socket_lease
 
 MAX_SNAPSHOT_BYTES = 128_000

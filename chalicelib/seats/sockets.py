@@ -16,8 +16,8 @@ from chalicelib.seats.broadcast import NEWBORN_MS, broadcast, close_all, handle_
 from chalicelib.seats.connections import find_room, get_roster, put_connection, remove_connection
 from chalicelib.seats.leases import lease_end
 from chalicelib.seats.schemas import REPLACED, PresenceChanged, PresenceChangedData
-from chalicelib.seats.service import read_member_and_roster, require_member
-from chalicelib.seats.table import Participant, attach, detach
+from chalicelib.seats.service import require_member
+from chalicelib.seats.table import Participant, attach, detach, read_member_and_roster
 from chalicelib.store import Store
 
 MAX_CONNECTIONS = 5
@@ -52,7 +52,7 @@ def connect(backend: Backend, grant: ConnectionGrant, event: SocketEvent, now: M
     """
     context = Context(backend, grant.room_id, grant.user_id, now)
     store = backend.store
-    member, roster = read_member_and_roster(context)
+    member, roster = read_member_and_roster(store, grant.room_id, grant.user_id)
     member = require_member(context, member)
     connection = Connection(grant.room_id, event.connection_id, grant.user_id, event.endpoint, now, announced=False)
     # The item is written before the membership knows of it. If the membership ends in between, its end

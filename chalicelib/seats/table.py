@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from pynamodb.expressions.update import Action
@@ -9,7 +10,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.delivery import Connection
 from chalicelib.kernel.times import Moment
 from chalicelib.rooms.table import count_join, count_leave
-from chalicelib.seats.connections import CONNECTIONS
+from chalicelib.seats.connections import CONNECTIONS, get_roster
 from chalicelib.store import Condition, Delete, Put, Store, Table, Write
 
 LeaseKind = Literal["http", "socket"]
@@ -50,6 +51,11 @@ def list_participants(store: Store, room_id: str) -> list[Participant]:
     """All memberships of the room, oldest first, their leases valid or not. About 1 read unit for 13 of them."""
     members = store.query(PARTICIPANTS, room_id, consistent=True)
     return sorted(members, key=lambda member: (member.joined_at, member.user_id))
+
+
+def read_member_and_roster(store: Store, room_id: str, user_id: str) -> tuple[Participant | None, list[Connection]]:
+    """A membership, its lease valid or not, and the connections of its room."""
+    return store.run_parallel(partial(get_participant, store, room_id, user_id), partial(get_roster, store, room_id))
 
 
 def update_participant(

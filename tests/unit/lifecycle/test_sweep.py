@@ -10,7 +10,7 @@ from chalicelib.lifecycle import service, sweep
 from chalicelib.log import table
 from chalicelib.log.table import MESSAGES
 from chalicelib.rooms.table import change_room, is_marked_deleted, list_occupied, mark_deleted
-from chalicelib.seats import service as seats
+from chalicelib.seats import endings
 from chalicelib.seats.table import claim_ending, list_participants
 from tests.fakes.backend import MINUTE, NOW, SECOND, Interrupt, World
 from tests.fakes.records import make_message
@@ -83,7 +83,7 @@ def test_each_room_is_swept_with_its_own_time(world: World) -> None:
 
 def test_two_sweeps_at_once_end_a_membership_once(world: World, room_id: str, just_before: Interrupt) -> None:
     world.join("ada", room_id)
-    just_before(seats, "claim_ending", lambda: run(world, END))
+    just_before(endings, "claim_ending", lambda: run(world, END))
 
     run(world, END)
 

@@ -15,7 +15,7 @@ from chalicelib.log import Draft
 from chalicelib.log import service as log_service
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.rooms.table import change_room
-from chalicelib.seats import service, sockets
+from chalicelib.seats import endings, service, sockets, table
 from chalicelib.seats.schemas import RoomDetail
 from chalicelib.seats.table import claim_ending
 from tests.fakes.backend import MINUTE, NOW, NOWHERE, SECOND, Interrupt, World, on_moto
@@ -341,7 +341,7 @@ def test_a_connection_that_opens_after_the_roster_read_is_closed(
 ) -> None:
     world.join("ada", room_id)
     opened: list[str] = []
-    just_before(service, "get_participant", lambda: opened.append(world.connect("ada", room_id)))
+    just_before(table, "get_participant", lambda: opened.append(world.connect("ada", room_id)))
 
     world.leave("ada", room_id)
 
@@ -354,8 +354,8 @@ def test_a_connection_that_opens_after_the_roster_read_is_closed(
     [
         lambda world, room_id: world.join("bob", room_id),
         lambda world, room_id: world.leave("ada", room_id),
-        lambda world, room_id: service.evict(world.context("", room_id), "ada", write_log=True),
-        lambda world, room_id: service.evict(world.context("", room_id), "ada", write_log=False),
+        lambda world, room_id: endings.evict(world.context("", room_id), "ada", write_log=True),
+        lambda world, room_id: endings.evict(world.context("", room_id), "ada", write_log=False),
     ],
     ids=["join", "leave", "evict", "evict without log"],
 )
@@ -393,9 +393,9 @@ def test_a_new_membership_does_not_end_with_the_old_one(world: World, room_id: s
     world.join("ada", room_id)
     stale = world.member("ada", room_id)
     back: list[str] = []
-    just_before(service, "get_roster", lambda: back.append(world.enter("ada", room_id, END)))
+    just_before(endings, "get_roster", lambda: back.append(world.enter("ada", room_id, END)))
 
-    service.end_expired(world.context("", room_id, END), [stale])
+    endings.end_expired(world.context("", room_id, END), [stale])
 
     assert world.member("ada", room_id).joined_at == END
     assert world.roster(room_id) == back

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.delivery import Connection
 from chalicelib.kernel.errors import NotInRoomError, RoomNotFoundError, UnauthorizedError
-from chalicelib.seats import connections, service, sockets
+from chalicelib.seats import connections, sockets, table
 from chalicelib.seats.broadcast import NEWBORN_MS
 from chalicelib.seats.sockets import MAX_CONNECTIONS, ConnectionGrant, SocketEvent, identify
 from tests.fakes.backend import ENDPOINT, MINUTE, NOW, NOWHERE, SECOND, Interrupt, World
@@ -70,9 +70,7 @@ def test_a_user_without_a_seat_is_refused_and_keeps_the_ticket(world: World, roo
     assert world.roster(room_id) == ["c2"]
 
 
-@pytest.mark.parametrize(
-    ("module", "step"), [(service, "get_roster"), (sockets, "put_connection"), (sockets, "attach")]
-)
+@pytest.mark.parametrize(("module", "step"), [(table, "get_roster"), (sockets, "put_connection"), (sockets, "attach")])
 def test_a_leave_during_a_connect_leaves_no_connection(
     world: World, room_id: str, just_before: Interrupt, module: ModuleType, step: str
 ) -> None:

@@ -1,0 +1,110 @@
+"""The end of a membership: by leaving, because its lease ran out, or because the room closes."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from chalicelib import log
+from chalicelib.contract import Context
+from chalicelib.delivery import Connection, OutboundFrame
+from chalicelib.kernel.errors import UnavailableError
+from chalicelib.kernel.times import Moment
+from chalicelib.log import Draft, Message
+from chalicelib.log.schemas import RoomMessage
+from chalicelib.seats.broadcast import close_all, deliver, peer_left
+from chalicelib.seats.connections import get_roster
+from chalicelib.seats.schemas import CLOSE_FRAMES, LeaveReason, UserLeft, UserLeftData
+from chalicelib.seats.table import Participant, claim_ending, give_up_seat, read_member_and_roster
+
+ATTEMPTS = 5
+
+
+def end_expired(
+    context: Context, members: Sequence[Participant], *, include_claimed: bool = False
+) -> list[Participant]:
+    """End the memberships whose lease ran out, each once. Returns the others.
+
+    `include_claimed`: also end those that another process has claimed, because their seat is needed now.
+    """
+    store, now = context.store, context.now
+    expired = [member for member in members if not member.holds_at(now)]
+    claimed = [member for member in expired if claim_ending(store, member, now) or include_claimed]
+    if claimed:
+        leaving = {member.user_id for member in expired}
+        roster = get_roster(store, context.room_id)
+        for member in claimed:
+            told = [one for one in roster if one.user_id == member.user_id or one.user_id not in leaving]
+            end_membership(context.for_user(member.user_id), member, told, "timed_out", number_once(context))
+    return [member for member in members if member.holds_at(now)]
+
+
+def evict(context: Context, user_id: str, *, write_log: bool) -> None:
+    """End a membership because the room closes. `write_log`: write an entry, because the log stays."""
+    next_seq = number_once(context) if write_log else None
+    leaving = context.for_user(user_id)
+    for _ in range(ATTEMPTS):
+        member, roster = read_member_and_roster(leaving.store, leaving.room_id, user_id)
+        if member is None or end_membership(leaving, member, roster, "room_closed", next_seq):
+            return
+    raise UnavailableError("The room is too busy to be closed; try again")
+
+
+def end_membership(
+    context: Context,
+    member: Participant,
+    roster: Sequence[Connection],
+    reason: LeaveReason,
+    next_seq: Callable[[Moment], int] | None,
+) -> bool:
+    """End a membership: seat, log entry, connections. False if it has changed since it was read.
+
+    `next_seq` returns the number of the entry for a membership that began at a moment. None means that no entry is
+    written and nobody is told.
+    """
+    if not member.connections <= {connection.connection_id for connection in roster}:
+        roster = get_roster(context.store, context.room_id)  # a connection was added between the two reads
+    leaving = [connection for connection in roster if connection.user_id == member.user_id]
+    others = [connection for connection in roster if connection.user_id != member.user_id]
+    writes = give_up_seat(member, leaving)
+    if next_seq is None:
+        if not context.store.transact(writes):
+            return False
+    else:
+        seq = next_seq(member.joined_at)
+        message = log.commit(context, Draft(f"{member.name} left the room"), seq=seq, writes=writes)
+        if message is None:
+            return False
+        _tell_left(context, member, message, reason, leaving, others)
+    close_all(context, leaving, CLOSE_FRAMES[reason])
+    return True
+
+
+def _tell_left(
+    context: Context,
+    member: Participant,
+    message: Message,
+    reason: LeaveReason,
+    leaving: Sequence[Connection],
+    others: Sequence[Connection],
+) -> None:
+    data = UserLeftData(user_id=member.user_id, reason=reason, message=RoomMessage.of(message))
+    texts = [context.stamp(UserLeft, seq=message.seq, data=data).encode()]
+    if last := _last_connection(member, leaving):
+        texts.append(peer_left(context, last).encode())
+    frames = [OutboundFrame(other, text) for other in others for text in texts]
+    deliver(context, [*context.claim_ack(), *frames], others)
+
+
+def number_once(context: Context) -> Callable[[Moment], int]:
+    """Numbers of the log, one for the end of each membership. A retry uses the same number: an unused
+    number makes every client send a `sync`.
+
+    The key is the moment when the membership began: a later membership must not end with an earlier number.
+    """
+    return cache(lambda _joined_at: log.allocate(context.store, context.room_id, context.now))
+
+
+def _last_connection(member: Participant, leaving: Sequence[Connection]) -> str | None:
+    """The id of the member's newest connection. If it was lost after the lease ended, only the membership knows it."""
+    if leaving:
+        return max(leaving, key=lambda connection: connection.connected_at).connection_id
+    return min(member.connections, default=None)
