@@ -3,11 +3,13 @@
 import re
 import unicodedata
 import uuid
-from typing import Annotated, TypeGuard
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeGuard
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from chalicelib.kernel.text import is_blank
+from chalicelib.kernel.text import is_blank, is_surely_longer
 
 # Control characters except newline and tab, and surrogates, which no UTF-8 text can hold.
 _UNWANTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -18,11 +20,43 @@ CONTROLS = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f"
 _TEXT = rf"^[^{CONTROLS}]*$"
 
 
-def _clean(text: str) -> str:
-    """The text in NFC, so that equal texts are equal bytes. Control characters are refused; nothing is escaped."""
-    if _UNWANTED.search(text):
-        raise ValueError("must not contain control characters")
-    return unicodedata.normalize("NFC", text)
+@dataclass(frozen=True)
+class Text:
+    """A text in NFC, so that equal texts are equal bytes. Control characters are refused; nothing is escaped.
+
+    `least` and `most` count characters of the NFC. A longer text is refused before anything costly reads it.
+
+    Example: `Annotated[str, Text(1, 4000)]`
+    """
+
+    least: int
+    most: int
+    is_trimmed: bool = False
+    pattern: str = _TEXT
+
+    def read(self, text: str) -> str:
+        """The text in its normal form."""
+        if _UNWANTED.search(text):
+            raise ValueError("must not contain control characters")
+        text = text.strip() if self.is_trimmed else text
+        if is_surely_longer(text, self.most):
+            raise self._too_long()
+        text = unicodedata.normalize("NFC", text)
+        if len(text) < self.least:
+            raise PydanticKnownError("string_too_short", {"min_length": self.least})
+        if len(text) > self.most:
+            raise self._too_long()
+        return text
+
+    def _too_long(self) -> PydanticKnownError:
+        return PydanticKnownError("string_too_long", {"max_length": self.most})
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.read, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        least = {"minLength": self.least} if self.least else {}
+        return handler(schema) | least | {"maxLength": self.most, "pattern": self.pattern}
 
 
 def _not_blank(text: str) -> str:
@@ -36,18 +70,17 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Text = Annotated[str, AfterValidator(_clean), Field(json_schema_extra={"pattern": _TEXT})]
-Trimmed = Annotated[Text, AfterValidator(str.strip)]
 NotBlank = AfterValidator(_not_blank)
 Whole = BeforeValidator(_whole)
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-22T20:53:15.042Z"])]
 Uuid = Annotated[str, Field(json_schema_extra={"format": "uuid"}, examples=["1f0e7c0a-5c7e-4b8e-9d5e-0a4b8f1c2d3e"])]
 LastSeq = Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None
+_UUID_LENGTH = 36
 
 
 def is_uuid(value: object) -> TypeGuard[str]:
     """True if the value is an id in the spelling of this service."""
     try:
-        return isinstance(value, str) and str(uuid.UUID(value)) == value
+        return isinstance(value, str) and len(value) == _UUID_LENGTH and str(uuid.UUID(value)) == value
     except ValueError:
         return False

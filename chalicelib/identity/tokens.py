@@ -203,7 +203,8 @@ def _name(claims: dict[str, Any]) -> str:
 
 def _clean_name(text: str) -> str:
     """The name as it is shown; empty if nothing of it is visible."""
-    name = unicodedata.normalize("NFC", _NO_TEXT.sub("", text).strip())[:MAX_NAME].rstrip()
+    text = _NO_TEXT.sub("", text).strip()[: 4 * MAX_NAME]  # NFC makes one character of four at most
+    name = unicodedata.normalize("NFC", text)[:MAX_NAME].rstrip()
     return "" if is_blank(name) else name
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field
 
 from chalicelib.contract import Answer, Body
-from chalicelib.contract.fields import CONTROLS, NotBlank, Text, Trimmed
+from chalicelib.contract.fields import CONTROLS, NotBlank, Text
 from chalicelib.identity.profiles import Profile
 
 _ADDRESS = rf"^(?:[Hh][Tt][Tt][Pp][Ss]?://[^/\s\\{CONTROLS}]|/(?!/))[^\s\\{CONTROLS}]*$"
@@ -19,12 +19,15 @@ def _web_address(text: str) -> str:
 
 
 DisplayName = Annotated[
-    Trimmed, Field(min_length=1, max_length=80, description="Trimmed, and not blank.", examples=["Ada"]), NotBlank
+    str,
+    Text(1, 80, is_trimmed=True),
+    Field(description="Trimmed, and not blank.", examples=["Ada"]),
+    NotBlank,
 ]
 Avatar = Annotated[
-    Text,
-    Field(min_length=1, max_length=2048, description="An http(s) URL or an absolute path.", examples=["/ada.png"]),
-    Field(json_schema_extra={"pattern": _ADDRESS}),
+    str,
+    Text(1, 2048, pattern=_ADDRESS),
+    Field(description="An http(s) URL or an absolute path.", examples=["/ada.png"]),
     AfterValidator(_web_address),
 ]
 

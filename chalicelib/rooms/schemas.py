@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field
 
 from chalicelib.contract import Answer, Body
-from chalicelib.contract.fields import NotBlank, Text, Timestamp, Trimmed, Uuid, Whole
+from chalicelib.contract.fields import NotBlank, Text, Timestamp, Uuid, Whole
 from chalicelib.kernel.times import iso
 from chalicelib.rooms.table import Room, RoomStatus
 
@@ -23,11 +23,12 @@ def _color(text: str) -> str:
 Color = Annotated[str, AfterValidator(_color), Field(json_schema_extra={"pattern": _COLOR}, examples=["bg-purple"])]
 Seats = Annotated[int, Field(ge=1, le=50, strict=True), Whole]
 RoomName = Annotated[
-    Trimmed,
-    Field(min_length=1, max_length=255, description="Trimmed, and not blank.", examples=["Focus Zone"]),
+    str,
+    Text(1, 255, is_trimmed=True),
+    Field(description="Trimmed, and not blank.", examples=["Focus Zone"]),
     NotBlank,
 ]
-Description = Annotated[Text, Field(max_length=2000, examples=["Deep work, few distractions"])]
+Description = Annotated[str, Text(0, 2000), Field(examples=["Deep work, few distractions"])]
 
 
 class RoomCreate(Body):
