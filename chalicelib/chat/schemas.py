@@ -4,7 +4,16 @@ import unicodedata
 from typing import Annotated, Any, Literal
 
 import emoji
-from pydantic import AfterValidator, AliasChoices, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 from chalicelib.contract import Answer, Body, ClientFrame, ServerFrame
 from chalicelib.contract.fields import MAX_INTEGER, NotBlank, Text
@@ -28,15 +37,15 @@ def _allow_either_name(schema: dict[str, Any]) -> None:
     del schema["required"]
 
 
-MessageText = Annotated[
-    Text, Field(min_length=1, max_length=4000, description="Not blank.", examples=["Good morning!"]), NotBlank
-]
+MessageText = Annotated[str, Text(1, 4000), Field(description="Not blank.", examples=["Good morning!"]), NotBlank]
 Emoji = Annotated[
-    Text,
-    Field(min_length=1, max_length=10, description="At least one emoji, and no letters.", examples=["🎉"]),
+    str,
+    Text(1, 10),
+    Field(description="At least one emoji, and no letters.", examples=["🎉"]),
     Field(json_schema_extra={"format": "emoji"}),
     AfterValidator(_emoji),
 ]
+_EMOJI: TypeAdapter[str] = TypeAdapter(Emoji)
 
 
 class SendMessageRequest(Body):
@@ -44,8 +53,16 @@ class SendMessageRequest(Body):
 
     model_config = ConfigDict(json_schema_extra=_allow_either_name)
 
+    message_type: Annotated[
+        Literal["text", "emoji"], Field(description="For `emoji`, the text follows the rules of `/emoji`.")
+    ] = "text"
     message_text: Annotated[MessageText, Field(validation_alias=AliasChoices("message_text", "message"))]
-    message_type: Literal["text", "emoji"] = "text"
+
+    @field_validator("message_text", mode="wrap")
+    @classmethod
+    def _read_by_type(cls, text: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        """An emoji is validated like an emoji, whichever route it takes."""
+        return _EMOJI.validate_python(text) if info.data.get("message_type") == "emoji" else read(text)
 
 
 class EmojiReactionRequest(Body):

@@ -85,7 +85,8 @@ def is_wrong_beyond_schemas(case: schemathesis.Case[Any]) -> bool:
     body = case.body if isinstance(case.body, dict) else {}
     said = body.get("message_text", body.get("message"))
     is_blank_text = any(isinstance(text, str) and is_blank(text) for text in (body.get("name"), said))
-    return "cursor" in case.query or is_blank_text or ("emoji" in body and body["emoji"] not in EMOJI)
+    reaction = body.get("emoji", said if body.get("message_type") == "emoji" else EMOJI[0])
+    return "cursor" in case.query or is_blank_text or reaction not in EMOJI
 
 
 class Visitor:

@@ -313,7 +313,7 @@ ADA, FOCUS, HI = {"name": "Ada"}, {"name": "Focus"}, {"message_text": "hi"}
         ("SendMessageRequest", {}, "message_text", ["hi", "one\ntwo\tthree"], ["bell\x07", "line\r\n", "c1\x85"]),
         ("SendMessageRequest", {}, "message", ["hi", "x" * 4000], ["", "x" * 4001]),
         ("SendMessageRequest", {"message": "hi"}, "message_text", ["hey"], ["", None]),
-        ("SendMessageRequest", {"message": "hi"}, "message_type", ["emoji"], []),
+        ("SendMessageRequest", {"message": "🎉"}, "message_type", ["emoji"], []),
         ("SendMessageRequest", HI, "message", [5], []),
         ("SendMessageRequest", HI, "message_type", ["text"], ["system"]),
         ("SendMessageRequest", HI, "other", [1], []),

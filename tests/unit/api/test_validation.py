@@ -21,7 +21,7 @@ from chalicelib.rooms.table import Room
 from chalicelib.seats.schemas import RoomDetail
 from chalicelib.seats.table import Participant
 from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
-from tests.fakes.bodies import REFUSED
+from tests.fakes.bodies import BAD_EMOJIS, REFUSED
 
 ROOM_ID = "6f1c2f0e-3f4e-4a55-9b0b-0f5f5b1c9a77"
 NOW = 1_800_000_000_123
@@ -153,6 +153,14 @@ def test_an_invisible_message_is_refused(text: str) -> None:
 )
 def test_an_emoji_is_one(text: str) -> None:
     assert EmojiReactionRequest(emoji=text).emoji == unicodedata.normalize("NFC", text)
+
+
+@pytest.mark.parametrize("name", ["message_text", "message"])
+def test_an_emoji_is_validated_alike_on_both_routes(name: str) -> None:
+    for text in [*BAD_EMOJIS, "YOUR SESSION HAS EXPIRED", "👍" * 4001, "\u0301" * 9000]:
+        alone = refusals(EmojiReactionRequest, {"emoji": text})
+        assert refusals(SendMessageRequest, {name: text, "message_type": "emoji"}) == [alone[0] | {"loc": [name]}]
+    assert SendMessageRequest.model_validate({name: "👩‍💻", "message_type": "emoji"}).message_text == "👩‍💻"
 
 
 @pytest.mark.parametrize(
