@@ -334,7 +334,10 @@ export type SendMessageRequest = (
   | {
     /** Not blank. */
     message: string;
-  }) & { message_type?: "text" | "emoji" };
+  }) & {
+  /** For `emoji`, the text follows the rules of `/emoji`. */
+  message_type?: "text" | "emoji";
+};
 /** WebRTC signalling to one user, to one connection, or to all others. */
 export type SignalFrame = {
   type: "offer" | "answer" | "ice-candidate";
