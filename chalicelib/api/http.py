@@ -9,6 +9,7 @@ from chalice.app import Request as ChaliceRequest
 from chalice.app import Response
 from pydantic import BaseModel, TypeAdapter
 
+from chalicelib.api.origin import check_origin
 from chalicelib.api.validation import validate
 from chalicelib.backend import Backend
 from chalicelib.contract import Access, Page, Reply, Request, Route
@@ -80,6 +81,7 @@ def _refuse(error: CoworkingError) -> Response:
 
 
 def _run(backend: Backend, route: Route, sent: ChaliceRequest, path_parameters: Mapping[str, str]) -> Response:
+    check_origin(backend.settings, sent.headers)
     request = Request(backend, now_ms(), sent.headers, sent.context["path"], route.path, path_parameters)
     _enforce(route.access, request)
     arguments: dict[str, Any] = {}

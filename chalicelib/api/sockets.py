@@ -1,6 +1,5 @@
 """Socket events: `$connect`, `$default` and `$disconnect` as API Gateway sends them."""
 
-import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -8,6 +7,8 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib.api.frames import receive
+from chalicelib.api.http import problem
+from chalicelib.api.origin import check_origin
 from chalicelib.backend import Backend
 from chalicelib.contract.fields import is_uuid
 from chalicelib.delivery.addresses import make_endpoint
@@ -25,17 +26,18 @@ Event = Mapping[str, Any]
 
 def on_connect(backend: Backend, event: Event) -> Response:
     """Handle `$connect`. The status of the answer is the status of the upgrade."""
-    now, offered = now_ms(), _offered_subprotocols(event)
+    now, headers = now_ms(), {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    offered = [entry.strip() for entry in headers.get("sec-websocket-protocol", "").split(",")]
     try:
         with _observe(backend, "connect", event) as observation:
+            check_origin(backend.settings, headers)
             grant = admit(backend, event.get("queryStringParameters") or {}, offered, now)
             observation.note_user(grant.user_id)
             observation.note(room_id=grant.room_id)
             sockets.connect(backend, grant, _socket_event(backend, event), now)
             observation.count("opened")
     except CoworkingError as error:
-        headers = {"Content-Type": "application/problem+json", **error.headers()}
-        return Response(json.dumps(error.problem(), ensure_ascii=False), {**headers}, error.status)
+        return problem(error)
     return Response("", {"Sec-WebSocket-Protocol": SUBPROTOCOL} if SUBPROTOCOL in offered else {}, 200)
 
 
@@ -78,11 +80,6 @@ def admit(backend: Backend, query: Mapping[str, str], offered: list[str], now: M
 def _observe(backend: Backend, kind: Kind, event: Event) -> AbstractContextManager[Observation]:
     context = event["requestContext"]
     return backend.telemetry.observe(kind, connection_id=context["connectionId"], request_id=context.get("requestId"))
-
-
-def _offered_subprotocols(event: Event) -> list[str]:
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    return [entry.strip() for entry in headers.get("sec-websocket-protocol", "").split(",")]
 
 
 def _socket_event(backend: Backend, event: Event) -> SocketEvent:

@@ -48,6 +48,9 @@ _REFUSED = {
     "InvalidSubjectError": "The token's subject is not a user id",
 }
 _NOTHING_SET = "Set AUTH_JWKS_URL or AUTH_SECRET: while neither is set, every call is answered 401"
+_TOO_OPEN = "Set AUTH_ISSUER and AUTH_AUDIENCE (`*` for any): AUTH_STRICT refuses every call without them"
+_ANY = ("", "*")
+"""An issuer or an audience that is not checked."""
 _UNUSABLE = (
     "AUTH_SECRET can't be used, so every call is answered 401: it needs 32 bytes or more, "
     "and must not be a public key or a certificate (those belong behind AUTH_JWKS_URL)"
@@ -88,6 +91,8 @@ class Authenticator:
         """The user of a token (without the `Bearer` before it), once it is verified. Raises as `authenticate` does."""
         if not self._key_set and not self._settings.auth_secret:
             raise self._misconfigured(_NOTHING_SET, now)
+        if self._settings.auth_strict and not (self._settings.auth_issuer and self._settings.auth_audience):
+            raise self._misconfigured(_TOO_OPEN, now)
         if not token:
             raise UnauthorizedError("There is no token: send it as `Authorization: Bearer <token>`")
         header = read_header(token, _LOGIN_KINDS)
@@ -98,7 +103,7 @@ class Authenticator:
     def _decode(self, token: str, header: dict[str, Any], now: int) -> dict[str, Any]:
         import jwt
 
-        settings = self._settings
+        issuer, audience = self._settings.auth_issuer, self._settings.auth_audience
         algorithms = ALGORITHMS if self._key_set else _SECRET_ALGORITHMS
         if header.get("alg") not in algorithms:
             raise UnauthorizedError("The token's algorithm is not accepted")
@@ -107,11 +112,11 @@ class Authenticator:
                 token,
                 self._find_key(header, now),
                 algorithms=algorithms,
-                issuer=settings.auth_issuer or None,
-                audience=settings.auth_audience or None,
+                issuer=None if issuer in _ANY else issuer,
+                audience=None if audience in _ANY else audience,
                 options={
                     "require": ["sub", "exp"],
-                    "verify_aud": bool(settings.auth_audience),
+                    "verify_aud": audience not in _ANY,
                     "enforce_minimum_key_length": True,
                     # PyJWT would read its own clock.
                     "verify_exp": False,

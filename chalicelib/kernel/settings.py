@@ -27,6 +27,8 @@ class Settings:
     auth_secret: str = ""
     auth_issuer: str = ""
     auth_audience: str = ""
+    auth_strict: bool = False
+    """True if every call is refused while issuer or audience are not set. `*` stands for any. True in stage `prod`."""
     auth_admin_claim: str = "cognito:groups"
     auth_admin_value: str = "admin"
     cors_allow_origin: str = "*"
@@ -38,7 +40,9 @@ class Settings:
     connections_endpoint: str = ""
     """The address that frames are posted to. If empty, it is made from the event. The local stack sets it."""
     socket_tokens: bool = True
-    """True if a JWT may open a WebSocket. A ticket always may."""
+    """True if a JWT may open a WebSocket. A ticket always may. False in stage `prod`."""
+    origin_secret: str = ""
+    """What the CDN sends in the header `X-Origin-Secret`. If set, a request or an upgrade without it is refused."""
     message_retention_days: int = 90
     rooms_limit: Limit = Limit(5, 86_400)
     messages_limit: Limit = Limit(30, 10)

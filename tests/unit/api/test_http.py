@@ -42,6 +42,17 @@ def fail(*_: object) -> None:
     raise RuntimeError("the engine room is on fire")
 
 
+@pytest.mark.parametrize("view", ["api_get_health", "api_get_docs", "rooms_list_rooms"])
+def test_only_the_cdn_may_call_if_it_has_a_secret(monkeypatch: pytest.MonkeyPatch, view: str) -> None:
+    assert call(view)["statusCode"] == 200
+    with on_moto(auth_secret=SECRET, origin_secret="known to the CDN") as world:
+        monkeypatch.setattr("chalicelib.backend._process_backend", world.backend)
+        for sent in ({}, {"X-Origin-Secret": "guessed"}):
+            refused = call(view, headers=sent)
+            assert (refused["statusCode"], read_json(refused)["code"]) == (403, "forbidden")
+        assert call(view, headers={"X-Origin-Secret": "known to the CDN"})["statusCode"] == 200
+
+
 def test_a_bug_is_answered_and_logged_without_its_trace(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

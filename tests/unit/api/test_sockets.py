@@ -75,7 +75,11 @@ def test_an_offered_version_is_answered(world: World, room_id: str, header: str,
 def test_a_refusal_is_a_problem_and_says_how_to_sign_in(world: World, changes: Event) -> None:
     answer = sockets.on_connect(world.backend, connecting() | changes)
     assert answer.status_code == 401
-    assert answer.headers == {"Content-Type": "application/problem+json", "WWW-Authenticate": "Bearer"}
+    assert answer.headers == {
+        "Content-Type": "application/problem+json",
+        "WWW-Authenticate": "Bearer",
+        "Cache-Control": "no-store",
+    }
     assert json.loads(answer.body)["code"] == "unauthorized"
 
 
@@ -95,6 +99,14 @@ def test_a_ticket_takes_precedence_over_a_token(world: World, room_id: str) -> N
     query = {"ticket": ticket(world, room_id), "token": token("ben"), "room_id": room_id}
     assert status_of(world, connecting(query)) == 200
     assert [one.user_id for one in world.connections(room_id)] == ["ada"]
+
+
+@pytest.mark.parametrize("world", [{"origin_secret": "known to the CDN"}], indirect=True)
+def test_only_the_cdn_may_connect(world: World, room_id: str) -> None:
+    event = connecting({"ticket": ticket(world, room_id)})
+    for sent in ({}, {"X-Origin-Secret": "guessed"}, {"x-origin-secret": "gu\ud800ssed"}):
+        assert status_of(world, event | {"headers": sent}) == 403
+    assert status_of(world, event | {"headers": {"X-Origin-Secret": "known to the CDN"}}) == 200
 
 
 @pytest.mark.parametrize("world", [{"socket_tokens": False}, {"auth_secret": ""}], indirect=True)

@@ -316,6 +316,23 @@ def test_without_settings_any_issuer_and_audience_is_accepted(source: Source) ->
         assert authenticator.verify(source.sign(free), NOW).id == "ada"
 
 
+@pytest.mark.parametrize("missing", [{"auth_issuer": ""}, {"auth_audience": ""}], ids=["issuer", "audience"])
+def test_a_strict_stage_needs_issuer_and_audience(
+    missing: dict[str, Any], source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert Authenticator(replace(source.settings, auth_strict=True)).verify(source.sign(CLAIMS), NOW).id == "ada"
+    open_to_all = Authenticator(replace(source.settings, auth_strict=True, **missing))
+    assert refusal(source.sign(CLAIMS), open_to_all) == "Sign-in is not set up on this server"
+    assert "AUTH_ISSUER and AUTH_AUDIENCE" in caplog.text
+
+
+def test_a_strict_stage_may_say_that_it_accepts_any(source: Source) -> None:
+    strict = Authenticator(replace(source.settings, auth_strict=True, auth_audience="*"))
+    for token in (source.sign(claims(aud="another")), source.sign(claims("aud"))):
+        assert strict.verify(token, NOW).id == "ada"
+    assert refusal(source.sign(claims(iss="another")), strict) == "The token is from another issuer"
+
+
 def test_without_keys_every_call_is_refused_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     nothing = Authenticator(Settings())
     for header in (None, "Bearer x", f"Bearer {sign_secretly(CLAIMS)}", f"Bearer {compact({'alg': 'none'})}"):
