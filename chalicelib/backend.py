@@ -14,6 +14,7 @@ from chalicelib.identity.tokens import Authenticator
 from chalicelib.kernel.limits import Cache, FrameLimits, Throttle
 from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.telemetry import Telemetry
+from chalicelib.kernel.times import Moment
 from chalicelib.store import Store
 from chalicelib.store.client import RetryingConnection
 from chalicelib.store.rate_limits import RateLimits
@@ -36,6 +37,8 @@ class Backend:
     """Checks for expired members, by room."""
     lease_renewals: Throttle = field(default_factory=Throttle)
     """Renewals of HTTP leases by relayed frames, by connection."""
+    healthy_at: Moment = 0
+    """When the tables last answered a health check."""
 
     @cached_property
     def telemetry(self) -> Telemetry:

@@ -15,13 +15,13 @@ CHALICE = Path(__file__).parent.parent / ".chalice"
 # The actions on each table, or on an index of a table. `healthz` reads all tables.
 TABLES: dict[str, dict[str, list[str]]] = {
     "api_handler": {
-        "rooms": ["DeleteItem", "GetItem", "PutItem", "UpdateItem"],
+        "rooms": ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
         "rooms/index/by_status": ["Query"],
-        "participants": ["DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
-        "messages": ["BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
-        "connections": ["DeleteItem", "GetItem", "Query"],
-        "profiles": ["GetItem", "PutItem"],
-        "guards": ["GetItem", "PutItem", "UpdateItem"],
+        "participants": ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+        "messages": ["BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+        "connections": ["BatchGetItem", "DeleteItem", "Query"],
+        "profiles": ["BatchGetItem", "GetItem", "PutItem"],
+        "guards": ["BatchGetItem", "GetItem", "PutItem", "UpdateItem"],
     },
     "websocket_connect": {
         "rooms": ["GetItem"],

@@ -92,7 +92,7 @@ def _run(backend: Backend, route: Route, sent: ChaliceRequest, path_parameters: 
     result = route.view(request, **arguments)
     if route.access in (Access.MEMBER, Access.OWNER):
         request.context.require_proof(route.access)
-    return _respond(route, result)
+    return _respond_page(route, result, sent.headers) if isinstance(result, Page) else _respond(route, result)
 
 
 def _enforce(access: Access, request: Request) -> None:
@@ -133,10 +133,15 @@ def _read_body(sent: ChaliceRequest) -> bytes:
 
 
 def _respond(route: Route, result: object) -> Response:
-    if isinstance(result, Page):
-        return Response(result.text, {"Content-Type": result.content_type, **result.headers}, route.status)
     body, headers = (result.body, result.headers) if isinstance(result, Reply) else (result, {})
     return Response(_encode(body), {**_JSON, **headers}, route.status)
+
+
+def _respond_page(route: Route, page: Page, sent_headers: Mapping[str, str]) -> Response:
+    headers = {"ETag": page.etag, "Cache-Control": "public, max-age=3600", **page.headers}
+    if page.is_held_by(sent_headers.get("if-none-match", "")):
+        return Response("", {**headers}, 304)
+    return Response(page.text, {"Content-Type": route.content_type, **headers}, route.status)
 
 
 def _encode(body: object) -> str:

@@ -184,7 +184,9 @@ def _success(route: Route, schemas: dict[Any, Json]) -> Json:
     if get_origin(route.types["return"]) is Reply:
         response["headers"] = {"Link": _reference("headers", "Link")}
     if (answer := _answer_type(route)) is Page:
-        response["content"] = {"text/html": {"schema": {"type": "string"}}}
+        kind = route.content_type.partition(";")[0]
+        schema = {"type": "object", "additionalProperties": True} if kind == "application/json" else {"type": "string"}
+        response["content"] = {kind: {"schema": schema}}
     elif answer is not NoneType:
         response["content"] = {"application/json": {"schema": schemas[answer]}}
     return response

@@ -3,6 +3,7 @@
 The types of a view's parameters `body` and `query` validate requests and make the OpenAPI document.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -107,11 +108,19 @@ class Reply(Generic[T]):
 
 @dataclass(frozen=True)
 class Page:
-    """An answer that is not JSON."""
+    """A public document. Clients may keep it for an hour, and ask with `If-None-Match` whether it has changed."""
 
     text: str
-    content_type: str
     headers: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def etag(self) -> str:
+        """The value of the header `ETag`."""
+        return f'"{hashlib.sha256(self.text.encode()).hexdigest()[:32]}"'
+
+    def is_held_by(self, if_none_match: str) -> bool:
+        """True if one of the tags is this page's. A proxy that compresses marks tags as weak."""
+        return self.etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
 
 
 @dataclass(frozen=True)
@@ -121,6 +130,7 @@ class Route:
     Example: `Route("PUT", "/coworking/rooms/{room_id}/hand", set_hand, access=Access.MEMBER)`
 
     `errors` lists the view's own errors, for the documents. `idempotent` means that it accepts `Idempotency-Key`.
+    `content_type` is that of a `Page`; other answers are JSON.
     """
 
     method: str
@@ -130,6 +140,7 @@ class Route:
     status: int = field(default=200, kw_only=True)
     errors: tuple[type[CoworkingError], ...] = field(default=(), kw_only=True)
     idempotent: bool = field(default=False, kw_only=True)
+    content_type: str = field(default="application/json", kw_only=True)
 
     @property
     def name(self) -> str:

@@ -28,7 +28,7 @@ T = TypeVar("T")
 Item = dict[str, dict[str, Any]]
 
 _READ_BYTES = 4096
-_READS = {"GetItem", "Query"}
+_READS = {"BatchGetItem", "GetItem", "Query"}
 _WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
 
 
@@ -152,9 +152,19 @@ def _write_units(operation: str, params: dict[str, Any], parsed: dict[str, Any])
 
 
 def _read_units(params: dict[str, Any], parsed: dict[str, Any]) -> float:
+    if "RequestItems" in params:
+        return sum(
+            _batch_units(one["Keys"], parsed["Responses"][table]) for table, one in params["RequestItems"].items()
+        )
     items = parsed["Items"] if "Items" in parsed else [parsed.get("Item", {})]
     pages: float = max(1, -(-sum(item_bytes(item) for item in items) // _READ_BYTES))
     return pages if params.get("ConsistentRead") else pages / 2
+
+
+def _batch_units(keys: list[Item], found: list[Item]) -> float:
+    """The units of eventually consistent reads of single items, whether they exist or not."""
+    pages = sum(-(-item_bytes(item) // _READ_BYTES) for item in found)
+    return (pages + len(keys) - len(found)) / 2
 
 
 class _BranchingExecutor(Executor):

@@ -57,8 +57,10 @@ STARTS: dict[str, list[Name]] = {
 }
 STORE = "chalicelib.store.store"
 OPERATIONS = {name for name in vars(Store) if not name.startswith("_")} - {"transact"}
-CALLS = {(owner, operation) for owner in ("store", "_store") for operation in OPERATIONS} | {("client", "get_item")}
-"""Attributes whose use is a call to the database. `Store._answers` uses the client itself."""
+CALLS = {(owner, operation) for owner in ("store", "_store") for operation in OPERATIONS} | {
+    ("client", "batch_get_item")
+}
+"""Attributes whose use is a call to the database. `Store.is_reachable` uses the client itself."""
 WRITES = {Put: "PutItem", Update: "UpdateItem", Delete: "DeleteItem"}
 """The writes of a transaction. They count for the Python function that builds them."""
 
@@ -137,7 +139,7 @@ def is_machinery(name: Name) -> bool:
     """True for code that only does what its caller asks: the methods, client and threads of the store."""
     module, definition = name
     in_store = module in (STORE, "chalicelib.store.client", "chalicelib.store.concurrency", "chalicelib.store.tables")
-    return in_store and definition != "Store._answers"
+    return in_store and definition != "Store.is_reachable"
 
 
 def permissions_of(operation: str, params: dict[str, Any]) -> Iterator[Permission]:

@@ -150,7 +150,6 @@ def test_an_unreachable_identity_provider_is_answered_503(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("result", "body", "content_type"),
     [
-        (Page("<p>", "text/html"), "<p>", "text/html"),
         (Health(version="1"), '{"status":"ok","version":"1"}', "application/json"),
         (Reply([Health(version="1")], {"Link": "<x>"}), '[{"status":"ok","version":"1"}]', "application/json"),
         ({"openapi": "3.1.0"}, '{"openapi":"3.1.0"}', "application/json"),
@@ -162,3 +161,28 @@ def test_the_result_of_a_view_becomes_an_answer(result: object, body: str, conte
     assert (response.status_code, response.body) == (200, body)
     assert response.headers["Content-Type"] == content_type
     assert response.headers.get("Link") == ("<x>" if isinstance(result, Reply) else None)
+
+
+PAGE = Page("<p>", {"X-Own": "x"})
+
+
+@pytest.mark.parametrize("name", ["api_get_openapi", "api_get_asyncapi", "api_get_docs"])
+def test_a_document_can_be_kept_for_an_hour(name: str) -> None:
+    result = app(rest_event(name), None)
+    assert result["statusCode"] == 200
+    assert result["headers"]["Cache-Control"] == "public, max-age=3600"
+    tag = result["headers"]["ETag"]
+    again = app(rest_event(name, headers={"If-None-Match": tag}), None)
+    assert (again["statusCode"], again["body"], again["headers"]["ETag"]) == (304, "", tag)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [("", 200), ('"other"', 200), (PAGE.etag, 304), (f"W/{PAGE.etag}", 304), (f'"other", {PAGE.etag}', 304)],
+)
+def test_a_page_that_the_client_has_is_not_sent_again(sent: str, status: int) -> None:
+    response = http._respond_page(route_of("api_get_docs"), PAGE, {"if-none-match": sent} if sent else {})
+    expected = {"ETag": PAGE.etag, "Cache-Control": "public, max-age=3600", "X-Own": "x"}
+    kind = {"Content-Type": "text/html; charset=utf-8"} if status == 200 else {}
+    assert (response.status_code, response.body) == (status, "<p>" if status == 200 else "")
+    assert response.headers == expected | kind

@@ -213,17 +213,17 @@ def test_tables_of_another_prefix_are_other_tables(tables: Store) -> None:
     tables.put(COUNTED, ONE)
     elsewhere = Store(tables.connection, "elsewhere-")
 
-    assert elsewhere.find_unreachable() == [f"elsewhere-{name}" for name in TABLES]
-    assert tables.find_unreachable() == []
+    assert not elsewhere.is_reachable()
+    assert tables.is_reachable()
     assert tables.get(COUNTED, ONE.key) == ONE
 
 
-def test_an_unreachable_table_is_named_after_one_try(world: World) -> None:
+def test_all_tables_are_asked_together_and_once(world: World) -> None:
     with Faults(world.store.connection) as faults:
-        faults.plan("GetItem", Refused("ThrottlingException"))
+        faults.plan("BatchGetItem", Refused("ThrottlingException"))
 
-        [name] = world.store.find_unreachable()
+        assert not world.store.is_reachable()
 
-    assert name in {f"{world.store.prefix}{base_name}" for base_name in TABLES}
-    assert len(faults.asked("GetItem")) == len(TABLES)
+    (asked,) = faults.asked("BatchGetItem")
+    assert set(asked["RequestItems"]) == {f"{world.store.prefix}{base_name}" for base_name in TABLES}
     assert not faults.clock.pauses
