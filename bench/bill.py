@@ -153,13 +153,14 @@ class Costs:
         return add([self.idle_hour(room), self.total(room, active_calls(room, calls=calls)), stored])
 
     def standing(self) -> Usage:
-        """A month without people: the sweep, and monitoring."""
-        monitoring = {name: float(self.measured[name]) for name in ("metrics", "alarms", "dashboards")}
+        """A month without people: the sweep, and monitoring. CloudWatch bills a metric for the hours that have data."""
+        counts = {"metrics": "sweep_metrics", "alarms": "alarms", "dashboards": "dashboards"}
+        monitoring = {name: float(self.measured[source]) for name, source in counts.items()}
         return add([scaled(self.usage(self.measured["sweep"]), MONTH_HOURS * 60), Counter(monitoring)])
 
     def month(self, example: Sequence[Place]) -> Usage:
-        """A month of an example, with the standing part."""
-        used = [self.standing()]
+        """A month of an example, with the standing part. All metrics are billed as if they had data in every hour."""
+        used = [self.standing(), Counter({"metrics": float(self.measured["metrics"] - self.measured["sweep_metrics"])})]
         for place in example:
             active = place.person_hours * place.active_share
             used.append(scaled(self.active_hour(place.room, calls=place.calls), active))

@@ -151,8 +151,13 @@ def summarize(costs: Costs) -> str:
 
 def describe_standing(costs: Costs) -> str:
     """What a month without people is paid for."""
-    counts = ", ".join(f"{costs.measured[name]} {name}" for name in ("alarms", "metrics"))
-    return f"Nearly all of a month without people is monitoring: {counts}, {costs.measured['dashboards']} dashboard."
+    measured = costs.measured
+    counts = f"{measured['alarms']} alarms, {measured['dashboards']} dashboard, and {measured['sweep_metrics']} metrics"
+    text = (
+        f"Nearly all of a month without people is monitoring: {counts}, of {measured['metrics']} when people come. "
+        "CloudWatch bills a metric only for the hours that have data."
+    )
+    return fill(text, 120, break_on_hyphens=False)
 
 
 def blocks(costs: Costs) -> dict[str, str]:

@@ -19,10 +19,13 @@ from chalicelib.kernel.settings import Settings
 PAGE = Path(__file__).parent.parent / "docs" / "scaling.md"
 
 REQUESTS, CONCURRENCY = 10_000, 1_000
+CALLS = 10 * CONCURRENCY
+"""Calls a second: Lambda gives each process ten, however short they are."""
 PARTITION_WRITES, PARTITION_READS = 1_000, 3_000
 PEOPLE_QUOTAS = {
     f"API Gateway: {REQUESTS:,} requests a second": (REQUESTS, "requests"),
     "the same in a region with 2,500": (2_500, "requests"),
+    f"Lambda: {CALLS:,} calls a second": (CALLS, "calls"),
     f"Lambda: {CONCURRENCY:,} calls at a time": (CONCURRENCY, "lambda_seconds"),
     "DynamoDB: 4,000 write units a second, a new table": (4_000, "writes"),
     "DynamoDB: 12,000 read units a second, a new table": (12_000, "reads"),
@@ -40,9 +43,10 @@ SANDBOX_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Demand:
-    """Requests of API Gateway, seconds of Lambda, and units of DynamoDB that calls use, a second."""
+    """Requests of API Gateway, calls and seconds of Lambda, and units of DynamoDB that calls use, a second."""
 
     requests: float
+    calls: float
     lambda_seconds: float
     writes: float
     reads: float
@@ -51,13 +55,14 @@ class Demand:
     def of(cls, costs: Costs, room: int, calls: Mapping[str, float], per_seconds: float = 1.0) -> "Demand":
         """The demand of these calls, spread over so many seconds."""
         requests = time = writes = reads = 0.0
+        total = sum(calls.values())
         for name, count in calls.items():
             one = costs.operations(room)[name]
             requests += count * (one["posts"] + (one["function"] != "websocket_disconnect"))
             time += count * costs.billed_ms(one) / 1000
             writes += count * one["write_units"]
             reads += count * one["read_units"]
-        return cls(*(amount / per_seconds for amount in (requests, time, writes, reads)))
+        return cls(*(amount / per_seconds for amount in (requests, total, time, writes, reads)))
 
 
 def tabulate_people(costs: Costs) -> str:
@@ -81,7 +86,8 @@ def tabulate_messages(costs: Costs) -> str:
     quotas = {
         "API Gateway's throttle: chat messages, all rooms": [REQUESTS / one.requests for one in chat],
         "API Gateway's throttle: relayed frames, all rooms": [REQUESTS / one.requests for one in relay],
-        "Lambda's concurrency: chat messages, all rooms": [CONCURRENCY / one.lambda_seconds for one in chat],
+        "Lambda's calls a second: chat messages, all rooms": [CALLS / one.calls for one in chat],
+        "Lambda's calls at a time: chat messages, all rooms": [CONCURRENCY / one.lambda_seconds for one in chat],
         "`MESSAGES_LIMIT` of all members: one room": [room * limit.count / limit.seconds for room in costs.rooms],
         "the log's partition, write units: one room": [PARTITION_WRITES / LOG_WRITES for _ in costs.rooms],
         "the roster's partition, read units: relayed frames, one room": [PARTITION_READS / one.reads for one in relay],

@@ -250,12 +250,11 @@ def meter_posts(batches: Sequence[Sequence[int]], answer: Any) -> Figures:
     }
 
 
-def count_metrics(log: str) -> int:
-    """How many metrics CloudWatch bills: each name with each set of values of its dimensions."""
+def count_metrics(log: str, kind: str = "") -> int:
+    """How many metrics CloudWatch bills, of one kind or of all: each name with each set of values of its dimensions."""
     found = set()
     for line in log.splitlines():
-        if '"_aws"' in line:
-            entry = json.loads(line)
+        if '"_aws"' in line and (entry := json.loads(line))["kind"].startswith(kind):
             for described in entry["_aws"]["CloudWatchMetrics"]:
                 for names in described["Dimensions"]:
                     place = tuple((name, entry[name]) for name in sorted(names))
@@ -301,6 +300,7 @@ def measure_all(log: io.StringIO) -> Figures:
         "sweep": measure_sweep(),
         "rooms": rooms,
         "metrics": count_metrics(log.getvalue()),
+        "sweep_metrics": count_metrics(log.getvalue(), "sweep"),
         "alarms": count_resources(resources, "AWS::CloudWatch::Alarm"),
         "dashboards": count_resources(resources, "AWS::CloudWatch::Dashboard"),
     }

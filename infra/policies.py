@@ -58,6 +58,7 @@ CONNECTIONS = {
     "websocket_disconnect": ["POST"],
     "sweep": ["DELETE", "POST"],
 }
+ANY_API = "arn:*:execute-api:*:*:*/"
 # A join tells where the WebSocket API is.
 FIND_THE_API = {"api_handler"}
 
@@ -84,6 +85,12 @@ def make_policies(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
+def narrow(policy: dict[str, Any], api_id: str) -> dict[str, Any]:
+    """The policy for the connections of one API; the files are for any, since an API has no id before it exists."""
+    narrowed: dict[str, Any] = json.loads(json.dumps(policy).replace(ANY_API, f"arn:*:execute-api:*:*:{api_id}/"))
+    return narrowed
+
+
 def log_group(config: dict[str, Any], stage: str, function: str) -> str:
     """The function's log group. Chalice names the REST function's after the stage alone."""
     name = [config["app_name"], stage] if function == "api_handler" else [config["app_name"], stage, function]
@@ -97,9 +104,7 @@ def _statements(config: dict[str, Any], stage: str, function: str) -> Iterator[d
     for table, actions in TABLES[function].items():
         sid = "".join(word.capitalize() for word in table.replace("/", "_").split("_"))
         yield _allow(sid, [f"dynamodb:{action}" for action in actions], f"arn:*:dynamodb:*:*:table/{prefix}{table}")
-    # The API has no id before it is deployed the first time.
-    own = f"arn:*:execute-api:*:*:*/{config['api_gateway_stage']}"
-    posts = [f"{own}/{method}/@connections/*" for method in CONNECTIONS[function]]
+    posts = [f"{ANY_API}{config['api_gateway_stage']}/{method}/@connections/*" for method in CONNECTIONS[function]]
     yield _allow("OpenConnections", ["execute-api:ManageConnections"], *posts)
     if function in FIND_THE_API:
         yield _allow("FindWebSocketApi", ["apigateway:GET"], "arn:*:apigateway:*::/apis")

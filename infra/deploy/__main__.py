@@ -34,13 +34,13 @@ def deploy(target: Target, console: Console, is_plan: bool, with_edge: bool) -> 
 
 def print_addresses(target: Target, console: Console) -> None:
     """Print where people and clients find the stage."""
-    api, outputs = functions.api_url(target), find_edge(target)
+    api = functions.public_url(target)
     say(console, "")
-    if outputs:
+    if outputs := find_edge(target):
         say(console, f"  Page           {outputs['Url']}")
-    say(console, f"  HTTP API       {outputs.get('PublicUrl', api)}")
-    say(console, f"  Its own docs   {outputs.get('PublicUrl', api)}/docs")
-    say(console, f"  WebSocket API  {outputs.get('WebSocketUrl', functions.socket_url(target))}")
+    say(console, f"  HTTP API       {api}")
+    say(console, f"  Its own docs   {api}/docs")
+    say(console, f"  WebSocket API  {target.variables['WEBSOCKET_URL']}")
 
 
 if __name__ == "__main__":

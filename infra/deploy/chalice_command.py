@@ -1,9 +1,9 @@
 """Chalice's command line, with two additions.
 
-    STAGE_VARIABLES='{"AUTH_SECRET": "..."}' python -m infra.deploy.chalice_command deploy --stage dev
+    STAGE_VARIABLES='{"PUBLIC_URL": "..."}' python -m infra.deploy.chalice_command deploy --stage dev
 
 It adds environment variables that aren't in `.chalice/config.json`: secrets don't belong in git, and some addresses are
-known only after the first deployment. The file's own values win.
+known only after the first deployment. The file's own values win. Only the functions that read tokens get the secrets.
 
 It records a deployment that fails halfway. Chalice itself writes its record only at the end. Without this, the next
 deployment would create a second pair of APIs.
@@ -22,6 +22,8 @@ from chalice.config import Config
 from chalice.deploy.deployer import Deployer
 from chalice.deploy.executor import Executor
 
+from infra.deploy.target import READERS, SECRETS
+
 SOCKET_API = "websocket_api_id"
 """The variable in which Chalice keeps the API's id; it goes into the record when the API is complete."""
 
@@ -29,7 +31,13 @@ SOCKET_API = "websocket_api_id"
 def add_variables(config: dict[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
     """Add these variables to each stage of a Chalice configuration."""
     for stage in config.get("stages", {}).values():
-        stage["environment_variables"] = {**variables, **stage.get("environment_variables", {})}
+        own = stage.get("environment_variables", {})
+        shared = {name: value for name, value in variables.items() if name not in SECRETS}
+        secrets = {name: value for name, value in variables.items() if name in SECRETS and name not in own}
+        stage["environment_variables"] = {**shared, **own}
+        for function in READERS if secrets else ():
+            settings = stage.setdefault("lambda_functions", {}).setdefault(function, {})
+            settings["environment_variables"] = {**secrets, **settings.get("environment_variables", {})}
     return config
 
 

@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.prompt import Prompt
 
 from infra.deploy import functions, page, record
+from infra.deploy.account import describe_account
 from infra.deploy.progress import Step, Tell, carry_out, plan_steps, run_steps, say
-from infra.deploy.steps import ACCOUNT, find_edge, list_tables, make_stack, tables
+from infra.deploy.steps import find_edge, list_tables, make_stack, tables
 from infra.deploy.target import PROD, Target
 
 NOTHING = "there is none"
@@ -74,7 +75,7 @@ def plan_delete_tables(target: Target) -> str:
 
 
 DESTROY = (
-    ACCOUNT,
+    Step("Account", lambda target, _: describe_account(target), describe_account),
     Step("CDN", delete_edge, lambda target: plan_delete_stack("edge", target)),
     Step(
         "Alarms",

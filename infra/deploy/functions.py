@@ -1,4 +1,4 @@
-"""The functions and both APIs, which Chalice deploys; their addresses, logs and secret."""
+"""The functions and both APIs, which Chalice deploys; their addresses and logs."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from infra.bytecode import compile_imports
-from infra.deploy import record
+from infra.deploy import record, settings
 from infra.deploy.target import ROOT, DeployError, Target
 
 Tell = Callable[[str], None]
@@ -36,13 +36,22 @@ INCOMPLETE = "Could not install dependencies"
 def deploy(target: Target, tell: Tell) -> None:
     """Deploy with Chalice, including bytecode; raises DeployError if Chalice fails or a library is missing."""
     record.fetch(target)
+    find_address(target)
     tell("compiling")
     compile_imports(target.root)
     try:
         run_chalice(target, tell, "deploy")
     finally:
         record.keep(target)
-    keep_logs(target)
+    find_address(target)
+    tell("addresses and permissions")
+    settings.apply(target)
+
+
+def find_address(target: Target) -> None:
+    """Find WEBSOCKET_URL, unless it is the CDN's. Without it each new process would ask API Gateway for the address."""
+    if any("websocket_api_url" in resource for resource in record.resources(target)):
+        target.found.setdefault("WEBSOCKET_URL", socket_url(target))
 
 
 def plan(target: Target) -> list[str]:
@@ -116,20 +125,6 @@ def find_reason(lines: list[str]) -> str:
     return " ".join(said[start:]) or "no output"
 
 
-def find_variables(target: Target) -> None:
-    """Take AUTH_SECRET from the environment, or keep the one of an earlier deployment, which only the function has."""
-    if target.variables.get("AUTH_JWKS_URL") or target.variables.get("AUTH_SECRET"):
-        return
-    if secret := os.environ.get("AUTH_SECRET"):
-        target.found["AUTH_SECRET"] = secret
-        return
-    client = target.client("lambda")
-    with suppress(client.exceptions.ResourceNotFoundException):
-        function = client.get_function_configuration(FunctionName=f"{target.app_name}-{target.stage}")
-        if secret := function.get("Environment", {}).get("Variables", {}).get("AUTH_SECRET"):
-            target.found["AUTH_SECRET"] = secret
-
-
 def list_logs(target: Target) -> list[str]:
     """The log groups of the stage's functions."""
     deployed = record.resources(target)
@@ -140,18 +135,6 @@ def list_logs(target: Target) -> list[str]:
     return sorted(named | written)
 
 
-def keep_logs(target: Target) -> None:
-    """Set the retention of the HTTP function's logs: Chalice sets it for a log group of another name."""
-    days = target.config.log_retention_in_days
-    if not days:
-        return
-    client = target.client("logs")
-    name = f"/aws/lambda/{target.app_name}-{target.stage}"
-    with suppress(client.exceptions.ResourceAlreadyExistsException):
-        client.create_log_group(logGroupName=name)
-    client.put_retention_policy(logGroupName=name, retentionInDays=days)
-
-
 def api_url(target: Target) -> str:
     """The base URL of the HTTP API."""
     if target.endpoint:
@@ -160,6 +143,14 @@ def api_url(target: Target) -> str:
     return record.find(target, "rest_api", "rest_api_url").rstrip("/")
 
 
+def public_url(target: Target) -> str:
+    """The base URL of the HTTP API for clients: the CDN's, if the stage has one."""
+    return target.variables.get("PUBLIC_URL") or api_url(target)
+
+
 def socket_url(target: Target) -> str:
     """The URL of the WebSocket API."""
+    if target.endpoint:
+        api_id = record.find(target, "websocket_api", "websocket_api_id")
+        return f"{target.endpoint.replace('http', 'ws', 1)}/_aws/execute-api/{api_id}/{target.config.api_gateway_stage}"
     return record.find(target, "websocket_api", "websocket_api_url").rstrip("/")

@@ -37,7 +37,7 @@ def upload(target: Target, bucket: str, tell: Tell) -> int:
 
     HTML files go last, so that no visitor gets a page whose parts are missing.
     """
-    web, client = target.root / "web", target.client("s3")
+    web, client = target.root / "web", target.client("s3", target.edge_region)
     files = sorted(list_files(web), key=lambda path: path.suffix == ".html")
     client.put_object(Bucket=bucket, Key=CONFIG, Body=json.dumps(configure(target)), ContentType="application/json")
     for path in files:
@@ -50,7 +50,7 @@ def upload(target: Target, bucket: str, tell: Tell) -> int:
 
 def empty(target: Target, bucket: str, keep: set[str] | frozenset[str] = frozenset()) -> None:
     """Delete all objects of a bucket but those to `keep`."""
-    client = target.client("s3")
+    client = target.client("s3", target.edge_region)
     for listed in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for entry in listed.get("Contents", []):
             if entry["Key"] not in keep:

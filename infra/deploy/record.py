@@ -29,6 +29,11 @@ def resources(target: Target) -> list[dict[str, Any]]:
     return found
 
 
+def functions(target: Target) -> dict[str, str]:
+    """The ARNs of the functions, by their names in Chalice."""
+    return {one["name"]: one["lambda_arn"] for one in resources(target) if "lambda_arn" in one}
+
+
 def find(target: Target, kind: str, key: str) -> str:
     """A property of the first resource of a kind; raises DeployError if there is none."""
     for resource in resources(target):
@@ -40,8 +45,8 @@ def find(target: Target, kind: str, key: str) -> str:
 def fetch(target: Target) -> None:
     """Get the record from the account if there is no file.
 
-    Raises DeployError if the file is for another account, if file and copy name different APIs, or if a function
-    exists without either.
+    Raises DeployError if the file is for another account, if file and copy name different APIs, or if a function or
+    a role exists without either.
     """
     file, kept = file_of(target), _read_copy(target)
     if file.exists():
@@ -82,9 +87,8 @@ def _read_copy(target: Target) -> str | None:
 
 
 def _check_place(target: Target) -> None:
-    functions = [resource["lambda_arn"] for resource in resources(target) if "lambda_arn" in resource]
     here = f"{target.region}:{target.client('sts').get_caller_identity()['Account']}"
-    for there in {":".join(function.split(":")[3:5]) for function in functions} - {here}:
+    for there in {":".join(function.split(":")[3:5]) for function in functions(target).values()} - {here}:
         raise DeployError(
             f"{target.stage} was deployed from here to {there} (region and account), not to {here}",
             f"Choose that account and region, or move .chalice/deployed/{target.stage}.json out of the way",
@@ -111,4 +115,11 @@ def _check_unknown(target: Target) -> None:
         raise DeployError(
             f"Another checkout deployed the function {name}: Chalice would create a second pair of APIs",
             f"Copy .chalice/deployed/{target.stage}.json from there, and run the command again",
+        )
+    roles, role = target.client("iam"), f"{name}-sweep"
+    with suppress(roles.exceptions.NoSuchEntityException):
+        roles.get_role(RoleName=role)
+        raise DeployError(
+            f"Another region has a stage {target.stage}: its role {role} exists, and roles are shared by all regions",
+            "Add a stage with another name to .chalice/config.json, or delete the role if no region uses it",
         )

@@ -19,8 +19,11 @@ Tell = Callable[[str], None]
 
 POLL_SECONDS = 2.0
 NO_CHANGES = re.compile("didn't contain changes|No updates are to be performed", re.IGNORECASE)
-UNFINISHED = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}
-"""States of a stack whose creation failed: delete it before you create it again."""
+UNFINISHED = {
+    *("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"),
+    *("IMPORT_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_FAILED"),
+}
+"""States of a stack whose creation, or first import of tables, failed: delete it before you create it again."""
 
 
 class Stack:

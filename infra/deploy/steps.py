@@ -1,14 +1,15 @@
 """The steps of a deployment."""
 
 import os
+import secrets
 import subprocess
 import sys
 
-from infra.deploy import functions, page, record, smoke
+from infra.deploy import apis, functions, page, record, settings, smoke
+from infra.deploy.account import check_sign_in, describe_account, describe_quotas
 from infra.deploy.progress import Step, Tell
 from infra.deploy.stacks import Stack
 from infra.deploy.target import DeployError, Target
-from infra.gateway_responses import allow_origin
 
 NO_TOKEN = "rooms not tested, because there is no token (give one or two: SMOKE_TOKENS=TOKEN,TOKEN)"
 EDGE_VARIABLES = {"PUBLIC_URL": "PublicUrl", "WEBSOCKET_URL": "WebSocketUrl"}
@@ -18,7 +19,8 @@ EDGE_VARIABLES = {"PUBLIC_URL": "PublicUrl", "WEBSOCKET_URL": "WebSocketUrl"}
 def make_stack(target: Target, name: str, parameters: dict[str, str | None]) -> Stack:
     """The stack of one of the templates."""
     template = target.root / "infra" / f"{name}.yaml"
-    return Stack(target.client("cloudformation"), f"{target.prefix}{name}", template, parameters)
+    client = target.client("cloudformation", target.edge_region if name == "edge" else target.region)
+    return Stack(client, f"{target.prefix}{name}", template, parameters)
 
 
 def tables(target: Target) -> Stack:
@@ -32,19 +34,23 @@ def observability(target: Target) -> Stack:
         "Prefix": target.prefix,
         "WebSocketApiId": record.find(target, "websocket_api", "websocket_api_id"),
         "AlarmEmail": os.environ.get("ALARM_EMAIL"),
+        "MonthlyBudget": os.environ.get("MONTHLY_BUDGET"),
     }
     return make_stack(target, "observability", parameters)
 
 
-def edge(target: Target) -> Stack:
+def edge(target: Target, origin_secret: str | None = None) -> Stack:
     """The CDN. Optional parameters keep their value unless the environment sets them."""
     parameters = {
         "Stage": target.stage,
+        "ApiRegion": target.region,
+        "OriginSecret": origin_secret,
         "RestApiId": record.find(target, "rest_api", "rest_api_id"),
         "WebSocketApiId": record.find(target, "websocket_api", "websocket_api_id"),
         "DomainName": os.environ.get("DOMAIN_NAME"),
         "CertificateArn": os.environ.get("CERTIFICATE_ARN"),
         "WebAclArn": os.environ.get("WEB_ACL_ARN"),
+        "RateLimit": os.environ.get("RATE_LIMIT"),
         "LogBucket": os.environ.get("LOG_BUCKET"),
     }
     return make_stack(target, "edge", parameters)
@@ -56,24 +62,20 @@ def find_edge(target: Target) -> dict[str, str]:
 
 
 def check_account(target: Target) -> str:
-    """Who deploys, and to where; finds the variables that the stage has there already."""
-    identity = identify(target)
-    functions.find_variables(target)
+    """Who deploys, to where, and what the account may use; finds the variables that the stage has there already."""
+    place = describe_account(target)
+    record.fetch(target)
+    find_variables(target)
+    return f"{place}; {describe_quotas(target)}"
+
+
+def find_variables(target: Target) -> None:
+    """Find the variables that the stage has there already: its secrets, and the addresses of its CDN."""
+    settings.find_secrets(target)
     outputs = find_edge(target)
     target.found |= {name: outputs[key] for name, key in EDGE_VARIABLES.items() if key in outputs}
-    place = f"stage {target.stage} in account {identity['Account']}, {target.region}, as {identity['Arn']}"
-    if target.variables.get("AUTH_JWKS_URL") or target.variables.get("AUTH_SECRET"):
-        return place
-    return f"{place}; users can't sign in yet: set AUTH_JWKS_URL or AUTH_SECRET (docs/auth.md)"
-
-
-def identify(target: Target) -> dict[str, str]:
-    """The identity that deploys; raises DeployError without credentials."""
-    _ = target.config  # a stage that isn't there is the first thing to say
-    if target.session.get_credentials() is None:
-        raise DeployError("There are no AWS credentials", "Sign in (aws sso login), or set AWS_PROFILE")
-    identity: dict[str, str] = target.client("sts").get_caller_identity()
-    return identity
+    if not outputs:
+        target.found.pop("ORIGIN_SECRET", None)  # without a CDN, nobody could send it
 
 
 def list_tables(target: Target) -> list[str]:
@@ -104,13 +106,6 @@ def deploy_functions(target: Target, tell: Tell) -> str:
     return f"{kinds.count('lambda_function')} functions, an HTTP and a WebSocket API"
 
 
-def allow_origins(target: Target, _: Tell) -> str:
-    """Let pages read API Gateway's own answers."""
-    origin = target.variables.get("CORS_ALLOW_ORIGIN") or "*"
-    allow_origin(target.client("apigateway"), record.find(target, "rest_api", "rest_api_id"), origin)
-    return f"pages of {origin} may read API Gateway's own answers"
-
-
 def plan_after_functions(stack_of: str, target: Target) -> str:
     """The plan of a stack that needs the APIs' ids; before the first deployment, all its resources."""
     if not record.resources(target):
@@ -119,15 +114,13 @@ def plan_after_functions(stack_of: str, target: Target) -> str:
 
 
 def deploy_edge(target: Target, tell: Tell) -> str:
-    """Create the CDN, and give the functions its addresses."""
-    outcome = deploy_stack(edge(target), tell)
+    """Create the CDN. Then give the functions its addresses, and the secret by which they know its requests."""
+    secret = target.variables.get("ORIGIN_SECRET") or secrets.token_urlsafe(32)
+    outcome = deploy_stack(edge(target, secret), tell)
     outputs = find_edge(target)
-    before = dict(target.variables)
-    target.found |= {name: outputs[key] for name, key in EDGE_VARIABLES.items()}
-    if target.variables != before:
-        functions.deploy(target, tell)
-        outcome += "; the functions hand out its addresses"
-    return outcome
+    target.found |= {name: outputs[key] for name, key in EDGE_VARIABLES.items()} | {"ORIGIN_SECRET": secret}
+    changed = settings.set_variables(target)
+    return f"{outcome}; the functions answer only its requests" if changed else outcome
 
 
 def upload_page(target: Target, tell: Tell) -> str:
@@ -171,7 +164,7 @@ def smoke_tokens(target: Target) -> tuple[str, ...]:
 def try_rooms(target: Target, tell: Tell) -> str:
     """Check the health. Then let two test users join, connect, relay and leave, if they can get tokens."""
     tell("checking the health")
-    api = functions.api_url(target)
+    api = functions.public_url(target)
     version, tokens = smoke.check_health(api), smoke_tokens(target)
     if not tokens:
         return f"version {version} answers; {NO_TOKEN}"
@@ -185,9 +178,10 @@ def plan_try(target: Target) -> str:
 
 ACCOUNT = Step("Account", lambda target, _: check_account(target), check_account)
 DEPLOY = (
+    Step("Sign-in", lambda target, _: check_sign_in(target), check_sign_in),
     Step("Tables", deploy_tables, lambda target: plan_stack(tables(target))),
     Step("Functions", deploy_functions, lambda target: "\n".join(functions.plan(target))),
-    Step("CORS", allow_origins, lambda _: "let pages of other origins read API Gateway's own answers"),
+    Step("APIs", lambda target, _: apis.apply(target), lambda _: "throttles, and CORS of API Gateway's own answers"),
     Step(
         "Alarms",
         lambda target, tell: deploy_stack(observability(target), tell),

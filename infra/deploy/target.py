@@ -13,6 +13,9 @@ from chalice.cli.factory import CLIFactory
 
 ROOT = Path(__file__).parent.parent.parent
 PROD = "prod"
+SECRETS = ("AUTH_SECRET", "ORIGIN_SECRET")
+"""Variables of the functions that read tokens, and of no other function."""
+READERS = ("api_handler", "websocket_connect")
 
 
 class DeployError(Exception):
@@ -31,7 +34,7 @@ class Target:
         self.root = root
         self.found: dict[str, str] = {}
         """Variables that `.chalice/config.json` need not have: a secret that is kept elsewhere, addresses of a CDN."""
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
 
     @cached_property
     def config(self) -> Any:
@@ -55,6 +58,11 @@ class Target:
     def variables(self) -> Mapping[str, str]:
         """The functions' environment. The file's values win over those that were found."""
         return {**self.found, **self.config.environment_variables}
+
+    def variables_of(self, function: str) -> dict[str, str]:
+        """The environment of one function, by its name in Chalice."""
+        found = {name: value for name, value in self.found.items() if name not in SECRETS or function in READERS}
+        return {**found, **self.config.scope(self.stage, function).environment_variables}
 
     @property
     def app_name(self) -> str:
@@ -88,12 +96,18 @@ class Target:
         """The emulator's address, if AWS is emulated."""
         return os.environ.get("AWS_ENDPOINT_URL")
 
-    def client(self, service: str) -> Any:
-        """A client of a service, made once."""
-        if service not in self._clients:
+    @property
+    def edge_region(self) -> str:
+        """The region of the CDN's stack: only there has CloudFront firewalls and logs without queries."""
+        return "us-east-1" if self.session.get_partition_for_region(self.region) == "aws" else self.region
+
+    def client(self, service: str, region: str = "") -> Any:
+        """A client of a service, made once. The default is the stage's region."""
+        key = (service, region or self.region)
+        if key not in self._clients:
             config = Config(retries={"mode": "standard", "total_max_attempts": 5})
-            self._clients[service] = self.session.create_client(service, region_name=self.region, config=config)
-        return self._clients[service]
+            self._clients[key] = self.session.create_client(service, region_name=key[1], config=config)
+        return self._clients[key]
 
     def close(self) -> None:
         """Close the clients."""

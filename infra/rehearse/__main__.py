@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import urllib3
 from rich.console import Console
@@ -17,7 +18,7 @@ from infra.artefacts import gather_wheels
 from infra.deploy import functions, smoke
 from infra.deploy.destroy import DESTROY
 from infra.deploy.progress import Step, StepError, plan_steps, report_failure, run_steps, say
-from infra.deploy.steps import ACCOUNT, DEPLOY, TRY
+from infra.deploy.steps import ACCOUNT, DEPLOY, EDGE, TRY
 from infra.deploy.target import DeployError, Target
 from infra.local.events import scheduled_event
 from infra.local.process import StackError
@@ -27,7 +28,7 @@ from infra.rehearse.project import PREFIX, STAGE, change_version, copy_project
 
 CHANGED = "0.0.0+rehearsal"
 NOT_REHEARSED = (
-    "An emulator can't show: quotas and permissions of your account, TLS and domain names, speed, and the CDN."
+    "An emulator can't show: quotas and permissions of your account, TLS and domain names, speed, and what a CDN does."
 )
 """Printed at the end of each rehearsal."""
 
@@ -57,6 +58,7 @@ class Rehearsal:
         yield "Deploy a change, with both connected", [step("A change", self.change), *deploy]
         use = [*party, step("Sweep", self.sweep), step("Leave", self.leave)]
         yield "Use that, over the connections from before", use
+        yield "Add a CDN", [ACCOUNT, *EDGE, step("Past the CDN", self.call_past_the_cdn)]
         yield "Destroy", [*DESTROY, step("Nothing is left", self.find_nothing)]
 
     def plan(self) -> str:
@@ -109,6 +111,15 @@ class Rehearsal:
         self._party.leave()
         return f"the connection was closed; version {version} answers"
 
+    def call_past_the_cdn(self) -> str:
+        """Only requests with the CDN's secret are answered, and API Gateway's own answers can still be read."""
+        health = self.api + "/healthz"
+        expect_status(health, 403)
+        expect_status(health, 200, headers={"X-Origin-Secret": self.target.variables["ORIGIN_SECRET"]})
+        if expect_status(self.api + "/nowhere", 403).get("Access-Control-Allow-Origin") != "*":
+            raise DeployError("Pages of other origins can't read API Gateway's own answers", "Look at apis.py")
+        return "a request without its secret is refused; API Gateway's own answers have their CORS header"
+
     def find_nothing(self) -> str:
         """Check that no AWS service that was used still has a resource."""
         client = self.target.client
@@ -124,6 +135,8 @@ class Rehearsal:
             *client("logs").describe_log_groups()["logGroups"],
             *client("ssm").describe_parameters()["Parameters"],
             *client("cloudwatch").describe_alarms()["MetricAlarms"],
+            *client("cloudfront").list_distributions()["DistributionList"].get("Items", []),
+            *client("s3").list_buckets()["Buckets"],
         ]
         if left:
             raise DeployError(f"These exist: {left}", "Read the output above")
@@ -134,9 +147,9 @@ def step(title: str, run: Callable[[], str]) -> Step:
     return Step(title, lambda _, __: run(), lambda _: "")
 
 
-def expect_status(url: str, status: int, method: str = "GET") -> Mapping[str, str]:
+def expect_status(url: str, status: int, method: str = "GET", **options: Any) -> Mapping[str, str]:
     """The headers of an answer; raises DeployError if it has another status."""
-    answer = urllib3.request(method, url, timeout=smoke.SECONDS, retries=False)
+    answer = urllib3.request(method, url, timeout=smoke.SECONDS, retries=False, **options)
     if answer.status != status:
         raise DeployError(f"{method} {url} answers {answer.status}, not {status}", smoke.ADVICE)
     return answer.headers

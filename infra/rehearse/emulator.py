@@ -5,7 +5,9 @@ from pathlib import Path
 from infra.local.engine import CREDENTIALS, Engine
 from infra.local.environment import OWN_ACCOUNT
 
-SERVICES = "apigateway,apigatewayv2,cloudformation,cloudfront,cloudwatch,dynamodb,events,iam,lambda,logs,s3,sns,ssm,sts"
+SERVICES = (
+    "apigateway,apigatewayv2,cloudformation,cloudfront,cloudwatch,dynamodb,events,iam,lambda,logs,s3,sns,ssm,sts,wafv2"
+)
 SOCKET_API_ID = "50c7e700"
 """MiniStack wants eight hexadecimal digits."""
 

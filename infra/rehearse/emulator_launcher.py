@@ -78,13 +78,16 @@ class Caller:
         declared = {
             "name": document["info"]["title"],
             "binaryMediaTypes": document.get("x-amazon-apigateway-binary-media-types", []),
+            "endpointConfiguration": {"types": query(self._scope)["endpointConfigurationTypes"]},
         }
         api = await self.call("POST", "/restapis", declared)
         return await self.replace_api(api["id"], document)
 
     async def replace_api(self, api_id: str, document: Json) -> Json:
-        """`PutRestApi`: replaces the API by what the document declares."""
+        """`PutRestApi`: replaces the API by what the document declares, and drops its gateway responses."""
         api = f"/restapis/{api_id}"
+        for response in ("DEFAULT_4XX", "DEFAULT_5XX"):
+            await self.call("DELETE", f"{api}/gatewayresponses/{response}")
         resources = await self.get(f"{api}/resources", b"limit=500")
         ids = {resource["path"]: resource["id"] for resource in resources["item"]}
         wanted = set(list_ancestry(document["paths"]))

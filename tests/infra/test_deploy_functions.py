@@ -14,7 +14,7 @@ from chalice.deploy.planner import NoopPlanner
 from chalice.deploy.sweeper import ResourceSweeper
 from chalice.utils import UI, OSUtils
 
-from infra.deploy import functions, record
+from infra.deploy import functions, record, settings
 from infra.deploy.chalice_command import add_variables, record_unfinished
 from infra.deploy.target import DeployError, Target
 from infra.rehearse.project import STAGE
@@ -56,17 +56,24 @@ def write_record(target: Target, account: str) -> None:
     record.file_of(target).write_text(json.dumps({"resources": resources, "schema_version": "2.0", "backend": "api"}))
 
 
-def make_function(target: Target, **variables: str) -> None:
-    """Create the function of the HTTP API, without a record."""
-    role = target.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    target.client("lambda").create_function(
-        FunctionName=f"{target.app_name}-{STAGE}",
+def make_role(target: Target, name: str = "role") -> str:
+    """Create a role, and return its ARN."""
+    made: str = target.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    return made
+
+
+def make_function(target: Target, suffix: str = "", **variables: str) -> str:
+    """Create a function, without a record, and return its ARN. The default is the function of the HTTP API."""
+    role = make_role(target, f"role{suffix}")
+    made: str = target.client("lambda").create_function(
+        FunctionName=f"{target.app_name}-{STAGE}{suffix}",
         Runtime="python3.11",
         Role=role,
         Handler="app.app",
         Code={"ZipFile": b"PK\x05\x06" + bytes(18)},
         Environment={"Variables": variables},
-    )
+    )["FunctionArn"]
+    return made
 
 
 def print_as_chalice(monkeypatch: pytest.MonkeyPatch, text: str, code: int = 0) -> None:
@@ -101,10 +108,19 @@ def test_a_failure_of_chalice_is_shown_with_its_reason(
 def test_found_variables_are_added_to_the_configuration() -> None:
     config = {"stages": {"dev": {"environment_variables": {"PUBLIC_URL": "ours"}}, "prod": {}}}
 
-    merged = add_variables(config, {"PUBLIC_URL": "found", "AUTH_SECRET": "secret"})
+    merged = add_variables(config, {"PUBLIC_URL": "found", "AUTH_SECRET": "secret"})["stages"]
 
-    assert merged["stages"]["dev"]["environment_variables"] == {"PUBLIC_URL": "ours", "AUTH_SECRET": "secret"}
-    assert merged["stages"]["prod"]["environment_variables"] == {"PUBLIC_URL": "found", "AUTH_SECRET": "secret"}
+    assert [merged[stage]["environment_variables"]["PUBLIC_URL"] for stage in ("dev", "prod")] == ["ours", "found"]
+    for stage in merged.values():
+        secret = {"environment_variables": {"AUTH_SECRET": "secret"}}
+        assert stage["lambda_functions"] == {"api_handler": secret, "websocket_connect": secret}
+        assert "AUTH_SECRET" not in stage["environment_variables"]
+
+
+def test_a_secret_in_the_file_is_left_alone() -> None:
+    config = {"stages": {"dev": {"environment_variables": {"AUTH_SECRET": "ours"}}}}
+
+    assert add_variables(config, {"AUTH_SECRET": "found"}) == config
 
 
 def break_off(target: Target, *done: Instruction) -> None:
@@ -178,7 +194,7 @@ def test_a_secret_comes_from_the_environment_or_the_stage(
         monkeypatch.setenv("AUTH_SECRET", given)
     target.found["AUTH_JWKS_URL"] = provider
 
-    functions.find_variables(target)
+    settings.find_secrets(target)
 
     assert target.variables.get("AUTH_SECRET") == found
 
@@ -210,9 +226,10 @@ def deploy_from_elsewhere(target: Target, account: str) -> None:
     [
         (lambda target, _: write_record(target, "9" * 12), f"was deployed from here to us-east-1:{'9' * 12}"),
         (lambda target, _: make_function(target), "Another checkout deployed"),
+        (lambda target, _: make_role(target, f"{target.app_name}-{STAGE}-sweep"), "Another region has a stage local"),
         (deploy_from_elsewhere, "has other APIs than those of this checkout's record"),
     ],
-    ids=["another account", "no record", "another checkout"],
+    ids=["another account", "no record", "another region", "another checkout"],
 )
 def test_a_deployment_of_another_checkout_is_not_changed(
     target: Target, account: str, prepare: Callable[[Target, str], None], said: str
@@ -240,9 +257,62 @@ def test_addresses_and_logs_come_from_the_record(target: Target, account: str, m
     assert functions.api_url(target) == "https://abc.execute-api.us-east-1.amazonaws.com/api"
 
 
+@pytest.fixture
+def deployed(target: Target) -> Target:
+    """A stage with two functions and a WebSocket API. Chalice's record names them."""
+    arns = {name: make_function(target, f"-{name}") for name in ("websocket_connect", "sweep")}
+    for name in arns:
+        make_role(target, f"{target.app_name}-{STAGE}-{name}")
+    resources = [{"name": name, "resource_type": "lambda_function", "lambda_arn": arn} for name, arn in arns.items()]
+    api = {"websocket_api_id": "def", "websocket_api_url": "wss://def.execute-api.us-east-1.amazonaws.com/api/"}
+    resources.append({"name": "websocket_api", "resource_type": "websocket_api", **api})
+    record.file_of(target).parent.mkdir(exist_ok=True)
+    record.file_of(target).write_text(json.dumps({"resources": resources, "schema_version": "2.0"}))
+    return target
+
+
+def test_only_functions_that_read_tokens_get_secrets(deployed: Target) -> None:
+    deployed.found |= {"AUTH_SECRET": "s", "ORIGIN_SECRET": "o"}
+    functions.find_address(deployed)
+
+    assert settings.set_variables(deployed) == 2
+    assert settings.set_variables(deployed) == 0, "a repetition changes nothing"
+
+    given = {
+        name: deployed.client("lambda").get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+        for name, function in record.functions(deployed).items()
+    }
+    assert given["websocket_connect"] == {"AUTH_SECRET": "s", "ORIGIN_SECRET": "o"} | given["sweep"]
+    assert given["sweep"].keys() == {*deployed.config.environment_variables, "WEBSOCKET_URL"}
+    assert given["sweep"]["WEBSOCKET_URL"] == f"{deployed.endpoint}/_aws/execute-api/def/api".replace("http", "ws", 1)
+
+
+def test_the_address_of_the_cdn_comes_before_that_of_the_api(deployed: Target) -> None:
+    deployed.found["WEBSOCKET_URL"] = "wss://cdn.example/ws"
+    functions.find_address(deployed)
+    assert deployed.found["WEBSOCKET_URL"] == "wss://cdn.example/ws"
+
+
+def test_functions_post_only_to_their_own_api(deployed: Target) -> None:
+    settings.narrow_permissions(deployed)
+
+    role = f"{deployed.app_name}-{STAGE}-sweep"
+    policy = deployed.client("iam").get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"]
+    (posts,) = [one["Resource"] for one in policy["Statement"] if one["Sid"] == "OpenConnections"]
+    assert posts == [f"arn:*:execute-api:*:*:def/api/{method}/@connections/*" for method in ("DELETE", "POST")]
+
+
+def test_a_failed_sweep_is_not_repeated(deployed: Target) -> None:
+    settings.end_retries(deployed)
+
+    function = record.functions(deployed)["sweep"]
+    found = deployed.client("lambda").get_function_event_invoke_config(FunctionName=function)
+    assert (found["MaximumRetryAttempts"], found["MaximumEventAgeInSeconds"]) == (0, 60)
+
+
 def test_the_http_function_has_the_usual_log_retention(target: Target) -> None:
-    functions.keep_logs(target)
-    functions.keep_logs(target)
+    settings.keep_logs(target)
+    settings.keep_logs(target)
 
     (group,) = target.client("logs").describe_log_groups()["logGroups"]
     assert group["logGroupName"] == f"/aws/lambda/{target.app_name}-{STAGE}"

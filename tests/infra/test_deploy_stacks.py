@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.deploy.stacks import Stack
+from infra.deploy.stacks import UNFINISHED, Stack
 from infra.deploy.steps import list_tables, tables
 from infra.deploy.target import DeployError, Target
 
@@ -94,6 +94,15 @@ def test_a_failed_creation_is_explained_and_can_be_repeated(make: Make) -> None:
 
     assert mended.plan() == ["add Queue"]
     assert mended.deploy(ignore) == ["add Queue (AWS::SNS::Topic)"]
+
+
+@pytest.mark.parametrize("status", sorted(UNFINISHED))
+def test_a_stack_that_was_never_complete_is_created_again(
+    make: Make, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    assert {"IMPORT_ROLLBACK_COMPLETE", "ROLLBACK_COMPLETE"} <= UNFINISHED
+    monkeypatch.setattr(Stack, "describe", lambda _: {"StackStatus": status})
+    assert make().plan() == ["add Queue"]
 
 
 def test_tables_of_an_earlier_stack_are_imported_with_data(target: Target) -> None:

@@ -1,4 +1,4 @@
-"""The CloudFront function and the headers in the template; node runs the function."""
+"""The CDN's template: its function (which node runs), its headers, its cache of errors, its log."""
 
 import json
 import re
@@ -98,3 +98,40 @@ def test_the_policy_in_the_header_is_that_of_the_page() -> None:
     (own,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
     without_this_machine = re.sub(r" ws://(localhost|127\.0\.0\.1):\*", "", own)
     assert page_headers()["Content-Security-Policy"] == f"{without_this_machine}; frame-ancestors 'none'"
+
+
+ALWAYS_CACHED = {404, 414, 500, 501, 502, 503, 504}
+HEEDS_NO_STORE = {404, 410, 414, 501}
+
+
+def seconds_cached(status: int, *, no_store: bool, config: dict[str, Any]) -> int:
+    """How long CloudFront answers everybody with an error, by its documentation (HTTPStatusCodes, and
+    custom-error-pages-expiration): it caches these always, whatever the cache policy."""
+    if status not in ALWAYS_CACHED or (no_store and status in HEEDS_NO_STORE):
+        return 0
+    declared = {one["ErrorCode"]: one["ErrorCachingMinTTL"] for one in config.get("CustomErrorResponses", ())}
+    return int(declared.get(status, 10))
+
+
+@pytest.mark.parametrize("no_store", [True, False])
+def test_the_error_of_one_user_is_not_shown_to_another(no_store: bool) -> None:
+    config = read_resources()["Distribution"]["Properties"]["DistributionConfig"]
+    assert seconds_cached(503, no_store=True, config={}) == 10, "the default"
+    assert {
+        one: kept for one in range(400, 600) if (kept := seconds_cached(one, no_store=no_store, config=config))
+    } == {}
+
+
+def test_the_log_has_no_queries() -> None:
+    resources = read_resources()
+    fields = set(resources["LogDelivery"]["Properties"]["RecordFields"])
+    assert {"c-ip", "cs-uri-stem", "sc-status"} <= fields
+    assert not {"cs-uri-query", "cs(Referer)", "cs(Cookie)"} & fields
+    assert "Logging" not in resources["Distribution"]["Properties"]["DistributionConfig"]
+
+
+def test_names_shared_by_all_regions_contain_the_region() -> None:
+    names = re.findall(r"\bName: (.+)", TEMPLATE.read_text("utf-8"))
+    shared = [name for name in names if name != "rate"]
+    assert len(shared) > 5
+    assert [name for name in shared if "${ApiRegion}" not in name] == []

@@ -10,13 +10,14 @@ from infra.local.stack import ROOT
 
 pytestmark = pytest.mark.proof
 
-DEPLOY = ["Account", "Tables", "Functions", "CORS", "Alarms", "Rooms", "Trial"]
+DEPLOY = ["Account", "Sign-in", "Tables", "Functions", "APIs", "Alarms", "Rooms", "Trial"]
 ACTS = (
     ("Plan", ["Plan", "Nothing is there"]),
     ("Deploy", DEPLOY),
     ("Use what was deployed", ["REST", "Two people", "Chat", "Signalling"]),
     ("Deploy a change, with both connected", ["A change", *DEPLOY]),
     ("Use that, over the connections from before", ["Chat", "Signalling", "Sweep", "Leave"]),
+    ("Add a CDN", ["Account", "CDN", "Page", "Past the CDN"]),
     ("Destroy", ["Account", "CDN", "Alarms", "Functions", "Tables", "Nothing is left"]),
 )
 

@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text("utf-8"))
 STAGES = ("dev", "prod")
 
+EDGE = {"ApiRegion": "eu-central-1", "OriginSecret": "known-to-the-CDN", "RateLimit": "10000"}
+
 Metric = tuple[str, str, frozenset[tuple[str, str]]]
 """Namespace, name and dimensions."""
 
@@ -41,7 +43,7 @@ class Account:
             self._deploy(f"{stage}-tables", "tables", {"Prefix": prefix(stage), "Stage": stage})
             apis = {"Stage": stage, "WebSocketApiId": "sockets"}
             self._deploy(f"{stage}-alarms", "observability", {**apis, "Prefix": prefix(stage), "AlarmEmail": "a@b.org"})
-            self._deploy(f"{stage}-edge", "edge", {**apis, "RestApiId": "rest"})
+            self._deploy(f"{stage}-edge", "edge", {**apis, "RestApiId": "rest", **EDGE})
         made = self.client("cloudformation").get_waiter("stack_create_complete")
         for stage, stack in product(STAGES, ("tables", "alarms", "edge")):
             made.wait(StackName=f"{stage}-{stack}", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
@@ -215,13 +217,12 @@ def test_all_watched_metrics_of_ours_are_written(account: Account, engine: Engin
 
 def test_every_function_has_alarms_below_its_timeout(stage: str, alarms: list[dict[str, Any]]) -> None:
     watched = {
-        (dict(metric_of(alarm)[2])["FunctionName"], alarm["MetricName"], alarm.get("ExtendedStatistic", "Sum"))
+        (dict(metric_of(alarm)[2])["FunctionName"], alarm["MetricName"])
         for alarm in alarms
         if alarm["Namespace"] == "AWS/Lambda" and alarm["TreatMissingData"] == "notBreaching"
     }
-    kinds = {("Errors", "Sum"), ("Throttles", "Sum"), ("Duration", "p99")}
     limits = function_timeouts(stage)
-    assert watched == {(name, *kind) for name in limits for kind in kinds}
+    assert watched == set(product(limits, ("Errors", "Throttles", "Duration")))
     slow = [alarm for alarm in alarms if alarm["MetricName"] == "Duration"]
     assert all(0 < alarm["Threshold"] < 1000 * limits[dict(metric_of(alarm)[2])["FunctionName"]] for alarm in slow)
 
@@ -251,6 +252,55 @@ def test_a_missing_sweep_is_noticed(stage: str, alarms: list[dict[str, Any]]) ->
     assert 0 < alarm["Threshold"] < alarm["Period"] / 60
 
 
+CALLS = {"": 30, "-websocket_connect": 5, "-websocket_message": 30, "-websocket_disconnect": 5, "-sweep": 5}
+"""Calls in five minutes while three people sit in a room, and one of them comes back each minute."""
+TROUBLE = {
+    "Failed": 10,
+    "ClientError": 300,
+    "IntegrationError": 300,
+    "ReadThrottleEvents": 300,
+    "WriteThrottleEvents": 300,
+}
+"""Events in five minutes: one frame to ten people; one client, or one hot room, each second. Others: one."""
+
+
+def samples_of(alarm: Mapping[str, Any], stage: str) -> int:
+    """The samples of a metric in five minutes, at the least traffic that its alarm is meant for."""
+    if alarm["Namespace"] == "AWS/Lambda":
+        return CALLS[dict(metric_of(alarm)[2])["FunctionName"].removeprefix(f"coworking-rooms-{stage}")]
+    return TROUBLE.get(alarm["MetricName"], 1)
+
+
+def can_fire(alarm: Mapping[str, Any], samples: int) -> bool:
+    """True if the statistic of so many samples in each period can pass the threshold."""
+    threshold, periods = float(alarm["Threshold"]), int(alarm["EvaluationPeriods"])
+    assert alarm["Period"] == 300
+    if statistic := alarm.get("ExtendedStatistic"):
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/percentiles-with-low-samples.html
+        rest = 1 - float(statistic.removeprefix("p")) / 100
+        needed = 10 / max(rest, 1e-9) if alarm.get("EvaluateLowSampleCountPercentile") == "ignore" else 1
+        return samples * periods >= needed
+    if alarm["ComparisonOperator"] == "LessThanThreshold":
+        return 0 < threshold <= samples and str(alarm["TreatMissingData"]) == "breaching"
+    return samples >= threshold
+
+
+def test_every_alarm_can_fire_at_the_traffic_it_is_for(stage: str, alarms: list[dict[str, Any]]) -> None:
+    assert [alarm["AlarmName"] for alarm in alarms if not can_fire(alarm, samples_of(alarm, stage))] == []
+
+
+def test_an_alarm_for_a_longest_call_sees_each_call(stage: str, alarms: list[dict[str, Any]]) -> None:
+    """A 99th percentile of few calls is the longest one; of five calls, only p100 surely is."""
+    slow = {alarm["AlarmName"]: alarm["ExtendedStatistic"] for alarm in alarms if alarm["MetricName"] == "Duration"}
+    assert slow.pop(f"coworking-rooms-{stage}-slow-Sweep") == "p100"
+    assert set(slow.values()) == {"p99"}
+
+
+def test_all_failures_of_the_websocket_api_are_watched(alarms: list[dict[str, Any]]) -> None:
+    watched = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "AWS/ApiGateway"}
+    assert watched == {"ClientError", "IntegrationError", "ExecutionError"}
+
+
 def test_all_alarms_go_to_one_topic_with_a_subscriber(
     account: Account, stage: str, alarms: list[dict[str, Any]]
 ) -> None:
@@ -270,7 +320,8 @@ def test_tables_of_prod_are_backed_up_and_protected(account: Account, stage: str
         assert description["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
         # The emulator makes no backups.
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": kept}
-        assert table["SSESpecification"] == {"SSEEnabled": True}
+        # AWS's own key, for which nobody pays. `SSEEnabled: true` would choose the key that KMS charges for.
+        assert "SSESpecification" not in table
 
 
 def test_one_hostname_leads_to_page_api_and_sockets(account: Account, stage: str) -> None:
@@ -278,16 +329,19 @@ def test_one_hostname_leads_to_page_api_and_sockets(account: Account, stage: str
     outputs = account.outputs(f"{stage}-edge")
     found = account.client("cloudfront").get_distribution_config(Id=outputs["DistributionId"])["DistributionConfig"]
     origins = {origin["Id"]: origin["DomainName"] for origin in found["Origins"]["Items"]}
-    assert origins["api"] == f"rest.execute-api.{REGION}.amazonaws.com"
-    assert origins["sockets"] == f"sockets.execute-api.{REGION}.amazonaws.com"
+    assert origins["api"] == "rest.execute-api.eu-central-1.amazonaws.com"
+    assert origins["sockets"] == "sockets.execute-api.eu-central-1.amazonaws.com"
+    sent = {origin["Id"]: origin.get("CustomHeaders", {}).get("Items", []) for origin in found["Origins"]["Items"]}
+    secret = [{"HeaderName": "X-Origin-Secret", "HeaderValue": EDGE["OriginSecret"]}]
+    assert sent == {"page": [], "api": secret, "sockets": secret}
     assert found["DefaultCacheBehavior"]["TargetOriginId"] == "page"
     assert outputs["PublicUrl"] == f"{outputs['Url']}/api"
     assert outputs["WebSocketUrl"] == f"{outputs['Url']}/ws".replace("https:", "wss:")
 
     rules = found["CacheBehaviors"]["Items"]
     assert [(rule["PathPattern"], rule["TargetOriginId"], *functions_of(rule)) for rule in rules] == [
-        ("/ws*", "sockets", f"coworking-rooms-{stage}-sockets"),
-        ("/api/ws/*", "sockets", f"coworking-rooms-{stage}-sockets"),
+        ("/ws*", "sockets", f"coworking-rooms-{stage}-eu-central-1-sockets"),
+        ("/api/ws/*", "sockets", f"coworking-rooms-{stage}-eu-central-1-sockets"),
         ("/api/*", "api"),
     ]
     caching_disabled, all_but_host = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad", "b689b0a8-53d0-40ab-baf2-68738e2966ac"
@@ -299,6 +353,14 @@ def functions_of(rule: dict[str, Any]) -> list[str]:
     """The functions that rewrite the requests of a cache behaviour."""
     associated = rule.get("FunctionAssociations", {}).get("Items", [])
     return [one["FunctionARN"].rpartition("/")[2] for one in associated]
+
+
+def test_a_firewall_limits_each_address(account: Account, stage: str) -> None:
+    firewalls = account.client("wafv2")
+    names = {one["Name"]: one["Id"] for one in firewalls.list_web_acls(Scope="CLOUDFRONT")["WebACLs"]}
+    name = f"coworking-rooms-{stage}-eu-central-1"
+    (rule,) = firewalls.get_web_acl(Scope="CLOUDFRONT", Name=name, Id=names[name])["WebACL"]["Rules"]
+    assert int(rule["Statement"]["RateBasedStatement"]["Limit"]) == 10000
 
 
 def test_only_the_distribution_reads_the_bucket(account: Account, stage: str) -> None:

@@ -27,8 +27,9 @@ def test_the_page_shows_the_computed_figures(costs: Costs) -> None:
 def test_every_alarm_named_in_the_pages_is_deployed() -> None:
     text = (scaling.PAGE.parent.parent / "infra" / "observability.yaml").read_text()
     template = yaml.load(text, TemplateLoader)
-    failures = {failure: {"Name": about["Name"]} for failure, about in template["Mappings"]["Failures"].items()}
-    deployed = set(alarm_names(template["Resources"], {}, failures))
+    mappings = template["Mappings"]["Failures"] | template["Mappings"]["Refusals"]
+    named = {metric: {"Name": about["Name"]} for metric, about in mappings.items()}
+    deployed = set(alarm_names(template["Resources"], {}, named))
     for path in ("docs/scaling.md", "docs/runbook.md"):
         assert named_alarms(Document(path).text) <= deployed
 
@@ -55,7 +56,7 @@ def named_alarms(text: str) -> set[str]:
     """The names of alarms in a page."""
     return set(
         re.findall(
-            r"`(?:coworking-rooms-\w+-)?((?:errors|faults|refused|throttles|slow|undelivered|throttled|sweeper)-[\w-]+)`",
+            r"`(?:coworking-rooms-\w+-)?((?:errors|faults|functions|refused|throttles|slow|undelivered|throttled|sweeper)-[\w-]+)`",
             text,
         )
     )
