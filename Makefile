@@ -57,10 +57,10 @@ format: setup-dev ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-deploy: setup ## create or update a stage in AWS (STAGE=dev; ARGS=--plan only prints the plan)
+deploy: setup $(VENV)/deploy ## create or update a stage in AWS (STAGE=dev; ARGS=--plan only prints the plan)
 	@$(BIN)/python -m infra.deploy $(STAGE) $(if $(EDGE),--edge) $(ARGS)
 
-destroy: setup ## delete a stage and all its data, after a question (STAGE=dev)
+destroy: setup $(VENV)/deploy ## delete a stage and all its data, after a question (STAGE=dev)
 	@$(BIN)/python -m infra.deploy.destroy $(STAGE) $(ARGS)
 
 rehearse: setup ## deploy to an emulator of AWS, use the stage, upgrade it, and destroy it (a minute)
@@ -103,6 +103,11 @@ setup-checks:
 $(VENV)/local: $(LOCK)
 	@echo "Installing the gateway"
 	@$(INSTALL) --group local
+	@touch $@
+
+$(VENV)/deploy: $(LOCK)
+	@echo "Installing what sign-in to AWS needs"
+	@$(INSTALL) --group deploy
 	@touch $@
 
 $(VENV)/dev: $(LOCK)

@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from infra import policies
 from infra.artefacts import (
     ARCHITECTURES,
     REQUIREMENTS,
@@ -36,6 +37,16 @@ TOOLS = Path(sys.prefix, "checks", "bin")
 """The virtual environment of the checks, inside ours."""
 DEPLOYED = ("app.py", "chalicelib", "seed.py")
 """The code that runs on AWS, or with permissions there."""
+
+ACCESS = """
+import json, sys
+from policy_sentry.analysis.analyze import analyze_by_access_level
+
+policies = {file: json.load(open(file)) for file in sys.argv[1:]}
+found = {file: analyze_by_access_level(policy, "Permissions management") for file, policy in policies.items()}
+print(json.dumps({file: actions for file, actions in found.items() if actions}))
+"""
+"""policy-sentry has no command for this."""
 
 Problems = Sequence[str]
 Check = Callable[[], Problems]
@@ -79,6 +90,23 @@ def scan_templates(templates: Sequence[str]) -> Problems:
     return [*failed, *silent, *(f"{file} can't be read" for file in results["parsing_errors"])]
 
 
+def check_policies(where: Path) -> Problems:
+    """The findings of parliament in the functions' policies, and actions that change permissions, by policy-sentry.
+
+    The policies are examined as `make deploy` writes them: for one API.
+    """
+    for file in (ROOT / ".chalice").glob("policy-*.json"):
+        (where / file.name).write_text(json.dumps(policies.narrow(json.loads(file.read_text("utf-8")), "a1b2c3d4e5")))
+    files = [str(file) for file in sorted(where.glob("policy-*.json"))]
+    run = run_tool("parliament", "--json", "--files", ",".join(files))
+    if run.returncode and not run.stdout:
+        raise CheckError(run.stderr.strip().rpartition("\n")[2])
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    faults = [f"{one['location'].get('filepath')}: {one['title']} {one['detail']}" for one in found]
+    levels: dict[str, list[str]] = run_for_json("python", "-c", ACCESS, *files)
+    return [*faults, *(f"{file} changes permissions: {', '.join(actions)}" for file, actions in levels.items())]
+
+
 def scan_code() -> Problems:
     """The findings of bandit."""
     results = run_for_json("bandit", "--quiet", "--format", "json", "--recursive", *DEPLOYED)
@@ -107,7 +135,8 @@ def report_unaudited(reason: str) -> Problems:
 
 
 def run_tool(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([TOOLS / name, *arguments], cwd=ROOT, capture_output=True, text=True)
+    command = [str(TOOLS / name), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
 def run_for_json(name: str, *arguments: str) -> Any:
@@ -136,6 +165,7 @@ def check_all(where: Path, pool: ThreadPoolExecutor) -> bool:
     checks: dict[str, Check] = {
         **{f"package for {one}": partial(check_package, one, where) for one in ARCHITECTURES},
         "lock files": check_locks,
+        "policies (parliament, policy-sentry)": partial(check_policies, where),
         "code (bandit)": scan_code,
         "libraries (pip-audit)": audit_libraries,
     }

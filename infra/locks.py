@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).parent.parent
 UV = str(Path(sys.prefix, "bin", "uv"))
 LOCKS = {
-    "requirements/lock.txt": ("pyproject.toml", "--group=dev"),
+    "requirements/lock.txt": ("pyproject.toml", "--group=dev", "--group=deploy"),
     "requirements/engine.txt": ("--group=engine",),
     "requirements/checks.txt": ("--group=checks",),
     "requirements/uv.txt": ("--group=uv",),

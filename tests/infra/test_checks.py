@@ -18,13 +18,12 @@ Tool = Callable[..., None]
 def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tool:
     """Replace all tools by one that prints this text."""
 
-    def say(answer: Any, error: str = "") -> None:
+    def say(answer: Any, error: str = "", code: int = 0) -> None:
         text = answer if isinstance(answer, str) else json.dumps(answer)
-        for name in ("bandit", "cfn-lint", "checkov", "pip-audit"):
+        source = f"import sys\nsys.stdout.write({text!r})\nsys.stderr.write({error!r})\nsys.exit({code})\n"
+        for name in ("bandit", "cfn-lint", "checkov", "parliament", "pip-audit", "python"):
             script = tmp_path / name
-            script.write_text(
-                f"#!{sys.executable}\nimport sys\nprint({text!r}, end='')\nprint({error!r}, file=sys.stderr, end='')\n"
-            )
+            script.write_text(f"#!{sys.executable}\n{source}")
             script.chmod(0o755)
         monkeypatch.setattr(checks, "TOOLS", tmp_path)
 
@@ -61,6 +60,18 @@ def test_findings_of_bandit_are_reported(tool: Tool) -> None:
     found = {"filename": "app.py", "line_number": 7, "issue_text": "eval"}
     tool({"results": [found], "errors": [{"filename": "x.py", "reason": "syntax error"}]})
     assert checks.scan_code() == ["app.py:7: eval", "x.py: syntax error"]
+
+
+def test_faults_of_policies_are_reported(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "run_for_json", lambda *_: {"a.json": ["iam:PassRole"]})
+    tool({"title": "Unknown action", "detail": "s3:GetObjekt", "location": {"filepath": "b.json"}})
+    assert checks.check_policies(tmp_path) == [
+        "b.json: Unknown action s3:GetObjekt",
+        "a.json changes permissions: iam:PassRole",
+    ]
+    tool("", "ModuleNotFoundError: No module named 'pkg_resources'", 1)
+    with pytest.raises(CheckError, match="pkg_resources"):
+        checks.check_policies(tmp_path)
 
 
 def test_vulnerabilities_are_reported(tool: Tool) -> None:

@@ -62,7 +62,7 @@ def test_each_pin_has_a_hash_and_names_no_package_index(name: str) -> None:
     ("lock", "groups"),
     [
         ("requirements.txt", ()),
-        ("requirements/lock.txt", ("local", "dev")),
+        ("requirements/lock.txt", ("local", "deploy", "dev")),
         ("requirements/engine.txt", ("engine",)),
         ("requirements/checks.txt", ("checks",)),
         ("requirements/uv.txt", ("uv",)),
