@@ -18,6 +18,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "rooms": ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
         "rooms/index/by_status": ["Query"],
         "participants": ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+        "participants/index/by_user": ["Query"],
         "messages": ["BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["BatchGetItem", "DeleteItem", "Query"],
         "profiles": ["BatchGetItem", "GetItem", "PutItem"],

@@ -14,6 +14,7 @@
     │   └── NothingToLeaveError    404 not_in_room
     ├── RoomFullError              409 room_full
     ├── RoomInactiveError          409 room_inactive
+    ├── TooManyRoomsError          409 too_many_rooms
     ├── MutedError                 409 muted
     ├── RateLimitedError           429 rate_limited
     ├── UnavailableError           503 unavailable
@@ -153,6 +154,12 @@ class RoomInactiveError(CoworkingError):
     """The room exists, but is closed for now."""
 
     status, code, title = 409, "room_inactive", "Room is not active"
+
+
+class TooManyRoomsError(CoworkingError):
+    """The caller has the highest number of rooms: seats, or rooms of their own. `detail` says which."""
+
+    status, code, title = 409, "too_many_rooms", "Too many rooms"
 
 
 class MutedError(CoworkingError):

@@ -47,6 +47,8 @@ class Settings:
     rooms_limit: Limit = Limit(5, 86_400)
     messages_limit: Limit = Limit(30, 10)
     joins_limit: Limit = Limit(30, 60)
+    seats_limit: int = 5
+    """Seats that a user may hold at the same time, in different rooms."""
     aws_region: str = ""
     """From `AWS_REGION` or `AWS_DEFAULT_REGION`; Lambda sets the first."""
     aws_ca_bundle: str = ""

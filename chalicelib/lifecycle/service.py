@@ -114,7 +114,7 @@ def close_room(context: Context, reason: CloseReason) -> None:
     for connection in roster:
         remove_connection(store, connection)
     for member in members:
-        evict(context, member.user_id, write_log=reason == "deactivated")
+        evict(context, member.user_id, "room_closed", write_log=reason == "deactivated")
 
 
 def _announce_update(context: Context, room: Room) -> RoomSummary:

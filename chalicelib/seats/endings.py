@@ -37,15 +37,15 @@ def end_expired(
     return [member for member in members if member.holds_at(now)]
 
 
-def evict(context: Context, user_id: str, *, write_log: bool) -> None:
-    """End a membership because the room closes. `write_log`: write an entry, because the log stays."""
+def evict(context: Context, user_id: str, reason: LeaveReason, *, write_log: bool = True) -> None:
+    """End a membership, whatever its state. `write_log`: write an entry, because the log stays."""
     next_seq = number_once(context) if write_log else None
     leaving = context.for_user(user_id)
     for _ in range(ATTEMPTS):
         member, roster = read_member_and_roster(leaving.store, leaving.room_id, user_id)
-        if member is None or end_membership(leaving, member, roster, "room_closed", next_seq):
+        if member is None or end_membership(leaving, member, roster, reason, next_seq):
             return
-    raise UnavailableError("The room is too busy to be closed; try again")
+    raise UnavailableError("The room is too busy; try again")
 
 
 def end_membership(

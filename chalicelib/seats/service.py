@@ -25,6 +25,7 @@ from chalicelib.seats.broadcast import broadcast
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.endings import ATTEMPTS, end_expired, end_membership, number_once
 from chalicelib.seats.leases import lease_end, renew_by_call, renew_by_ticket
+from chalicelib.seats.limits import give_up_surplus, require_free_seat
 from chalicelib.seats.schemas import (
     JoinRoomResponse,
     ParticipantView,
@@ -37,6 +38,7 @@ from chalicelib.seats.table import (
     Participant,
     get_participant,
     list_participants,
+    list_seats,
     read_member_and_roster,
     take_seat,
 )
@@ -46,14 +48,15 @@ def join(context: Context, user: User) -> JoinRoomResponse:
     """Take a seat, or confirm the seat that the user has. Expired members of the room are ended first.
 
     Raises:
-        RoomNotFoundError, RoomInactiveError, RoomFullError, RateLimitedError.
+        RoomNotFoundError, RoomInactiveError, RoomFullError, TooManyRoomsError, RateLimitedError.
     """
     store, room_id, now = context.store, context.room_id, context.now
     limits, limit = context.backend.rate_limits, context.settings.joins_limit
-    room, members, profile, wait = store.run_parallel(
+    room, members, profile, seats, wait = store.run_parallel(
         partial(get_room, store, room_id),
         partial(list_participants, store, room_id),
         partial(get_profile, store, user.id),
+        partial(list_seats, store, user.id),
         partial(limits.check, f"join#{user.id}", limit, now),
     )
     if wait:
@@ -67,6 +70,7 @@ def join(context: Context, user: User) -> JoinRoomResponse:
             return _welcome_back(context, open_room, mine)
         if len(present) >= open_room.max_participants:
             raise RoomFullError
+        require_free_seat(context, seats)
         message = log.commit(context, Draft(f"{newcomer.name} joined the room"), writes=take_seat(newcomer))
         if message:
             return _welcome(context, open_room, newcomer, message)
@@ -158,13 +162,15 @@ def _require_open(room: Room | None) -> Room:
 
 def _welcome(context: Context, room: Room, joined: Participant, message: Message) -> JoinRoomResponse:
     store, room_id = context.store, context.room_id
-    members, messages, roster = store.run_parallel(
+    members, messages, roster, seats = store.run_parallel(
         partial(list_participants, store, room_id),
         partial(log.list_newest, store, room_id, log.SHOWN),
         partial(get_roster, store, room_id),
+        partial(list_seats, store, joined.user_id),
     )
     data = UserJoinedData(participant=ParticipantView.of(joined), message=RoomMessage.of(message))
     broadcast(context, context.stamp(UserJoined, seq=message.seq, data=data), roster)
+    give_up_surplus(context, seats)
     return JoinRoomResponse(
         message="Joined room successfully",
         room=_compose(context, room, members, messages),

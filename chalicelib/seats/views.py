@@ -7,6 +7,7 @@ from chalicelib.kernel.errors import (
     RateLimitedError,
     RoomFullError,
     RoomInactiveError,
+    TooManyRoomsError,
 )
 from chalicelib.seats import service
 from chalicelib.seats.schemas import JoinRoomResponse, RoomDetail, WebsocketAccess
@@ -40,7 +41,7 @@ ROUTES = (
         f"{_ROOM}/join",
         join,
         access=Access.USER,
-        errors=(RoomFullError, RoomInactiveError, RateLimitedError),
+        errors=(RoomFullError, RoomInactiveError, TooManyRoomsError, RateLimitedError),
     ),
     Route("POST", f"{_ROOM}/leave", leave, access=Access.MEMBER, errors=(NothingToLeaveError,)),
     Route("POST", f"{_ROOM}/ticket", request_ticket, access=Access.MEMBER, errors=(NotInRoomError,)),

@@ -9,6 +9,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
 D = TypeVar("D")
+E = TypeVar("E")
 
 THREADS = 32
 
@@ -32,6 +33,16 @@ class Parallel:
     def __call__(
         self, first: Callable[[], A], second: Callable[[], B], third: Callable[[], C], fourth: Callable[[], D], /
     ) -> tuple[A, B, C, D]: ...
+    @overload
+    def __call__(
+        self,
+        first: Callable[[], A],
+        second: Callable[[], B],
+        third: Callable[[], C],
+        fourth: Callable[[], D],
+        fifth: Callable[[], E],
+        /,
+    ) -> tuple[A, B, C, D, E]: ...
     @overload
     def __call__(self, *calls: Callable[[], A]) -> tuple[A, ...]: ...
 

@@ -50,13 +50,13 @@ class Keys:
 
 TABLES = {
     "rooms": Keys("room_id", indexes={"by_status": ("status", "created_at"), "by_occupied": ("occupied", "room_id")}),
-    "participants": Keys("room_id", "user_id"),
+    "participants": Keys("room_id", "user_id", indexes={"by_user": ("user_id", "joined_at")}),
     "messages": Keys("room_id", "seq"),
     "connections": Keys("room_id", "connection_id", indexes={"by_connection": ("connection_id", None)}),
     "profiles": Keys("user_id"),
     "guards": Keys("key"),
 }
-_NUMBERS = {"seq"}
+_NUMBERS = {"seq", "joined_at"}
 
 
 class WholeAttribute(NumberAttribute):

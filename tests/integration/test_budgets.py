@@ -16,6 +16,7 @@ from chalicelib import log
 from chalicelib.chat.schemas import HistoryQuery
 from chalicelib.chat.service import get_history
 from chalicelib.contract import Context
+from chalicelib.kernel.errors import TooManyRoomsError
 from chalicelib.kernel.limits import Cache
 from chalicelib.log import Message
 from chalicelib.log.table import POSITIONS, LogPosition, put_message
@@ -79,6 +80,12 @@ def disconnect(scene: Scene, connection_id: str) -> None:
     in_a_new_process(scene, lambda: sockets.disconnect(scene.world.backend, connection_id, LATER))
 
 
+def join_too_many(scene: Scene) -> None:
+    """Refuse a person with seats in five rooms: five rows are read to see that none has expired."""
+    with pytest.raises(TooManyRoomsError):
+        scene.world.join("settled", scene.room_id, LATER)
+
+
 def create_with_key(scene: Scene) -> None:
     create_room(scene.world.request("maker", LATER, key="key"), RoomCreate(name="Quiet"))
 
@@ -110,9 +117,10 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "$disconnect, one of two": ((3, 4, 2), lambda s: disconnect(s, "second")),
     "join (new)": ((4, 10, 20), lambda s: s.world.join("newcomer", s.room_id, LATER)),
     "join (already in)": ((2, 2, 20), lambda s: s.world.join("newcomer", s.room_id, LATER)),
-    "join (the first)": ((4, 10, 20), lambda s: s.world.join("newcomer", s.empty_room_id, LATER)),
+    "join (the first)": ((4, 11, 20), lambda s: s.world.join("newcomer", s.empty_room_id, LATER)),
+    "join (a seat too many)": ((2, 1, 10), join_too_many),
     "leave": ((3, 10, 2), lambda s: s.world.leave("newcomer", s.room_id, LATER)),
-    "leave, and a connection with it": ((3, 11, 2), lambda s: s.world.leave(PEOPLE[8], s.room_id, LATER)),
+    "leave, and a connection with it": ((3, 12, 2), lambda s: s.world.leave(PEOPLE[8], s.room_id, LATER)),
     "mic": ((2, 1, 2), lambda s: set_muted(s.context(9), MicToggleRequest(is_muted=False))),
     "speaking": ((2, 1, 2), lambda s: set_speaking(s.context(9), SpeakingStatusRequest(is_speaking=True))),
     "list rooms (page of 50)": ((1, 0, 3), lambda s: list_rooms(s.world.request("visitor"), RoomsQuery())),
@@ -132,6 +140,8 @@ def furnish(world: World, *, crowded: bool) -> Scene:
         world.open_room(name=f"Room {number:02}", now=NOW + number)
     scene = Scene(world, world.open_room(seats=50, now=NOW - 1), world.open_room(), 400 if crowded else 60)
     write_log(world, scene.room_id, scene.log_length)
+    for _ in range(world.backend.settings.seats_limit):
+        world.join("settled", world.open_room())
     for name in PEOPLE:
         scene.sockets[name] = world.enter(name, scene.room_id)
     if crowded:
@@ -266,7 +276,7 @@ def test_write_units_count_indexes_and_twice_for_transactions(engine_world: Worl
     with Counter(engine_world.store) as counter:
         engine_world.join("ada", room.room_id)
     transaction = next(call for call in counter.calls if call.operation == "TransactWriteItems")
-    assert transaction.write_units == 3 * 2 + 2, "three items count twice, two index entries once"
+    assert transaction.write_units == 3 * 2 + 3, "three items count twice, three index entries once"
 
 
 def test_a_scan_of_a_table_fails(engine_world: World) -> None:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -29,6 +30,7 @@ SENTENCES = {
     **{(view, "forbidden"): "Only administrators may do this" for view in ADMIN_VIEWS},
     ("seats_join", "room_full"): "Room is full",
     ("seats_join", "room_inactive"): "Room is not active",
+    ("seats_join", "too_many_rooms"): "You have a seat in 5 rooms; leave one of them first",
 }
 
 
@@ -66,6 +68,15 @@ class Stage:
         guest = self.api.person("Guy")
         guest.join(self.room)
         return guest
+
+    @cached_property
+    def settled(self) -> Caller:
+        """A user with as many seats as a user may have."""
+        settled = self.api.person("Seth")
+        for room in settled.get(ROOMS).json():
+            if room["created_by"] is None:
+                settled.join(room["id"])
+        return settled
 
     @property
     def fresh(self) -> str:
@@ -125,6 +136,7 @@ CASES = [
     Case("seats_join", 200),
     Case("seats_join", 409, "room_full", by="stranger", room="full"),
     Case("seats_join", 409, "room_inactive", by="stranger", room="inactive"),
+    Case("seats_join", 409, "too_many_rooms", by="settled"),
     Case("seats_leave", 200, by="guest"),
     Case("seats_leave", 404, "not_in_room", by="stranger"),
     Case("voice_set_speaking", 409, "muted", by="guest", options={"body": {"is_speaking": True}}),

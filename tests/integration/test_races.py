@@ -17,7 +17,6 @@ import pytest
 
 from chalicelib import log
 from chalicelib.chat.service import send_message
-from chalicelib.kernel.errors import CoworkingError
 from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.lifecycle.service import delete_room, update_room
 from chalicelib.lifecycle.sweep import sweep
@@ -26,6 +25,7 @@ from chalicelib.seats import service, sockets
 from chalicelib.seats.schemas import JoinRoomResponse
 from infra.local.engine import Engine
 from tests.fakes.backend import MINUTE, NOW, PLENTY, SECOND, World, on_engine
+from tests.fakes.races import at_once
 
 pytestmark = pytest.mark.proof
 
@@ -41,21 +41,6 @@ LATER = NOW + LEASE
 def world(engine: Engine) -> Iterator[World]:
     with on_engine(engine, joins_limit=PLENTY, messages_limit=PLENTY) as busy:
         yield busy
-
-
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """Start all acts at the same moment; returns the result of each, or the code of its error."""
-    start = threading.Barrier(len(acts))
-
-    def run(act: Callable[[], Any]) -> Any:
-        start.wait()
-        try:
-            return act()
-        except CoworkingError as error:
-            return error.code
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
 
 
 @contextmanager

@@ -212,6 +212,7 @@ export type Problem = {
     | "not_in_room"
     | "room_full"
     | "room_inactive"
+    | "too_many_rooms"
     | "muted"
     | "rate_limited"
     | "unavailable"

@@ -40,7 +40,7 @@ def name_of(route: Route) -> str:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The app in this process, on tables in memory, at the time NOW."""
-    with on_moto(auth_secret=SECRET) as world:
+    with on_moto(auth_secret=SECRET, seats_limit=50) as world:
         monkeypatch.setattr("chalicelib.backend._process_backend", world.backend)
         monkeypatch.setattr(http, "now_ms", lambda: NOW)
         yield world

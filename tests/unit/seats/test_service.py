@@ -354,8 +354,8 @@ def test_a_connection_that_opens_after_the_roster_read_is_closed(
     [
         lambda world, room_id: world.join("bob", room_id),
         lambda world, room_id: world.leave("ada", room_id),
-        lambda world, room_id: endings.evict(world.context("", room_id), "ada", write_log=True),
-        lambda world, room_id: endings.evict(world.context("", room_id), "ada", write_log=False),
+        lambda world, room_id: endings.evict(world.context("", room_id), "ada", "room_closed"),
+        lambda world, room_id: endings.evict(world.context("", room_id), "ada", "room_closed", write_log=False),
     ],
     ids=["join", "leave", "evict", "evict without log"],
 )
