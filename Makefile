@@ -47,7 +47,7 @@ artefacts: setup-checks ## check the deployment: package, templates, code, libra
 lock: $(VENV)/made ## pin the dependencies in pyproject.toml, with hashes (UPGRADE=--upgrade takes the newest)
 	$(BIN)/python -m infra.locks $(UPGRADE)
 
-soak: setup-dev ## run 20 clients under all faults, 10,000 mutated frames, and more races (half an hour)
+soak: setup-dev ## run 20 clients under all faults, kill a stack 20 times, 10,000 mutated frames, more races (half an hour)
 	$(BIN)/python -m tests.soak
 	FUZZ_FRAMES=10000 $(BIN)/python -m pytest -q tests/integration/test_ws_limits.py -k mutated_frames
 	RACE_ROUNDS=20 STATE_MACHINE_EXAMPLES=200 $(BIN)/python -m pytest -q -n $(WORKERS) \

@@ -11,7 +11,6 @@ from infra.local.process import Child, StackError
 from infra.local.tables import create_tables
 
 LAUNCHER = Path(__file__).with_name("engine_launcher.py")
-SAVE_FAILED = 3
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 """MiniStack separates data by region and account, so these values must never change."""
@@ -40,7 +39,6 @@ class Engine:
 
     def start(self, pass_fds: tuple[int, ...] = ()) -> Child:
         """Start the process on a free port. Requests wait in the socket until it answers."""
-        self._check_state()
         python = engine_python()
         if not python.exists():
             raise StackError(f"There is no database engine at {python}: run make setup")
@@ -71,9 +69,15 @@ class Engine:
         return f"The database engine {what}: {lines[-1] if lines else 'no output'} (more in {self.log})"
 
     def stop(self) -> None:
-        """Stop it after it has saved its data; raises StackError if it can't save."""
-        if self.child is not None and self.child.stop() == SAVE_FAILED:
-            raise StackError(self.failure_message("could not save its data"))
+        """Stop it. Its data is on disk already."""
+        if self.child is not None:
+            self.child.stop()
+
+    def kill(self) -> None:
+        """Kill it, as a crash does."""
+        assert self.child is not None
+        self.child.kill()
+        self.stop()
 
     def client(self) -> Any:
         """A botocore client for its DynamoDB."""
@@ -102,12 +106,6 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def _check_state(self) -> None:
-        """MiniStack treats unreadable data as no data, and would overwrite it."""
-        for file in (self.data_dir / "state").glob("*.json"):
-            if not os.access(file, os.R_OK | os.W_OK):
-                raise StackError(f"{file} can't be read and written: change its permissions, or its owner")
 
     def environment(self) -> dict[str, str]:
         """MiniStack's settings: only DynamoDB, stored in the data directory, nothing of this machine's own."""

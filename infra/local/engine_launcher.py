@@ -1,33 +1,26 @@
-"""Runs MiniStack in its own virtual environment until standard input ends, then lets it save its data.
+"""Runs MiniStack in its own virtual environment until standard input ends.
 
-MiniStack saves only when its server shuts down cleanly. Its own entry point waits for signals, which a killed parent
-never sends, and keeps a file in the shared temporary directory.
+Its own entry point waits for signals, which a killed parent never sends, and keeps a file in the shared temporary
+directory.
 """
 
 import argparse
 import asyncio
-import logging
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import ministack.app  # type: ignore[import-not-found]
 from hypercorn.asyncio import serve  # type: ignore[import-not-found]
 from hypercorn.config import Config  # type: ignore[import-not-found]
-from ministack.app import app  # type: ignore[import-not-found]
+from ministack.core import persistence  # type: ignore[import-not-found]
 
-SAVE_FAILED = 3
-
-
-class FailureCounter(logging.Handler):
-    """Counts errors that MiniStack only logs."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.count = 0
-
-    def emit(self, _: logging.LogRecord) -> None:
-        self.count += 1
+from infra.local.engine_data import DurableTables
+from infra.local.journal import JournalError
 
 
 async def serve_until_stdin_ends(served: Any, descriptor: int) -> None:
@@ -46,18 +39,21 @@ async def serve_until_stdin_ends(served: Any, descriptor: int) -> None:
         loop.call_soon_threadsafe(ended.set)
 
     threading.Thread(target=wait_for_end, daemon=True).start()
+    if persistence.PERSIST_STATE:
+        ministack.app.PERSIST_STATE = False  # it would load and save the state itself
+        await DurableTables(Path(persistence.STATE_DIR)).open()
     await serve(served, config, shutdown_trigger=ended.wait)
 
 
-def main(served: Any = app) -> int:
-    """Serve an ASGI app (MiniStack by default), and return the exit code."""
+def main(served: Any = ministack.app.app) -> None:
+    """Serve an ASGI app (MiniStack by default)."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--socket", type=int, required=True, help="the descriptor of a listening socket")
-    failures = FailureCounter()
-    logging.getLogger("persistence").addHandler(failures)
-    asyncio.run(serve_until_stdin_ends(served, parser.parse_args().socket))
-    return SAVE_FAILED if failures.count else 0
+    try:
+        asyncio.run(serve_until_stdin_ends(served, parser.parse_args().socket))
+    except (JournalError, OSError) as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -11,7 +11,7 @@ from typing import IO
 from infra.local.process import StackError
 
 PATIENCE = 20
-"""Seconds to wait for the children of a killed stack, which still save their data."""
+"""Seconds to wait for the children of a killed stack, which still finish what they do."""
 UNAVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
@@ -30,7 +30,7 @@ def lock_directory(data_dir: Path) -> IO[str]:
             lock.close()
             advice = "stop it, or choose another with DATA_DIR="
             raise StackError(f"Another stack is running on the data directory {data_dir}: {advice}")
-        time.sleep(0.05)  # children of a killed stack may still be saving; flock has no time limit, so poll
+        time.sleep(0.05)  # children of a killed stack may still run; flock has no time limit, so poll
     lock.truncate(0)
     print(os.getpid(), file=lock, flush=True)
     return lock

@@ -91,7 +91,7 @@ class Stack:
             self.gateway = None
 
     def close(self) -> None:
-        """Stop everything; raises StackError if the engine can't save its data."""
+        """Stop everything, and keep the data."""
         self._cleanup.close()
 
 
@@ -184,6 +184,13 @@ class LocalStack:
     def stop(self) -> None:
         """Stop, and keep the data."""
         self._stack.close()
+
+    def kill(self) -> None:
+        """Kill the gateway, and the engine if it is our own; `restart` starts them again."""
+        if self._stack.gateway is not None:
+            self._stack.gateway.kill()
+        if self._stack.engine is not None:
+            self._stack.engine.kill()
 
     def restart(self) -> None:
         """Stop and start again, with the same address and data."""

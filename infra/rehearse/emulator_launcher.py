@@ -197,4 +197,4 @@ def end_when_done(worker: Any, end: Callable[[list[Any]], None]) -> None:
 if __name__ == "__main__":
     lambda_runtime.kill_workers = retire
     lambda_svc._schedule_state_transition = finish_at_once
-    sys.exit(main(Emulator()))
+    main(Emulator())

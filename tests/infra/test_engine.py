@@ -1,11 +1,13 @@
 """The database engine as a child process; `test_supervisor` kills its parent."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from infra.local.engine import Engine
+from infra.local.engine import Engine, engine_python
 from infra.local.process import StackError
+from infra.local.stack import ROOT
 
 pytestmark = pytest.mark.proof
 
@@ -32,14 +34,54 @@ def test_data_survives_a_restart_in_its_directory(tmp_path: Path) -> None:
         assert has_item(engine)
 
 
-def test_two_engines_run_side_by_side(tmp_path: Path) -> None:
-    one, other = tmp_path / "one", tmp_path / "other"
-    one.mkdir()
-    other.mkdir()
-    with Engine(one) as first, Engine(other) as second:
-        write_item(first)
-        second.create_tables("t-")
-        assert (has_item(first), has_item(second)) == (True, False)
+def test_a_transaction_is_not_repeated_after_a_crash(tmp_path: Path) -> None:
+    update = {
+        "TableName": "t-profiles",
+        "Key": {"user_id": {"S": "ada"}},
+        "UpdateExpression": "ADD visits :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    }
+    engine = Engine(tmp_path)
+    for _ in range(3):  # the second time it is in the journal, the third time in the saved state
+        with engine:
+            engine.create_tables("t-")
+            client = engine.client()
+            client.transact_write_items(TransactItems=[{"Update": update}], ClientRequestToken="only-once")
+            item = client.get_item(TableName="t-profiles", Key=update["Key"])["Item"]
+            client.close()
+            engine.kill()
+        assert item["visits"] == {"N": "1"}
+
+
+def test_saving_goes_on_while_people_write_and_items_expire(tmp_path: Path) -> None:
+    def run(mode: str) -> str:
+        environment = Engine(tmp_path).environment() | {"PYTHONPATH": str(ROOT), "SAVE_AFTER_BYTES": "500"}
+        program = [str(engine_python()), str(ROOT / "tests" / "fakes" / "engine_reaper.py"), mode]
+        done = subprocess.run(
+            [*program, environment["STATE_DIR"]], env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    written = run("write")
+    assert len(written) > 1000
+    assert int(journal_of(tmp_path).stem.partition("-")[2]) > 20, "saved often"
+    assert run("read") == written
+
+
+def test_state_that_cannot_be_saved_is_still_in_the_journal(tmp_path: Path) -> None:
+    with Engine(tmp_path) as engine:
+        write_item(engine)
+    (tmp_path / "state" / "dynamodb.new").mkdir()
+    with Engine(tmp_path) as engine:
+        assert has_item(engine)
+    assert "is tried again later" in engine.log.read_text()
+    assert journal_of(tmp_path).name == "journal-0.jsonl"
+
+
+def journal_of(data_dir: Path) -> Path:
+    """The only journal."""
+    (journal,) = (data_dir / "state").glob("journal-*")
+    return journal
 
 
 def test_an_engine_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,10 +90,17 @@ def test_an_engine_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytes
         pass
 
 
-def test_data_that_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
-    engine = Engine(tmp_path)
-    engine.start()
-    write_item(engine)
-    (tmp_path / "state").write_text("in the way")
-    with pytest.raises(StackError, match="could not save its data"):
-        engine.stop()
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("dynamodb.json", "{", "can't be read"),
+        ("journal-0.jsonl", "[\n[]\n", "line 1 of .* is damaged"),
+        ("journal-0.jsonl", '[["request", "", "", "CreateTable", "{}"]]\n', "CreateTable in the journal"),
+    ],
+)
+def test_unusable_data_is_an_error_and_stays(tmp_path: Path, name: str, content: str, said: str) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / name).write_text(content)
+    with pytest.raises(StackError, match=f"did not start: error: .*{said}"), Engine(tmp_path):
+        pass
+    assert (tmp_path / "state" / name).read_text() == content

@@ -131,10 +131,10 @@ class Soak:
         plan: list[Callable[[], Awaitable[None]]] = [
             self._start_faults,
             self._cut_all,
-            self._restart_engine,
+            self._kill_engine,
             self._let_some_leave,
             self._cut_all_without_disconnects,
-            self._restart_gateway,
+            self._kill_gateway,
         ]
         steps = plan * self.size.rounds
         for number, step in enumerate(steps):
@@ -153,16 +153,17 @@ class Soak:
         await self._start_faults(lose_disconnects=True)
         await self._cut_all()
 
-    async def _restart_engine(self) -> None:
+    async def _kill_engine(self) -> None:
         def restart() -> None:
-            self._engine.stop()
+            self._engine.kill()
             self._engine.start()
             self._engine.wait_ready()
 
         await asyncio.to_thread(restart)
 
-    async def _restart_gateway(self) -> None:
+    async def _kill_gateway(self) -> None:
         self._database.rates = FaultRates()  # the gateway does not start if the database refuses calls
+        await asyncio.to_thread(self._stack.kill)
         await asyncio.to_thread(self._stack.restart)
         await self._start_faults()
 
