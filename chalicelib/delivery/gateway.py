@@ -8,7 +8,6 @@ import hmac
 import ssl
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -20,8 +19,9 @@ from urllib.parse import quote, urlsplit
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.5
 IDLE_SECONDS = 50.0
-"""A connection that was idle for longer is not used again. It may be lost since the function was frozen, and a lost
-connection can only time out."""
+"""A connection that was idle for longer is not used again: it may be lost, and then a request can only time out. The
+age is in wall-clock time, because `time.monotonic` stands still while Lambda freezes the process
+(hashicorp/vault-lambda-extension#150)."""
 POOL_SIZE = 64
 """The most idle connections kept to one endpoint."""
 
@@ -147,8 +147,8 @@ def session_keys() -> Callable[[], Keys]:
 class ConnectionPool:
     """HTTP connections that stay open, for any number of threads. The connection used last is used first."""
 
-    def __init__(self, clock: Callable[[], float], ca_bundle: str = "") -> None:
-        self._clock = clock
+    def __init__(self, now: Callable[[], float], ca_bundle: str = "") -> None:
+        self._now = now
         self._ca_bundle = ca_bundle
         self._idle: dict[Endpoint, list[tuple[HTTPConnection, float]]] = {}
         self._tls: ssl.SSLContext | None = None
@@ -160,7 +160,7 @@ class ConnectionPool:
             idle = self._idle.get(endpoint)
             while idle:
                 connection, since = idle.pop()
-                if self._clock() - since < IDLE_SECONDS:
+                if abs(self._now() - since) < IDLE_SECONDS:
                     return connection
                 connection.close()
         return None
@@ -170,7 +170,7 @@ class ConnectionPool:
         with self._lock:
             idle = self._idle.setdefault(endpoint, [])
             if connection.sock is not None and len(idle) < POOL_SIZE:
-                idle.append((connection, self._clock()))
+                idle.append((connection, self._now()))
                 return
         connection.close()
 
@@ -187,11 +187,17 @@ class ConnectionPool:
             raise
         return connection
 
-    def shutdown(self) -> None:
+    def drop(self, endpoint: Endpoint) -> None:
+        """Close the idle connections to an endpoint."""
         with self._lock:
-            for idle in self._idle.values():
-                while idle:
-                    idle.pop()[0].close()
+            idle = self._idle.pop(endpoint, [])
+        for connection, _ in idle:
+            connection.close()
+
+    def shutdown(self) -> None:
+        """Close all idle connections."""
+        for endpoint in list(self._idle):
+            self.drop(endpoint)
 
     def _context(self) -> ssl.SSLContext:
         with self._lock:  # loading the certificates takes 20 ms: do it once
@@ -219,7 +225,7 @@ class Gateway:
         self._region = region
         self._now = now
         self._clock = clock
-        self._pool = ConnectionPool(clock, ca_bundle)
+        self._pool = ConnectionPool(now, ca_bundle)
         self._lock = Lock()
 
     def post(self, endpoint: str, connection_id: str, data: bytes, timeout: float = ANSWER_SECONDS) -> PostResult:
@@ -245,8 +251,13 @@ class Gateway:
 
     def _exchange(self, request: Request, headers: dict[str, str], expires: float) -> int:
         if connection := self._pool.take(request.endpoint):
-            with suppress(ConnectionError, ssl.SSLError):  # it was cut while idle: open a new one
+            try:
                 return self._ask(connection, request, headers, expires)
+            except TimeoutError:  # the others were idle for as long, and may be lost, too
+                self._pool.drop(request.endpoint)
+                raise
+            except (ConnectionError, ssl.SSLError):  # it was cut while idle: open a new one
+                pass
         connection = self._pool.open(request.endpoint, min(CONNECT_SECONDS, self._left(expires)))
         return self._ask(connection, request, headers, expires)
 

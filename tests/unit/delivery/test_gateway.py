@@ -207,15 +207,30 @@ def test_a_connection_that_the_server_closes_is_not_reused(api: ConnectionsApi, 
     assert len({request.connection for request in api.received}) == 2
 
 
-@pytest.mark.parametrize(("idle", "connections"), [(IDLE_SECONDS - 1, 1), (IDLE_SECONDS, 2)])
+@pytest.mark.parametrize(("idle", "connections"), [(IDLE_SECONDS - 1, 1), (IDLE_SECONDS, 2), (-IDLE_SECONDS, 2)])
 def test_a_connection_idle_for_long_is_not_reused(api: ConnectionsApi, idle: float, connections: int) -> None:
-    time = [0.0]
-    gateway = make_gateway(clock=lambda: time[0])
+    """As in a frozen function: the wall clock goes on, the monotonic one stands still."""
+    time = [1e9]
+    gateway = make_gateway(now=lambda: time[0], clock=lambda: 0.0)
     gateway.post(api.endpoint(), "a=", b"x")
     time[0] += idle
     gateway.post(api.endpoint(), "a=", b"x")
     gateway.shutdown()
     assert len({request.connection for request in api.received}) == connections
+
+
+def test_one_lost_connection_ends_all_that_were_idle(api: ConnectionsApi, gateway: Gateway) -> None:
+    both, release = Barrier(2), Event()
+    api.before_answer = both.wait
+    with ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(lambda n: gateway.post(api.endpoint(), f"{n}=", b"x").sent, range(2)))
+    api.before_answer = lambda: release.wait(10)  # mute, as if the connections were lost
+    assert gateway.post(api.endpoint(), "a=", b"x", timeout=0.05).reason.startswith("TimeoutError")
+    release.set()
+    assert gateway.post(api.endpoint(), "a=", b"x").sent
+    used = [request.connection for request in api.received]
+    assert used[2] in used[:2]
+    assert used[3] not in used[:2]
 
 
 def test_a_server_that_does_not_answer_times_out(any_api: ConnectionsApi, gateway: Gateway) -> None:
