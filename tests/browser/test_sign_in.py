@@ -23,6 +23,8 @@ CONFIG = {
     },
 }
 EXPIRED = "Your sign-in has expired"
+FAILED = "Signing in did not work. Try again."
+PHISHING = "Your account was suspended. Call 555-1234"
 
 
 @pytest.fixture(scope="module")
@@ -97,18 +99,34 @@ def test_a_user_can_sign_in_again_after_the_expiry(deployment: Deployment, where
     expect(ready).to_be_visible()
 
 
-def test_a_user_can_sign_in_after_a_refusal(deployment: Deployment) -> None:
+def test_another_answer_neither_signs_in_nor_out(deployment: Deployment) -> None:
     ada = deployment.visitor()
-    ada.open()
-    ada.page.get_by_role("button", name="Sign in").click()
-    ada.page.get_by_role("link", name="No").click()
-    expect(ada.page.get_by_role("main")).to_contain_text("You said no")
+    address = f"?state=guessed&code=stolen&error_description={PHISHING}"
+    ada.page.goto(ada.url + address)
+    expect(ada.page.get_by_role("main")).to_contain_text(FAILED)
+    expect(ada.page.locator("body")).not_to_contain_text("suspended")
+    assert (ada.page.url, deployment.provider.sign_ins) == (ada.url, 0)
     sign_in(ada)
+    expect(ada.page.get_by_role("link", name="Quiet").first).to_be_visible()
+    ada.page.goto(ada.url + address)
     expect(ada.page.get_by_role("link", name="Quiet").first).to_be_visible()
 
 
-def test_the_answer_to_another_sign_in_is_refused(deployment: Deployment) -> None:
+def test_the_page_shows_no_sentences_of_strangers(deployment: Deployment) -> None:
+    """Neither the provider's, nor those of a proxy before the service."""
     ada = deployment.visitor()
-    ada.page.goto(f"{ada.url}?code=stolen&state=guessed")
-    expect(ada.page.get_by_role("main")).to_contain_text("Signing in failed.")
-    assert (ada.page.url, deployment.provider.sign_ins) == (ada.url, 0)
+    ada.expects("status of 4")
+    ada.open()
+    ada.page.get_by_role("button", name="Sign in").click()
+    ada.page.get_by_role("link", name="No").click()
+    expect(ada.page.get_by_role("main")).to_contain_text(FAILED)
+    ada.page.route(f"{NAME}/token", lambda route: route.fulfill(status=400, body=PHISHING))
+    sign_in(ada)
+    expect(ada.page.get_by_role("main")).to_contain_text(FAILED)
+    ada.page.unroute(f"{NAME}/token")
+    sign_in(ada)
+    expect(ada.page.get_by_role("link", name="Quiet").first).to_be_visible()
+    ada.page.route("**/join", lambda route: route.fulfill(status=403, json={"message": PHISHING}))
+    ada.open(deployment.room_id)
+    expect(ada.heading("That did not work")).to_be_focused()
+    expect(ada.page.get_by_role("main")).to_contain_text("Something went wrong")

@@ -73,6 +73,10 @@ export function say(/** @type {string} */ text) {
   setTimeout(() => line.remove(), 3000);
 }
 
+/** What to tell about an error: the sentence of the service, but no text of a proxy or of the browser. */
+export const explain = (/** @type {{code?: string, detail?: string}} */ { code, detail }) =>
+  detail && !code?.startsWith("http") ? detail : "Something went wrong. Try again.";
+
 /** @type {ShowDialog} */
 export const dialog = (title, ...children) => {
   const node = h("dialog", { "aria-label": title, onclose: () => node.remove() }, h("h2", {}, title), ...children);
@@ -95,7 +99,7 @@ export const form = (label, act, ...fields) => {
     event.preventDefault();
     button.disabled = true;
     const values = [...new FormData(node)].map(([name, value]) => [name, `${value}`.trim()]);
-    await act(Object.fromEntries(values)).catch(({ detail }) => write(trouble, detail ?? "That did not work. Try again."));
+    await act(Object.fromEntries(values)).catch((error) => write(trouble, explain(error)));
     button.disabled = false;
   };
   const node = h("form", { onsubmit }, ...fields, trouble, button);

@@ -1,5 +1,5 @@
 /** The screens with one message: an error, or the welcome. */
-import { field, form, h } from "./dom.js";
+import { explain, field, form, h } from "./dom.js";
 
 /** For each code: title, text, and the label of a button. @type {Record<string, [string, string, string?]>} */
 const TROUBLE = {
@@ -15,8 +15,9 @@ const TROUBLE = {
 export const notice = (/** @type {string} */ title, /** @type {string} */ text, /** @type {Child} */ below, look = "pane") =>
   h("main", { class: "notice" }, h("div", { class: look }), h("h1", { tabindex: -1 }, title), h("p", {}, text), below);
 
-export function trouble(/** @type {{code?: string, detail?: string}} */ { code = "", detail }, /** @type {() => void} */ retry) {
-  const [title, text, label] = TROUBLE[code] ?? ["That did not work", detail ?? "The rooms can't be reached.", "Try again"];
+export function trouble(/** @type {{code?: string, detail?: string}} */ error, /** @type {() => void} */ retry) {
+  const { code = "" } = error;
+  const [title, text, label] = TROUBLE[code] ?? ["That did not work", explain(error), "Try again"];
   return notice(title, text, h("p", { class: "row" },
     label && h("button", { class: "main", onclick: retry }, label),
     code !== "unauthorized" && h("a", { class: "button", href: "#/" }, "All rooms")));

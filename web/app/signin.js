@@ -51,17 +51,22 @@ class OpenIdSignIn extends SignIn {
 
   /** Whether there is a token. If the provider has just sent the user back, fetch it first. */
   async ready() {
-    const { state, code, error_description: trouble } = Object.fromEntries(new URLSearchParams(location.search));
-    if (!state) return Boolean(this.kept.token);
-    const { settings, here: redirect_uri } = this;
-    history.replaceState(null, "", redirect_uri + (this.kept.hash ?? ""));
-    if (state !== this.kept.state || !code) throw new Error(trouble ?? "Signing in failed.");
-    const form = { grant_type: "authorization_code", code, code_verifier: this.kept.verifier, redirect_uri, client_id: settings.clientId };
-    const answer = await fetch(settings.tokenEndpoint, { method: "POST", body: new URLSearchParams(form) });
+    const { state, code, error, error_description: reason } = Object.fromEntries(new URLSearchParams(location.search));
+    const { kept, here: redirect_uri } = this;
+    const isOurs = state && state === kept.state;
+    if (state) history.replaceState(null, "", redirect_uri + (isOurs ? kept.hash : location.hash));
+    if (isOurs && code) await this.fetchToken({ grant_type: "authorization_code", code, code_verifier: kept.verifier, redirect_uri });
+    else if (state && (isOurs || !kept.token)) throw new Error(`${error}: ${reason}`);
+    return Boolean(kept.token);
+  }
+
+  /** Get a token from the provider, and keep it. */
+  async fetchToken(/** @type {Record<string, string>} */ fields) {
+    const { settings } = this;
+    const answer = await fetch(settings.tokenEndpoint, { method: "POST", body: new URLSearchParams({ ...fields, client_id: settings.clientId }) });
     const issued = await answer.json();
     const token = issued[settings.token ?? "access_token"];
     this.keep({ state: null, verifier: null, token, until: Date.now() + (issued.expires_in ?? 3600) * 1000 });
-    return Boolean(token);
   }
 
   async start() {
@@ -71,7 +76,7 @@ class OpenIdSignIn extends SignIn {
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
     const query = {
       response_type: "code", client_id: settings.clientId, redirect_uri, scope: settings.scope ?? "openid profile", state,
-      code_challenge: btoa(String.fromCharCode(...new Uint8Array(digest))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", ""), code_challenge_method: "S256", ...settings.parameters,
+      code_challenge: btoa(String.fromCharCode(...new Uint8Array(digest))).replace(/[+/=]/g, (char) => ({ "+": "-", "/": "_" })[char] ?? ""), code_challenge_method: "S256", ...settings.parameters,
     };
     location.assign(`${settings.authorizationEndpoint}?${new URLSearchParams(query)}`);
   }
