@@ -9,16 +9,16 @@ export function createChat(/** @type {Room} */ room) {
   const TOGETHER_MS = 5 * 60_000;
   const rows = h("ol");
   const earlier = h("button", { onclick: loadEarlier }, "Earlier messages");
-  const log = h("div", { class: "log", role: "log", "aria-live": "off", "aria-label": "Messages", tabindex: 0, onscroll: onScroll }, earlier, rows);
-  const down = h("button", { class: "down", onclick: toEnd });
-  const typing = h("p", { class: "typing soft" });
+  const log = h("div.log", { role: "log", "aria-live": "off", "aria-label": "Messages", tabindex: 0, onscroll: onScroll }, earlier, rows);
+  const down = h("button.down", { onclick: toEnd });
+  const typing = h("p.typing soft");
   const text = h("textarea", {
     rows: 1, maxlength: 4000, "aria-label": "Message", placeholder: "Write to the room", dir: "auto", enterkeyhint: "send",
     onkeydown: (event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && send(event),
     oninput: () => room.setTyping(text.value !== ""),
   });
-  const form = h("form", { onsubmit: send }, text, h("button", { class: "main round", "aria-label": "Send" }, icon("send")));
-  const node = h("cr-chat", {}, h("h2", { class: "unseen" }, "Chat"), log, down, typing, form);
+  const form = h("form", { onsubmit: send }, text, h("button.main round", { "aria-label": "Send" }, icon("send")));
+  const node = h("cr-chat", {}, h("h2.unseen", {}, "Chat"), log, down, typing, form);
   const size = new ResizeObserver(() => atEnd && toEnd());
   let atEnd = true;
   /** The last state shown. @type {RoomState | undefined} */
@@ -101,9 +101,9 @@ export function createChat(/** @type {Room} */ room) {
 
   function draft(/** @type {Pending} */ { key, text, status }, /** @type {{name: string}} */ self) {
     const act = (/** @type {string} */ label, /** @type {() => any} */ go) => h("button", { onclick: go }, label);
-    const note = status === "sending" ? h("p", { class: "soft" }, "Sending…")
-      : h("p", { class: "trouble" }, "Not sent. ", act("Try again", () => room.retry(key).catch(unsent)), " ", act("Discard", () => room.discard(key)));
-    return h("li", { class: `message ${status}` }, face(self), h("div", {}, h("p", { class: "text", dir: "auto" }, text), note));
+    const note = status === "sending" ? h("p.soft", {}, "Sending…")
+      : h("p.trouble", {}, "Not sent. ", act("Try again", () => room.retry(key).catch(unsent)), " ", act("Discard", () => room.discard(key)));
+    return h("li", { class: `message ${status}` }, face(self), h("div", {}, h("p.text", { dir: "auto" }, text), note));
   }
 
   function onScroll() {
@@ -145,8 +145,8 @@ function linked(/** @type {string} */ text) {
 /** The row of a message. A message that `follows` another of the same person shows no name. */
 function line(/** @type {Message} */ { type, user, user_id: id, avatar, text, created_at: at }, /** @type {boolean} */ follows) {
   const time = h("time", { datetime: at }, clock.format(new Date(at)));
-  if (type === "system") return h("li", { class: "event soft" }, h("bdi", {}, text), " ", time);
-  if (type === "emoji") return h("li", { class: "event soft" }, h("bdi", {}, user), " ", h("span", { class: "big" }, text), " ", time);
-  return h("li", { class: "message" }, !follows && face({ id, name: user, avatar }),
-    h("div", {}, h("p", { class: follows ? "unseen" : "who" }, h("bdi", {}, user), " ", time), h("p", { class: "text", dir: "auto" }, ...linked(text))));
+  if (type === "system") return h("li.event soft", {}, h("bdi", {}, text), " ", time);
+  if (type === "emoji") return h("li.event soft", {}, h("bdi", {}, user), " ", h("span.big", {}, text), " ", time);
+  return h("li.message", {}, !follows && face({ id, name: user, avatar }),
+    h("div", {}, h("p", { class: follows ? "unseen" : "who" }, h("bdi", {}, user), " ", time), h("p.text", { dir: "auto" }, ...linked(text))));
 }

@@ -1,8 +1,10 @@
 /** Functions that make nodes. A text becomes a text node: nothing here parses HTML. */
 
 /** @type {Make} */
-export const h = (tag, props = {}, ...children) => {
-  const node = document.createElement(tag);
+export const h = (kind, props = {}, ...children) => {
+  const [tag, look = ""] = kind.split(".");
+  const node = /** @type {any} */ (document.createElement(tag));
+  if (look) node.className = look;
   for (const [name, value] of Object.entries(props)) {
     if (typeof value === "function") node.addEventListener(name.slice(2), value);
     else if (value != null && value !== false) node.setAttribute(name, value === true ? "" : value);
@@ -57,7 +59,7 @@ export const paint = (node, color) => {
 export const face = ({ id, name, avatar }) => {
   const words = name.trim().split(/\s+/);
   const initials = [words[0], words.slice(1).at(-1) ?? ""].map((word) => [...new Intl.Segmenter().segment(word)][0]?.segment);
-  const node = paint(h("span", { class: "face", "aria-hidden": "true" }, initials.join("").toUpperCase()), id || name);
+  const node = paint(h("span.face", { "aria-hidden": "true" }, initials.join("").toUpperCase()), id || name);
   const url = URL.parse(avatar ?? "", location.href);
   if (avatar && (url?.protocol === "https:" || url?.origin === location.origin))
     node.append(h("img", { src: url.href, alt: "", referrerpolicy: "no-referrer", onerror: ({ target }) => target.remove() }));
@@ -89,12 +91,12 @@ export const dialog = (title, ...children) => {
 export const done = (label = "Done") => h("form", { method: "dialog" }, h("button", {}, label));
 
 /** @type {MakeField} */
-export const field = (label, tag, props, ...children) => h("label", { class: "field" }, label, h(tag, props, ...children));
+export const field = (label, tag, props, ...children) => h("label.field", {}, label, h(tag, props, ...children));
 
 /** @type {MakeForm} */
 export const form = (label, act, ...fields) => {
-  const trouble = h("p", { class: "trouble", role: "alert" });
-  const button = h("button", { class: "main" }, label);
+  const trouble = h("p.trouble", { role: "alert" });
+  const button = h("button.main", {}, label);
   const onsubmit = async (/** @type {Event} */ event) => {
     event.preventDefault();
     button.disabled = true;

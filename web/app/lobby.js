@@ -3,10 +3,10 @@ import { COLORS, dialog, done, face, field, fill, form, h, list, paint, write } 
 
 export class Lobby extends HTMLElement {
   #stop = new AbortController();
-  #me = h("button", { class: "chip", onclick: () => this.#editMe() });
+  #me = h("button.chip", { onclick: () => this.#editMe() });
   #hello = h("h1", { tabindex: -1 }, "Rooms");
-  #people = h("p", { class: "soft", role: "status" }, "Loading the rooms…");
-  #cards = h("ul", { class: "cards" });
+  #people = h("p.soft", { role: "status" }, "Loading the rooms…");
+  #cards = h("ul.cards");
 
   constructor(/** @type {App} */ app) {
     super();
@@ -15,10 +15,10 @@ export class Lobby extends HTMLElement {
 
   connectedCallback() {
     fill(this,
-      h("header", { class: "top" }, h("img", { src: "app/icon.svg", alt: "", width: 24 }), h("b", {}, "Coworking Rooms"), this.#me),
+      h("header.top", {}, h("img", { src: "app/icon.svg", alt: "", width: 24 }), h("b", {}, "Coworking Rooms"), this.#me),
       h("main", {},
-        h("div", { class: "hello" }, h("div", {}, this.#hello, this.#people),
-          h("button", { class: "main", onclick: () => this.#makeRoom() }, "New room")),
+        h("div.hello", {}, h("div", {}, this.#hello, this.#people),
+          h("button.main", { onclick: () => this.#makeRoom() }, "New room")),
         this.#cards));
     const { signal } = this.#stop;
     const load = () => document.hidden || this.#load();
@@ -53,12 +53,12 @@ export class Lobby extends HTMLElement {
   #showMe(/** @type {Profile} */ me) {
     this.app.me = me;
     fill(this.#hello, "Hello, ", h("bdi", {}, me.name));
-    fill(this.#me, face(me), h("bdi", {}, me.name), h("span", { class: "unseen" }, ": name and looks"));
+    fill(this.#me, face(me), h("bdi", {}, me.name), h("span.unseen", {}, ": name and looks"));
   }
 
   #makeRoom() {
     const colors = Object.entries(COLORS).map(([value, [label]], place) =>
-      paint(h("label", { class: "swatch" }, h("input", { type: "radio", name: "color", value, checked: !place }), label), value));
+      paint(h("label.swatch", {}, h("input", { type: "radio", name: "color", value, checked: !place }), label), value));
     ask("New room", "Make room", async ({ name, seats, ...room }) => {
       const { id } = await this.app.coworking.api.createRoom({ name, max_participants: Number(seats), ...room });
       location.hash = `#/rooms/${id}`;
@@ -85,11 +85,11 @@ export class Lobby extends HTMLElement {
 customElements.define("cr-lobby", Lobby);
 
 function card(/** @type {RoomSummary} */ { id }) {
-  const pane = h("div", { class: "pane", "aria-hidden": "true" });
+  const pane = h("div.pane", { "aria-hidden": "true" });
   const link = h("a", { href: `#/rooms/${id}`, dir: "auto" });
-  const about = h("p", { class: "soft", dir: "auto" });
-  const taken = h("p", { class: "taken" });
-  const node = h("li", { class: "card" }, pane, h("div", {}, h("h2", {}, link), about, taken));
+  const about = h("p.soft", { dir: "auto" });
+  const taken = h("p.taken");
+  const node = h("li.card", {}, pane, h("div", {}, h("h2", {}, link), about, taken));
   const update = (/** @type {RoomSummary} */ { name, description, color, participant_count: people, max_participants: most }) => {
     paint(node, color);
     write(link, name);

@@ -13,14 +13,14 @@ const TROUBLE = {
 };
 
 export const notice = (/** @type {string} */ title, /** @type {string} */ text, /** @type {Child} */ below, look = "pane") =>
-  h("main", { class: "notice" }, h("div", { class: look }), h("h1", { tabindex: -1 }, title), h("p", {}, text), below);
+  h("main.notice", {}, h("div", { class: look }), h("h1", { tabindex: -1 }, title), h("p", {}, text), below);
 
 export function trouble(/** @type {{code?: string, detail?: string}} */ error, /** @type {() => void} */ retry) {
   const { code = "" } = error;
   const [title, text, label] = TROUBLE[code] ?? ["That did not work", explain(error), "Try again"];
-  return notice(title, text, h("p", { class: "row" },
-    label && h("button", { class: "main", onclick: retry }, label),
-    code !== "unauthorized" && h("a", { class: "button", href: "#/" }, "All rooms")));
+  return notice(title, text, h("p.row", {},
+    label && h("button.main", { onclick: retry }, label),
+    code !== "unauthorized" && h("a.button", { href: "#/" }, "All rooms")));
 }
 
 export function welcome(/** @type {boolean} */ local, /** @type {(who: {}) => Promise<void>} */ start, text = "Quiet rooms with a few seats each.") {
