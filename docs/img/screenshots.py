@@ -162,7 +162,7 @@ def arrive(house: House, size: str, shots: Shots) -> Camera:
 
 
 def take_room(ada: Visitor, town: Town, camera: Camera) -> None:
-    expect(ada.lines.last).to_have_text("Margaret")
+    expect(ada.lines.last).to_have_text("👏")
     expect(ada.page.locator(".float")).to_have_count(0)
     town.sockets["Linus"].send("typing", is_typing=True)
     expect(ada.person("Linus")).to_contain_text("typing…")

@@ -1,5 +1,6 @@
 """Users of the page enter rooms, talk, read and leave."""
 
+import re
 import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,11 @@ MAX_BYTES = 60_000
 FOCUS_PAGE = "dispatchEvent(new Event('focus'))"
 """The lobby loads the rooms again every ten seconds, and at once when it gets the focus."""
 PHONE = {"width": 360, "height": 740}
+PLACES = """link => {
+    const range = document.createRange(), { firstChild: text } = link.querySelector("bdi");
+    return [...text.data].map((_, place) => (range.setStart(text, place), range.setEnd(text, place + 1), range.getBoundingClientRect().left));
+}"""
+"""Where each character of a link is, in pixels from the left."""
 
 
 def test_a_reload_is_neither_a_leave_nor_a_join(house: House, scene: Scene) -> None:
@@ -100,6 +106,10 @@ HOSTILE = [
 ]
 
 
+MARKS = re.compile("([\u0300-\u036f]{8})[\u0300-\u036f]+")
+"""At most eight marks on one character are shown."""
+
+
 def test_hostile_texts_are_shown_as_they_are(house: House, api: Api) -> None:
     name = "<b onclick=alert(1)>\u202eAda"
     with Scene(api, name=HOSTILE[0], description=HOSTILE[1]) as scene:
@@ -108,7 +118,8 @@ def test_hostile_texts_are_shown_as_they_are(house: House, api: Api) -> None:
         for text in HOSTILE:
             ben.say(scene.room_id, text)
         expect(ada.texts).to_have_count(len(HOSTILE))
-        assert ada.texts.all_text_contents() == HOSTILE
+        assert ada.texts.all_text_contents() == [MARKS.sub(r"\1", text) for text in HOSTILE]
+        expect(ada.page.locator(".event .who")).to_have_text([name, "Ben"])
         expect(ada.heading(HOSTILE[0])).to_be_visible()
         assert ada.people.all_text_contents() == [name, "Ben"]
         assert ada.page.title() in {HOSTILE[0], f"(1) {HOSTILE[0]}"}
@@ -121,13 +132,23 @@ def test_hostile_texts_are_shown_as_they_are(house: House, api: Api) -> None:
         expect(ada.page.get_by_role("heading", level=1)).to_contain_text(name)
 
 
-def test_urls_in_messages_are_links(house: House, scene: Scene) -> None:
+def test_a_message_is_shown_without_harm_to_others(house: House, scene: Scene) -> None:
+    """A link stands from left to right, whatever is before it. Of a long message 100 lines are shown."""
     ada = house.guest("Ada", scene.room_id)
-    ada.say("See https://example.com/a?b=(c)#d, or (http://example.com).")
-    links = ada.page.get_by_role("log").get_by_role("link")
-    expect(links).to_have_text(["https://example.com/a?b=(c)#d", "http://example.com"])
-    for link in links.all():
-        expect(link).to_have_attribute("rel", "noopener noreferrer")
+    ada.say("\u202eSee https://example.com/moc.knab")
+    link = ada.page.get_by_role("log").get_by_role("link", name="https://example.com/moc.knab")
+    expect(link).to_have_attribute("rel", "noopener noreferrer")
+    places = link.evaluate(PLACES)
+    assert places == sorted(places)
+    for text in ("\n".join("x" * 1000), "\ufdfa" * 2000):
+        ada.say(text)
+        last = ada.texts.last
+        expect(last).to_have_text(text)
+        shown = last.bounding_box() or {}
+        assert shown["height"] <= 100 * 24 + 1
+        ada.page.get_by_role("button", name="More").click()
+        expect(ada.page.get_by_role("button", name="More")).to_have_count(0)
+        assert (last.bounding_box() or {})["height"] > shown["height"]
 
 
 def test_a_full_room_can_be_entered_when_a_seat_is_free(house: House, api: Api) -> None:
@@ -222,7 +243,7 @@ def test_a_keyboard_is_enough(house: House) -> None:
     keyboard.press("Enter")
     press_until(ada, "Tab", ada.page.get_by_role("button", name="🎉"))
     keyboard.press("Enter")
-    expect(ada.lines.last).to_have_text("Ada")
+    expect(ada.lines.last).to_have_text("🎉")
     keyboard.press("Escape")
     press_until(ada, "Shift+Tab", ada.page.get_by_role("link", name="Leave"))
     keyboard.press("Enter")

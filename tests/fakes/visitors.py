@@ -74,13 +74,13 @@ class Visitor:
 
     @property
     def texts(self) -> Locator:
-        """The messages of users."""
+        """The messages and emoji of users."""
         return self.page.get_by_role("log").locator(".text")
 
     @property
     def lines(self) -> Locator:
-        """The messages of users and of the room itself."""
-        return self.page.get_by_role("log").locator(".text, .event bdi")
+        """The messages and emoji of users, and the sentences of the room itself."""
+        return self.page.get_by_role("log").locator(".text, .event > span")
 
     @property
     def composer(self) -> Locator:

@@ -1,16 +1,16 @@
 /** The chat of a room. */
-import { face, fill, h, icon, list, say, write } from "./dom.js";
+import { button, face, fill, h, icon, isEmoji, list, say, write } from "./dom.js";
 
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-const calendar = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+const clock = new Intl.DateTimeFormat([], { timeStyle: "short" });
+const calendar = new Intl.DateTimeFormat([], { weekday: "long", day: "numeric", month: "long" });
 
 /** The chat of a room: its element, and how to show a state. */
 export function createChat(/** @type {Room} */ room) {
   const TOGETHER_MS = 5 * 60_000;
   const rows = h("ol");
-  const earlier = h("button", { onclick: loadEarlier }, "Earlier messages");
+  const earlier = button("Earlier messages", loadEarlier);
   const log = h("div.log", { role: "log", "aria-live": "off", "aria-label": "Messages", tabindex: 0, onscroll: onScroll }, earlier, rows);
-  const down = h("button.down", { onclick: toEnd });
+  const down = button("", toEnd, "down");
   const typing = h("p.typing soft");
   const text = h("textarea", {
     rows: 1, maxlength: 4000, "aria-label": "Message", placeholder: "Write to the room", dir: "auto", enterkeyhint: "send",
@@ -19,7 +19,10 @@ export function createChat(/** @type {Room} */ room) {
   });
   const form = h("form", { onsubmit: send }, text, h("button.main round", { "aria-label": "Send" }, icon("send")));
   const node = h("cr-chat", {}, h("h2.unseen", {}, "Chat"), log, down, typing, form);
-  const size = new ResizeObserver(() => atEnd && toEnd());
+  const size = new ResizeObserver((changed) => {
+    for (const { target } of changed) if (target !== log) target.nextElementSibling?.toggleAttribute("hidden", target.scrollHeight <= target.clientHeight);
+    if (atEnd) toEnd();
+  });
   let atEnd = true;
   /** The last state shown. @type {RoomState | undefined} */
   let shown;
@@ -41,8 +44,8 @@ export function createChat(/** @type {Room} */ room) {
   function update(/** @type {RoomState} */ state) {
     const before = shown;
     const { messages, pending, participants, hasEarlier } = state;
-    const names = participants.filter((one) => one.is_typing && !one.is_you).map((one) => one.name);
-    write(typing, names.length > 2 ? "Several people are typing…" : names.length ? `${names.join(" and ")} typing…` : "");
+    const [one, other, more] = participants.filter((person) => person.is_typing && !person.is_you).map(({ name }) => h("bdi", {}, name));
+    fill(typing, ...(more ? ["Several people are typing…"] : one ? [one, other && " and ", other, " typing…"] : []));
     if (messages === before?.messages && pending.length + before.pending.length === 0) return;
     shown = state;
     const below = log.scrollHeight - log.scrollTop;
@@ -91,8 +94,8 @@ export function createChat(/** @type {Room} */ room) {
       if (day !== before) rule(day);
       if (isNew) rule("New", "rule new");
       if (isNew) isMarked = true;
-      const follows = !isNew && last?.type === "text" && last.user_id === user && Date.parse(at) - Date.parse(last.created_at) < TOGETHER_MS;
-      rows.push([`${seq} ${follows}`, () => line(message, follows)]);
+      const follows = !isNew && !!last && !!user && last.user_id === user && Date.parse(at) - Date.parse(last.created_at) < TOGETHER_MS;
+      rows.push([`${seq} ${follows}`, () => line(message, follows, size)]);
       last = message;
     }
     const self = participants.find((one) => one.is_you) ?? { name: "You" };
@@ -100,9 +103,8 @@ export function createChat(/** @type {Room} */ room) {
   }
 
   function draft(/** @type {Pending} */ { key, text, status }, /** @type {{name: string}} */ self) {
-    const act = (/** @type {string} */ label, /** @type {() => any} */ go) => h("button", { onclick: go }, label);
     const note = status === "sending" ? h("p.soft", {}, "Sending…")
-      : h("p.trouble", {}, "Not sent. ", act("Try again", () => room.retry(key).catch(unsent)), " ", act("Discard", () => room.discard(key)));
+      : h("p.trouble", {}, "Not sent. ", button("Try again", () => room.retry(key).catch(unsent)), " ", button("Discard", () => room.discard(key)));
     return h("li", { class: `message ${status}` }, face(self), h("div", {}, h("p.text", { dir: "auto" }, text), note));
   }
 
@@ -136,17 +138,32 @@ export function createChat(/** @type {Room} */ room) {
   return { node, update, stop };
 }
 
-/** A text whose http and https addresses are links. */
-function linked(/** @type {string} */ text) {
-  return text.split(/(\bhttps?:\/\/(?:\([^\s()]*\)|[^\s<>"()\p{Cf}])+(?<![.,;:!?'’…\]}]))/giu).map((part, place) =>
-    place % 2 && URL.canParse(part) ? h("a", { href: new URL(part).href, target: "_blank", rel: "noopener noreferrer" }, part) : part);
+/** A text whose http and https addresses are links. A link shows the host that it opens. */
+export function linked(/** @type {string} */ text) {
+  return text.split(/(\bhttps?:\/\/(?:\([^\s()]*\)|[^\s<>"()\p{Cf}])+(?<![.,;:!?'’…\]}]))/giu).map((part, place) => {
+    const url = place % 2 ? URL.parse(part) : null;
+    if (!url) return part;
+    url.username = url.password = "";
+    const shown = part.toLowerCase().startsWith(url.origin) ? part : url.href;
+    return h("a", { href: url.href, target: "_blank", rel: "noopener noreferrer" }, h("bdi", { dir: "ltr" }, shown));
+  });
 }
 
-/** The row of a message. A message that `follows` another of the same person shows no name. */
-function line(/** @type {Message} */ { type, user, user_id: id, avatar, text, created_at: at }, /** @type {boolean} */ follows) {
+/** A sentence of the room about a person. The name stands out, so that no name can write such a sentence. */
+export function sentence(/** @type {Message} */ { text, event }) {
+  const name = event && text.startsWith(event.name) ? event.name : "";
+  return h("span", {}, h("bdi.who", {}, name), text.slice(name.length));
+}
+
+/** The row of a message. A message that `follows` another of the same person shows no name. `size` watches long texts. */
+function line(/** @type {Message} */ message, /** @type {boolean} */ follows, /** @type {ResizeObserver} */ size) {
+  const { type, user, user_id: id, avatar, text, created_at: at } = message;
   const time = h("time", { datetime: at }, clock.format(new Date(at)));
-  if (type === "system") return h("li.event soft", {}, h("bdi", {}, text), " ", time);
-  if (type === "emoji") return h("li.event soft", {}, h("bdi", {}, user), " ", h("span.big", {}, text), " ", time);
+  if (type === "system") return h("li.event soft", {}, sentence(message), " ", time);
+  const body = h("p", { class: type === "emoji" && isEmoji(text) ? "text big" : "text", dir: "auto" }, ...linked(text));
+  const more = button("More", () => (body.style.maxHeight = "none"));
+  more.hidden = true;
+  if (text.length >= 100) size.observe(body);
   return h("li.message", {}, !follows && face({ id, name: user, avatar }),
-    h("div", {}, h("p", { class: follows ? "unseen" : "who" }, h("bdi", {}, user), " ", time), h("p.text", { dir: "auto" }, ...linked(text))));
+    h("div", {}, h("p", { class: follows ? "unseen" : "who" }, h("bdi", {}, user), " ", time), body, more));
 }

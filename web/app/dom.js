@@ -12,16 +12,24 @@ export const h = (kind, props = {}, ...children) => {
   return fill(node, ...children);
 };
 
+/** Marks on a character, and characters that can't be seen: eight are shown. More would cover the lines above. */
+const clip = (/** @type {string} */ text) => text.replace(/([\p{M}\p{Cf}]{8})[\p{M}\p{Cf}]+/gu, "$1");
+
 /** @type {Fill} */
 export const fill = (parent, ...children) => {
-  parent.replaceChildren(...children.filter((child) => child != null && child !== false));
+  parent.replaceChildren(...children.filter((child) => child != null && child !== false).map((child) => (typeof child === "string" ? clip(child) : child)));
   return parent;
 };
 
 /** Set the text of a node, if it differs. */
 export function write(/** @type {Node} */ node, /** @type {string} */ text) {
-  if (node.textContent !== text) node.textContent = text;
+  const shown = clip(text);
+  if (node.textContent !== shown) node.textContent = shown;
 }
+
+/** Whether a text has emoji only, ten code points at most. */
+export const isEmoji = (/** @type {string} */ text) =>
+  text.length <= 20 && /^(?:\p{RI}|[#*\d]\ufe0f?\u20e3|\p{ExtPict}[\ufe0f\u200d\p{EMod}\u{e0020}-\u{e007f}]*)+$/u.test(text);
 
 /** @type {ShowList} */
 export const list = (parent, items, key, make) => {
@@ -36,6 +44,8 @@ export const list = (parent, items, key, make) => {
     else parent.insertBefore(node, next);
   }
 };
+
+export const button = (/** @type {string} */ label, /** @type {(event: any) => any} */ onclick, look = "") => h(`button.${look}`, { onclick }, label);
 
 export function icon(/** @type {string} */ name) {
   const [svg, use] = ["svg", "use"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));

@@ -1,66 +1,52 @@
 /** The lobby: all rooms and their taken seats. */
-import { COLORS, dialog, done, face, field, fill, form, h, list, paint, write } from "./dom.js";
+import { COLORS, button, dialog, done, face, field, fill, form, h, list, paint, write } from "./dom.js";
 
-export class Lobby extends HTMLElement {
-  #stop = new AbortController();
-  #me = h("button.chip", { onclick: () => this.#editMe() });
-  #hello = h("h1", { tabindex: -1 }, "Rooms");
-  #people = h("p.soft", { role: "status" }, "Loading the rooms…");
-  #cards = h("ul.cards");
+/** The lobby, as an element. It loads the rooms while it is shown. */
+export function createLobby(/** @type {App} */ app) {
+  const { api } = app.coworking;
+  const stop = new AbortController();
+  const { signal } = stop;
+  const chip = button("", editMe, "chip");
+  const hello = h("h1", { tabindex: -1 }, "Rooms");
+  const people = h("p.soft", { role: "status" }, "Loading the rooms…");
+  const cards = h("ul.cards");
+  const node = h("cr-lobby", {},
+    h("header.top", {}, h("img", { src: "app/icon.svg", alt: "", width: 24 }), h("b", {}, "Coworking Rooms"), chip),
+    h("main", {}, h("div.hello", {}, h("div", {}, hello, people), button("New room", makeRoom, "main")), cards));
+  const look = () => (node.isConnected ? document.hidden || load() : stop.abort());
+  const timer = setInterval(look, 10_000);
 
-  constructor(/** @type {App} */ app) {
-    super();
-    this.app = app;
-  }
-
-  connectedCallback() {
-    fill(this,
-      h("header.top", {}, h("img", { src: "app/icon.svg", alt: "", width: 24 }), h("b", {}, "Coworking Rooms"), this.#me),
-      h("main", {},
-        h("div.hello", {}, h("div", {}, this.#hello, this.#people),
-          h("button.main", { onclick: () => this.#makeRoom() }, "New room")),
-        this.#cards));
-    const { signal } = this.#stop;
-    const load = () => document.hidden || this.#load();
-    document.addEventListener("visibilitychange", load, { signal });
-    addEventListener("focus", load, { signal });
-    const timer = setInterval(load, 10_000);
-    signal.onabort = () => clearInterval(timer);
-    load();
-  }
-
-  disconnectedCallback() {
-    this.#stop.abort();
-  }
+  document.addEventListener("visibilitychange", look, { signal });
+  addEventListener("focus", look, { signal });
+  signal.onabort = () => clearInterval(timer);
+  queueMicrotask(look);
 
   /** Load and show the rooms. If that fails, they stay as they are. */
-  async #load() {
-    const { app, app: { coworking: { api } } } = this;
-    const { signal } = this.#stop;
+  async function load() {
     try {
       const [rooms, me] = await Promise.all([api.allRooms({ signal }), app.me ?? api.me({ signal })]);
-      if (me !== app.me || !this.#me.firstChild) this.#showMe(me);
-      const people = rooms.reduce((sum, room) => sum + room.participant_count, 0);
+      if (me !== app.me || !chip.firstChild) showMe(me);
+      const count = rooms.reduce((sum, room) => sum + room.participant_count, 0);
       const quiet = rooms.length ? "Nobody is here yet. Be the first." : "There are no rooms yet. Make the first one.";
-      write(this.#people, people ? `${people === 1 ? "1 person is" : `${people} people are`} at work. Microphones start muted.` : quiet);
-      list(this.#cards, rooms, ({ id }) => id, card);
+      write(people, count ? `${count === 1 ? "1 person is" : `${count} people are`} at work. Microphones start muted.` : quiet);
+      list(cards, rooms, ({ id }) => id, card);
     } catch (/** @type {any} */ error) {
-      if (error.code === "unauthorized") app.fail(error);
-      else if (!signal.aborted) write(this.#people, "The rooms can't be reached. Trying again…");
+      if (error.code !== "unauthorized") write(people, "The rooms can't be reached. Trying again…");
+      else if (node.isConnected) app.fail(error);
     }
   }
 
-  #showMe(/** @type {Profile} */ me) {
-    this.app.me = me;
-    fill(this.#hello, "Hello, ", h("bdi", {}, me.name));
-    fill(this.#me, face(me), h("bdi", {}, me.name), h("span.unseen", {}, ": name and looks"));
+  function showMe(/** @type {Profile} */ me) {
+    app.me = me;
+    fill(hello, "Hello, ", h("bdi", {}, me.name));
+    fill(chip, face(me), h("bdi", {}, me.name), h("span.unseen", {}, ": name and looks"));
   }
 
-  #makeRoom() {
+  function makeRoom() {
     const colors = Object.entries(COLORS).map(([value, [label]], place) =>
       paint(h("label.swatch", {}, h("input", { type: "radio", name: "color", value, checked: !place }), label), value));
     ask("New room", "Make room", async ({ name, seats, ...room }) => {
-      const { id } = await this.app.coworking.api.createRoom({ name, max_participants: Number(seats), ...room });
+      const { id } = await api.createRoom({ name, max_participants: Number(seats), ...room });
       location.hash = `#/rooms/${id}`;
     },
     field("Name", "input", { name: "name", required: true, maxlength: 255 }),
@@ -69,20 +55,20 @@ export class Lobby extends HTMLElement {
     h("fieldset", {}, h("legend", {}, "Colour"), ...colors));
   }
 
-  #editMe() {
-    const { app } = this;
+  function editMe() {
     const theme = localStorage.getItem("theme");
     const themes = ["", "light", "dark"].map((value) => h("option", { value, selected: value === theme }, value || "like the system"));
     ask("Name and looks", "Save", async ({ name, avatar, theme }) => {
       app.setTheme(theme);
-      this.#showMe(await app.coworking.api.updateMe({ name, avatar: avatar || null }));
+      showMe(await api.updateMe({ name, avatar: avatar || null }));
     },
     field("Name", "input", { name: "name", required: true, maxlength: 80, value: app.me?.name }),
     field("Picture (an https address, optional)", "input", { name: "avatar", type: "url", pattern: "https://.*", value: app.me?.avatar }),
     field("Theme", "select", { name: "theme" }, ...themes));
   }
+
+  return node;
 }
-customElements.define("cr-lobby", Lobby);
 
 function card(/** @type {RoomSummary} */ { id }) {
   const pane = h("div.pane", { "aria-hidden": "true" });

@@ -1,47 +1,39 @@
 /** The page: it signs the user in and shows the view that the address names. */
 import { Coworking } from "../sdk/index.js";
-import { say } from "./dom.js";
-import { Lobby } from "./lobby.js";
+import { button, h, say } from "./dom.js";
+import { createLobby } from "./lobby.js";
 import { RoomView } from "./room.js";
 import { notice, trouble, welcome } from "./screens.js";
-import { signIn } from "./signin.js";
+import { createSignIn } from "./signin.js";
 
 const { style } = document.documentElement;
 const view = /** @type {HTMLElement} */ (document.getElementById("view"));
 
-export class App {
-  /** @type {Profile | undefined} */
-  me;
-  isSignedIn = false;
-  /** By room id: seats that are being given up. A return to the room waits for that. @type {Record<string, Promise<void>>} */
-  leaving = {};
+/** @returns {App} */
+function createApp(/** @type {Settings} */ { api, signIn: settings, rtc }) {
+  const signIn = createSignIn(settings, warn);
+  let isSignedIn = false;
 
-  constructor(/** @type {Settings} */ { api, signIn: settings, rtc }) {
-    this.rtc = rtc;
-    this.signIn = signIn(settings);
-    this.coworking = new Coworking({ api, token: (wanted) => this.signIn.token(wanted) });
-  }
-
-  async start() {
-    this.setTheme(localStorage.getItem("theme") ?? "");
-    addEventListener("hashchange", () => this.route());
+  async function start() {
+    setTheme(localStorage.getItem("theme") ?? "");
+    addEventListener("hashchange", route);
     try {
-      this.isSignedIn = await this.signIn.ready();
-      this.route();
+      isSignedIn = await signIn.ready();
+      route();
     } catch (error) {
       console.warn(error); // an address can have any text: show none of it
-      this.welcome("Signing in did not work. Try again.");
+      showWelcome("Signing in did not work. Try again.");
     }
   }
 
   /** Show the view that the address names. */
-  route() {
+  function route() {
     const id = /^#\/rooms\/([^/]+)$/.exec(location.hash)?.[1];
-    if (!this.isSignedIn) this.welcome();
-    else this.show(id ? new RoomView(this, id) : new Lobby(this));
+    if (!isSignedIn) showWelcome();
+    else show(id ? new RoomView(app, id) : createLobby(app));
   }
 
-  show(/** @type {HTMLElement} */ shown) {
+  function show(/** @type {HTMLElement} */ shown) {
     document.title = "Coworking Rooms";
     style.removeProperty("--h");
     for (const open of document.querySelectorAll("dialog")) open.close();
@@ -49,30 +41,36 @@ export class App {
     shown.querySelector("h1")?.focus();
   }
 
-  welcome(/** @type {string | undefined} */ text = undefined) {
-    this.show(welcome(this.signIn.local, (who) => this.startSignIn(who), text));
+  const showWelcome = (/** @type {string | undefined} */ text = undefined) => show(welcome(signIn.isLocal, startSignIn, text));
+
+  async function startSignIn(who = {}) {
+    await signIn.start(who);
+    isSignedIn = signIn.isLocal;
+    if (isSignedIn) route();
   }
 
-  async startSignIn(who = {}) {
-    await this.signIn.start(who);
-    this.isSignedIn = this.signIn.local;
-    if (this.isSignedIn) this.route();
+  const signInAgain = () => startSignIn().catch(() => say("That did not work"));
+
+  /** Say that the sign-in ends soon. */
+  function warn() {
+    view.after(h("p.alert", { role: "alert" }, "Your sign-in ends soon. ", button("Sign in again", signInAgain, "main")));
   }
 
   /** Show a screen for an error. */
-  fail(/** @type {any} */ error) {
+  function fail(/** @type {any} */ error) {
     if (!error.code) reportError(error);
-    const again = error.code === "unauthorized" ? () => this.startSignIn().catch(() => say("That did not work")) : () => this.route();
-    this.show(trouble(error, again));
+    show(trouble(error, error.code === "unauthorized" ? signInAgain : route));
   }
 
-  /** Choose a theme: `light`, `dark`, or "" for the system's. */
-  setTheme(/** @type {string} */ theme) {
+  function setTheme(/** @type {string} */ theme) {
     localStorage.setItem("theme", theme);
     style.colorScheme = theme;
   }
+
+  const app = { rtc, coworking: new Coworking({ api, token: signIn.token }), leaving: {}, start, fail, setTheme };
+  return app;
 }
 
 const settings = await fetch("config.json", { cache: "no-cache" }).then((answer) => answer.json()).catch(() => null);
-if (settings) await new App(settings).start();
+if (settings) await createApp(settings).start();
 else view.append(notice("The page can't start", "Its config.json can't be read.", null));

@@ -42,7 +42,7 @@ export function createPeople(/** @type {(user: string, volume: number) => void} 
 
   function askVolume(/** @type {string} */ id, /** @type {string} */ name) {
     const oninput = (/** @type {any} */ { target }) => setVolume(id, (volumes[id] = target.valueAsNumber));
-    dialog(name, field("Volume, for you only", "input", { type: "range", min: 0, max: 1, step: 0.05, value: volumes[id] ?? 1, oninput }), done());
+    dialog(`Volume of ${name}`, field("For you only", "input", { type: "range", min: 0, max: 1, step: 0.05, value: volumes[id] ?? 1, oninput }), done());
   }
 
   return { node, update };

@@ -1,7 +1,7 @@
 /** A room that the user has entered. */
 import { Voice } from "../sdk/voice.js";
 import { createChat } from "./chat.js";
-import { dialog, done, field, fill, h, icon, paint, say, write } from "./dom.js";
+import { dialog, done, field, fill, h, icon, isEmoji, paint, say, write } from "./dom.js";
 import { createPeople } from "./people.js";
 import { notice } from "./screens.js";
 
@@ -107,6 +107,7 @@ export class RoomView extends HTMLElement {
   }
 
   #showReaction(/** @type {string} */ user, /** @type {string} */ emoji) {
+    if (!isEmoji(emoji)) return;
     const node = h("p", { class: "float", "aria-hidden": "true", onanimationend: () => node.remove() }, emoji, h("bdi", {}, user));
     node.style.left = `${20 + Math.random() * 40}%`;
     this.append(node);

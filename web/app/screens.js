@@ -1,13 +1,13 @@
 /** The screens with one message: an error, or the welcome. */
-import { explain, field, form, h } from "./dom.js";
+import { button, explain, field, form, h } from "./dom.js";
 
-/** For each code: title, text, and the label of a button. @type {Record<string, [string, string, string?]>} */
+/** For each code: title, text, and the label of a button if it is not "Try again". @type {Record<string, [string, string, string?]>} */
 const TROUBLE = {
   unauthorized: ["Your sign-in has expired", "Sign in again to go on.", "Sign in again"],
-  room_full: ["Every seat is taken", "Try again later, or choose another room.", "Try again"],
-  room_inactive: ["This room is closed", "It may open again. Its messages are kept.", "Try again"],
-  room_closed: ["This room has closed", "It was closed for everybody. Other rooms are open.", "Try again"],
-  room_not_found: ["There is no such room", "It was deleted, or the link is incomplete."],
+  room_full: ["Every seat is taken", "Try again later, or choose another room."],
+  room_inactive: ["This room is closed", "It may open again. Its messages are kept."],
+  room_closed: ["This room has closed", "It was closed for everybody. Other rooms are open."],
+  room_not_found: ["There is no such room", "It was deleted, or the link is incomplete.", ""],
   replaced: ["You are in this room elsewhere", "It was open in too many tabs, so this one was closed.", "Continue here"],
   left: ["You have left this room", "You did so in another tab or on another device.", "Come back"],
 };
@@ -17,9 +17,9 @@ export const notice = (/** @type {string} */ title, /** @type {string} */ text, 
 
 export function trouble(/** @type {{code?: string, detail?: string}} */ error, /** @type {() => void} */ retry) {
   const { code = "" } = error;
-  const [title, text, label] = TROUBLE[code] ?? ["That did not work", explain(error), "Try again"];
+  const [title, text, label = "Try again"] = TROUBLE[code] ?? ["That did not work", explain(error)];
   return notice(title, text, h("p.row", {},
-    label && h("button.main", { onclick: retry }, label),
+    label && button(label, retry, "main"),
     code !== "unauthorized" && h("a.button", { href: "#/" }, "All rooms")));
 }
 

@@ -4,6 +4,7 @@ export {};
 declare global {
   interface HTMLElementTagNameMap {
     "cr-chat": HTMLElement;
+    "cr-lobby": HTMLElement;
     "cr-people": HTMLElement;
   }
 
@@ -32,6 +33,13 @@ declare global {
   type Row<Item> = Element & { update?: (item: Item) => void };
 
   type Settings = { api: string; signIn: SignInSettings; rtc?: RTCConfiguration };
+  type SignIn = {
+    isLocal: boolean;
+    /** Whether the user is signed in. */
+    ready(): Promise<boolean>;
+    start(who: { name?: string }): Promise<void>;
+    token: import("../sdk/public.js").TokenProvider;
+  };
   type SignInSettings = {
     kind: "local" | "oidc";
     authorizationEndpoint: string;
@@ -44,11 +52,22 @@ declare global {
     parameters?: Record<string, string>;
   };
 
-  type App = import("./main.js").App;
+  type App = {
+    coworking: import("../sdk/index.js").Coworking;
+    rtc?: RTCConfiguration;
+    me?: Profile;
+    /** By room id: seats that are being given up. A return to the room waits for that. */
+    leaving: Record<string, Promise<void>>;
+    start(): Promise<void>;
+    /** Show a screen for an error. */
+    fail(error: any): void;
+    /** Choose a theme: `light`, `dark`, or "" for the system's. */
+    setTheme(theme: string): void;
+  };
   type Room = import("../sdk/public.js").Room;
   type RoomState = import("../sdk/public.js").RoomState;
   type RoomSummary = import("../sdk/wire.js").RoomSummary;
-  type Message = import("../sdk/wire.js").RoomMessage;
+  type Message = import("../sdk/wire.js").RoomMessage & { event?: { name: string } | null };
   type Pending = import("../sdk/public.js").Pending;
   type Person = import("../sdk/public.js").Participant;
   type Profile = import("../sdk/wire.js").Me;

@@ -21,8 +21,8 @@ export function createApi(/** @type {Service} */ { api, token }, /** @type {Deps
   }
 
   function query(/** @type {Record<string, string | number | undefined>} */ fields) {
-    const given = Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
-    return given.length ? `?${new URLSearchParams(given)}` : "";
+    const given = new URLSearchParams(JSON.parse(JSON.stringify(fields))); // without those that are undefined
+    return given.size ? `?${given}` : "";
   }
 
   async function authorize(/** @type {boolean} */ fresh) {
@@ -84,6 +84,8 @@ export function createApi(/** @type {Service} */ { api, token }, /** @type {Deps
   const callRoute = async (/** @type {string} */ method, /** @type {string} */ path, /** @type {Call} */ call = {}) =>
     (await request(method, "/coworking" + path, call)).content;
   const roomPath = (/** @type {string} */ id) => `/rooms/${encodeURIComponent(id)}`;
+  /** A route of a room, without a body. */
+  const inRoom = (/** @type {string} */ method, path = "") => (/** @type {string} */ id, /** @type {Call=} */ options) => callRoute(method, roomPath(id) + path, options);
   const withKey = (/** @type {Call | undefined} */ options, /** @type {unknown} */ body) => ({ key: deps.uuid(), ...options, body });
 
   /** @type {Api} */
@@ -105,11 +107,11 @@ export function createApi(/** @type {Service} */ { api, token }, /** @type {Deps
       return all;
     },
     createRoom: (room, options) => callRoute("POST", "/rooms", withKey(options, room)),
-    room: (id, options) => callRoute("GET", roomPath(id), options),
-    deleteRoom: (id, options) => callRoute("DELETE", roomPath(id), options),
-    join: (id, options) => callRoute("POST", roomPath(id) + "/join", options),
-    leave: (id, options) => callRoute("POST", roomPath(id) + "/leave", options),
-    ticket: (id, options) => callRoute("POST", roomPath(id) + "/ticket", options),
+    room: inRoom("GET"),
+    deleteRoom: inRoom("DELETE"),
+    join: inRoom("POST", "/join"),
+    leave: inRoom("POST", "/leave"),
+    ticket: inRoom("POST", "/ticket"),
     history: (id, { beforeSeq, afterSeq, limit, signal } = {}) =>
       callRoute("GET", `${roomPath(id)}/messages${query({ before_seq: beforeSeq, after_seq: afterSeq, limit })}`, { signal }),
     send: (id, message_text, options) => callRoute("POST", roomPath(id) + "/messages", withKey(options, { message_text })),
