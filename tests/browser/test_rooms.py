@@ -21,7 +21,11 @@ FOCUS_PAGE = "dispatchEvent(new Event('focus'))"
 PHONE = {"width": 360, "height": 740}
 PLACES = """link => {
     const range = document.createRange(), { firstChild: text } = link.querySelector("bdi");
-    return [...text.data].map((_, place) => (range.setStart(text, place), range.setEnd(text, place + 1), range.getBoundingClientRect().left));
+    return [...text.data].map((_, place) => {
+        range.setStart(text, place);
+        range.setEnd(text, place + 1);
+        return range.getBoundingClientRect().left;
+    });
 }"""
 """Where each character of a link is, in pixels from the left."""
 
@@ -106,6 +110,8 @@ HOSTILE = [
 ]
 
 
+USER = "javascript:alert(1)@"
+"""Addresses are shown without a user name: it looks like a host."""
 MARKS = re.compile("([\u0300-\u036f]{8})[\u0300-\u036f]+")
 """At most eight marks on one character are shown."""
 
@@ -118,8 +124,7 @@ def test_hostile_texts_are_shown_as_they_are(house: House, api: Api) -> None:
         for text in HOSTILE:
             ben.say(scene.room_id, text)
         expect(ada.texts).to_have_count(len(HOSTILE))
-        assert ada.texts.all_text_contents() == [MARKS.sub(r"\1", text) for text in HOSTILE]
-        expect(ada.page.locator(".event .who")).to_have_text([name, "Ben"])
+        assert ada.texts.all_text_contents() == [MARKS.sub(r"\1", text.replace(USER, "")) for text in HOSTILE]
         expect(ada.heading(HOSTILE[0])).to_be_visible()
         assert ada.people.all_text_contents() == [name, "Ben"]
         assert ada.page.title() in {HOSTILE[0], f"(1) {HOSTILE[0]}"}
@@ -134,21 +139,21 @@ def test_hostile_texts_are_shown_as_they_are(house: House, api: Api) -> None:
 
 def test_a_message_is_shown_without_harm_to_others(house: House, scene: Scene) -> None:
     """A link stands from left to right, whatever is before it. Of a long message 100 lines are shown."""
-    ada = house.guest("Ada", scene.room_id)
-    ada.say("\u202eSee https://example.com/moc.knab")
+    ada, ben = house.guest("Ada", scene.room_id), scene.member("Ben")
+    ben.say(scene.room_id, "\u202eSee https://example.com/moc.knab")
     link = ada.page.get_by_role("log").get_by_role("link", name="https://example.com/moc.knab")
     expect(link).to_have_attribute("rel", "noopener noreferrer")
     places = link.evaluate(PLACES)
     assert places == sorted(places)
-    for text in ("\n".join("x" * 1000), "\ufdfa" * 2000):
-        ada.say(text)
+    for text in ("\n".join("x" * 1000), "W" * 4000):
+        ben.say(scene.room_id, text)
         last = ada.texts.last
         expect(last).to_have_text(text)
-        shown = last.bounding_box() or {}
-        assert shown["height"] <= 100 * 24 + 1
+        shown = last.evaluate("text => text.clientHeight")
+        assert shown <= 100 * 24
         ada.page.get_by_role("button", name="More").click()
         expect(ada.page.get_by_role("button", name="More")).to_have_count(0)
-        assert (last.bounding_box() or {})["height"] > shown["height"]
+        assert last.evaluate("text => text.clientHeight") > shown
 
 
 def test_a_full_room_can_be_entered_when_a_seat_is_free(house: House, api: Api) -> None:

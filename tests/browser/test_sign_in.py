@@ -48,7 +48,7 @@ class Deployment:
         self.house = house
         self.provider = provider
         provider.user = {"sub": f"ada|{uuid.uuid4()}", "name": "Ada"}
-        provider.sign_ins = 0
+        provider.sign_ins, provider.refreshes = 0, False
         with Api(house.stack) as api:
             self.room_id: str = api.bearer(provider.token(provider.user)).make_room("Quiet")["id"]
 
@@ -83,20 +83,37 @@ def test_a_sign_in_leads_to_the_link_and_lasts(deployment: Deployment) -> None:
     assert deployment.provider.sign_ins == 1
 
 
-@pytest.mark.parametrize("where", ["lobby", "room"])
-def test_a_user_can_sign_in_again_after_the_expiry(deployment: Deployment, where: str) -> None:
+def test_a_user_is_warned_and_can_sign_in_again(deployment: Deployment) -> None:
     ada = deployment.visitor()
-    ada.open(deployment.room_id if where == "room" else None)
+    ada.open(deployment.room_id)
     ada.page.clock.install()
     sign_in(ada)
-    ready = ada.connection if where == "room" else ada.page.get_by_role("link", name="Quiet").first
-    expect(ready).to_be_visible()
-    ada.page.clock.fast_forward("11:00")
+    expect(ada.connection).to_have_text("Connected")
+    ada.page.clock.fast_forward("08:00")
+    expect(ada.page.get_by_role("alert")).to_contain_text("Your sign-in ends soon")
+    ada.page.clock.fast_forward("03:00")
     ada.expects(*CONNECTION_ERRORS)
     deployment.house.stack.cut()
     expect(ada.heading(EXPIRED)).to_be_focused()
     sign_in(ada, "Sign in again")
-    expect(ready).to_be_visible()
+    expect(ada.connection).to_have_text("Connected")
+
+
+def test_a_long_session_is_renewed(deployment: Deployment) -> None:
+    deployment.provider.refreshes = True
+    ada = deployment.visitor()
+    ada.open(deployment.room_id)
+    ada.page.clock.install()
+    sign_in(ada)
+    expect(ada.connection).to_have_text("Connected")
+    ada.expects(*CONNECTION_ERRORS)
+    for _ in range(2):
+        with ada.page.expect_response(f"{NAME}/token"):
+            ada.page.clock.fast_forward("11:00")
+        deployment.house.stack.cut()
+        expect(ada.connection).not_to_have_text("Connected")
+        expect(ada.connection).to_have_text("Connected")
+    assert deployment.provider.sign_ins == 1
 
 
 def test_another_answer_neither_signs_in_nor_out(deployment: Deployment) -> None:

@@ -24,13 +24,16 @@ Fields = dict[str, str]
 class Provider(Issuer):
     """Signs in every visitor as `user`, for ten minutes, after a click on "Yes".
 
-    `serve` routes `https://id.example` in a browser to it.
+    `serve` routes `https://id.example` in a browser to it. With `refreshes`, it also gives refresh tokens. Each of
+    them works once.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.user: dict[str, Any] = {"sub": "ada|1", "name": "Ada"}
         self.sign_ins = 0
+        self.refreshes = False
+        self._refresh_token = ""
         self._codes: dict[str, Fields] = {}
 
     def respond(self, method: str, target: str, body: bytes, /) -> Answer:
@@ -68,12 +71,26 @@ class Provider(Issuer):
         return 200, {"Content-Type": "text/html"}, page.encode()
 
     def _exchange(self, form: Fields) -> Answer:
+        if not self._has_grant(form):
+            return _answer(400, {"error": "invalid_grant"})
+        token = self.token(self.user)
+        answer = {"access_token": token, "id_token": token, "token_type": "Bearer", "expires_in": LIFETIME}
+        if self.refreshes:
+            self._refresh_token = answer["refresh_token"] = secrets.token_urlsafe()
+        return _answer(200, answer)
+
+    def _has_grant(self, form: Fields) -> bool:
+        if form.get("grant_type") == "refresh_token":
+            return self._refresh_token != "" and form == {
+                "grant_type": "refresh_token",
+                "refresh_token": self._refresh_token,
+                "client_id": CLIENT_ID,
+            }
         request = self._codes.pop(form.get("code", ""), None)
         if request is None or not _proves(form, request):
-            return _answer(400, {"error": "invalid_grant"})
+            return False
         self.sign_ins += 1
-        token = self.token(self.user)
-        return _answer(200, {"access_token": token, "id_token": token, "token_type": "Bearer", "expires_in": LIFETIME})
+        return True
 
 
 def _answer(status: int, body: Mapping[str, object]) -> Answer:

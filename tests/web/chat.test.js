@@ -25,8 +25,8 @@ const show = (text) => linked(text).map((part) => (part.text ? `[${part.text}]($
 for (const [text, shown = text] of [
   ["See https://example.com/a?b=(c)#d, or (http://example.com).", "See [https://example.com/a?b=(c)#d](https://example.com/a?b=(c)#d), or ([http://example.com](http://example.com/))."],
   ["HTTPS://Example.COM:443/Tea", "[HTTPS://Example.COM:443/Tea](https://example.com/Tea)"],
-  ["https://my-bank.example@evil.example/"],
-  ["https://my-bank.example:443@evil.example/"],
+  ["https://my-bank.example@evil.example/", "[https://evil.example/](https://evil.example/)"],
+  ["https://:my-bank.example@evil.example/", "[https://evil.example/](https://evil.example/)"],
   ["https://my-bank.example\\@evil.example/", "[https://my-bank.example\\@evil.example/](https://my-bank.example/@evil.example/)"],
   ["https://\u0430pple.com/", "[https://xn--pple-43d.com/](https://xn--pple-43d.com/)"],
   ["https://%65vil.example", "[https://evil.example/](https://evil.example/)"],
@@ -39,10 +39,9 @@ for (const [text, shown = text] of [
   test(`a link shows the host that it opens: ${JSON.stringify(text)}`.slice(0, 60), () => assert.equal(show(text), shown));
 
 for (const [text, event, name] of [
-  ["Ben left the room", undefined, "Ben"],
-  ["Ada was removed. Ben joined the room", undefined, "Ada was removed. Ben"],
-  ["Ada left the room joined the room", undefined, "Ada left the room"],
-  ["Ada was removed. Ben came back", { name: "Ada was removed. Ben" }, "Ada was removed. Ben"],
+  ["Ben left the room", { name: "Ben" }, "Ben"],
+  ["Ada was removed. Ben joined the room", { name: "Ada was removed. Ben" }, "Ada was removed. Ben"],
+  ["Ada left the room joined the room", undefined, ""],
   ["The room is locked", { name: "Ben" }, ""],
   ["The room is locked", null, ""],
 ])
@@ -52,7 +51,7 @@ for (const [text, event, name] of [
   });
 
 for (const [emoji, is] of [
-  ["🎉", true], ["❤️", true], ["❤", true], ["👍🏽👍🏽", true], ["👩‍👩‍👧‍👦", true], ["🏴󠁧󠁢󠁥󠁮󠁧󠁿🇫🇮", true], ["1️⃣", true],
+  ["🎉", true], ["❤️", true], ["❤", true], ["👍🏽👍🏽", true], ["👩‍👩‍👧‍👦", true], ["🏴󠁧󠁢󠁥󠁮󠁧󠁿🇫🇮", true], ["1️⃣", false],
   ["📞555123456", false], ["5551234", false], ["YOUR SESSION HAS EXPIRED", false], ["🎉".repeat(11), false], ["🎉 ", false], ["", false],
 ])
   test(`${JSON.stringify(emoji)} may ${is ? "" : "not "}float`, () => assert.equal(isEmoji(emoji), is));

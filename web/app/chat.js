@@ -10,6 +10,7 @@ export function createChat(/** @type {Room} */ room) {
   const rows = h("ol");
   const earlier = button("Earlier messages", loadEarlier);
   const log = h("div.log", { role: "log", "aria-live": "off", "aria-label": "Messages", tabindex: 0, onscroll: onScroll }, earlier, rows);
+  const toEnd = () => (log.scrollTop = log.scrollHeight);
   const down = button("", toEnd, "down");
   const typing = h("p.typing soft");
   const text = h("textarea", {
@@ -18,7 +19,7 @@ export function createChat(/** @type {Room} */ room) {
     oninput: () => room.setTyping(text.value !== ""),
   });
   const form = h("form", { onsubmit: send }, text, h("button.main round", { "aria-label": "Send" }, icon("send")));
-  const node = h("cr-chat", {}, h("h2.unseen", {}, "Chat"), log, down, typing, form);
+  const node = h("cr-chat", h("h2.unseen", "Chat"), log, down, typing, form);
   const size = new ResizeObserver((changed) => {
     for (const { target } of changed) if (target !== log) target.nextElementSibling?.toggleAttribute("hidden", target.scrollHeight <= target.clientHeight);
     if (atEnd) toEnd();
@@ -44,10 +45,12 @@ export function createChat(/** @type {Room} */ room) {
   function update(/** @type {RoomState} */ state) {
     const before = shown;
     const { messages, pending, participants, hasEarlier } = state;
-    const [one, other, more] = participants.filter((person) => person.is_typing && !person.is_you).map(({ name }) => h("bdi", {}, name));
-    fill(typing, ...(more ? ["Several people are typing…"] : one ? [one, other && " and ", other, " typing…"] : []));
-    if (messages === before?.messages && pending.length + before.pending.length === 0) return;
     shown = state;
+    if (participants !== before?.participants) {
+      const [one, other, more] = participants.filter((person) => person.is_typing && !person.is_you).map(({ name }) => h("bdi.who", name));
+      fill(typing, ...(more ? ["Several people are typing…"] : one ? [one, other && " and ", other, " typing…"] : []));
+    }
+    if (messages === before?.messages && pending.length + before.pending.length === 0) return;
     const below = log.scrollHeight - log.scrollTop;
     count(messages.filter(({ seq, user_id: user }) => seq > (before?.messages.at(-1)?.seq ?? seen) && user !== state.you?.user_id), !before);
     earlier.hidden = !hasEarlier;
@@ -64,9 +67,7 @@ export function createChat(/** @type {Room} */ room) {
     if (seen) unseen += news.filter(({ type }) => type !== "system").length;
   }
 
-  function isSeen() {
-    return atEnd && !document.hidden;
-  }
+  const isSeen = () => atEnd && !document.hidden;
 
   function markSeen() {
     if (isSeen()) {
@@ -103,9 +104,9 @@ export function createChat(/** @type {Room} */ room) {
   }
 
   function draft(/** @type {Pending} */ { key, text, status }, /** @type {{name: string}} */ self) {
-    const note = status === "sending" ? h("p.soft", {}, "Sending…")
-      : h("p.trouble", {}, "Not sent. ", button("Try again", () => room.retry(key).catch(unsent)), " ", button("Discard", () => room.discard(key)));
-    return h("li", { class: `message ${status}` }, face(self), h("div", {}, h("p.text", { dir: "auto" }, text), note));
+    const note = status === "sending" ? h("p.soft", "Sending…")
+      : h("p.trouble", "Not sent. ", button("Try again", () => room.retry(key).catch(unsent)), " ", button("Discard", () => room.discard(key)));
+    return h("li.message", face(self), h("div", h("p.text", { dir: "auto" }, text), note));
   }
 
   function onScroll() {
@@ -115,12 +116,9 @@ export function createChat(/** @type {Room} */ room) {
     if (scrollTop < 200) loadEarlier();
   }
 
-  function toEnd() {
-    log.scrollTop = log.scrollHeight;
-  }
 
   function loadEarlier() {
-    room.loadEarlier().catch(() => say("Earlier messages can't be loaded now"));
+    room.loadEarlier().catch(() => say("Not loaded. Try again."));
   }
 
   function send(/** @type {Event} */ event) {
@@ -152,18 +150,18 @@ export function linked(/** @type {string} */ text) {
 /** A sentence of the room about a person. The name stands out, so that no name can write such a sentence. */
 export function sentence(/** @type {Message} */ { text, event }) {
   const name = event && text.startsWith(event.name) ? event.name : "";
-  return h("span", {}, h("bdi.who", {}, name), text.slice(name.length));
+  return h("span", h("bdi.who", name), text.slice(name.length));
 }
 
 /** The row of a message. A message that `follows` another of the same person shows no name. `size` watches long texts. */
 function line(/** @type {Message} */ message, /** @type {boolean} */ follows, /** @type {ResizeObserver} */ size) {
   const { type, user, user_id: id, avatar, text, created_at: at } = message;
   const time = h("time", { datetime: at }, clock.format(new Date(at)));
-  if (type === "system") return h("li.event soft", {}, sentence(message), " ", time);
+  if (type === "system") return h("li.event soft", sentence(message), " ", time);
   const body = h("p", { class: type === "emoji" && isEmoji(text) ? "text big" : "text", dir: "auto" }, ...linked(text));
   const more = button("More", () => (body.style.maxHeight = "none"));
   more.hidden = true;
   if (text.length >= 100) size.observe(body);
-  return h("li.message", {}, !follows && face({ id, name: user, avatar }),
-    h("div", {}, h("p", { class: follows ? "unseen" : "who" }, h("bdi", {}, user), " ", time), body, more));
+  return h("li.message", !follows && face({ id, name: user, avatar }),
+    h("div", h("p", { class: follows ? "unseen" : "who" }, h("bdi", user), " ", time), body, more));
 }

@@ -1,15 +1,16 @@
 /** Functions that make nodes. A text becomes a text node: nothing here parses HTML. */
 
 /** @type {Make} */
-export const h = (kind, props = {}, ...children) => {
-  const [tag, look = ""] = kind.split(".");
+export const h = (kind, ...children) => {
+  const props = children[0]?.constructor === Object ? /** @type {Props} */ (children.shift()) : {};
+  const [tag, look] = kind.split(".");
   const node = /** @type {any} */ (document.createElement(tag));
   if (look) node.className = look;
   for (const [name, value] of Object.entries(props)) {
     if (typeof value === "function") node.addEventListener(name.slice(2), value);
     else if (value != null && value !== false) node.setAttribute(name, value === true ? "" : value);
   }
-  return fill(node, ...children);
+  return fill(node, .../** @type {Child[]} */ (children));
 };
 
 /** Marks on a character, and characters that can't be seen: eight are shown. More would cover the lines above. */
@@ -17,7 +18,8 @@ const clip = (/** @type {string} */ text) => text.replace(/([\p{M}\p{Cf}]{8})[\p
 
 /** @type {Fill} */
 export const fill = (parent, ...children) => {
-  parent.replaceChildren(...children.filter((child) => child != null && child !== false).map((child) => (typeof child === "string" ? clip(child) : child)));
+  const shown = /** @type {any[]} */ (children.filter(Boolean));
+  parent.replaceChildren(...shown.map((child) => (child.replace ? clip(child) : child)));
   return parent;
 };
 
@@ -27,9 +29,8 @@ export function write(/** @type {Node} */ node, /** @type {string} */ text) {
   if (node.textContent !== shown) node.textContent = shown;
 }
 
-/** Whether a text has emoji only, ten code points at most. */
-export const isEmoji = (/** @type {string} */ text) =>
-  text.length <= 20 && /^(?:\p{RI}|[#*\d]\ufe0f?\u20e3|\p{ExtPict}[\ufe0f\u200d\p{EMod}\u{e0020}-\u{e007f}]*)+$/u.test(text);
+/** Whether a text has only emoji and their parts, without digits: ten code points at most. */
+export const isEmoji = (/** @type {string} */ text) => /^[[\p{ExtPict}\p{EComp}]--[\d#*]]{1,10}$/v.test(text);
 
 /** @type {ShowList} */
 export const list = (parent, items, key, make) => {
@@ -80,7 +81,7 @@ export const face = ({ id, name, avatar }) => {
 export function say(/** @type {string} */ text) {
   const live = document.getElementById("live");
   if (!live || live.childElementCount > 2) return;
-  const line = h("p", {}, text.slice(0, 200));
+  const line = h("p", text.slice(0, 200));
   live.append(line);
   setTimeout(() => line.remove(), 3000);
 }
@@ -91,22 +92,22 @@ export const explain = (/** @type {{code?: string, detail?: string}} */ { code, 
 
 /** @type {ShowDialog} */
 export const dialog = (title, ...children) => {
-  const node = h("dialog", { "aria-label": title, onclose: () => node.remove() }, h("h2", {}, title), ...children);
+  const node = h("dialog", { "aria-label": title, onclose: () => node.remove() }, h("h2", title), ...children);
   document.body.append(node);
   node.showModal();
   return node;
 };
 
 /** A button that closes its dialog. */
-export const done = (label = "Done") => h("form", { method: "dialog" }, h("button", {}, label));
+export const done = (label = "Done") => h("form", { method: "dialog" }, h("button", label));
 
 /** @type {MakeField} */
-export const field = (label, tag, props, ...children) => h("label.field", {}, label, h(tag, props, ...children));
+export const field = (label, tag, props, ...children) => h("label.field", label, h(tag, props, ...children));
 
 /** @type {MakeForm} */
 export const form = (label, act, ...fields) => {
   const trouble = h("p.trouble", { role: "alert" });
-  const button = h("button.main", {}, label);
+  const button = h("button.main", label);
   const onsubmit = async (/** @type {Event} */ event) => {
     event.preventDefault();
     button.disabled = true;

@@ -11,10 +11,12 @@ const view = /** @type {HTMLElement} */ (document.getElementById("view"));
 
 /** @returns {App} */
 function createApp(/** @type {Settings} */ { api, signIn: settings, rtc }) {
-  const signIn = createSignIn(settings, warn);
+  const bar = h("p", { popover: "manual", role: "alert" }, "Your sign-in ends soon. ", button("Sign in again", () => signInAgain(), "main"));
+  const signIn = createSignIn(settings, () => bar.showPopover());
   let isSignedIn = false;
 
-  async function start() {
+  const start = async () => {
+    view.after(bar);
     setTheme(localStorage.getItem("theme") ?? "");
     addEventListener("hashchange", route);
     try {
@@ -24,48 +26,45 @@ function createApp(/** @type {Settings} */ { api, signIn: settings, rtc }) {
       console.warn(error); // an address can have any text: show none of it
       showWelcome("Signing in did not work. Try again.");
     }
-  }
+  };
 
   /** Show the view that the address names. */
-  function route() {
+  const route = () => {
     const id = /^#\/rooms\/([^/]+)$/.exec(location.hash)?.[1];
     if (!isSignedIn) showWelcome();
     else show(id ? new RoomView(app, id) : createLobby(app));
-  }
+  };
 
-  function show(/** @type {HTMLElement} */ shown) {
+  const show = (/** @type {HTMLElement} */ shown) => {
     document.title = "Coworking Rooms";
     style.removeProperty("--h");
     for (const open of document.querySelectorAll("dialog")) open.close();
     view.replaceChildren(shown);
     shown.querySelector("h1")?.focus();
-  }
+  };
 
   const showWelcome = (/** @type {string | undefined} */ text = undefined) => show(welcome(signIn.isLocal, startSignIn, text));
 
-  async function startSignIn(who = {}) {
+  const startSignIn = async (who = {}) => {
     await signIn.start(who);
     isSignedIn = signIn.isLocal;
     if (isSignedIn) route();
-  }
+  };
 
   const signInAgain = () => startSignIn().catch(() => say("That did not work"));
 
-  /** Say that the sign-in ends soon. */
-  function warn() {
-    view.after(h("p.alert", { role: "alert" }, "Your sign-in ends soon. ", button("Sign in again", signInAgain, "main")));
-  }
-
   /** Show a screen for an error. */
-  function fail(/** @type {any} */ error) {
+  const fail = (/** @type {any} */ error) => {
     if (!error.code) reportError(error);
-    show(trouble(error, error.code === "unauthorized" ? signInAgain : route));
-  }
+    const hasExpired = error.code === "unauthorized";
+    if (hasExpired) bar.hidePopover();
+    show(trouble(error, hasExpired ? signInAgain : route));
+  };
 
-  function setTheme(/** @type {string} */ theme) {
+  const setTheme = (/** @type {string} */ theme) => {
     localStorage.setItem("theme", theme);
     style.colorScheme = theme;
-  }
+  };
 
   const app = { rtc, coworking: new Coworking({ api, token: signIn.token }), leaving: {}, start, fail, setTheme };
   return app;
@@ -73,4 +72,4 @@ function createApp(/** @type {Settings} */ { api, signIn: settings, rtc }) {
 
 const settings = await fetch("config.json", { cache: "no-cache" }).then((answer) => answer.json()).catch(() => null);
 if (settings) await createApp(settings).start();
-else view.append(notice("The page can't start", "Its config.json can't be read.", null));
+else view.append(notice("The page can't start", "Its config.json can't be read."));

@@ -4,10 +4,10 @@ import { dialog, done, face, field, fill, h, icon, list, write } from "./dom.js"
 /** The people in a room: their element, and how to show a state. */
 export function createPeople(/** @type {(user: string, volume: number) => void} */ setVolume) {
   const MAX_FREE = 12;
-  const taken = h("h2", { class: "soft" });
+  const taken = h("h2.soft");
   const seats = h("ul");
   const volumes = /** @type {Record<string, number>} */ ({});
-  const node = h("cr-people", {}, taken, seats);
+  const node = h("cr-people", taken, seats);
 
   /** `heard` has the users whom we hear speaking: the room tells it later. */
   function update(/** @type {RoomState} */ { room, participants }, /** @type {Set<string>} */ heard) {
@@ -17,18 +17,18 @@ export function createPeople(/** @type {(user: string, volume: number) => void} 
     const free = Array.from({ length: Math.min(MAX_FREE, Math.max(0, most - people.length)) }, (_, place) => place);
     const you = people.filter((one) => one.is_you);
     list(seats, [...you, ...people.filter((one) => !one.is_you), ...free], (seat) => (typeof seat === "number" ? `${seat}` : `@${seat.id}`),
-      (seat) => typeof seat === "number" ? h("li", { class: "free", "aria-hidden": "true" }, h("span", { class: "face" })) : makePerson(seat));
+      (seat) => typeof seat === "number" ? h("li.free", { "aria-hidden": "true" }, h("span.face")) : makePerson(seat));
   }
 
   function makePerson(/** @type {Person} */ { id, is_you: isYou }) {
     const [ring, name, note, unseen] = ["ring", "name", "soft note", "unseen"].map((look) => h("span", { class: look, dir: "auto" }));
-    const volume = h("button", { class: "over", onclick: () => askVolume(id, name.textContent ?? "") });
-    const node = h("li", {}, ring, name, note, unseen, !isYou && volume);
+    const volume = h("button.over", { onclick: () => askVolume(id, name.textContent ?? "") });
+    const node = h("li", ring, name, note, unseen, !isYou && volume);
     const update = (/** @type {Person} */ person) => {
       const { is_muted: isMuted, is_online: isOnline } = person;
       const speaks = person.is_speaking && !isMuted && isOnline;
       const looks = `${person.name} ${person.avatar} ${isMuted}`;
-      if (ring.dataset.looks !== looks) fill(ring, face(person), isMuted && h("span", { class: "badge" }, icon("muted")));
+      if (ring.dataset.looks !== looks) fill(ring, face(person), isMuted && h("span.badge", icon("muted")));
       ring.dataset.looks = looks;
       node.className = `${speaks ? "speaking" : ""} ${isOnline ? "" : "away"}`;
       node.title = person.name;

@@ -27,7 +27,7 @@ export class RoomView extends HTMLElement {
 
   async connectedCallback() {
     const { app, key } = this;
-    fill(this, notice("Taking a seat…", "", null));
+    fill(this, notice("Taking a seat…", ""));
     await app.leaving[key];
     if (!this.isConnected) return;
     this.#entering = app.coworking.enter(key);
@@ -54,17 +54,17 @@ export class RoomView extends HTMLElement {
     const people = createPeople((user, volume) => voice.setVolume(user, volume));
     const chat = createChat(room);
     const name = h("h1", { tabindex: -1, dir: "auto" });
-    const about = h("p", { class: "soft", dir: "auto" });
+    const about = h("p.soft", { dir: "auto" });
     const status = h("p", { role: "status" });
-    const mic = h("button", { class: "main mic", onclick: () => this.#toggleMicrophone(voice) });
+    const mic = h("button.main mic", { onclick: () => this.#toggleMicrophone(voice) });
     const reactions = EMOJI.map((emoji) => h("button", { onclick: () => room.react(emoji).catch(() => say("Not sent")) }, emoji));
     fill(this,
-      h("header", {}, h("div", {}, name, about), status),
-      h("main", {}, people.node, chat.node),
-      h("footer", {}, mic,
-        h("button", { popovertarget: "emoji" }, icon("smile"), h("span", {}, "React")),
-        h("button", { class: "round", "aria-label": "Microphone and sound", onclick: () => chooseDevices(voice) }, icon("sliders")),
-        h("a", { class: "button", href: "#/" }, icon("leave"), h("span", {}, "Leave")),
+      h("header", h("div", name, about), status),
+      h("main", people.node, chat.node),
+      h("footer", mic,
+        h("button", { popovertarget: "emoji" }, icon("smile"), h("span", "React")),
+        h("button.round", { "aria-label": "Microphone and sound", onclick: () => chooseDevices(voice) }, icon("sliders")),
+        h("a.button", { href: "#/" }, icon("leave"), h("span", "Leave")),
         h("div", { id: "emoji", popover: "auto", role: "group", "aria-label": "Reactions" }, ...reactions)));
     const show = () => {
       const { state } = room;
@@ -101,14 +101,14 @@ export class RoomView extends HTMLElement {
       if (!this.isConnected) return;
       const again = () => (box.close(), this.#toggleMicrophone(voice));
       const box = dialog("You can still listen",
-        h("p", {}, NO_MICROPHONE[error.code] ?? error.detail, " You can hear everybody, write and react."),
-        h("p", { class: "row" }, h("button", { class: "main", onclick: () => box.close() }, "Just listen"), h("button", { onclick: again }, "Try again")));
+        h("p", NO_MICROPHONE[error.code] ?? error.detail, " You can hear everybody, write and react."),
+        h("p.row", h("button.main", { onclick: () => box.close() }, "Just listen"), h("button", { onclick: again }, "Try again")));
     }
   }
 
   #showReaction(/** @type {string} */ user, /** @type {string} */ emoji) {
     if (!isEmoji(emoji)) return;
-    const node = h("p", { class: "float", "aria-hidden": "true", onanimationend: () => node.remove() }, emoji, h("bdi", {}, user));
+    const node = h("p.float", { "aria-hidden": "true", onanimationend: () => node.remove() }, emoji, h("bdi", user));
     node.style.left = `${20 + Math.random() * 40}%`;
     this.append(node);
   }
@@ -119,7 +119,7 @@ customElements.define("cr-room", RoomView);
 async function chooseDevices(/** @type {Voice} */ voice) {
   await voice.devices();
   const { inputs, outputs, input, output } = voice.state;
-  const trouble = h("p", { class: "trouble", role: "alert" });
+  const trouble = h("p.trouble", { role: "alert" });
   const refused = (/** @type {any} */ { code }) => write(trouble, NO_MICROPHONE[code] ?? "This device can't be used.");
   const pick = (/** @type {string} */ kind, /** @type {readonly Device[]} */ devices, /** @type {string} */ used, /** @type {(id: string) => Promise<void>} */ use) =>
     field(kind, "select", { disabled: !devices.length, onchange: ({ target }) => use(target.value).then(() => write(trouble, ""), refused) },

@@ -12,13 +12,13 @@ const TROUBLE = {
   left: ["You have left this room", "You did so in another tab or on another device.", "Come back"],
 };
 
-export const notice = (/** @type {string} */ title, /** @type {string} */ text, /** @type {Child} */ below, look = "pane") =>
-  h("main.notice", {}, h("div", { class: look }), h("h1", { tabindex: -1 }, title), h("p", {}, text), below);
+export const notice = (/** @type {string} */ title, /** @type {string} */ text, /** @type {Child} */ below = null, look = "pane") =>
+  h("main.notice", h("div", { class: look }), h("h1", { tabindex: -1 }, title), h("p", text), below);
 
 export function trouble(/** @type {{code?: string, detail?: string}} */ error, /** @type {() => void} */ retry) {
   const { code = "" } = error;
   const [title, text, label = "Try again"] = TROUBLE[code] ?? ["That did not work", explain(error)];
-  return notice(title, text, h("p.row", {},
+  return notice(title, text, h("p.row",
     label && button(label, retry, "main"),
     code !== "unauthorized" && h("a.button", { href: "#/" }, "All rooms")));
 }

@@ -25,7 +25,7 @@ function createLocal() {
 
   return {
     isLocal: true,
-    ready: async () => Boolean(kept.name),
+    ready: async () => !!kept.name,
     token: async ({ fresh }) => (!fresh && Date.now() < kept.until ? kept.token : renew()),
     async start(who) {
       keep({ sub: kept.sub ?? crypto.randomUUID(), ...who });
@@ -48,7 +48,7 @@ function createOpenId(/** @type {SignInSettings} */ settings, /** @type {() => v
   /** Get a token from the provider, and keep it. */
   async function fetchToken(/** @type {Record<string, string>} */ fields) {
     const answer = await fetch(settings.tokenEndpoint, { method: "POST", body: new URLSearchParams({ ...fields, client_id: settings.clientId }) });
-    if (answer.status >= 500) throw new Error("The provider does not answer");
+    if (answer.status >= 500) throw new Error(answer.statusText);
     const issued = answer.ok ? await answer.json() : {};
     const token = issued[settings.token ?? "access_token"];
     refreshToken = issued.refresh_token ?? (token && refreshToken);
@@ -81,7 +81,7 @@ function createOpenId(/** @type {SignInSettings} */ settings, /** @type {() => v
       if (isOurs && code) await fetchToken({ grant_type: "authorization_code", code, code_verifier: kept.verifier, redirect_uri: here });
       else if (state && (isOurs || !kept.token)) throw new Error(`${error}: ${reason}`);
       else if (kept.token) watch();
-      return Boolean(kept.token);
+      return !!kept.token;
     },
 
     async token({ fresh }) {

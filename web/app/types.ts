@@ -12,8 +12,8 @@ declare global {
   /** Attributes by name, and listeners as `onclick`. */
   type Props = { [name: `on${string}`]: (event: any) => any; [name: string]: any };
 
-  /** Make an element: `h("p")`, or with classes `h("p.soft")`. */
-  type Make = <Tag extends keyof HTMLElementTagNameMap>(kind: Tag | `${Tag}.${string}`, props?: Props, ...children: Child[]) => HTMLElementTagNameMap[Tag];
+  /** Make an element: `h("p.soft", { title: "…" }, ...)` has a class and an attribute. Attributes may be left out. */
+  type Make = <Tag extends keyof HTMLElementTagNameMap>(kind: Tag | `${Tag}.${string}`, ...parts: [(Props | Child)?, ...Child[]]) => HTMLElementTagNameMap[Tag];
   type Fill = <Parent extends Element>(parent: Parent, ...children: Child[]) => Parent;
   type MakeField = (label: string, tag: keyof HTMLElementTagNameMap, props: Props, ...children: Child[]) => HTMLLabelElement;
   /** `act` gets the values of the fields. If it fails, the form shows the error. */

@@ -18,12 +18,12 @@ export function createConnection(/** @type {string} */ url, /** @type {Connectio
   let hasSlept = false;
   let running = /** @type {{id: string, asked: number | null} | null} */ (null);
 
-  function schedulePing() {
+  const schedulePing = () => {
     pingedAt = deps.now();
     timers.set("ping", PING_MS, () => ping());
-  }
+  };
 
-  function ping(patience = ANSWER_MS) {
+  const ping = (patience = ANSWER_MS) => {
     schedulePing();
     pingId = deps.uuid();
     const due = pingedAt + patience;
@@ -31,18 +31,18 @@ export function createConnection(/** @type {string} */ url, /** @type {Connectio
     send({ type: "ping", id: pingId });
     // State frames have no numbers. A sync now and then replaces those that were lost.
     if (++pings % PINGS_PER_SYNC === 0) events.sync(connection);
-  }
+  };
 
-  function missPong(/** @type {number} */ due) {
+  const missPong = (/** @type {number} */ due) => {
     if (hasSlept || deps.now() - due <= PROBE_MS) return events.lost(connection, "no_pong");
     hasSlept = true;
     ping(PROBE_MS);
-  }
+  };
 
-  function endPing() {
+  const endPing = () => {
     timers.clear("pong");
     hasSlept = false;
-  }
+  };
 
   const send = (/** @type {object} */ frame) => socket.send(JSON.stringify(frame));
 

@@ -12,28 +12,28 @@ export function createApi(/** @type {Service} */ { api, token }, /** @type {Deps
   const PAUSE_MS = 500;
   const root = api.replace(/\/+$/, "");
 
-  function parse(/** @type {string} */ text) {
+  const parse = (/** @type {string} */ text) => {
     try {
       return JSON.parse(text);
     } catch {
       return undefined; // the answer of a proxy
     }
-  }
+  };
 
-  function query(/** @type {Record<string, string | number | undefined>} */ fields) {
+  const query = (/** @type {Record<string, string | number | undefined>} */ fields) => {
     const given = new URLSearchParams(JSON.parse(JSON.stringify(fields))); // without those that are undefined
     return given.size ? `?${given}` : "";
-  }
+  };
 
-  async function authorize(/** @type {boolean} */ fresh) {
+  const authorize = async (/** @type {boolean} */ fresh) => {
     try {
       return `Bearer ${await token({ fresh })}`;
     } catch (cause) {
       throw cause instanceof CoworkingError ? cause : new NetworkError({ code: "no_token" }, { cause });
     }
-  }
+  };
 
-  async function attempt(/** @type {string} */ method, /** @type {string} */ path, /** @type {Call} */ call, /** @type {boolean} */ fresh) {
+  const attempt = async (/** @type {string} */ method, /** @type {string} */ path, /** @type {Call} */ call, /** @type {boolean} */ fresh) => {
     const { body, key, signal, isPublic } = call;
     const headers = /** @type {Record<string, string>} */ ({});
     if (!isPublic) headers.Authorization = await authorize(fresh);
@@ -58,9 +58,9 @@ export function createApi(/** @type {Service} */ { api, token }, /** @type {Deps
     } finally {
       deps.clearTimeout(timer);
     }
-  }
+  };
 
-  async function request(/** @type {string} */ method, /** @type {string} */ path, /** @type {Call} */ call = {}) {
+  const request = async (/** @type {string} */ method, /** @type {string} */ path, /** @type {Call} */ call = {}) => {
     let fresh = false;
     for (let tries = 1, mayBeDone = false; ; ) {
       try {
@@ -79,7 +79,7 @@ export function createApi(/** @type {Service} */ { api, token }, /** @type {Deps
         await new Promise((resolve) => deps.setTimeout(() => resolve(null), deps.random() * PAUSE_MS * 2 ** tries));
       }
     }
-  }
+  };
 
   const callRoute = async (/** @type {string} */ method, /** @type {string} */ path, /** @type {Call} */ call = {}) =>
     (await request(method, "/coworking" + path, call)).content;
@@ -94,8 +94,8 @@ export function createApi(/** @type {Service} */ { api, token }, /** @type {Deps
     updateMe: (body, options) => callRoute("PUT", "/me", { ...options, body }),
     async rooms({ limit, cursor, signal } = {}) {
       const { content, link } = await request("GET", "/coworking/rooms" + query({ limit, cursor }), { signal });
-      const next = /<([^>]*)>;\s*rel="?next/.exec(link ?? "")?.[1];
-      return { rooms: content, next: next ? new URL(next, "http://_").searchParams.get("cursor") : null };
+      const next = /[?&]cursor=([^&>]*)[^>]*>;\s*rel="?next/.exec(link ?? "")?.[1];
+      return { rooms: content, next: next ? decodeURIComponent(next) : null };
     },
     async allRooms(options) {
       const all = /** @type {RoomSummary[]} */ ([]);

@@ -17,7 +17,7 @@ export function createRequests(deps, getConnection, onTimeout) {
   const pendingRequests = /** @type {Map<string, PendingRequest>} */ (new Map());
 
   /** Send all requests whose turn it is. */
-  function flush() {
+  const flush = () => {
     const connection = getConnection();
     const busy = new Set();
     for (const request of pendingRequests.values()) {
@@ -32,25 +32,25 @@ export function createRequests(deps, getConnection, onTimeout) {
       });
       connection.send(request.frame);
     }
-  }
+  };
 
   /** There will be no answer on this connection. */
-  function miss(/** @type {PendingRequest} */ request, /** @type {string} */ code) {
+  const miss = (/** @type {PendingRequest} */ request, /** @type {string} */ code) => {
     timers.clear(request);
     request.connection = null;
     if (!request.options.repeat) remove(request).reject(new NetworkError({ code }));
-  }
+  };
 
-  function postpone(/** @type {PendingRequest} */ request, seconds = 0) {
+  const postpone = (/** @type {PendingRequest} */ request, seconds = 0) => {
     request.connection = null;
     timers.set(request, seconds * 1000 + backoff(deps, ++request.delays), flush);
-  }
+  };
 
-  function remove(/** @type {PendingRequest} */ request) {
+  const remove = (/** @type {PendingRequest} */ request) => {
     timers.clear(request);
     pendingRequests.delete(request.frame.id);
     return request;
-  }
+  };
 
   return {
     flush,
