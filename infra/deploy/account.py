@@ -1,5 +1,7 @@
 """What a deployment looks at first: the account with its quotas, and how users sign in."""
 
+from botocore.exceptions import ClientError
+
 from infra.deploy.target import DeployError, Target
 
 FEW_CALLS = 100
@@ -24,8 +26,11 @@ def describe_account(target: Target) -> str:
 
 def describe_quotas(target: Target) -> str:
     """What the account may use at a time. Only AWS can tell; docs/scaling.md says what it is enough for."""
-    calls = target.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
-    limits = target.client("apigateway").get_account()["throttleSettings"]
+    try:
+        calls = target.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+        limits = target.client("apigateway").get_account()["throttleSettings"]
+    except ClientError as error:  # a deployment needs no answer
+        return f"its quotas are unknown ({error.response['Error']['Code']})"
     found = (
         f"Lambda runs {calls} calls at a time; API Gateway takes {limits['rateLimit']:.0f} requests a second, "
         f"{limits['burstLimit']} at once"

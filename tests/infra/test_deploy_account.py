@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from infra.deploy.account import check_sign_in, describe_quotas
 from infra.deploy.target import DeployError, Target
@@ -55,7 +56,16 @@ def test_the_output_says_what_the_account_may_use(monkeypatch: pytest.MonkeyPatc
         def get_account(self) -> dict[str, Any]:
             return {"throttleSettings": {"rateLimit": 10000.0, "burstLimit": 5000}}
 
-    monkeypatch.setattr(Target, "client", lambda _, service: Client())
+    monkeypatch.setattr(Target, "client", lambda *_: Client())
     said = describe_quotas(Target("dev"))
     assert f"{calls} calls at a time; API Gateway takes 10000 requests a second, 5000 at once" in said
     assert ("that is few" in said) == few
+
+
+def test_unknown_quotas_stop_no_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Client:
+        def get_account_settings(self) -> None:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "GetAccountSettings")
+
+    monkeypatch.setattr(Target, "client", lambda *_: Client())
+    assert describe_quotas(Target("dev")) == "its quotas are unknown (AccessDeniedException)"
