@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from chalicelib import __version__
 from chalicelib.api.components import describe
 from chalicelib.api.frames import MAX_FRAME_BYTES
-from chalicelib.api.openapi import FRAME_ERRORS, summarize
+from chalicelib.api.openapi import FRAME_ERRORS, LICENSE, summarize
 from chalicelib.api.problems import FieldError
 from chalicelib.contract import FrameSpec
 from chalicelib.features import EVENTS, FRAMES, OTHER_FRAMES, RESERVED_TYPES
@@ -48,7 +48,7 @@ status: 401 if the credential is missing or invalid, 403 without a seat, 404 if 
 **Frames** are JSON objects with a `type`, in text messages of at most {MAX_FRAME_BYTES} bytes: at most {MAX_FRAMES} in
 {WINDOW_MS // 1000} seconds, and {MAX_SIGNALS} more for signalling. Start with `sync`; the answer is the room as it is
 now. Send `ping` every 30 seconds to keep your seat. If you give a frame an `id`, its answer has it as `ref`. The fields
-of a frame are under `data` or beside `type`; beside `type` wins.
+of a frame are under `data`. The server also reads them beside `type`, and relays a frame in the shape in which it came.
 
 **Recovery.** Each entry of the room's log has a `seq`, which only grows. A push may come late, twice or never. If you
 receive a `seq` with a gap before it, or `pong` has a higher `last_seq` than you, send `sync` with the last number up to
@@ -82,16 +82,15 @@ _BINDING: Json = {
     "bindingVersion": "0.1.0",
 }
 _STAMPS: Json = {
-    "description": "The fields that the server sets on a relayed frame. They replace what a client sent.",
-    "type": "object",
-    "properties": {
-        "from": {"type": "string", "description": "The sender's user id."},
-        "connection": {"type": "string", "description": "The sender's connection id."},
-        "roomId": {"type": "string", "format": "uuid"},
-        "ts": {"type": "string", "format": "date-time"},
-    },
-    "required": ["from", "connection", "roomId", "ts"],
+    "from": {"type": "string", "description": "The sender's user id."},
+    "connection": {"type": "string", "description": "The sender's connection id."},
+    "roomId": {"type": "string", "format": "uuid"},
+    "ts": {"type": "string", "format": "date-time"},
 }
+"""The fields that the server sets on a relayed frame. They replace what a client sent."""
+_ENVELOPE = ("type", "id", "to")
+"""The fields of a client frame that are beside `type`. All others are under `data`."""
+_ANYTHING: Json = {"description": "Your own content: any JSON value."}
 
 
 @lru_cache(maxsize=8)
@@ -107,13 +106,19 @@ def document(websocket_url: str) -> Json:
     }
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "Coworking Rooms, live", "version": __version__, "description": _ABOUT},
+        "info": _info(),
         "defaultContentType": "application/json",
         "servers": {"rooms": _server(address.scheme, address.netloc)},
         "channels": {"room": room},
         "operations": dict(_operations(messages)),
         "components": {"schemas": _schemas(), "messages": messages, "securitySchemes": _SECURITY},
     }
+
+
+def _info() -> Json:
+    licence = {"name": LICENSE, "url": "https://opensource.org/license/mit"}
+    about = {"title": "Coworking Rooms, live", "version": __version__, "description": _ABOUT}
+    return about | {"license": licence, "tags": [{"name": "rooms"}]}
 
 
 def _server(scheme: str, host: str) -> Json:
@@ -125,19 +130,19 @@ def _server(scheme: str, host: str) -> Json:
 def _messages() -> Iterator[tuple[str, Json]]:
     for spec in SPECS:
         example = {"payload": {"type": spec.name} | spec.example}
-        message = _message(spec.name, "from a client", spec.model, _payload(spec))
+        message = _message(spec.name, "client", spec.model, _name(spec))
         yield f"client-{spec.name}", message | {"examples": [example]}
     for event in EVENTS:
         kind = event.type_name()
-        yield f"server-{kind}", _message(kind, "from the server", event, _schema_of(event))
+        yield f"server-{kind}", _message(kind, "server", event, event.__name__)
     for spec in SPECS:
         if spec.is_relayed:
-            stamped = _payload(spec, _reference("components", "schemas", "Stamps"))
-            yield f"relayed-{spec.name}", _message(spec.name, "from a peer", spec.model, stamped)
+            yield f"relayed-{spec.name}", _message(spec.name, "peer", spec.model, f"Relayed{_name(spec)}")
 
 
-def _message(kind: str, source: str, frame: type[BaseModel], payload: Json) -> Json:
-    return {"name": kind, "title": f"{kind}, {source}", **summarize(frame), "payload": payload}
+def _message(kind: str, source: str, frame: type[BaseModel], schema: str) -> Json:
+    title = f"{schema}, from a {source}"
+    return {"name": kind, "title": title, **summarize(frame), "payload": _schema_named(schema)}
 
 
 def _operations(messages: Iterable[str]) -> Iterator[tuple[str, Json]]:
@@ -147,7 +152,11 @@ def _operations(messages: Iterable[str]) -> Iterator[tuple[str, Json]]:
         sent = _exchange([f"client-{spec.name}"])
         yield spec.name, {"action": "receive", **about, **sent, "reply": _exchange(answers)}
     pushed = [name for name in messages if not name.startswith("client-")]
-    yield "push", {"action": "send", "summary": "The frames that members receive as events happen", **_exchange(pushed)}
+    about = {
+        "summary": "The frames that members receive as events happen",
+        "description": "Ignore a frame whose `type` you do not know: later versions may add types.",
+    }
+    yield "push", {"action": "send", **about, **_exchange(pushed)}
 
 
 def _exchange(messages: Iterable[str]) -> Json:
@@ -166,33 +175,42 @@ def _schemas() -> dict[str, Json]:
             (FieldError, "serialization"),
         ]
     )
-    for model in models:
-        schemas[model.__name__] = _in_two_places(schemas[model.__name__])
+    sent = {model: schemas.pop(model.__name__) for model in models}
+    for spec in SPECS:
+        schemas |= _client_frame(spec, sent[spec.model])
     schemas["Relay"]["properties"]["type"]["not"] = {"enum": [*FRAMES, *sorted(RESERVED_TYPES)]}
     schemas["ErrorData"] = _with_codes(schemas["ErrorData"])
-    schemas["Ack"]["properties"]["data"] = {"anyOf": [_schema_of(result) for result in results]}
+    schemas["Ack"]["properties"]["data"] = {"anyOf": [_schema_named(result.__name__) for result in results]}
     del schemas["BaseModel"]  # the type of an ack's data in Python
-    return schemas | {"Stamps": _STAMPS}
+    return schemas
 
 
-def _in_two_places(schema: Json) -> Json:
-    """A client frame with its fields beside `type` or under `data`: both are read."""
-    envelope = {name: schema["properties"].pop(name) for name in ("type", "id")}
-    fields, required = schema["properties"], [name for name in schema["required"] if name not in envelope]
-    under = {"properties": fields} | ({"type": "object", "required": required} if required else {})
-    whole = schema | {"properties": envelope, "required": ["type"]}
-    if not fields:
-        return whole
-    if not required:
-        return whole | {"properties": envelope | fields | {"data": under}}
-    beside = {"title": "beside `type`", "properties": fields, "required": required}
-    inside = {
-        "title": "under `data`",
-        "properties": {"data": under},
-        "required": ["data"],
-        "not": {"required": required},
-    }
-    return whole | {"anyOf": [beside, inside]}
+def _client_frame(spec: FrameSpec, schema: Json) -> Iterator[tuple[str, Json]]:
+    """The schemas of a frame: its `data`, the frame as it is sent, and as it is relayed."""
+    name, fields = _name(spec), schema["properties"]
+    properties = {key: fields[key] for key in _ENVELOPE if key in fields}
+    content = {key: field for key, field in fields.items() if key not in properties}
+    required = [key for key in schema["required"] if key in content]
+    if spec is not OTHER_FRAMES:
+        properties["type"] = {"type": "string", "const": spec.name}
+    if content:
+        title, about = f"{name}Data", f"The content of `{spec.name}`."
+        data = {"title": title, "description": about, "type": "object", "properties": content}
+        yield title, data | ({"required": required} if required else {})
+        properties["data"] = _schema_named(title)
+    elif spec.is_relayed:
+        properties["data"] = _ANYTHING
+    frame = {"title": name, "description": schema["description"], "type": "object"}
+    yield name, frame | {"properties": properties, "required": ["type", *["data"] * bool(required)]}
+    if spec.is_relayed:
+        relayed = {"properties": properties | _STAMPS, "required": ["type", *_STAMPS]}
+        yield f"Relayed{name}", frame | {"title": f"Relayed{name}"} | relayed
+
+
+def _name(spec: FrameSpec) -> str:
+    """The name of the schema: that of the type, or that of the frame if several frames share a type."""
+    shared = sum(other.model is spec.model for other in SPECS) > 1
+    return "".join(word.capitalize() for word in spec.name.split("-")) if shared else spec.model.__name__
 
 
 def _with_codes(schema: Json) -> Json:
@@ -206,15 +224,8 @@ def _with_codes(schema: Json) -> Json:
     return schema | {"description": about, "properties": schema["properties"] | {"code": codes} | added}
 
 
-def _payload(spec: FrameSpec, *more: Json) -> Json:
-    """The schema of a frame; with its own type name if several frames share a schema, and with further schemas."""
-    if sum(other.model is spec.model for other in SPECS) > 1:
-        more = (*more, {"properties": {"type": {"const": spec.name}}})
-    return {"allOf": [_schema_of(spec.model), *more]} if more else _schema_of(spec.model)
-
-
-def _schema_of(frame: type[BaseModel]) -> Json:
-    return _reference("components", "schemas", frame.__name__)
+def _schema_named(name: str) -> Json:
+    return _reference("components", "schemas", name)
 
 
 def _reference(*path: str) -> Json:

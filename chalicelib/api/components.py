@@ -28,6 +28,13 @@ class SchemaGenerator(GenerateJsonSchema):
             return self.generate_inner(schema["schema"])
         return super().default_schema(schema)
 
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """One form, `{"type": ["string", "null"], ...}`: generators make a type of each form that has limits."""
+        found = super().nullable_schema(schema)
+        kind, *others = found.get("anyOf", [{}])
+        is_flat = others == [{"type": "null"}] and isinstance(kind.get("type"), str) and "enum" not in kind
+        return kind | {"type": [kind["type"], "null"]} if is_flat else found
+
     def model_field_schema(self, schema: core_schema.ModelField) -> JsonSchemaValue:
         inner = schema["schema"]
         if self.mode == "serialization" and schema.get("serialization_exclude_if") and inner["type"] == "default":
@@ -45,4 +52,5 @@ def describe(wanted: Iterable[tuple[Any, JsonSchemaMode]]) -> tuple[dict[Any, Sc
     schemas, definitions = TypeAdapter.json_schemas(
         inputs, ref_template=REFERENCE, union_format="primitive_type_array", schema_generator=SchemaGenerator
     )
-    return {kind: schema for (kind, _), schema in schemas.items()}, definitions.get("$defs", {})
+    components = {name: {"title": name} | schema for name, schema in definitions.get("$defs", {}).items()}
+    return {kind: schema for (kind, _), schema in schemas.items()}, components

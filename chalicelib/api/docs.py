@@ -61,7 +61,7 @@ def _sections(openapi: Json) -> Iterator[str]:
                     yield _operation(openapi, f"{method.upper()} {path}", operation)
     yield "<h2>types</h2>"
     for name, schema in openapi["components"]["schemas"].items():
-        yield f'<h3 id="{name}">{name}</h3>{_text(schema.get("description", ""))}{_fields(schema)}'
+        yield f'<h3 id="{name}">{name}</h3>{_text(schema.get("description", ""))}{_fields(schema) or _type(schema)}'
 
 
 def _operation(openapi: Json, name: str, operation: Json) -> str:

@@ -33,6 +33,8 @@ FRAME_ERRORS = (
 )
 """Errors that occur over a WebSocket only."""
 
+LICENSE = "MIT"
+
 _SIGN_IN = (errors.UnauthorizedError, errors.AuthUnavailableError, errors.UnavailableError)
 _BODY = (errors.InvalidJsonError, errors.PayloadTooLargeError, errors.UnsupportedMediaTypeError)
 _EXAMPLES: dict[type[CoworkingError], CoworkingError] = {
@@ -107,7 +109,12 @@ def document(base_url: str) -> Json:
         paths.setdefault(route.path, {})[route.method.lower()] = _describe(route, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Coworking Rooms", "version": __version__, "description": _ABOUT + _error_table()},
+        "info": {
+            "title": "Coworking Rooms",
+            "version": __version__,
+            "description": _ABOUT + _error_table(),
+            "license": {"name": LICENSE, "identifier": LICENSE},
+        },
         "servers": [{"url": base_url}],
         "security": [{"bearer": []}],
         "tags": _tags(),
@@ -172,7 +179,7 @@ def _query_parameters(route: Route) -> Iterator[Json]:
     schema = route.query.model_json_schema(schema_generator=SchemaGenerator) if route.query else {}
     for name, field in schema.get("properties", {}).items():
         # A parameter is absent, never null.
-        kind = next((one for one in field.get("anyOf", ()) if one != {"type": "null"}), field)
+        kind = field | {"type": field["type"][0]} if isinstance(field["type"], list) else field
         default = {"default": field["default"]} if field.get("default") is not None else {}
         about = {"description": field["description"]} if "description" in field else {}
         bare = {key: value for key, value in kind.items() if key not in ("description", "default")}

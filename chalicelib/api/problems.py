@@ -33,10 +33,12 @@ class Problem(Answer):
 class InvalidRequestProblem(Problem):
     """What is wrong with the request, and where."""
 
+    code: Literal["invalid_request"]
     errors: list[FieldError]
 
 
 class RateLimitedProblem(Problem):
     """How long to wait, in whole seconds."""
 
+    code: Literal["rate_limited"]
     retry_after: int

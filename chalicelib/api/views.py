@@ -22,17 +22,17 @@ def get_health(request: Request) -> Health:
 
 
 def get_openapi(request: Request) -> Page:
-    """Get this document."""
+    """Get this document. Generators make clients from it."""
     return _write_openapi(request.base_url)
 
 
 def get_asyncapi(request: Request) -> Page:
-    """Get the description of the WebSocket as an AsyncAPI document."""
+    """Get the description of the WebSocket as an AsyncAPI document. It lists all frames."""
     return _write_asyncapi(request.backend.settings.websocket_url)
 
 
 def get_docs(request: Request) -> Page:
-    """Read the OpenAPI document as a page."""
+    """Read the OpenAPI document as a page. It has no scripts, and loads nothing from other hosts."""
     from chalicelib.api.docs import render
 
     return render(request.base_url)

@@ -7,18 +7,22 @@ from chalicelib.log.schemas import RoomMessage
 
 
 def send_message(context: FrameContext[SendMessage]) -> None:
-    """Store a chat message and push it to the room."""
+    """Store a chat message and push it to the room. The ack has it as it is stored."""
     service.send_message(context, context.frame.text, "text", context.frame.id)
 
 
 def send_emoji(context: FrameContext[SendEmoji]) -> None:
-    """Store an emoji and push it to the room."""
+    """Store an emoji and push it to the room. The ack has it as it is stored."""
     service.send_message(context, context.frame.emoji, "emoji", context.frame.id)
 
 
 FRAMES = (
     FrameSpec(
-        "message", SendMessage, send_message, example={"id": "c-17", "text": "Good morning!"}, result=RoomMessage
+        "message",
+        SendMessage,
+        send_message,
+        example={"id": "c-17", "data": {"text": "Good morning!"}},
+        result=RoomMessage,
     ),
     FrameSpec("emoji", SendEmoji, send_emoji, example={"data": {"emoji": "🎉"}}, result=RoomMessage),
 )

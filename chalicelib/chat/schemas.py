@@ -7,7 +7,6 @@ import emoji
 from pydantic import (
     AfterValidator,
     AliasChoices,
-    ConfigDict,
     Field,
     TypeAdapter,
     ValidationInfo,
@@ -29,14 +28,6 @@ def _emoji(text: str) -> str:
     return text
 
 
-def _allow_either_name(schema: dict[str, Any]) -> None:
-    """Document the two names of `message_text`. If both are present, `message_text` is used."""
-    text = schema["properties"].pop("message_text")
-    other = {"required": ["message"], "properties": {"message": text}, "not": {"required": ["message_text"]}}
-    schema["anyOf"] = [{"required": ["message_text"], "properties": {"message_text": text}}, other]
-    del schema["required"]
-
-
 MessageText = Annotated[str, Text(1, 4000), Field(description="Not blank.", examples=["Good morning!"]), NotBlank]
 Emoji = Annotated[
     str,
@@ -49,9 +40,7 @@ _EMOJI: TypeAdapter[str] = TypeAdapter(Emoji)
 
 
 class SendMessageRequest(Body):
-    """A chat message. `message` is accepted as another name of `message_text`."""
-
-    model_config = ConfigDict(json_schema_extra=_allow_either_name)
+    """A chat message. Existing front ends send `message` instead of `message_text`: the service reads it, too."""
 
     message_type: Annotated[
         Literal["text", "emoji"], Field(description="For `emoji`, the text follows the rules of `/emoji`.")

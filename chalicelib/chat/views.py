@@ -16,12 +16,12 @@ def get_history(request: Request, query: HistoryQuery) -> History:
 
 
 def send_message(request: Request, body: SendMessageRequest) -> RoomMessage:
-    """Send a message to the room."""
+    """Send a message to the room. The answer is the message as it is stored, with its number."""
     return service.send_message(request.context, body.message_text, body.message_type, request.client_key)
 
 
 def send_emoji(request: Request, body: EmojiReactionRequest) -> RoomMessage:
-    """React with an emoji."""
+    """React with an emoji. It is stored and numbered like a message."""
     return service.send_message(request.context, body.emoji, "emoji", request.client_key)
 
 

@@ -98,7 +98,7 @@ FrameAccess = Literal[Access.MEMBER, Access.OWNER]
 class FrameSpec:
     """A frame that clients send: its name, its type, its handler, and an example for the documents.
 
-    Example: `FrameSpec("typing", Typing, typing, example={"is_typing": True})`
+    Example: `FrameSpec("typing", Typing, typing, example={"data": {"is_typing": True}})`
 
     `answers` names the frames that answer it. The dispatcher sends an `ack`, unless the handler's broadcast carried
     it; `result` is the type of its `data`. `is_signal` counts the frame against the larger limit for WebRTC

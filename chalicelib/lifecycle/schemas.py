@@ -4,8 +4,7 @@ from typing import Literal
 
 from chalicelib.contract import Answer, Body, Data, ServerFrame
 from chalicelib.contract.fields import Uuid
-from chalicelib.rooms.schemas import Color, Description, RoomName, RoomSummary, Seats
-from chalicelib.rooms.table import RoomStatus
+from chalicelib.rooms.schemas import Color, Description, RoomName, RoomStatus, RoomSummary, Seats
 
 CloseReason = Literal["deactivated", "deleted"]
 

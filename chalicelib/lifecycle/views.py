@@ -13,17 +13,17 @@ def delete_own_room(request: Request) -> Success:
 
 
 def update_room(request: Request, body: RoomUpdate) -> RoomSummary:
-    """Change the name, description, size, colour or status of a room."""
+    """Change the name, description, size, colour or status of a room. What you leave out stays as it is."""
     return service.update_room(request.context, body)
 
 
 def toggle_status(request: Request) -> StatusToggled:
-    """Open a closed room, or close an open one, which ends every membership."""
+    """Open a closed room, or close an open one. Closing ends every membership; the messages stay."""
     return service.toggle_status(request.context)
 
 
 def delete_room(request: Request) -> None:
-    """Delete a room with its participants, messages and connections."""
+    """Delete a room. Its participants, messages and connections are deleted with it."""
     service.delete_room(request.context)
 
 

@@ -6,7 +6,7 @@ from chalicelib.profiles.schemas import Me, ProfileUpdate
 
 
 def get_me(request: Request) -> Me:
-    """Get your profile, as others see you."""
+    """Get your profile, as others see you. Until you choose a name, it comes from your token."""
     return Me.of(display_profile(request.user, get_profile(request.backend.store, request.user.id)))
 
 

@@ -20,17 +20,17 @@ ANNOUNCEMENTS = frozenset({"user-joined", "user-left"})
 
 
 def relay(context: FrameContext[Relay]) -> None:
-    """Relay the frame to the others, with the server's stamps."""
+    """Relay the frame to the others, with the server's stamps. A misspelt type is relayed, too."""
     _forward(context, list_peers(context))
 
 
 def typing(context: FrameContext[Typing]) -> None:
-    """Tell the others that the sender is typing."""
+    """Tell the others that the sender is typing. Nothing is stored."""
     _forward(context, list_peers(context))
 
 
 def signal(context: FrameContext[Signal]) -> None:
-    """Relay signalling to a user, to one connection, or to all others."""
+    """Relay signalling to the others. With `to`, it goes to one user or one connection."""
     to = context.frame.to
     peers = [peer for peer in list_peers(context) if to in (None, peer.user_id, peer.connection_id)]
     if to is not None and not peers:
@@ -74,7 +74,7 @@ def _signal(kind: str, example: dict[str, Any]) -> FrameSpec:
 
 
 FRAMES = (
-    FrameSpec("typing", Typing, typing, example={"is_typing": True}, is_relayed=True),
+    FrameSpec("typing", Typing, typing, example={"data": {"is_typing": True}}, is_relayed=True),
     _signal("offer", {"to": "user-2", "data": {"sdp": "v=0"}}),
     _signal("answer", {"to": "user-1", "data": {"sdp": "v=0"}}),
     _signal(

@@ -18,7 +18,7 @@ def list_rooms(request: Request, query: RoomsQuery) -> Reply[list[RoomSummary]]:
 
 
 def create_room(request: Request, body: RoomCreate) -> RoomSummary:
-    """Create a room."""
+    """Create a room. You may delete it again; you have no seat in it before you join."""
     return service.create_room(request, body)
 
 

@@ -61,7 +61,7 @@ def ping(context: FrameContext[Ping]) -> None:
 
 
 def leave(context: FrameContext[Leave]) -> None:
-    """Give up the seat: the ack, then `bye` to all connections of the user in the room."""
+    """Give up the seat. After the ack, all connections of the user in the room get `bye`."""
     service.leave(context)
 
 
@@ -80,8 +80,8 @@ def _announce(context: FrameContext[Sync]) -> None:
 
 
 FRAMES = (
-    FrameSpec("sync", Sync, sync, example={"last_seq": 41}, answers=("snapshot",)),
-    FrameSpec("ping", Ping, ping, example={"last_seq": 42}, answers=("pong",)),
+    FrameSpec("sync", Sync, sync, example={"data": {"last_seq": 41}}, answers=("snapshot",)),
+    FrameSpec("ping", Ping, ping, example={"data": {"last_seq": 42}}, answers=("pong",)),
     FrameSpec("leave", Leave, leave, answers=("ack", "bye")),
 )
 EVENTS = (Snapshot, Pong, UserJoined, UserLeft, PresenceChanged, PeerJoined, PeerLeft, Bye)

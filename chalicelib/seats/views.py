@@ -14,7 +14,7 @@ from chalicelib.seats.schemas import JoinRoomResponse, RoomDetail, WebsocketAcce
 
 
 def get_room(request: Request) -> RoomDetail:
-    """Get a room with its participants now and its last 50 messages."""
+    """Get a room with its participants now and its last 50 messages. You need no seat in it."""
     return service.get_room_detail(request.context)
 
 
@@ -29,7 +29,7 @@ def leave(request: Request) -> Success:
 
 
 def request_ticket(request: Request) -> WebsocketAccess:
-    """Get a fresh ticket for the room's WebSocket, to connect again."""
+    """Get a fresh ticket for the room's WebSocket. It opens one connection, within a minute."""
     return service.request_ticket(request.context)
 
 

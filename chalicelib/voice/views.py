@@ -12,13 +12,13 @@ from chalicelib.voice.schemas import (
 
 
 def toggle_mic(request: Request, body: MicToggleRequest) -> MicToggleResponse:
-    """Mute, which also ends speaking, or unmute."""
+    """Mute or unmute. Muting also ends speaking."""
     service.set_muted(request.context, body)
     return MicToggleResponse.model_validate(body)
 
 
 def set_speaking(request: Request, body: SpeakingStatusRequest) -> SpeakingStatusResponse:
-    """Start or stop speaking."""
+    """Start or stop speaking. A muted member can't start."""
     service.set_speaking(request.context, body)
     return SpeakingStatusResponse.model_validate(body)
 

@@ -8,6 +8,15 @@ export type AckFrame = {
   ref?: string;
   data?: RoomMessage;
 };
+/** WebRTC signalling to one user, to one connection, or to all others. */
+export type AnswerFrame = {
+  type: "answer";
+  /** the client's own name for this frame */
+  id?: string | null;
+  to?: string | null;
+  /** Your own content: any JSON value. */
+  data?: unknown;
+};
 /** The reason, and what to do: connect again with a fresh ticket, join again, or stop. */
 export type ByeData = {
   code: "left" | "timed_out" | "removed" | "room_closed" | "replaced" | "rate_limited";
@@ -84,13 +93,22 @@ export type FieldError = { loc: (string | number)[]; msg: string; type: string }
 export type Health = { status: "ok"; version: string };
 /** A part of the log, oldest first. `has_more`: there are more messages in the requested direction. */
 export type History = { messages: RoomMessage[]; has_more: boolean };
+/** WebRTC signalling to one user, to one connection, or to all others. */
+export type IceCandidateFrame = {
+  type: "ice-candidate";
+  /** the client's own name for this frame */
+  id?: string | null;
+  to?: string | null;
+  /** Your own content: any JSON value. */
+  data?: unknown;
+};
 /** What is wrong with the request, and where. */
 export type InvalidRequestProblem = {
   type: string;
   title: string;
   status: number;
   detail: string;
-  code: string;
+  code: "invalid_request";
   errors: FieldError[];
 };
 /** The caller has a seat. */
@@ -101,7 +119,11 @@ export type JoinRoomResponse = {
   websocket: WebsocketAccess;
 };
 /** Gives up the seat; `bye` follows. */
-export type LeaveFrame = { type: "leave"; id?: string | null };
+export type LeaveFrame = {
+  type: "leave";
+  /** the client's own name for this frame */
+  id?: string | null;
+};
 /** The caller, as others see them. */
 export type Me = { id: string; name: string; avatar: string | null };
 /** A chat message was stored. */
@@ -115,8 +137,15 @@ export type MessageSentFrame = {
   seq: number;
   data: RoomMessage;
 };
+/** The content of `mic`. */
+export type MicData = { is_muted: boolean };
 /** Mutes or unmutes the sender. */
-export type MicFrame = ({ is_muted: boolean } | { data: { is_muted: boolean } }) & { type: "mic"; id?: string | null };
+export type MicFrame = {
+  type: "mic";
+  /** the client's own name for this frame */
+  id?: string | null;
+  data: MicData;
+};
 /** Muted or not; a strict boolean. */
 export type MicToggleRequest = { is_muted: boolean };
 /** The microphone as it is now. */
@@ -131,6 +160,15 @@ export type MicToggledFrame = {
   /** user id, set by the server */
   from?: string;
   data: MicToggledData;
+};
+/** WebRTC signalling to one user, to one connection, or to all others. */
+export type OfferFrame = {
+  type: "offer";
+  /** the client's own name for this frame */
+  id?: string | null;
+  to?: string | null;
+  /** Your own content: any JSON value. */
+  data?: unknown;
 };
 /** A participant of the room. `id` is the user id. */
 export type ParticipantView = {
@@ -166,12 +204,14 @@ export type PeerLeftFrame = {
   connection?: string;
   data: PeerData;
 };
+/** The content of `ping`. */
+export type PingData = { last_seq?: number | null };
 /** Sent every 30 s: keeps the seat. */
 export type PingFrame = {
   type: "ping";
+  /** the client's own name for this frame */
   id?: string | null;
-  last_seq?: number | null;
-  data?: { last_seq?: number | null };
+  data?: PingData;
 };
 /** `rotate`: open a new connection with a fresh ticket, then close this one. */
 export type PongData = { last_seq: number; rotate: boolean };
@@ -223,6 +263,7 @@ export type Problem = {
 export type ProfileUpdate = {
   /** Trimmed, and not blank. */
   name: string;
+  /** An http(s) URL or an absolute path. */
   avatar?: string | null;
 };
 /** How long to wait, in whole seconds. */
@@ -231,11 +272,89 @@ export type RateLimitedProblem = {
   title: string;
   status: number;
   detail: string;
-  code: string;
+  code: "rate_limited";
   retry_after: number;
 };
 /** Any other type. It is relayed as it is to the other connections of the room. */
-export type RelayFrame = { type: string; id?: string | null };
+export type RelayFrame = {
+  type: string;
+  /** the client's own name for this frame */
+  id?: string | null;
+  /** Your own content: any JSON value. */
+  data?: unknown;
+};
+/** WebRTC signalling to one user, to one connection, or to all others. */
+export type RelayedAnswerFrame = {
+  type: "answer";
+  /** the client's own name for this frame */
+  id?: string | null;
+  to?: string | null;
+  /** Your own content: any JSON value. */
+  data?: unknown;
+  /** The sender's user id. */
+  from: string;
+  /** The sender's connection id. */
+  connection: string;
+  roomId: string;
+  ts: string;
+};
+/** WebRTC signalling to one user, to one connection, or to all others. */
+export type RelayedIceCandidateFrame = {
+  type: "ice-candidate";
+  /** the client's own name for this frame */
+  id?: string | null;
+  to?: string | null;
+  /** Your own content: any JSON value. */
+  data?: unknown;
+  /** The sender's user id. */
+  from: string;
+  /** The sender's connection id. */
+  connection: string;
+  roomId: string;
+  ts: string;
+};
+/** WebRTC signalling to one user, to one connection, or to all others. */
+export type RelayedOfferFrame = {
+  type: "offer";
+  /** the client's own name for this frame */
+  id?: string | null;
+  to?: string | null;
+  /** Your own content: any JSON value. */
+  data?: unknown;
+  /** The sender's user id. */
+  from: string;
+  /** The sender's connection id. */
+  connection: string;
+  roomId: string;
+  ts: string;
+};
+/** Any other type. It is relayed as it is to the other connections of the room. */
+export type RelayedRelayFrame = {
+  type: string;
+  /** the client's own name for this frame */
+  id?: string | null;
+  /** Your own content: any JSON value. */
+  data?: unknown;
+  /** The sender's user id. */
+  from: string;
+  /** The sender's connection id. */
+  connection: string;
+  roomId: string;
+  ts: string;
+};
+/** The sender starts or stops typing; it is not stored. */
+export type RelayedTypingFrame = {
+  type: "typing";
+  /** the client's own name for this frame */
+  id?: string | null;
+  data?: TypingData;
+  /** The sender's user id. */
+  from: string;
+  /** The sender's connection id. */
+  connection: string;
+  roomId: string;
+  ts: string;
+};
 /** `deactivated`: the room may open again. `deleted`: it does not. */
 export type RoomClosedData = { reason: "deactivated" | "deleted" };
 /** The room was closed; `bye` follows. */
@@ -253,7 +372,7 @@ export type RoomDetail = {
   id: string;
   name: string;
   description: string;
-  status: "active" | "inactive";
+  status: RoomStatus;
   participant_count: number;
   max_participants: number;
   color: string;
@@ -280,12 +399,13 @@ export type RoomMessage = {
   time: string;
   created_at: string;
 };
+export type RoomStatus = "active" | "inactive";
 /** A room in the list. */
 export type RoomSummary = {
   id: string;
   name: string;
   description: string;
-  status: "active" | "inactive";
+  status: RoomStatus;
   participant_count: number;
   max_participants: number;
   color: string;
@@ -294,57 +414,45 @@ export type RoomSummary = {
 };
 /** The changes an administrator may make. A field that is left out stays as it is. */
 export type RoomUpdate = {
+  /** Trimmed, and not blank. */
   name?: string | null;
   description?: string | null;
   max_participants?: number | null;
   color?: string | null;
-  status?: "active" | "inactive" | null;
+  status?: RoomStatus | null;
 };
 /** The name, description, size, colour or status of the room changed. */
 export type RoomUpdatedFrame = { type: "room_updated"; roomId: string; ts: string; data: RoomSummary };
+/** The content of `emoji`. */
+export type SendEmojiData = {
+  /** At least one emoji, and no letters. */
+  emoji: string;
+};
 /** An emoji reaction. */
-export type SendEmojiFrame = (
-  | {
-    /** At least one emoji, and no letters. */
-    emoji: string;
-  }
-  | {
-    data: {
-      /** At least one emoji, and no letters. */
-      emoji: string;
-    };
-  }) & { type: "emoji"; id?: string | null };
+export type SendEmojiFrame = {
+  type: "emoji";
+  /** the client's own name for this frame */
+  id?: string | null;
+  data: SendEmojiData;
+};
+/** The content of `message`. */
+export type SendMessageData = {
+  /** Not blank. */
+  text: string;
+};
 /** A chat message. */
-export type SendMessageFrame = (
-  | {
-    /** Not blank. */
-    text: string;
-  }
-  | {
-    data: {
-      /** Not blank. */
-      text: string;
-    };
-  }) & { type: "message"; id?: string | null };
-/** A chat message. `message` is accepted as another name of `message_text`. */
-export type SendMessageRequest = (
-  | {
-    /** Not blank. */
-    message_text: string;
-  }
-  | {
-    /** Not blank. */
-    message: string;
-  }) & {
+export type SendMessageFrame = {
+  type: "message";
+  /** the client's own name for this frame */
+  id?: string | null;
+  data: SendMessageData;
+};
+/** A chat message. Existing front ends send `message` instead of `message_text`: the service reads it, too. */
+export type SendMessageRequest = {
   /** For `emoji`, the text follows the rules of `/emoji`. */
   message_type?: "text" | "emoji";
-};
-/** WebRTC signalling to one user, to one connection, or to all others. */
-export type SignalFrame = {
-  type: "offer" | "answer" | "ice-candidate";
-  id?: string | null;
-  to?: string | null;
-  data?: { to?: string | null };
+  /** Not blank. */
+  message_text: string;
 };
 /**
  * `recovered` means that every message after the client's `last_seq` is here. Otherwise these are the last 50.
@@ -372,7 +480,7 @@ export type SnapshotRoom = {
   id: string;
   name: string;
   description: string;
-  status: "active" | "inactive";
+  status: RoomStatus;
   participant_count: number;
   max_participants: number;
   color: string;
@@ -396,34 +504,41 @@ export type SpeakingChangedFrame = {
   from?: string;
   data: SpeakingChangedData;
 };
+/** The content of `speaking`. */
+export type SpeakingData = { is_speaking: boolean };
 /** The sender starts or stops speaking. */
-export type SpeakingFrame = ({ is_speaking: boolean } | { data: { is_speaking: boolean } }) & { type: "speaking"; id?: string | null };
+export type SpeakingFrame = {
+  type: "speaking";
+  /** the client's own name for this frame */
+  id?: string | null;
+  data: SpeakingData;
+};
 /** Speaking or not; a strict boolean. */
 export type SpeakingStatusRequest = { is_speaking: boolean };
 /** Speaking or not, as it is now. */
 export type SpeakingStatusResponse = { success: true; is_speaking: boolean };
-/** The fields that the server sets on a relayed frame. They replace what a client sent. */
-export type Stamps = {
-  /** The sender's user id. */
-  from: string;
-  /** The sender's connection id. */
-  connection: string;
-  roomId: string;
-  ts: string;
-};
 /** The new status of the room. */
-export type StatusToggled = { success: true; room_id: string; new_status: "active" | "inactive" };
+export type StatusToggled = { success: true; room_id: string; new_status: RoomStatus };
 /** The operation is done. */
 export type Success = { success: true; message: string };
+/** The content of `sync`. */
+export type SyncData = { last_seq?: number | null };
 /** The first frame, and the request for everything after `last_seq` if something is missing. */
 export type SyncFrame = {
   type: "sync";
+  /** the client's own name for this frame */
   id?: string | null;
-  last_seq?: number | null;
-  data?: { last_seq?: number | null };
+  data?: SyncData;
 };
+/** The content of `typing`. */
+export type TypingData = { is_typing: boolean };
 /** The sender starts or stops typing; it is not stored. */
-export type TypingFrame = ({ is_typing: boolean } | { data: { is_typing: boolean } }) & { type: "typing"; id?: string | null };
+export type TypingFrame = {
+  type: "typing";
+  /** the client's own name for this frame */
+  id?: string | null;
+  data: TypingData;
+};
 /** The new participant, and the system message about it. */
 export type UserJoinedData = { participant: ParticipantView; message: RoomMessage };
 /** A user took a seat. */
@@ -464,7 +579,9 @@ export type ClientFrame =
   | MicFrame
   | SpeakingFrame
   | TypingFrame
-  | SignalFrame
+  | OfferFrame
+  | AnswerFrame
+  | IceCandidateFrame
   | RelayFrame;
 /** What the server sends. */
 export type ServerFrame =
@@ -485,4 +602,9 @@ export type ServerFrame =
   | RoomUpdatedFrame
   | RoomClosedFrame;
 /** What the server relays from another client. */
-export type RelayedFrame = TypingFrame & Stamps | SignalFrame & Stamps | RelayFrame & Stamps;
+export type RelayedFrame =
+  | RelayedTypingFrame
+  | RelayedOfferFrame
+  | RelayedAnswerFrame
+  | RelayedIceCandidateFrame
+  | RelayedRelayFrame;

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -132,6 +134,23 @@ def test_every_message_has_a_name_a_title_and_a_summary() -> None:
         assert message["summary"]
 
 
+def test_no_two_titles_become_the_same_name() -> None:
+    found = document(SOCKET)["components"]
+    titles = [part["title"] for kind in ("messages", "schemas") for part in found[kind].values()]
+    assert len({re.sub(r"[^a-z0-9]", "", title.lower()) for title in titles}) == len(titles)
+    assert {name: schema["title"] for name, schema in found["schemas"].items()} == {
+        name: name for name in found["schemas"]
+    }
+
+
+def test_every_type_of_an_object_has_a_name() -> None:
+    """A generator invents names such as `Type0` for types without one."""
+    for name, schema in document(SOCKET)["components"]["schemas"].items():
+        assert not schema.keys() & {"anyOf", "allOf", "oneOf"}, name
+        inside = [part for field in schema.get("properties", {}).values() for part in [field, *field.get("anyOf", [])]]
+        assert not any("properties" in part for part in inside), name
+
+
 def test_every_client_frame_is_an_operation_with_its_answers() -> None:
     operations = document(SOCKET)["operations"]
     assert set(operations) == {*FROM_CLIENTS, "push"}
@@ -199,20 +218,19 @@ def test_the_example_of_a_client_frame_is_accepted(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "accepted", "bodies"),
     [
-        ("sync", True, [{}, {"last_seq": None}, {"last_seq": 0, "id": "1", "roomId": "x"}]),
-        ("sync", True, [{"data": {"last_seq": 7}}, {"data": None}]),
-        ("sync", False, [{"last_seq": -1}, {"data": {"last_seq": "newest"}}, {"id": ""}, {"id": "x" * 65}]),
-        ("ping", False, [{"last_seq": 2**53}]),
-        ("message", True, [{"text": "hi"}, {"data": {"text": "hi"}}, {"text": "hi", "data": {"text": 5}}]),
-        ("message", False, [{}, {"text": "", "data": {"text": "hi"}}, {"data": "hi"}, {"text": "x" * 4001}]),
-        ("emoji", True, [{"emoji": "🎉"}]),
-        ("mic", True, [{"is_muted": True}]),
+        ("sync", True, [{}, {"data": {"last_seq": None}}, {"data": {"last_seq": 0}, "id": "1", "roomId": "x"}]),
+        ("sync", False, [{"data": {"last_seq": -1}}, {"data": {"last_seq": "newest"}}, {"id": ""}, {"id": "x" * 65}]),
+        ("ping", False, [{"data": {"last_seq": 2**53}}]),
+        ("message", True, [{"data": {"text": "hi"}}, {"data": {"text": "hi", "more": 1}}]),
+        ("message", False, [{}, {"data": {}}, {"data": "hi"}, {"data": {"text": ""}}, {"data": {"text": "x" * 4001}}]),
+        ("emoji", True, [{"data": {"emoji": "🎉"}}]),
+        ("mic", True, [{"data": {"is_muted": True}}]),
         ("mic", False, [{"data": {"is_muted": 1}}]),
-        ("speaking", False, [{"is_speaking": None}]),
+        ("speaking", False, [{"data": {"is_speaking": None}}]),
         ("typing", True, [{"data": {"is_typing": False}}]),
         ("offer", True, [{"data": [1, 2]}]),
         ("answer", True, [{"to": "someone", "sdp": {}}]),
-        ("ice-candidate", False, [{"to": ""}, {"data": {"to": "x" * 129}}]),
+        ("ice-candidate", False, [{"to": ""}, {"to": "x" * 129}]),
         ("leave", True, [{}]),
         ("whiteboard", True, [{"anything": [{}]}]),
         ("user-joined", True, [{}]),
@@ -228,6 +246,25 @@ def test_the_document_and_the_service_agree_on_frames(kind: str, accepted: bool,
         else:
             with pytest.raises((InvalidFrameError, InvalidRequestError)):
                 read(FRAMES.get(kind, OTHER_FRAMES), parse(json.dumps(frame)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "accepted", "body"),
+    [
+        ("sync", True, {"last_seq": 7}),
+        ("sync", True, {"data": None}),
+        ("sync", False, {"last_seq": -1}),
+        ("message", True, {"text": "hi", "data": {"text": 5}}),
+        ("message", False, {"text": "", "data": {"text": "hi"}}),
+        ("speaking", False, {"is_speaking": None}),
+        ("ice-candidate", False, {"data": {"to": "x" * 129}}),
+    ],
+)
+def test_fields_are_also_read_beside_the_type_first(kind: str, accepted: bool, body: Json) -> None:
+    """The document has one form only."""
+    frame = parse(json.dumps({"type": kind} | body))
+    with nullcontext() if accepted else pytest.raises(InvalidRequestError):
+        read(FRAMES[kind], frame)
 
 
 @pytest.mark.parametrize("kind", sorted(RESERVED_TYPES))
