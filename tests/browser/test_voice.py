@@ -68,6 +68,29 @@ SILENCE = """() => {
 }"""
 """True after two seconds of received silence. With sound, there would be two beeps."""
 
+DISOBEY = 'Object.defineProperty(MediaStreamTrack.prototype, "enabled", { get: () => true, set() {} })'
+"""From now on, nothing silences the microphone of the page."""
+
+METER = """async () => {
+    const context = new AudioContext();
+    const analyser = context.createAnalyser();
+    const [{ track }] = connections[0].getReceivers();
+    context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+    const samples = new Float32Array(2048);
+    window.loudest = 0;
+    setInterval(() => {
+        analyser.getFloatTimeDomainData(samples);
+        window.loudest = Math.max(loudest, ...samples);
+    }, 20);
+}"""
+"""Measures what the page plays."""
+
+SENT = """async () => {
+    for (const [, report] of await connections[0].getStats())
+        if (report.type === "media-source") return report.totalAudioEnergy;
+}"""
+"""The sound that the page has sent."""
+
 SPEAKS = """expected => JSON.stringify(expected) === JSON.stringify(
     room.state.participants.filter(({ is_you }) => !is_you).map((one) => [one.id, one.is_muted, one.is_speaking]))"""
 
@@ -140,6 +163,20 @@ def test_two_users_hear_each_other_unless_one_is_muted(pair: Pair) -> None:
     ada.hears(1)
     ada.does("voice.setMuted(false)")
     grace.hears(1)
+
+
+def test_a_muted_user_is_not_heard_whatever_the_page_sends(pair: Pair) -> None:
+    ada, grace = pair
+    grace.does(METER)
+    grace.waits("loudest > 0.1")
+    ada.does(f"void {DISOBEY}")
+    ada.does("voice.setMuted(true)")
+    grace.waits(SPEAKS, [["ada", True, False]])
+    grace.does("new Promise((done) => setTimeout(done, 100)).then(() => void (loudest = 0))")
+    ada.waits(f"before => ({SENT})().then((now) => now > before + 0.1)", ada.does(SENT))
+    assert grace.does("loudest") == 0
+    ada.does("voice.setMuted(false)")
+    grace.waits("loudest > 0.1")
 
 
 def test_a_third_user_is_connected_with_both(invite: Invite, pair: Pair) -> None:

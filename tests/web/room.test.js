@@ -221,6 +221,40 @@ test("a late user_joined that contradicts the state causes a sync", async () => 
   assert.deepEqual(ids(room), ["ada", "grace"]);
 });
 
+for (const [name, act] of [
+  ["gaps", (service) => (service.loseFrames(() => service.say("grace", "lost")), service.say("grace", "later"))],
+  ["late frames that contradict the state", (service) => {
+    const message = service.log[0];
+    service.push({ type: "user_left", seq: message.seq, data: { user_id: "ada", message } });
+  }],
+  ["signs of speech from a muted user", (service) => {
+    service.push({ type: "speaking_changed", from: "grace", data: { user_id: "grace", is_speaking: true } });
+  }],
+])
+  test(`many ${name} cause few syncs`, async () => {
+    const service = new Service();
+    service.seat("grace");
+    const { room } = await service.enter("ada");
+    for (let time = 0; time < 40; time++) {
+      act(service);
+      await service.clock.pass(500);
+    }
+    const { length } = service.sent("sync");
+    assert.ok(length > 2 && length <= 14, `${length} syncs`);
+    await service.clock.pass(20_000);
+    assert.deepEqual(room.state.messages, service.log);
+  });
+
+test("a lost mic_toggled is found when the user speaks", async () => {
+  const service = new Service();
+  service.seat("grace");
+  const { room } = await service.enter("ada");
+  service.person = (id) => ({ id, is_muted: false });
+  service.push({ type: "speaking_changed", from: "grace", data: { user_id: "grace", is_speaking: true } });
+  await service.clock.pass(100);
+  assert.equal(findPerson(room, "grace").is_muted, false);
+});
+
 test("loadEarlier drops its messages if the log was replaced", async () => {
   const service = new Service();
   for (let count = 0; count < 120; count++) service.say("grace", `line ${count}`);
@@ -248,8 +282,10 @@ test("a participant who is muted or offline is not speaking", async () => {
   service.seat("grace");
   const { room } = await service.enter("ada");
   for (const [type, change, isSpeaking] of [
+    ["mic_toggled", { is_muted: false }, false],
     ["speaking_changed", { is_speaking: true }, true],
     ["mic_toggled", { is_muted: true }, false],
+    ["mic_toggled", { is_muted: false }, false],
     ["speaking_changed", { is_speaking: true }, true],
     ["presence_changed", { is_online: false }, false],
   ]) {

@@ -205,6 +205,7 @@ export class Relay {
   clock = new Clock();
   rooms = [];
   frames = [];
+  unmuted = new Set();
   /** The delays of the copies of a frame; an empty list is a loss. Tests replace it. */
   network = () => [20];
   #connections = 0;
@@ -272,6 +273,7 @@ export class FakeRoom {
   sinkRefusal = null;
   #watchers = new Set();
   #listeners = new Set();
+  #pages = 0;
 
   constructor(relay, userId) {
     this.relay = relay;
@@ -288,7 +290,7 @@ export class FakeRoom {
       setTimeout: clock.set,
       clearTimeout: clock.clear,
       now: () => clock.now,
-      uuid: () => `page ${this.connectionId}`,
+      uuid: () => `page ${++this.#pages}`,
       window: this.window,
       media: this.media,
       connection: () => add(this.connections, new FakeConnection(clock)),
@@ -338,7 +340,8 @@ export class FakeRoom {
   async setMuted(value) {
     if (this.refusal) throw this.refusal;
     this.told.push(["muted", value]);
-    this.show(value);
+    this.relay.unmuted[value ? "delete" : "add"](this.userId);
+    for (const room of this.relay.rooms) room.show(value, this.userId);
   }
 
   setSpeaking(value) {
@@ -354,14 +357,16 @@ export class FakeRoom {
     this.receive({ type, from, connection, data });
   }
 
-  /** The room shows this user as muted or not. */
-  show(is_muted) {
-    this.#set({ participants: this.state.participants.map((one) => (one.is_you ? { ...one, is_muted } : one)) });
+  /** The room shows a user as muted or not. */
+  show(is_muted, userId = this.userId, more = {}) {
+    this.#set({ participants: this.state.participants.map((one) => (one.id === userId ? { ...one, is_muted, ...more } : one)) });
   }
 
   seat(users) {
-    const is_muted = this.state.participants.find((one) => one.is_you)?.is_muted ?? true;
-    this.#set({ participants: users.map((id) => ({ id, is_you: id === this.userId, is_muted, is_online: true })) });
+    const known = new Map(this.state.participants.map((one) => [one.id, one]));
+    const isMuted = (id) => !this.relay.unmuted.has(id);
+    const add = (id) => ({ id, is_you: id === this.userId, is_muted: isMuted(id), is_online: true });
+    this.#set({ participants: users.map((id) => known.get(id) ?? add(id)) });
   }
 
   /** The page gets a new WebSocket. */

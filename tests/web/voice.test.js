@@ -312,6 +312,7 @@ for (const order of [["ada", "grace"], ["grace", "ada"]])
 
 test("a pair with a connection that is gone is removed", async () => {
   const ada = await talk("ada");
+  ada.seat(["ada", "grace"]);
   ada.hear("voice", { userId: "grace", connectionId: "gone" }, { page: "gone", n: 1 });
   await relay.clock.pass(1_000);
   assert.deepEqual([users(ada), ada.connection.connectionState], [[], "closed"]);
@@ -335,19 +336,110 @@ test("a user who gives up the seat is removed", async () => {
   assert.deepEqual([users(ada), users(linus)], [["linus"], ["ada"]]);
 });
 
-test("a user is heard before the room shows the seat", async () => {
-  const [ada] = await meet("ada", "grace");
-  const linus = relay.enter("linus");
-  ada.seat(["ada"]);
-  await during(2_000, linus.voice.start());
-  ada.show(true);
-  assert.deepEqual(users(ada), ["linus"]);
-});
-
 test("tabs of the same user do not hear each other", async () => {
   const tabs = [await talk("ada"), await talk("ada")];
   assert.deepEqual(tabs.flatMap(users), []);
   assert.deepEqual(users(await talk("grace")), ["ada", "ada"]);
+});
+
+// Peers that misbehave
+
+/** Let somebody with a seat send 24 frames a second for 40 seconds. Returns how many frames the room's page sent meanwhile. */
+async function flood(room, from, frame) {
+  const sent = () => relay.frames.filter((one) => one.from === room.userId).length;
+  const before = sent();
+  for (let n = 1; n <= 960; n++) {
+    const [type, data] = frame(n);
+    room.hear(type, from, data);
+    await relay.clock.pass(1000 / 24);
+  }
+  return sent() - before;
+}
+
+const offer = (n, page, session) => ["offer", { page, n, session, id: n, description: { type: "offer", sdp: `{"pc":0,"generation":${n}}` } }];
+
+for (const [name, frame] of [
+  ["greets", (n) => ["ice-candidate", { page: "!e", n }]],
+  ["greets from a page that sorts higher", (n) => ["voice", { page: "~e", n }]],
+  ["greets from a new page each time", (n) => ["voice", { page: `!${n}`, n }]],
+  ["greets and hangs up", (n) => ["voice", { page: `!${n >> 1}`, n, bye: n % 2 === 1 }]],
+  ["asks for an offer", (n) => ["ice-candidate", { page: "!e", n, session: 1, peer: 0 }]],
+  ["answers an attempt that never was", (n) => ["answer", { page: "!e", n, session: 1, peer: -1 }]],
+  ["offers", (n) => offer(n, "~e", 1)],
+  ["starts anew each time", (n) => offer(n, "~e", n)],
+])
+  test(`a peer that ${name} costs few frames and connections`, async () => {
+    const [ada] = await meet("ada", "grace");
+    const before = ada.connections.length;
+    const sent = await flood(ada, relay.enter("mallory"), frame);
+    assert(sent <= 40, `${sent} frames`);
+    assert(ada.connections.length - before <= 25, `${ada.connections.length - before} connections`);
+    assert(users(ada).includes("grace"));
+    FakeConnection.all.forEach(({ violations }) => violations.splice(0));
+  });
+
+test("together, peers can't use up the frames of a page", async () => {
+  const ada = await talk("ada");
+  const crowd = Array.from({ length: 49 }, (_, n) => `mallory ${n}`);
+  ada.seat(["ada", ...crowd]);
+  for (let n = 0; n < 2_000; n++)
+    ada.hear("voice", { userId: crowd[n % 49], connectionId: "m" }, { page: `~${n % 7}`, n });
+  await relay.clock.pass(9_000);
+  const signals = relay.frames.filter(({ from, type }) => from === "ada" && type !== "voice");
+  assert(signals.length > 60 && signals.length <= 150, `${signals.length} signals`);
+  assert(ada.connections.length <= 60, `${ada.connections.length} connections`);
+});
+
+test("a page is heard only while the room shows its user unmuted", async () => {
+  const [ada, grace] = await meet("ada", "grace");
+  grace.connection.level = ada.connection.level = 0.3; // Grace's page sends sound, whatever it says
+  const heard = async (...state) => {
+    ada.show(...state);
+    await relay.clock.pass(200);
+    return [ada.playing[0].srcObject.track.enabled, ada.voice.state.peers[0].speaking];
+  };
+  await relay.clock.pass(2_000);
+  assert.deepEqual(await heard(false, "grace"), [true, true]);
+  assert.deepEqual(await heard(true, "grace"), [false, false]);
+  await relay.clock.pass(2_000);
+  assert.deepEqual(await heard(false, "grace"), [true, true]);
+  assert.deepEqual(await heard(false, "grace", { muted_by: "a moderator" }), [false, false]);
+});
+
+test("a page of a muted user is not heard from its first sound on", async () => {
+  const ada = relay.enter("ada");
+  ada.voice.listen();
+  const grace = relay.enter("grace");
+  await during(2_000, grace.voice.useInput());
+  assert.equal(ada.playing[0].srcObject.track.enabled, false);
+});
+
+test("candidates without an end are dropped", async () => {
+  const [ada, grace] = await meet("ada", "grace");
+  const last = relay.frames.findLast(({ from, data }) => from === "grace" && data.candidates?.length).data;
+  const { connection } = ada;
+  let added = 0;
+  connection.addIceCandidate = async () => void added++;
+  for (let n = 0; n < 500; n++) ada.hear("ice-candidate", grace, { ...last, n: 1e6 + n });
+  await relay.clock.pass(100);
+  assert(added > 0 && added <= 100, `${added} candidates`);
+});
+
+test("frames of a user without a seat are dropped", async () => {
+  const ada = await talk("ada");
+  const eve = { userId: "eve", connectionId: "e" };
+  const sent = await flood(ada, eve, (n) => ["voice", { page: `!${n}`, n }]);
+  assert.deepEqual([sent, users(ada), ada.connections.length], [0, [], 0]);
+});
+
+test("a user whom the room shows late is greeted then", async () => {
+  const ada = await talk("ada");
+  const linus = relay.enter("linus");
+  ada.seat(["ada"]);
+  await during(20_000, linus.voice.start());
+  assert.deepEqual(users(ada), []);
+  relay.announce();
+  await assertMends(10_000);
 });
 
 test("a user is heard from at most five pages", async () => {
@@ -356,7 +448,16 @@ test("a user is heard from at most five pages", async () => {
   for (let tab = 1; tab <= 8; tab++) ada.hear("voice", grace, { page: `tab ${tab}`, n: tab });
   await relay.clock.pass(100);
   assert.deepEqual(users(ada), Array(5).fill("grace"));
-  assert.equal(ada.connections.filter(({ connectionState }) => connectionState === "closed").length, 3);
+  assert.equal(ada.connections.length, 5);
+});
+
+test("the name of a page can't be taken for another user's", async () => {
+  const ada = await talk("ada");
+  const [grace, hopper] = ["grace", "grace hopper"].map((user) => relay.enter(user));
+  ada.hear("voice", hopper, { page: "1", n: 1 });
+  ada.hear("voice", grace, { page: "hopper 1", n: 2 });
+  await relay.clock.pass(100);
+  assert.deepEqual(users(ada), ["grace", "grace hopper"]);
 });
 
 test("a frame without voice data is ignored", async () => {

@@ -107,7 +107,7 @@ export class RoomView extends HTMLElement {
   }
 
   #showReaction(/** @type {string} */ user, /** @type {string} */ emoji) {
-    if (!isEmoji(emoji)) return;
+    if (!isEmoji(emoji) || this.querySelectorAll(".float").length > 20) return;
     const node = h("p.float", { "aria-hidden": "true", onanimationend: () => node.remove() }, emoji, h("bdi", user));
     node.style.left = `${20 + Math.random() * 40}%`;
     this.append(node);

@@ -19,6 +19,19 @@ export const defaultDeps = {
 export const backoff = (/** @type {Deps} */ deps, /** @type {number} */ attempt) =>
   deps.random() * Math.min(30_000, 1_000 * 2 ** attempt);
 
+/** Returns a function that allows an act at most `count` times in `milliseconds`, for each key. */
+export function createLimit(/** @type {Pick<Deps, "now">} */ deps, /** @type {number} */ count, /** @type {number} */ milliseconds) {
+  let acts = /** @type {{key: string, at: number}[]} */ ([]);
+
+  return (key = "") => {
+    const now = deps.now();
+    acts = acts.filter(({ at }) => at <= now && now - at < milliseconds);
+    if (acts.filter((act) => act.key === key).length >= count) return false;
+    acts.push({ key, at: now });
+    return true;
+  };
+}
+
 /** Timers with names. A new timer replaces the timer with the same name. */
 export function createTimers(/** @type {Pick<Deps, "setTimeout" | "clearTimeout">} */ deps) {
   const running = /** @type {Map<unknown, unknown>} */ (new Map());

@@ -17,6 +17,12 @@ export const REASONS = /** @type {Record<string, string>} */ ({
   no_token: "Signing in failed",
   too_large: "A frame has 32,000 bytes at most",
   unknown_key: "No failed message has this key",
+  // Why a microphone can't be used.
+  denied: "The browser does not allow the microphone for this page",
+  missing: "There is no microphone",
+  busy: "Another program uses the microphone",
+  unsupported: "This browser offers no microphone to this page. It does so on https only",
+  no_meter: "The loudness of the microphone can't be measured",
 });
 
 /** An error of the service or of the library. `code` is for programs, `detail` for people. `status` is 0 without an HTTP answer. */

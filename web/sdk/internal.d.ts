@@ -1,7 +1,7 @@
 /** The types inside the library. */
 import type { Speech } from "./levels.js";
 import type { Peer } from "./peer.js";
-import type { AudioLike, Deps, Ended, Frame, KeyOptions, RoomState } from "./public.js";
+import type { Deps, Ended, Frame, KeyOptions, RoomState } from "./public.js";
 import type {
   AckFrame, ByeFrame, ErrorFrame, JoinRoomResponse, PongFrame, RoomMessage, ServerFrame, SnapshotData, SnapshotFrame, WebsocketAccess,
 } from "./wire.js";
@@ -141,6 +141,17 @@ export interface PeerOptions {
   deps: Pick<Deps, "setTimeout" | "clearTimeout">;
 }
 
+/** The loudspeaker for one page. */
+export interface Player {
+  userId: string;
+  isAudible: boolean;
+  /** Play their sound. */
+  start(track: MediaStreamTrack): void;
+  /** Whether to let their sound through. */
+  setAudible(isAudible: boolean): void;
+  stop(): void;
+}
+
 /** This page and another page that it talks to. */
 export interface Pair {
   key: string;
@@ -151,9 +162,7 @@ export interface Pair {
   /** The numbers of our attempt to connect and of theirs; 0 if it is not known. */
   session: number;
   remoteSession: number;
-  /** They were among the participants. If they no longer are, they gave up the seat. */
-  hasSeat: boolean;
   peer: Peer;
-  audio: AudioLike;
+  player: Player;
   speech: Speech;
 }

@@ -6,6 +6,9 @@ export const muted = (/** @type {boolean} */ is_muted) => ({ is_muted });
 export const speaking = (/** @type {boolean} */ is_speaking) => ({ is_speaking });
 export const typing = (/** @type {unknown} */ is_typing) => ({ is_typing: is_typing === true });
 
+/** Whether a participant may be heard: unmuted, and not muted by somebody else. */
+export const isAudible = (/** @type {ParticipantView & {muted_by?: unknown}} */ { is_muted, muted_by }) => !is_muted && !muted_by;
+
 /** What a frame says about the user whom it names, by its type. @type {Record<string, (data: any) => Partial<Participant>>} */
 const CHANGES = {
   message_sent: () => typing(false),

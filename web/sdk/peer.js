@@ -5,6 +5,9 @@ import { createTimers } from "./deps.js";
 /** @import { PeerOptions, Signal } from "./internal.js" */
 /** @typedef {ReturnType<typeof createPeer>} Peer */
 
+/** A description has at most this many candidates; more are dropped. Each one makes the browser send packets. */
+const MAX_CANDIDATES = 100;
+
 let count = 0;
 
 /** A number that is higher than all its predecessors. */
@@ -19,6 +22,8 @@ export function createPeer(pc, { polite, track, on, deps }) {
   let ownCandidates = /** @type {RTCIceCandidateInit[]} */ ([]);
   /** Candidates that came before their description. */
   const earlySignals = /** @type {Signal[]} */ ([]);
+  /** How many candidates of their description came. */
+  let remoteCandidates = 0;
   let steps = /** @type {Promise<unknown>} */ (Promise.resolve());
   let restarts = 0;
   let transceiver = /** @type {RTCRtpTransceiver | undefined} */ (undefined);
@@ -51,8 +56,15 @@ export function createPeer(pc, { polite, track, on, deps }) {
     const { description, candidates, of = 0 } = signal;
     if (description) await applyDescription(description, signal);
     else if (!candidates) peer.resendOffer();
-    else if (of > remoteId) earlySignals.push(signal);
-    else if (of === remoteId) await Promise.allSettled(candidates.map((one) => pc.addIceCandidate(one)));
+    else if (of > remoteId) earlySignals.length < MAX_CANDIDATES && earlySignals.push(signal);
+    else if (of === remoteId) await addCandidates(candidates);
+  }
+
+  /** @param {RTCIceCandidateInit[]} candidates */
+  async function addCandidates(candidates) {
+    const allowed = candidates.slice(0, MAX_CANDIDATES - remoteCandidates);
+    remoteCandidates += allowed.length;
+    await Promise.allSettled(allowed.map((one) => pc.addIceCandidate(one)));
   }
 
   /** @param {RTCSessionDescriptionInit} description @param {Signal} signal */
@@ -63,6 +75,7 @@ export function createPeer(pc, { polite, track, on, deps }) {
     if (isOffer ? id <= remoteId || (isOffering && !polite) : !isOffering || re !== localId) return;
     await pc.setRemoteDescription(description);
     remoteId = id;
+    remoteCandidates = 0;
     if (isOffer) {
       if (!transceiver) setUp(pc.getTransceivers()[0]);
       await describe();
@@ -154,5 +167,6 @@ export function createPeer(pc, { polite, track, on, deps }) {
   pc.ontrack = (event) => on.track(event.track);
   pc.onconnectionstatechange = onStateChange;
   if (!polite) setUp(pc.addTransceiver("audio"));
+  else timers.set("resend", 60_000, () => remoteId || on.end()); // a late frame of a page that is gone began this
   return peer;
 }

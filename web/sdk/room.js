@@ -38,7 +38,7 @@ export async function enter(/** @type {Api} */ api, /** @type {string} */ id, /*
 function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type {Deps} */ deps) {
   const log = createLog();
   const timers = createTimers(deps);
-  const model = createModel(log, deps, () => socket.sync());
+  const model = createModel(log, deps, () => socket.resync());
   const { store, drafts, set } = model;
   const socket = createSocket(
     log,
@@ -59,6 +59,9 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
       },
       frame(frame) {
         const { type, data } = frame;
+        // The service lets nobody speak who is muted, so a `mic_toggled` is late or lost.
+        const isMissed = type === "speaking_changed" && data.is_speaking && store.value.participants.some((one) => one.id === data.user_id && one.is_muted);
+        if (isMissed) socket.resync();
         if (model.frame(frame) && type === "mic_toggled" && data.user_id === store.value.you?.user_id) isMuted = data.is_muted;
       },
     },

@@ -1,6 +1,6 @@
 /** What goes over the connections of a room: requests, syncs, and frames, each once and in their order. */
 import { createConnector } from "./connector.js";
-import { createTimers } from "./deps.js";
+import { createLimit, createTimers } from "./deps.js";
 import { CoworkingError, NetworkError } from "./errors.js";
 import { createRequests } from "./requests.js";
 /** @import { Connection, Entry, Handlers, RequestOptions, SocketEvents } from "./internal.js" */
@@ -10,8 +10,11 @@ import { createRequests } from "./requests.js";
 export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */ events, /** @type {Deps} */ deps) {
   const LATE_MS = 200;
   const LONGEST_MS = 30_000;
+  const MAX_SEEN = 1_000;
   const timers = createTimers(deps);
-  /** The texts of the frames that came while there were two connections. */
+  /** What others send may cause five syncs in 10 seconds. */
+  const maySync = createLimit(deps, 5, 10_000);
+  /** The texts of the newest frames that came while there were two connections. */
   const seen = /** @type {Set<string>} */ (new Set());
   /** The gap in the log, and how often the service was asked about it. */
   let gap = { seq: /** @type {number | null} */ (null), syncs: 0 };
@@ -56,7 +59,13 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
     if (!connector.current || connector.current.isSyncing() || timers.has("resync")) return;
     const { contiguousSeq: seq } = log;
     if (gap.seq !== seq) gap = { seq, syncs: 0 };
-    timers.set("resync", Math.min(LONGEST_MS, LATE_MS * 4 ** gap.syncs++), sync);
+    timers.set("resync", Math.min(LONGEST_MS, LATE_MS * 4 ** gap.syncs++), resync);
+  }
+
+  /** Ask for a snapshot because of a frame of somebody else. */
+  function resync() {
+    if (maySync()) sync();
+    else if (!timers.has("later")) timers.set("later", 2_000, resync);
   }
 
   // Frames
@@ -72,6 +81,7 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
     if (connector.isDoubled()) {
       if (seen.has(text)) return;
       seen.add(text);
+      for (const oldest of seen) if (seen.size > MAX_SEEN) seen.delete(oldest);
     }
     events.frame(frame);
   }
@@ -135,7 +145,7 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
   }
 
   return {
-    sync,
+    resync,
     start: connector.start,
     end: connector.end,
 

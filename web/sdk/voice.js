@@ -1,16 +1,14 @@
-/** Voice: each page has a connection to each other page. The frames of the room carry the signalling. */
+/** Voice: each page has a connection to each other page. */
 
 import { createTimers, defaultDeps } from "./deps.js";
-import { CoworkingError } from "./errors.js";
-import { createSpeech, measureLevel } from "./levels.js";
-import { createPeer, nextId } from "./peer.js";
+import { createSpeech } from "./levels.js";
+import { createMicrophone } from "./microphone.js";
+import { createPairs } from "./pairs.js";
+import { createPlayback } from "./playback.js";
 import { createStore } from "./store.js";
 
-/** @import { Pair, Signal } from "./internal.js" */
-/** @import { AudioLike, Frame, RoomState, VoiceDeps, VoiceFacts, VoiceRoom, VoiceState } from "./public.js" */
-
-/** A user may have five connections. */
-const MAX_PAGES = 5;
+/** @import { RoomState, VoiceDeps, VoiceFacts, VoiceRoom, VoiceState } from "./public.js" */
+export { MicrophoneError } from "./microphone.js";
 
 /** @type {VoiceDeps} */
 const voiceDeps = {
@@ -22,47 +20,24 @@ const voiceDeps = {
   stream: (track) => new MediaStream([track]),
 };
 
-/** The microphone can't be used. `code` is `denied`, `missing` or `busy`. */
-export class MicrophoneError extends CoworkingError {
-  name = "MicrophoneError";
-
-  /** @param {any} cause */
-  constructor(cause) {
-    const code = /NotFound|Overconstrained/.test(cause.name) ? "missing" : /NotReadable|Abort/.test(cause.name) ? "busy" : "denied";
-    super({ code, detail: cause.message }, { cause });
-  }
-}
-
 export class Voice {
-  /** The name of this page for other pages; "" while voice is off. */
-  #page = "";
   /** The connection id for which the page has greeted. */
   #connection = "";
-  #pairs = /** @type {Map<string, Pair>} */ (new Map());
-  #volumes = /** @type {Map<string, number>} */ (new Map());
   #stopped = new AbortController();
-  #track = /** @type {MediaStreamTrack | null} */ (null);
-  /** @type {AudioContext | undefined} */
-  #context;
-  /** @type {AudioNode | undefined} */
-  #source;
-  /** @type {AnalyserNode | undefined} */
-  #analyser;
-  #samples = new Float32Array(2048);
   #speech = createSpeech();
   /** Muted here, and muted in the room. The track is silent if one of them is true. */
   #isMuted = true;
   #isMutedInRoom = true;
-  /** Counts requests for a microphone: only the newest one counts. */
-  #inputRequests = 0;
   /** @type {VoiceFacts} */
   #facts = { blocked: false, error: null, input: "", output: "", inputs: [], outputs: [] };
   /** The last published state as JSON. */
   #published = "";
   #room;
-  #options;
   #deps;
   #timers;
+  #microphone;
+  #playback;
+  #pairs;
   #store;
 
   /**
@@ -71,10 +46,13 @@ export class Voice {
    * @param {Partial<VoiceDeps>} [deps]
    */
   constructor(room, options = {}, deps) {
+    const on = { change: this.#publish, fail: this.#fail };
     this.#room = room;
-    this.#options = options;
     this.#deps = { ...voiceDeps, ...deps };
     this.#timers = createTimers(this.#deps);
+    this.#microphone = createMicrophone(this.#deps, options.media, { ...on, ended: this.#onMicrophoneEnded });
+    this.#playback = createPlayback(this.#deps, this.#facts, on);
+    this.#pairs = createPairs(room, options.rtc, this.#deps, { ...on, player: this.#playback.add });
     this.#store = createStore(this.#readState());
   }
 
@@ -90,17 +68,17 @@ export class Voice {
   /** Hear the others. This needs no microphone. */
   listen() {
     const { connection, you } = this.#room.state;
-    if (this.#page || connection === "ended" || !you) return;
-    this.#page = `${you.connection_id}/${this.#deps.uuid()}`;
+    if (this.#pairs.page || connection === "ended" || !you) return;
+    this.#pairs.start(`${you.connection_id}/${this.#deps.uuid()}`);
     const { media, window } = this.#deps;
     const { signal } = (this.#stopped = new AbortController());
-    const wake = () => (this.#facts.blocked || this.#context?.state === "suspended") && this.resume();
+    const wake = () => (this.#facts.blocked || this.#microphone.isSuspended) && this.resume();
     for (const name of ["pointerdown", "keydown"]) window?.addEventListener(name, wake, { signal });
     window?.addEventListener("pagehide", this.#onPageHide, { signal });
-    media?.addEventListener("devicechange", () => this.devices(), { signal });
+    media?.addEventListener("devicechange", () => this.devices().catch(this.#fail), { signal });
     const stops = [
-      this.#room.on("signal", this.#onFrame),
-      this.#room.on("frame", (frame) => frame.type === "voice" && this.#onFrame(frame)),
+      this.#room.on("signal", this.#pairs.receive),
+      this.#room.on("frame", (frame) => frame.type === "voice" && this.#pairs.receive(frame)),
       this.#room.subscribe(this.#onRoomState),
     ];
     signal.addEventListener("abort", () => stops.forEach((stop) => stop()));
@@ -110,30 +88,26 @@ export class Voice {
   /** Hear the others and speak. Without a microphone, you still hear the others. @throws {MicrophoneError} */
   async start() {
     await this.useInput();
-    if (this.#track) await this.setMuted(false);
+    if (this.#microphone.track) await this.setMuted(false);
   }
 
   /** Hang up. */
   stop() {
-    if (!this.#page) return;
+    if (!this.#pairs.page) return;
     this.#stopped.abort();
-    this.#room.send("voice", { page: this.#page, n: nextId(), bye: true });
     const isAudible = !this.#isSilent && this.#room.state.connection !== "ended";
     if (isAudible) this.#room.setMuted(true).catch(this.#fail);
-    for (const key of this.#pairs.keys()) this.#removePair(key);
+    this.#pairs.stop();
     this.#timers.clear();
-    this.#track?.stop();
-    this.#track = null;
-    this.#context?.close();
-    this.#context = this.#source = undefined;
-    this.#page = this.#connection = "";
-    this.#inputRequests++;
+    this.#microphone.close();
+    this.#isMuted = true;
+    this.#connection = "";
     this.#publish();
   }
 
   /** Mute or unmute. Without a microphone, unmuting asks for one. @param {boolean} muted */
   async setMuted(muted) {
-    if (!muted && !this.#track) return this.start();
+    if (!muted && !this.#microphone.track) return this.start();
     this.#isMuted = muted;
     this.#publish();
     await this.#room.setMuted(muted);
@@ -146,26 +120,22 @@ export class Voice {
    */
   async useInput(id) {
     this.listen();
-    const request = ++this.#inputRequests;
-    const stream = await this.#openMicrophone({ ...this.#options.media, ...(id && { deviceId: { exact: id } }) });
-    const [track] = stream.getAudioTracks();
-    if (request !== this.#inputRequests) return track.stop();
-    this.#track?.stop();
-    track.onended = this.#onMicrophoneEnded;
-    const context = (this.#context ??= this.#deps.context());
-    const analyser = (this.#analyser = context.createAnalyser());
-    this.#source?.disconnect();
-    this.#source = context.createMediaStreamSource(stream);
-    this.#source.connect(analyser);
-    Object.assign(this.#facts, { input: track.getSettings().deviceId ?? "", error: null });
-    this.#setTrack(track);
-    await this.devices();
+    this.#facts.error = null;
+    try {
+      if (!(await this.#microphone.open(id))) return;
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    const { track } = this.#microphone;
+    this.#facts.input = track?.getSettings().deviceId ?? "";
+    this.#pairs.setTrack(track);
+    this.#publish();
+    await this.devices().catch(this.#fail);
   }
 
   /** Use another loudspeaker. @param {string} id */
   async useOutput(id) {
-    this.#facts.output = id;
-    await Promise.all([...this.#pairs.values()].map(({ audio }) => audio.setSinkId?.(id)));
+    await this.#playback.useOutput(id);
     this.#publish();
   }
 
@@ -183,14 +153,12 @@ export class Voice {
 
   /** @param {string} userId @param {number} volume 0 to 1 */
   setVolume(userId, volume) {
-    this.#volumes.set(userId, volume);
-    for (const pair of this.#pairsOf(userId)) pair.audio.volume = volume;
+    this.#playback.setVolume(userId, volume);
   }
 
   /** Play the sound that the browser has blocked. Call it on a click. */
   async resume() {
-    this.#facts.blocked = false;
-    await Promise.all([this.#context?.resume(), ...[...this.#pairs.values()].map(({ audio }) => this.#play(audio))]);
+    await Promise.all([this.#microphone.resume(), this.#playback.resume()]);
     this.#publish();
   }
 
@@ -200,191 +168,56 @@ export class Voice {
     this.#deps.window?.addEventListener("pageshow", () => this.listen(), { once: true });
   };
 
-  // Other pages
-
-  /** @param {string} userId */
-  #pairsOf(userId) {
-    return [...this.#pairs.values()].filter((pair) => pair.userId === userId);
-  }
-
-  /** Greet all other pages: they connect to this page. Repeat the greeting twice if participants do not react. */
-  #greet(times = 3) {
-    this.#room.send("voice", { page: this.#page, n: nextId() });
-    const { participants } = this.#room.state;
-    const isAnyoneMissing = () => participants.some((one) => one.is_online && !one.is_you && !this.#pairsOf(one.id).length);
-    if (times > 1) this.#timers.set("greet", 4_000, () => isAnyoneMissing() && this.#greet(times - 1));
-  }
+  /** The microphone was unplugged or taken away. Use another one; if there is none, only listen. */
+  #onMicrophoneEnded = () => {
+    this.#microphone.forget();
+    this.#pairs.setTrack(null);
+    this.useInput().catch(() => this.setMuted(true)).catch(this.#fail);
+  };
 
   /** @param {Pick<RoomState, "connection" | "you" | "participants">} state */
-  #onRoomState = ({ connection, you, participants }) => {
+  #onRoomState = (state) => {
+    const { connection, you, participants } = state;
     if (connection === "ended") return this.stop();
     this.#isMutedInRoom = participants.find((one) => one.is_you)?.is_muted ?? true;
-    const seats = new Set(participants.map(({ id }) => id));
-    for (const [key, pair] of this.#pairs) {
-      if (pair.hasSeat && !seats.has(pair.userId)) this.#removePair(key);
-      pair.hasSeat = seats.has(pair.userId);
-    }
+    this.#pairs.update(state);
     if (you && you.connection_id !== this.#connection) {
       this.#connection = you.connection_id;
-      this.#greet();
+      this.#pairs.greet();
       if (this.#speech.speaking) this.#room.setSpeaking(true);
     }
     this.#publish();
   };
 
-  /** @param {Frame} frame */
-  #onFrame = ({ type, from, connection, data }) => {
-    if (!from || !connection || from === this.#room.state.you?.user_id) return;
-    if (type === "user-left") return this.#onUnreachable(from, connection);
-    if (typeof data?.page !== "string") return;
-    const { page, n, session = 0, peer = 0, bye, ...signal } = data;
-    const key = `${from} ${page}`;
-    if (bye) return this.#removePair(key);
-    const old = this.#pairs.get(key);
-    if (old && session && session < old.remoteSession) return; // a frame of an attempt that they have given up
-    if (old?.peer.hasAnswered() && session > old.remoteSession) this.#removePair(key);
-    const pair = this.#pairs.get(key) ?? this.#addPair(key, from, page);
-    if (n > pair.n) {
-      Object.assign(pair, { n, connection });
-      pair.peer.isUnreachable = false;
-    }
-    pair.remoteSession = session || pair.remoteSession;
-    if (session && (!peer || peer === pair.session)) return pair.peer.receive(signal);
-    if (session) return pair.peer.resendOffer();
-    pair.peer.retry();
-    if (pair.peer.hasAnswered()) this.#sendSignal(pair, { candidates: [] }); // they learn our new connection from it
-  };
-
-  /** @param {string} key @param {string} userId @param {string} page */
-  #addPair(key, userId, page) {
-    const others = this.#pairsOf(userId);
-    if (others.length >= MAX_PAGES) this.#removePair(others[0].key);
-    const audio = this.#deps.audio();
-    audio.volume = this.#volumes.get(userId) ?? 1;
-    const peer = createPeer(this.#deps.connection(this.#options.rtc), {
-      polite: this.#page < page,
-      track: this.#track,
-      deps: this.#deps,
-      on: {
-        signal: (signal) => this.#sendSignal(pair, signal),
-        track: (track) => {
-          audio.srcObject = this.#deps.stream(track);
-          if (this.#facts.output) audio.setSinkId?.(this.#facts.output).catch(this.#fail);
-          this.#play(audio);
-        },
-        change: this.#publish,
-        end: (error) => {
-          this.#removePair(key);
-          if (error) this.#fail(error);
-          else this.#greet();
-        },
-      },
-    });
-    const hasSeat = this.#room.state.participants.some(({ id }) => id === userId);
-    const speech = createSpeech();
-    const pair = { key, userId, connection: "", n: 0, session: nextId(), remoteSession: 0, hasSeat, peer, audio, speech };
-    this.#pairs.set(key, pair);
-    return pair;
-  }
-
-  /** Send a signal. It may get lost: peers and greetings repeat themselves. @param {Pair} pair @param {Signal} signal */
-  async #sendSignal({ userId, connection, session, remoteSession }, signal) {
-    const data = { page: this.#page, n: nextId(), session, peer: remoteSession, ...signal };
-    try {
-      await this.#room.request(signal.description?.type ?? "ice-candidate", data, { to: connection });
-    } catch (error) {
-      if (!(error instanceof CoworkingError)) throw error;
-      if (error.code === "peer_unavailable") this.#onUnreachable(userId, connection);
-    }
-  }
-
-  /** A connection to the room is gone. Keep the pair as long as its sound arrives. @param {string} userId @param {string} connection */
-  #onUnreachable(userId, connection) {
-    for (const pair of this.#pairsOf(userId)) {
-      if (pair.connection !== connection) continue;
-      pair.peer.isUnreachable = true;
-      if (pair.peer.state !== "connected") this.#removePair(pair.key);
-    }
-  }
-
-  /** @param {string} key */
-  #removePair(key) {
-    const pair = this.#pairs.get(key);
-    if (!pair) return;
-    this.#pairs.delete(key);
-    pair.peer.close();
-    pair.audio.srcObject = null;
-    this.#publish();
-  }
-
-  /** @param {AudioLike} audio */
-  async #play(audio) {
-    try {
-      await audio.play();
-    } catch (error) {
-      const { name } = /** @type {Error} */ (error);
-      if (name === "NotAllowedError") this.#facts.blocked = true;
-      else if (name !== "AbortError") this.#fail(error); // AbortError: they hung up meanwhile
-      this.#publish();
-    }
-  }
-
-  // The microphone
-
   get #isSilent() {
-    return !this.#track || this.#isMuted || this.#isMutedInRoom;
+    return !this.#microphone.track || this.#isMuted || this.#isMutedInRoom;
   }
-
-  /** @param {MediaTrackConstraints} audio */
-  async #openMicrophone(audio) {
-    try {
-      return await /** @type {MediaDevices} */ (this.#deps.media).getUserMedia({ audio });
-    } catch (cause) {
-      throw this.#fail(new MicrophoneError(cause));
-    }
-  }
-
-  /** @param {MediaStreamTrack | null} track */
-  #setTrack(track) {
-    this.#track = track;
-    for (const { peer } of this.#pairs.values()) peer.setTrack(track);
-    this.#publish();
-  }
-
-  /** The microphone was unplugged or taken away. Use another one; if there is none, only listen. */
-  #onMicrophoneEnded = () => {
-    this.#setTrack(null);
-    this.useInput().catch(() => this.setMuted(true)).catch(this.#fail);
-  };
-
-  // The state
 
   #measure() {
     const now = this.#deps.now();
     const { speaking } = this.#speech;
-    this.#analyser?.getFloatTimeDomainData(this.#samples);
     if (this.#isSilent) this.#speech.speaking = false;
-    else if (this.#speech.update(measureLevel(this.#samples), now) !== speaking) this.#room.setSpeaking(!speaking);
-    for (const { peer, speech } of this.#pairs.values()) speech.update(peer.getLevel(), now);
+    else if (this.#speech.update(this.#microphone.getLevel(), now) !== speaking) this.#room.setSpeaking(!speaking);
+    this.#pairs.measure(now);
     this.#publish();
     this.#timers.set("measure", 100, () => this.#measure());
   }
 
   /** @returns {VoiceState} */
   #readState() {
+    const { page } = this.#pairs;
     return {
-      status: !this.#page ? "off" : this.#track ? "talking" : "listening",
+      status: !page ? "off" : this.#microphone.track ? "talking" : "listening",
       muted: this.#isSilent,
       speaking: this.#speech.speaking,
       ...this.#facts,
-      peers: [...this.#pairs.values()].map(({ userId, connection: connectionId, peer, speech: { speaking } }) => {
-        return { userId, connectionId, state: peer.state, speaking };
-      }),
+      peers: this.#pairs.list(),
     };
   }
 
   #publish = () => {
-    if (this.#track) this.#track.enabled = !this.#isSilent;
+    const { track } = this.#microphone;
+    if (track) track.enabled = !this.#isSilent;
     const state = this.#readState();
     const json = JSON.stringify(state);
     if (json !== this.#published) this.#store.set(state);

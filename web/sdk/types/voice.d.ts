@@ -1,12 +1,7 @@
-/** Voice: each page has a connection to each other page. The frames of the room carry the signalling. */
-import { CoworkingError } from "./errors.js";
+/** Voice: each page has a connection to each other page. */
 import type { VoiceDeps, VoiceRoom, VoiceState } from "../public.js";
-/** The microphone can't be used. `code` is `denied`, `missing` or `busy`. */
-export declare class MicrophoneError extends CoworkingError {
-    name: string;
-    /** @param {any} cause */
-    constructor(cause: any);
-}
+/** @import { RoomState, VoiceDeps, VoiceFacts, VoiceRoom, VoiceState } from "../public.js" */
+export { MicrophoneError } from "../microphone.js";
 export declare class Voice {
     #private;
     /**
