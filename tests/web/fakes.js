@@ -103,6 +103,7 @@ export class Service {
   /** The last allocated number, and its time. */
   lastNumber = { seq: 0, at: 0 };
   seats = new Set();
+  unmuted = new Set();
   connections = [];
   /** The acknowledged messages, by user and id. */
   answers = new Map();
@@ -294,6 +295,7 @@ export class Service {
       this.answers.set(key, message);
       return answer("ack", message);
     }
+    if (frame.type === "mic") this.unmuted[frame.data.is_muted ? "delete" : "add"](user);
     if (frame.type === "mic") this.push({ type: "mic_toggled", from: user, data: { user_id: user, ...frame.data } });
     else if (frame.type !== "speaking") this.push({ ...frame, from: user, connection: id }, connection);
     if (frame.id) answer("ack");
@@ -359,6 +361,7 @@ export class Service {
 
   unseat(user, reason) {
     this.seats.delete(user);
+    this.unmuted.delete(user);
     const message = this.message(null, `${user} left the room`, "system");
     this.store(message, { type: "user_left", seq: message.seq, data: { user_id: user, reason, message } });
     const [code, action] = reason === "left" ? ["left", "stop"] : ["timed_out", "rejoin"];
@@ -366,7 +369,7 @@ export class Service {
   }
 
   person(id) {
-    return { id, name: id, is_muted: true, is_speaking: false, is_online: true };
+    return { id, name: id, is_muted: !this.unmuted.has(id), is_speaking: false, is_online: true };
   }
 
   stamp() {

@@ -297,33 +297,18 @@ test("a room that has ended ignores events of the browser", async () => {
 
 // bye
 
-test("bye with rejoin takes a new seat, muted as before", async () => {
+test("bye with rejoin takes a new seat, which is muted", async () => {
   const { service, room, until } = await enterRoom();
   await service.wait(room.setMuted(false));
   service.unseat("ada", "timed_out");
   await until("reconnecting");
   await until("live");
-  await service.clock.pass(100);
-  assert.equal(findPerson(room, "ada").is_muted, false);
+  await service.clock.pass(5_000);
+  assert.deepEqual([findPerson(room, "ada").is_muted, service.sent("mic").length], [true, 1]);
   service.dropAll();
   await until("reconnecting");
   await until("live");
   assert.deepEqual(service.paths, ["/join", "/join", "/ticket"]);
-});
-
-test("a late mic_toggled does not unmute the new seat", async () => {
-  const { service, room, until } = await enterRoom();
-  const tell = (is_muted, second) =>
-    service.push({ type: "mic_toggled", ts: `2026-01-01T00:00:0${second}.000Z`, from: "ada", data: { user_id: "ada", is_muted } });
-  for (const [is_muted, second] of [[false, 1], [true, 3], [false, 2]]) {
-    tell(is_muted, second);
-    await service.clock.pass(100);
-  }
-  service.unseat("ada", "timed_out");
-  await until("reconnecting");
-  await until("live");
-  await service.clock.pass(5_000);
-  assert.deepEqual(service.frames.filter(({ type }) => type === "mic"), []);
 });
 
 test("bye with rate_limited reconnects after a longer delay", async () => {
@@ -451,6 +436,34 @@ test("of several waiting setMuted calls only the last is sent", async () => {
   const { service, room } = await enterRoom();
   await service.wait(Promise.all([true, false, true, false, true].map((isMuted) => room.setMuted(isMuted))));
   assert.deepEqual(service.sent("mic").map(({ data }) => data.is_muted), [true, true]);
+});
+
+for (const [name, code, sent, cut] of [
+  ["that can't be sent", "closed", [], (service) => (service.dropAll(), (service.refuseSockets = true))],
+  ["without an answer", "timeout", [false, true], (service) => (service.network = (direction) => (direction === "up" ? [5] : []))],
+])
+  test(`an unmute ${name} lapses after 5 s, and is not repeated`, async () => {
+    const { service, room, until } = await enterRoom();
+    cut(service);
+    const start = service.clock.now;
+    await assert.rejects(service.wait(room.setMuted(false)), { code });
+    assert.equal(service.clock.now - start, 5_000);
+    Object.assign(service, { network: () => [5], refuseSockets: false });
+    await until("live");
+    await service.clock.pass(60_000);
+    assert.deepEqual([...new Set(service.sent("mic").map(({ data }) => data.is_muted))], sent);
+    assert.ok(findPerson(room, "ada").is_muted);
+  });
+
+test("a mute takes back the unmute that is under way", async () => {
+  const { service, room } = await enterRoom();
+  service.network = () => [];
+  const both = Promise.all([room.setMuted(false), room.setMuted(true)]);
+  await service.clock.pass(1_000);
+  service.network = () => [5];
+  service.dropAll();
+  await service.wait(both);
+  assert.deepEqual(service.sent("mic").map(({ data }) => data.is_muted), [true]);
 });
 
 test("an acknowledgement is enough to show a message", async () => {

@@ -280,10 +280,11 @@ export class FakeRoom {
     this.userId = userId;
     this.connectionId = relay.connectionId();
     this.state = { connection: "live", you: this.#you(), participants: [] };
-    this.voice = new Voice(this, {}, this.deps());
+    this.deps = this.#makeDeps();
+    this.voice = new Voice(this, {}, this.deps);
   }
 
-  deps() {
+  #makeDeps() {
     const { clock } = this.relay;
     const add = (list, one) => list[list.push(one) - 1];
     return {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { MicrophoneError } from "../../web/sdk/voice.js";
-import { createRandom } from "./fakes.js";
+import { MicrophoneError, Voice } from "../../web/sdk/voice.js";
+import { Service, createRandom } from "./fakes.js";
 import { FakeConnection, Relay } from "./voice-fakes.js";
 
 const SEEDS = Number(process.env.VOICE_SEEDS ?? 12);
@@ -488,19 +488,118 @@ test("muting disables the track at once", async () => {
   assert.deepEqual(ada.told, [["muted", false], ["muted", true]]);
 });
 
-test("a user whom the room shows as muted is silent", async () => {
+test("a user whom the room mutes stays silent until the next unmute", async () => {
   const [ada] = await meet("ada", "grace");
   const { media, voice } = ada;
-  const assertMuted = (muted) => assert.deepEqual([media.tracks[0].enabled, voice.state.muted], [!muted, muted]);
+  const assertMuted = (muted, reason) =>
+    assert.deepEqual([media.tracks[0].enabled, voice.state.muted, voice.state.muteReason], [!muted, muted, reason]);
   for (const muted of [true, false]) {
     ada.show(muted);
-    assertMuted(muted);
+    assertMuted(true, "elsewhere");
   }
-  await ada.voice.setMuted(true);
+  await voice.setMuted(false);
+  assertMuted(false, null);
+  await voice.setMuted(true);
   ada.refusal = new Error("offline");
-  await assert.rejects(ada.voice.setMuted(false), /offline/);
-  assertMuted(true);
+  await assert.rejects(voice.setMuted(false), /offline/);
+  assertMuted(true, null);
 });
+
+// Consent: with the room of the library, and a model of the service
+
+/** Ada enters the room of a service and unmutes. */
+async function speak() {
+  const service = new Service();
+  relay.clock = service.clock;
+  const entered = await service.enter("ada");
+  const { media, deps } = relay.enter("ada");
+  const voice = new Voice(entered.room, {}, deps);
+  await during(1_000, voice.setMuted(false));
+  const mics = () => service.sent("mic").map(({ data }) => data.is_muted);
+  const assertState = (isHeard, change) => {
+    const { muted, unmuting, muteReason } = voice.state;
+    const state = { isHeard: media.tracks[0].enabled, unmuting, muteReason };
+    assert.deepEqual({ muted, ...state }, { muted: !isHeard, isHeard, unmuting: false, muteReason: null, ...change });
+  };
+  assertState(true);
+  return { ...entered, voice, mics, assertState };
+}
+
+test("an unmute while the line is cut is shown, and lapses", async () => {
+  const { service, until, voice, mics, assertState } = await speak();
+  await during(100, voice.setMuted(true));
+  service.isUp = false;
+  service.dropAll();
+  const failed = assert.rejects(voice.setMuted(false), { code: "closed" });
+  assertState(false, { unmuting: true });
+  await during(5_000, failed);
+  assertState(false, { muteReason: "unconfirmed" });
+  service.isUp = true;
+  await until("live");
+  await service.clock.pass(20_000);
+  assertState(false, { muteReason: "unconfirmed" });
+  assert.deepEqual(mics(), [false, true]);
+});
+
+test("a second click takes back an unmute that waits", async () => {
+  const { service, until, voice, mics, assertState } = await speak();
+  await during(100, voice.setMuted(true));
+  service.isUp = false;
+  service.dropAll();
+  const both = Promise.all([voice.setMuted(false), voice.setMuted(true)]);
+  assertState(false);
+  service.isUp = true;
+  await service.wait(both);
+  await until("live");
+  await service.clock.pass(20_000);
+  assertState(false);
+  assert(mics().slice(1).every((muted) => muted));
+});
+
+test("a second click takes back an unmute that the browser asks about", async () => {
+  const ada = relay.enter("ada");
+  const unmuting = ada.voice.setMuted(false);
+  assert.equal(ada.voice.state.unmuting, true);
+  await Promise.all([unmuting, ada.voice.setMuted(true)]);
+  const { unmuting: isUnmuting, status } = ada.voice.state;
+  assert.deepEqual([isUnmuting, status, ada.media.tracks[0].stopped, ada.told], [false, "listening", true, [["muted", true]]]);
+});
+
+for (const [name, isHeard, act] of [
+  ["back within the grace is heard", true, async ({ service, until }) => {
+    service.dropAll();
+    await until("live");
+  }],
+  ["away for longer than the grace is muted", false, async ({ service, until }) => {
+    service.isUp = false;
+    service.dropAll();
+    await service.clock.pass(30_000);
+    service.isUp = true;
+    await until("live");
+  }],
+  ["asleep until the seat is lost is muted", false, async ({ service, until }) => {
+    service.unseat("ada", "timed_out");
+    service.dropAll();
+    service.clock.sleep(600_000);
+    await until("live");
+    service.push({ type: "mic_toggled", from: "ada", data: { user_id: "ada", is_muted: false } }); // another tab
+  }],
+  ["with a new seat is muted", false, async ({ service, until }) => {
+    service.unseat("ada", "removed");
+    await until("reconnecting");
+    await until("live");
+  }],
+])
+  test(`an unmuted user ${name}`, async () => {
+    const entered = await speak();
+    entered.service.random = () => 0;
+    await act(entered);
+    await entered.service.clock.pass(10_000);
+    entered.assertState(isHeard, isHeard ? {} : { muteReason: "away" });
+    assert.equal(entered.mics().filter((muted) => !muted).length, 1);
+    await during(1_000, entered.voice.setMuted(false));
+    entered.assertState(true);
+  });
 
 test("useInput keeps the microphone muted", async () => {
   const ada = relay.enter("ada");

@@ -1,5 +1,5 @@
 /** A room that the user has entered. */
-import { Voice } from "../sdk/voice.js";
+import { MicrophoneError, Voice } from "../sdk/voice.js";
 import { createChat } from "./chat.js";
 import { dialog, done, field, fill, h, icon, isEmoji, paint, say, write } from "./dom.js";
 import { createPeople } from "./people.js";
@@ -7,6 +7,12 @@ import { notice } from "./screens.js";
 
 const EMOJI = ["👏", "❤️", "😂", "🎉", "👍", "🍵", "🙋", "👋"];
 const STATUS = /** @type {Record<string, string>} */ ({ live: "Connected", reconnecting: "Reconnecting…", offline: "Offline" });
+/** Why you are muted though you did not mute. */
+const MUTED = /** @type {Record<string, string>} */ ({
+  away: "You were away, so you are muted",
+  elsewhere: "You were muted elsewhere",
+  unconfirmed: "Not connected, so you stay muted",
+});
 const NO_MICROPHONE = /** @type {Record<string, string>} */ ({
   denied: "Your browser blocks the microphone. To speak, allow it for this page, next to the address.",
   missing: "There is no microphone. Plug one in to speak.",
@@ -69,14 +75,16 @@ export class RoomView extends HTMLElement {
     const show = () => {
       const { state } = room;
       if (!state.room || state.ended) return;
-      const { muted } = voice.state;
+      const { muted, unmuting, muteReason, blocked } = voice.state;
+      const label = unmuting ? "Unmuting…" : muted ? "Unmute" : "Mute";
       paint(document.documentElement, state.room.color);
       write(name, state.room.name);
       write(about, state.room.description);
-      write(status, voice.state.blocked ? "Click anywhere to hear the others" : STATUS[state.connection]);
+      const notes = [STATUS[state.connection], blocked && "Click anywhere to hear the others", muteReason && MUTED[muteReason]];
+      write(status, notes.filter(Boolean).join(". "));
       status.className = `line ${state.connection}`;
-      if (mic.value !== `${muted}`) fill(mic, icon(muted ? "muted" : "mic"), muted ? "Unmute" : "Mute");
-      mic.value = `${muted}`;
+      if (mic.value !== label) fill(mic, icon(muted ? "muted" : "mic"), label);
+      mic.value = label;
       people.update(state, new Set(voice.state.peers.filter((peer) => peer.speaking).map((peer) => peer.userId)));
       chat.update(state);
     };
@@ -93,12 +101,12 @@ export class RoomView extends HTMLElement {
   }
 
   async #toggleMicrophone(/** @type {Voice} */ voice) {
-    const muted = !voice.state.muted;
     try {
-      await voice.setMuted(muted);
-      if (this.isConnected) say(muted ? "Muted" : "Microphone on");
+      await voice.setMuted(voice.state.unmuting || !voice.state.muted);
+      if (this.isConnected) say(voice.state.muted ? "Muted" : "Microphone on");
     } catch (/** @type {any} */ error) {
       if (!this.isConnected) return;
+      if (!(error instanceof MicrophoneError)) return say(error.detail ?? "That did not work");
       const again = () => (box.close(), this.#toggleMicrophone(voice));
       const box = dialog("You can still listen",
         h("p", NO_MICROPHONE[error.code] ?? error.detail, " You can hear everybody, write and react."),

@@ -32,6 +32,13 @@ export function createLimit(/** @type {Pick<Deps, "now">} */ deps, /** @type {nu
   };
 }
 
+/** The same as `Promise.withResolvers`, which Node 20 lacks. */
+export function withResolvers() {
+  const resolvers = /** @type {any} */ ({});
+  resolvers.promise = new Promise((resolve, reject) => Object.assign(resolvers, { resolve, reject }));
+  return /** @type {{promise: Promise<any>, resolve: (value: any) => void, reject: (error: unknown) => void}} */ (resolvers);
+}
+
 /** Timers with names. A new timer replaces the timer with the same name. */
 export function createTimers(/** @type {Pick<Deps, "setTimeout" | "clearTimeout">} */ deps) {
   const running = /** @type {Map<unknown, unknown>} */ (new Map());

@@ -94,6 +94,8 @@ export interface RequestOptions {
   queue?: string;
   /** It replaces a request of the same type that waits in the queue. */
   latest?: boolean;
+  /** After this time without an answer, in milliseconds, it fails and is never sent again. */
+  within?: number;
 }
 
 export interface PendingRequest {
@@ -103,6 +105,10 @@ export interface PendingRequest {
   delays: number;
   /** The connection on which it awaits an answer. */
   connection: Connection | null;
+  /** It was sent at least once. */
+  isSent: boolean;
+  /** The answer to a newer request of the same type. With it, this one is not sent again. */
+  successor?: Promise<any>;
   resolve(data: any): void;
   reject(error: Error): void;
 }

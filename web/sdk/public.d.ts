@@ -164,6 +164,10 @@ export interface Room {
   retry(key: string): Promise<RoomMessage>;
   /** Remove a failed message. */
   discard(key: string): void;
+  /**
+   * Mute or unmute. Unmuting fails if the service does not confirm it within 5 seconds: `closed` without a connection, `timeout`
+   * without an answer. It is never repeated later; muting is.
+   */
   setMuted(isMuted: boolean): Promise<void>;
   setSpeaking(isSpeaking: boolean): void;
   /** Call it with true on each key press, and with false when the text field is empty again. */
@@ -227,6 +231,11 @@ export interface VoicePeer {
 
 /** The devices in use, and what went wrong. */
 export interface VoiceFacts {
+  /**
+   * Why you are muted though you did not mute, until you mute or unmute: `away`: you were out of the room for 20 seconds, or have
+   * a new seat; `elsewhere`: the room mutes you, or another tab; `unconfirmed`: unmuting could not be told to the room.
+   */
+  muteReason: "away" | "elsewhere" | "unconfirmed" | null;
   /** The browser plays no sound before a click or a key. Say so, or call `resume` on a click. */
   blocked: boolean;
   /** The last error: a microphone that is gone, or a peer that sent nonsense. */
@@ -243,6 +252,8 @@ export interface VoiceState extends Readonly<VoiceFacts> {
   /** `listening` is without a microphone. */
   readonly status: "off" | "listening" | "talking";
   readonly muted: boolean;
+  /** You wish to be heard, and the room has not confirmed it yet. `setMuted(true)` takes the wish back. */
+  readonly unmuting: boolean;
   readonly speaking: boolean;
   readonly peers: readonly VoicePeer[];
 }

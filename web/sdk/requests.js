@@ -1,5 +1,5 @@
 /** Frames that await an answer. */
-import { backoff, createTimers } from "./deps.js";
+import { backoff, createTimers, withResolvers } from "./deps.js";
 import { CoworkingError, NetworkError } from "./errors.js";
 /** @import { Connection, PendingRequest, RequestOptions } from "./internal.js" */
 /** @import { Deps, Problem } from "./public.js" */
@@ -26,6 +26,7 @@ export function createRequests(deps, getConnection, onTimeout) {
       if (queue) busy.add(queue);
       if (!connection || timers.has(request)) continue;
       request.connection = connection;
+      request.isSent = true;
       timers.set(request, ANSWER_MS, () => {
         miss(request, "timeout");
         onTimeout(connection);
@@ -38,7 +39,8 @@ export function createRequests(deps, getConnection, onTimeout) {
   const miss = (/** @type {PendingRequest} */ request, /** @type {string} */ code) => {
     timers.clear(request);
     request.connection = null;
-    if (!request.options.repeat) remove(request).reject(new NetworkError({ code }));
+    if (request.successor) remove(request).resolve(request.successor);
+    else if (!request.options.repeat) remove(request).reject(new NetworkError({ code }));
   };
 
   const postpone = (/** @type {PendingRequest} */ request, seconds = 0) => {
@@ -48,6 +50,7 @@ export function createRequests(deps, getConnection, onTimeout) {
 
   const remove = (/** @type {PendingRequest} */ request) => {
     timers.clear(request);
+    timers.clear(request.frame.id);
     pendingRequests.delete(request.frame.id);
     return request;
   };
@@ -57,12 +60,16 @@ export function createRequests(deps, getConnection, onTimeout) {
 
     /** Send a frame as soon as it is its turn. @returns {Promise<any>} the answer */
     add(/** @type {PendingRequest["frame"]} */ frame, /** @type {RequestOptions} */ options) {
-      const { promise, resolve, reject } = Promise.withResolvers();
+      const { promise, resolve, reject } = withResolvers();
+      const request = /** @type {PendingRequest} */ ({ frame, options, delays: 0, connection: null, isSent: false, resolve, reject });
       for (const other of options.latest ? pendingRequests.values() : []) {
-        const isReplaced = other.options.queue === options.queue && other.frame.type === frame.type && !other.connection;
-        if (isReplaced) remove(other).resolve(promise);
+        if (other.options.queue !== options.queue || other.frame.type !== frame.type) continue;
+        if (other.connection) other.successor = promise;
+        else remove(other).resolve(promise);
       }
-      pendingRequests.set(frame.id, { frame, options, delays: 0, connection: null, resolve, reject });
+      const lapse = () => remove(request).reject(new NetworkError({ code: request.isSent ? "timeout" : "closed" }));
+      if (options.within) timers.set(frame.id, options.within, lapse);
+      pendingRequests.set(frame.id, request);
       flush();
       return promise;
     },
@@ -77,7 +84,7 @@ export function createRequests(deps, getConnection, onTimeout) {
     /** The service has refused what was requested. Returns the request, if it is known. */
     refuse(/** @type {string} */ id, /** @type {Problem} */ problem) {
       const request = pendingRequests.get(id);
-      if (request?.options.repeat && TRANSIENT.includes(problem.code)) postpone(request, problem.retry_after);
+      if (request?.options.repeat && !request.successor && TRANSIENT.includes(problem.code)) postpone(request, problem.retry_after);
       else if (request) remove(request).reject(new CoworkingError(problem));
       return request;
     },

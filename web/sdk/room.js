@@ -8,6 +8,9 @@ import { createSocket } from "./socket.js";
 /** @import { Api, Deps, Pending, Room } from "./public.js" */
 /** @import { RoomMessage } from "./wire.js" */
 
+/** The wish to be heard lapses: nobody remembers it when the line comes back. */
+const UNMUTE_MS = 5_000;
+
 /** Take a seat, and wait for the first snapshot. */
 export async function enter(/** @type {Api} */ api, /** @type {string} */ id, /** @type {Deps} */ deps, /** @type {AbortSignal | undefined} */ signal) {
   const { websocket } = await api.join(id, { signal });
@@ -47,35 +50,24 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
       roomId: id,
       status: set,
       ticket: () => api.ticket(id),
-      join: async () => {
-        const joined = await api.join(id);
-        hasNewSeat = true;
-        return joined;
-      },
-      snapshot(data, entries, isComplete) {
-        model.snapshot(data, entries, isComplete);
-        if (hasNewSeat && isMuted === false) room.setMuted(false).catch(onError); // a new seat is muted
-        hasNewSeat = false;
-      },
+      join: () => api.join(id),
       frame(frame) {
         const { type, data } = frame;
         // The service lets nobody speak who is muted, so a `mic_toggled` is late or lost.
         const isMissed = type === "speaking_changed" && data.is_speaking && store.value.participants.some((one) => one.id === data.user_id && one.is_muted);
         if (isMissed) socket.resync();
-        if (model.frame(frame) && type === "mic_toggled" && data.user_id === store.value.you?.user_id) isMuted = data.is_muted;
+        model.frame(frame);
       },
     },
     deps,
   );
-  let hasNewSeat = false;
-  /** What the user chose, or the service told. Undefined before that. */
-  let isMuted = /** @type {boolean | undefined} */ (undefined);
   let earlier = /** @type {Promise<boolean> | null} */ (null);
 
   const onError = (/** @type {CoworkingError} */ error) => model.emit("error", error);
   const end = (/** @type {string} */ code) => socket.end({ code, reason: REASONS[code], action: "stop" });
   /** Tell the state of the microphone. A newer request replaces the one that waits. */
-  const tell = (/** @type {string} */ type, /** @type {object} */ data) => socket.request({ type, data }, { repeat: true, queue: "voice", latest: true });
+  const tell = (/** @type {string} */ type, /** @type {object} */ data, within = 0) =>
+    socket.request({ type, data }, { repeat: true, queue: "voice", latest: true, within });
 
   /** @returns {Promise<RoomMessage>} */
   async function say(/** @type {Pending["kind"]} */ kind, /** @type {string} */ text, key = deps.uuid()) {
@@ -124,9 +116,13 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
       drafts.discard(key);
       set();
     },
-    setMuted(value) {
-      isMuted = value;
-      return tell("mic", muted(value));
+    async setMuted(value) {
+      try {
+        await tell("mic", muted(value), value ? 0 : UNMUTE_MS);
+      } catch (/** @type {any} */ error) {
+        if (!value && error.code === "timeout") tell("mic", muted(true)).catch(onError); // the service may have unmuted
+        throw error;
+      }
     },
     setSpeaking: (value) => void tell("speaking", speaking(value)).catch(onError),
     setTyping(value) {

@@ -1,14 +1,19 @@
 /** Voice: each page has a connection to each other page. */
 
 import { createTimers, defaultDeps } from "./deps.js";
+import { NetworkError } from "./errors.js";
 import { createSpeech } from "./levels.js";
 import { createMicrophone } from "./microphone.js";
 import { createPairs } from "./pairs.js";
+import { nextId } from "./peer.js";
 import { createPlayback } from "./playback.js";
 import { createStore } from "./store.js";
 
 /** @import { RoomState, VoiceDeps, VoiceFacts, VoiceRoom, VoiceState } from "./public.js" */
 export { MicrophoneError } from "./microphone.js";
+
+/** The service keeps the seat so long without a connection. A wish to be heard does not outlive it. */
+const GRACE_MS = 20_000;
 
 /** @type {VoiceDeps} */
 const voiceDeps = {
@@ -28,8 +33,12 @@ export class Voice {
   /** Muted here, and muted in the room. The track is silent if one of them is true. */
   #isMuted = true;
   #isMutedInRoom = true;
+  /** The number of the wish to be heard that the room has not confirmed; else 0. */
+  #wish = 0;
+  /** The last time at which the page was in the room. */
+  #presentAt = 0;
   /** @type {VoiceFacts} */
-  #facts = { blocked: false, error: null, input: "", output: "", inputs: [], outputs: [] };
+  #facts = { muteReason: null, blocked: false, error: null, input: "", output: "", inputs: [], outputs: [] };
   /** The last published state as JSON. */
   #published = "";
   #room;
@@ -69,6 +78,7 @@ export class Voice {
   listen() {
     const { connection, you } = this.#room.state;
     if (this.#pairs.page || connection === "ended" || !you) return;
+    this.#presentAt = this.#deps.now();
     this.#pairs.start(`${you.connection_id}/${this.#deps.uuid()}`);
     const { media, window } = this.#deps;
     const { signal } = (this.#stopped = new AbortController());
@@ -85,32 +95,63 @@ export class Voice {
     this.#measure();
   }
 
-  /** Hear the others and speak. Without a microphone, you still hear the others. @throws {MicrophoneError} */
-  async start() {
-    await this.useInput();
-    if (this.#microphone.track) await this.setMuted(false);
+  /** Hear the others and speak: the same as `setMuted(false)`. @throws {MicrophoneError} */
+  start() {
+    return this.setMuted(false);
   }
 
   /** Hang up. */
   stop() {
     if (!this.#pairs.page) return;
     this.#stopped.abort();
-    const isAudible = !this.#isSilent && this.#room.state.connection !== "ended";
-    if (isAudible) this.#room.setMuted(true).catch(this.#fail);
+    if (this.#microphone.track && !this.#isMuted && this.#room.state.connection !== "ended") this.#room.setMuted(true).catch(this.#fail);
     this.#pairs.stop();
     this.#timers.clear();
     this.#microphone.close();
     this.#isMuted = true;
+    this.#wish = 0;
+    this.#facts.muteReason = null;
     this.#connection = "";
     this.#publish();
   }
 
-  /** Mute or unmute. Without a microphone, unmuting asks for one. @param {boolean} muted */
+  /**
+   * Mute or unmute. Without a microphone, unmuting asks for one. Until the room shows the user unmuted, `state.unmuting` is
+   * true, and `setMuted(true)` takes the wish back. It lapses five seconds after it could not be told to the room.
+   * @param {boolean} muted
+   * @throws {MicrophoneError}
+   */
   async setMuted(muted) {
-    if (!muted && !this.#microphone.track) return this.start();
-    this.#isMuted = muted;
+    this.#facts.muteReason = null;
+    return muted ? this.#mute() : this.#unmute();
+  }
+
+  async #mute() {
+    this.#wish = 0;
+    this.#isMuted = true;
+    if (!this.#microphone.track) this.#microphone.cancel();
     this.#publish();
-    await this.#room.setMuted(muted);
+    await this.#room.setMuted(true);
+  }
+
+  async #unmute() {
+    const wish = (this.#wish = nextId());
+    this.#publish();
+    try {
+      if (!this.#microphone.track) await this.useInput();
+      if (wish !== this.#wish || !this.#microphone.track) return;
+      this.#isMuted = false;
+      this.#presentAt = this.#deps.now();
+      this.#publish();
+      await this.#room.setMuted(false);
+    } catch (error) {
+      if (wish === this.#wish) this.#isMuted = true;
+      if (wish === this.#wish && error instanceof NetworkError) this.#facts.muteReason = "unconfirmed";
+      throw error;
+    } finally {
+      if (wish === this.#wish) this.#wish = 0;
+      this.#publish();
+    }
   }
 
   /**
@@ -179,15 +220,36 @@ export class Voice {
   #onRoomState = (state) => {
     const { connection, you, participants } = state;
     if (connection === "ended") return this.stop();
-    this.#isMutedInRoom = participants.find((one) => one.is_you)?.is_muted ?? true;
+    const isNew = you !== null && you.connection_id !== this.#connection;
+    const own = participants.find((one) => one.is_you);
+    const isMuted = own?.is_muted ?? true;
+    if (isMuted && !this.#isMutedInRoom && !this.#isMuted && !this.#wish) this.#forgetConsent(isNew || !own ? "away" : "elsewhere");
+    this.#isMutedInRoom = isMuted;
+    this.#checkPresence();
     this.#pairs.update(state);
-    if (you && you.connection_id !== this.#connection) {
+    if (isNew) {
       this.#connection = you.connection_id;
       this.#pairs.greet();
       if (this.#speech.speaking) this.#room.setSpeaking(true);
     }
     this.#publish();
   };
+
+  /** Who was away for longer than the grace is muted: an old consent does not count for what comes after it. */
+  #checkPresence() {
+    const now = this.#deps.now();
+    if (!this.#isMuted && now - this.#presentAt > GRACE_MS) {
+      this.#forgetConsent("away");
+      this.#room.setMuted(true).catch(this.#fail);
+    }
+    if (this.#room.state.connection === "live") this.#presentAt = now;
+  }
+
+  /** @param {NonNullable<VoiceFacts["muteReason"]>} reason */
+  #forgetConsent(reason) {
+    this.#isMuted = true;
+    this.#facts.muteReason = reason;
+  }
 
   get #isSilent() {
     return !this.#microphone.track || this.#isMuted || this.#isMutedInRoom;
@@ -196,6 +258,7 @@ export class Voice {
   #measure() {
     const now = this.#deps.now();
     const { speaking } = this.#speech;
+    this.#checkPresence();
     if (this.#isSilent) this.#speech.speaking = false;
     else if (this.#speech.update(this.#microphone.getLevel(), now) !== speaking) this.#room.setSpeaking(!speaking);
     this.#pairs.measure(now);
@@ -209,6 +272,7 @@ export class Voice {
     return {
       status: !page ? "off" : this.#microphone.track ? "talking" : "listening",
       muted: this.#isSilent,
+      unmuting: this.#wish > 0,
       speaking: this.#speech.speaking,
       ...this.#facts,
       peers: this.#pairs.list(),

@@ -18,11 +18,16 @@ export declare class Voice {
     subscribe(watch: (state: VoiceState) => void): () => undefined;
     /** Hear the others. This needs no microphone. */
     listen(): void;
-    /** Hear the others and speak. Without a microphone, you still hear the others. @throws {MicrophoneError} */
+    /** Hear the others and speak: the same as `setMuted(false)`. @throws {MicrophoneError} */
     start(): Promise<void>;
     /** Hang up. */
     stop(): void;
-    /** Mute or unmute. Without a microphone, unmuting asks for one. @param {boolean} muted */
+    /**
+     * Mute or unmute. Without a microphone, unmuting asks for one. Until the room shows the user unmuted, `state.unmuting` is
+     * true, and `setMuted(true)` takes the wish back. It lapses five seconds after it could not be told to the room.
+     * @param {boolean} muted
+     * @throws {MicrophoneError}
+     */
     setMuted(muted: boolean): Promise<void>;
     /**
      * Use another microphone.
