@@ -11,12 +11,15 @@ from threading import Event, Lock
 
 from chalicelib.delivery.connection import Close, Connection, OutboundFrame
 from chalicelib.delivery.gateway import Gateway, PostResult
+from chalicelib.kernel.times import Moment, now_ms
 
 DEADLINE_SECONDS = 3.0
 THREADS = 50
 """Enough for all connections of ten people at once. Threads start when they are first needed."""
 FIRST_RETRY_SECONDS = 0.05
 LONGEST_RETRY_SECONDS = 1.0
+NEWBORN_MS = 10_000
+"""A connection younger than this may answer 410 because its own `$connect` has not finished."""
 UNANSWERED = PostResult(None, "the deadline passed")
 
 Act = OutboundFrame | Close
@@ -37,11 +40,12 @@ class DeliveryReport:
 
 @dataclass(frozen=True)
 class Pace:
-    """The clock, and the waits between retries."""
+    """The clocks, and the waits between retries."""
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     spread: Callable[[float, float], float] = random.SystemRandom().uniform
+    now: Callable[[], Moment] = now_ms
 
     def retry_after(self, tries: int) -> float:
         """A wait with full jitter: from 0 to a maximum that doubles with each try."""
@@ -60,7 +64,8 @@ class Fanout:
     def deliver(self, acts: Iterable[Act], deadline_seconds: float = DEADLINE_SECONDS) -> DeliveryReport:
         """Send or close each, in no order. An act that is not done by the deadline has failed.
 
-        429, 5xx and network errors are retried until the deadline. A single act runs in the caller's thread.
+        429, 5xx, network errors, and the 410 of a new connection are retried until the deadline. A single act runs in
+        the caller's thread.
 
         Raises errors that are not the network's, such as missing credentials.
         """
@@ -140,12 +145,16 @@ class _Delivery:
     def _try(self, index: int, tries: int) -> None:
         if (left := self._deadline - self._pace.clock()) > 0:
             result = self._results[index] = self._send(self.acts[index], left)
-            if result.retryable and self._put_off(index, tries):
+            may_open = result.gone and self._is_newborn(self.acts[index])
+            if (result.retryable or may_open) and self._put_off(index, tries):
                 return
         with self._lock:
             self._unsettled -= 1
             if not self._unsettled:
                 self._finished.set()
+
+    def _is_newborn(self, act: Act) -> bool:
+        return self._pace.now() - act.connection.connected_at < NEWBORN_MS
 
     def _put_off(self, index: int, tries: int) -> bool:
         due = self._pace.clock() + self._pace.retry_after(tries)

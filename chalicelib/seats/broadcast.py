@@ -6,15 +6,13 @@ from functools import partial
 
 from chalicelib.contract import Context, ServerFrame
 from chalicelib.delivery import Close, Connection, DeliveryReport, OutboundFrame
+from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.kernel import telemetry
 from chalicelib.kernel.times import Moment
 from chalicelib.seats.connections import get_roster, remove_connection
 from chalicelib.seats.leases import GRACE_MS
 from chalicelib.seats.schemas import Bye, ByeData, PeerData, PeerLeft, PresenceChanged, PresenceChangedData
 from chalicelib.seats.table import detach, detach_last
-
-NEWBORN_MS = 10_000
-"""A connection younger than this may answer 410 because its own `$connect` has not finished."""
 
 _log = logging.getLogger(__name__)
 

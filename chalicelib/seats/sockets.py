@@ -8,11 +8,12 @@ from chalicelib.backend import Backend
 from chalicelib.contract import Context
 from chalicelib.contract.fields import is_uuid
 from chalicelib.delivery import Connection
+from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.identity.tickets import use_ticket
 from chalicelib.kernel import telemetry
 from chalicelib.kernel.errors import NotInRoomError, UnauthorizedError
 from chalicelib.kernel.times import Moment
-from chalicelib.seats.broadcast import NEWBORN_MS, broadcast, close_all, handle_gone
+from chalicelib.seats.broadcast import broadcast, close_all, handle_gone
 from chalicelib.seats.connections import find_room, get_roster, put_connection, remove_connection
 from chalicelib.seats.leases import lease_end
 from chalicelib.seats.schemas import REPLACED, PresenceChanged, PresenceChangedData

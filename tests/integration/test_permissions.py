@@ -22,10 +22,10 @@ from botocore.awsrequest import AWSResponse
 
 from chalicelib.api.routes import ROUTES
 from chalicelib.backend import get_backend
+from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit
 from chalicelib.rooms.table import mark_deleted
-from chalicelib.seats.broadcast import NEWBORN_MS
 from chalicelib.seats.leases import SOCKET_LEASE_MS
 from chalicelib.seats.sockets import MAX_CONNECTIONS
 from chalicelib.store import Delete, Put, Store, Table, Update, Write

@@ -4,13 +4,16 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from threading import Barrier, Event
 
 import pytest
 
 from chalicelib.delivery import Close, DeliveryReport, OutboundFrame
-from chalicelib.delivery.fanout import Fanout, Pace
+from chalicelib.delivery.fanout import NEWBORN_MS, Fanout, Pace
 from chalicelib.delivery.gateway import Gateway, PostResult
+from tests.fakes.backend import NOW
 from tests.fakes.connections_api import KEYS, REGION, Answer, ConnectionsApi
 from tests.fakes.faults import FakeClock
 from tests.fakes.records import make_connection
@@ -50,7 +53,7 @@ def make_fanout() -> Iterator[MakeFanout]:
 
     def make(gateway: Gateway | None = None, threads: int = 8, clock: FakeClock | None = None) -> Fanout:
         gateway = gateway or Gateway(find_keys=KEYS.get_frozen_credentials, region=REGION)
-        pace = Pace(clock.monotonic, clock.sleep, lambda least, most: most) if clock else None
+        pace = Pace(clock.monotonic, clock.sleep, lambda least, most: most, partial(now_of, clock)) if clock else None
         made.append(Fanout(gateway, threads=threads, pace=pace))
         return made[-1]
 
@@ -63,6 +66,11 @@ def make_fanout() -> Iterator[MakeFanout]:
 def fanout(make_fanout: MakeFanout, clock: FakeClock) -> Fanout:
     """A fan-out over real connections. Its retries do not wait in real time."""
     return make_fanout(clock=clock)
+
+
+def now_of(clock: FakeClock) -> int:
+    """The time on a clock; it starts long after the connections of `frame` were opened."""
+    return NOW + int(clock.seconds * 1000)
 
 
 def frame(connection_id: str, api: ConnectionsApi | None = None) -> OutboundFrame:
@@ -152,6 +160,35 @@ def test_a_refused_post_is_logged_once_and_not_retried(
     assert len(api.received) == 1
     assert caplog.messages == [f"not delivered to connection a=: status {status}"]
     assert "secret" not in caplog.text + repr(frame("a="))
+
+
+@pytest.mark.parametrize("act", [OutboundFrame, Close])
+@pytest.mark.parametrize(
+    ("age", "statuses", "reported", "tries"),
+    [
+        (0, [410, 410, 200], (1, [], []), 3),
+        (NEWBORN_MS - 100, [410, 410, 410, 200], (0, ["a="], []), 3),
+        (NEWBORN_MS, [410, 200], (0, ["a="], []), 1),
+        (0, [410], (0, ["a="], []), 7),
+    ],
+    ids=["opens", "grows old", "is old", "never opens"],
+)
+def test_the_410_of_a_new_connection_is_retried(
+    api: ConnectionsApi,
+    fanout: Fanout,
+    clock: FakeClock,
+    act: Callable[..., OutboundFrame | Close],
+    age: int,
+    statuses: list[int],
+    reported: tuple[int, list[str], list[str]],
+    tries: int,
+) -> None:
+    """A connection answers 410 while its own `$connect` runs."""
+    api.answer("a=", *statuses)
+    connection = replace(frame("a=", api).connection, connected_at=now_of(clock) - age)
+    order = act(connection, b"hello") if act is OutboundFrame else act(connection)
+    assert result(fanout.deliver([order])) == reported
+    assert len(api.received) == tries
 
 
 def test_retries_wait_longer_each_time_until_the_deadline(

@@ -91,6 +91,19 @@ def test_deactivation_tells_the_members_and_ends_their_seats(
         send_message(world.context("bob", room_id), "hello?", "text", None)
 
 
+@pytest.mark.parametrize("close", [toggle, delete])
+def test_a_connection_opened_while_its_room_closes_is_closed(
+    world: World, room_id: str, there: str, just_before: Interrupt, close: Callable[[World, str], object]
+) -> None:
+    opened: list[str] = []
+    just_before(service, "evict", lambda: opened.append(world.connect("bob", room_id)))
+
+    close(world, room_id)
+
+    assert [world.fanout.types(one)[-2:] for one in (there, *opened)] == [["bye", "CLOSED"]] * 2
+    assert world.members(room_id) == world.roster(room_id) == []
+
+
 @pytest.mark.parametrize("field", RoomUpdate.model_fields)
 def test_null_changes_nothing(world: World, room_id: str, field: str) -> None:
     assert change(world, room_id, **{field: None}) == RoomSummary.of(world.room(room_id))

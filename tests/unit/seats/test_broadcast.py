@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.chat.service import send_message
 from chalicelib.delivery import Connection
+from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.kernel.errors import UnavailableError
 from chalicelib.kernel.times import iso
 from chalicelib.lifecycle.schemas import RoomClosed, RoomClosedData, RoomUpdate
@@ -15,7 +16,7 @@ from chalicelib.lifecycle.service import delete_room, toggle_status, update_room
 from chalicelib.lifecycle.sweep import sweep
 from chalicelib.rooms.table import get_room
 from chalicelib.seats import broadcast, sockets
-from chalicelib.seats.broadcast import NEWBORN_MS, close_all
+from chalicelib.seats.broadcast import close_all
 from chalicelib.seats.leases import GRACE_MS, HTTP_LEASE_MS
 from chalicelib.seats.schemas import CLOSE_FRAMES
 from chalicelib.seats.table import detach_last, list_participants

@@ -5,9 +5,9 @@ from unittest.mock import patch
 
 import pytest
 
+from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.kernel.errors import UnavailableError
 from chalicelib.seats import frames, sockets
-from chalicelib.seats.broadcast import NEWBORN_MS
 from chalicelib.seats.frames import CHECK_EVERY_MS, ROTATE_AFTER_MS
 from chalicelib.seats.leases import GRACE_MS, SOCKET_LEASE_MS
 from chalicelib.seats.table import list_participants

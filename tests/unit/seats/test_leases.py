@@ -2,8 +2,8 @@
 
 import pytest
 
+from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.seats import sockets
-from chalicelib.seats.broadcast import NEWBORN_MS
 from chalicelib.seats.leases import GRACE_MS, HTTP_LEASE_MS, RENEW_EVERY_MS, SOCKET_LEASE_MS, renew_by_call
 from tests.fakes.backend import MINUTE, NOW, SECOND, World
 from tests.fakes.faults import Faults

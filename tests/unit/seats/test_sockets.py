@@ -7,9 +7,9 @@ from unittest.mock import Mock
 import pytest
 
 from chalicelib.delivery import Connection
+from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.kernel.errors import NotInRoomError, RoomNotFoundError, UnauthorizedError
 from chalicelib.seats import connections, sockets, table
-from chalicelib.seats.broadcast import NEWBORN_MS
 from chalicelib.seats.sockets import MAX_CONNECTIONS, ConnectionGrant, SocketEvent, identify
 from tests.fakes.backend import ENDPOINT, MINUTE, NOW, NOWHERE, SECOND, Interrupt, World
 from tests.fakes.faults import Faults
