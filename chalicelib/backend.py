@@ -7,7 +7,7 @@ from importlib import import_module
 from threading import Lock
 
 from chalicelib.delivery import Connection, Fanout
-from chalicelib.delivery.addresses import find_websocket_url
+from chalicelib.delivery.addresses import WebsocketUrl, find_websocket_url
 from chalicelib.delivery.gateway import Gateway
 from chalicelib.identity.secrets import get_secret
 from chalicelib.identity.tokens import Authenticator
@@ -61,10 +61,10 @@ class Backend:
         return get_secret(self.store, "signing")
 
     @cached_property
-    def websocket_url(self) -> str:
-        """The URL that a client opens, without the ticket."""
-        settings = self.settings
-        return settings.websocket_url or find_websocket_url(settings.websocket_api_name, settings.aws_region)
+    def websocket_url(self) -> WebsocketUrl:
+        """The URL that a client opens, from the settings or from API Gateway."""
+        name, region, known = (self.settings.websocket_api_name, self.settings.aws_region, self.settings.websocket_url)
+        return WebsocketUrl(lambda: known or find_websocket_url(name, region))
 
     def prepare(self, *, reads_tokens: bool) -> None:
         """Build the DynamoDB client and the logger, and import PyJWT for a function that verifies tokens."""

@@ -71,9 +71,10 @@ def join(context: Context, user: User) -> JoinRoomResponse:
         if len(present) >= open_room.max_participants:
             raise RoomFullError
         require_free_seat(context, seats)
+        access = _grant_access(context)  # it may fail, and then no seat may be taken
         message = log.commit(context, Draft(f"{newcomer.name} joined the room"), writes=take_seat(newcomer))
         if message:
-            return _welcome(context, open_room, newcomer, message)
+            return _welcome(context, open_room, newcomer, message, access)
         room, members = store.run_parallel(
             partial(get_room, store, room_id), partial(list_participants, store, room_id)
         )
@@ -160,7 +161,9 @@ def _require_open(room: Room | None) -> Room:
     return room
 
 
-def _welcome(context: Context, room: Room, joined: Participant, message: Message) -> JoinRoomResponse:
+def _welcome(
+    context: Context, room: Room, joined: Participant, message: Message, access: WebsocketAccess
+) -> JoinRoomResponse:
     store, room_id = context.store, context.room_id
     members, messages, roster, seats = store.run_parallel(
         partial(list_participants, store, room_id),
@@ -174,7 +177,7 @@ def _welcome(context: Context, room: Room, joined: Participant, message: Message
     return JoinRoomResponse(
         message="Joined room successfully",
         room=_compose(context, room, members, messages),
-        websocket=_grant_access(context),
+        websocket=access,
     )
 
 
@@ -200,4 +203,6 @@ def _grant_access(context: Context) -> WebsocketAccess:
     """A ticket, and the URL that it opens."""
     backend = context.backend
     ticket, expires_at = issue_ticket(context.user_id, context.room_id, backend.secret, context.now)
-    return WebsocketAccess(url=f"{backend.websocket_url}?ticket={ticket}", ticket=ticket, expires_at=iso(expires_at))
+    return WebsocketAccess(
+        url=f"{backend.websocket_url.get()}?ticket={ticket}", ticket=ticket, expires_at=iso(expires_at)
+    )

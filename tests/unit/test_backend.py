@@ -9,7 +9,6 @@ import pytest
 
 from chalicelib.backend import Backend, build_backend, get_backend
 from chalicelib.delivery.fanout import Fanout
-from chalicelib.kernel.errors import UnavailableError
 from chalicelib.kernel.settings import Settings
 from infra.local.engine import CREDENTIALS, REGION
 from tests.fakes.backend import World
@@ -90,15 +89,13 @@ def test_processes_share_no_caches_and_limits(make: MakeBackend) -> None:
 
 
 def test_the_websocket_url_is_that_of_the_settings(make: MakeBackend) -> None:
-    assert make(websocket_url="wss://rooms.test").websocket_url == "wss://rooms.test"
+    assert make(websocket_url="wss://rooms.test").websocket_url.get() == "wss://rooms.test"
 
 
 def test_without_a_setting_the_websocket_url_is_found_once(make: MakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    find = Mock(side_effect=[UnavailableError, "wss://found.test/api"])
+    find = Mock(return_value="wss://found.test/api")
     monkeypatch.setattr("chalicelib.backend.find_websocket_url", find)
     made = make(websocket_api_name="rooms", aws_region=REGION)
 
-    with pytest.raises(UnavailableError):
-        _ = made.websocket_url
-    assert [made.websocket_url, made.websocket_url] == ["wss://found.test/api"] * 2
-    assert find.call_args_list == [call("rooms", REGION)] * 2
+    assert [made.websocket_url.get(), made.websocket_url.get()] == ["wss://found.test/api"] * 2
+    assert find.call_args_list == [call("rooms", REGION)]
