@@ -90,6 +90,9 @@ class Socket:
             raise DeployError(f"Expected {kind} over the WebSocket, but got {came}", ADVICE) from None
         except WebSocketException as error:
             raise DeployError(f"The WebSocket ended before {kind} came: {error}", ADVICE) from error
+        if "type" not in frame:  # API Gateway's own, when a function fails or takes too long
+            said = f"{frame.get('message')} (request {frame.get('requestId')})"
+            raise DeployError(f"Expected {kind} over the WebSocket, but API Gateway answers: {said}", ADVICE)
         return frame
 
     def __enter__(self) -> Self:

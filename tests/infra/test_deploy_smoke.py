@@ -1,11 +1,13 @@
 """The smoke test at the end of a deployment, on the local stack."""
 
 import json
+import threading
 import uuid
 from collections.abc import Mapping
 
 import jwt
 import pytest
+from websockets.sync.server import serve
 
 from infra.deploy import smoke
 from infra.deploy.target import DeployError
@@ -73,6 +75,15 @@ def test_a_missing_frame_is_reported(stack: LocalStack, monkeypatch: pytest.Monk
         ada.call("POST", f"/coworking/rooms/{room}/leave")
         with pytest.raises(DeployError, match="ended before wave came"):
             socket.wait("wave")
+
+
+def test_a_frame_of_api_gateway_itself_is_reported() -> None:
+    frame = {"message": "Internal server error", "connectionId": "c=", "requestId": "r="}
+    with serve(lambda connection: connection.send(json.dumps(frame)), "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with smoke.Socket(f"ws://127.0.0.1:{server.socket.getsockname()[1]}") as socket:
+            with pytest.raises(DeployError, match=r"API Gateway answers: Internal server error \(request r=\)"):
+                socket.wait("snapshot")
 
 
 def test_the_code_of_an_error_frame_is_reported() -> None:

@@ -395,6 +395,15 @@ for (const code of ["unavailable", "internal_error"])
     assert.equal(new Set(service.sent("message").map(({ id }) => id)).size, 1);
   });
 
+test("API Gateway's own frame is shown as an error", async () => {
+  const { service, room } = await enterRoom();
+  const errors = [];
+  room.on("error", ({ code, detail }) => errors.push([code, detail]));
+  service.connections[0].deliver({ message: "Internal server error", connectionId: "c", requestId: "r" });
+  await service.clock.pass(100);
+  assert.deepEqual(errors, [["internal_error", "API Gateway: Internal server error (request r)"]]);
+});
+
 test("a refused message fails, and can be retried or discarded", async () => {
   const { service, room } = await enterRoom();
   const errors = [{ loc: ["text"], msg: "no", type: "x" }];

@@ -7,6 +7,11 @@ import { createRequests } from "./requests.js";
 /** @import { Log } from "./log.js" */
 /** @import { Deps, Frame } from "./public.js" */
 
+/** API Gateway's own frame, sent when a function failed or took too long, as an error frame of the service. */
+function describeFailure(/** @type {Frame} */ { message, requestId }) {
+  return { type: "error", data: { code: "internal_error", detail: `API Gateway: ${message} (request ${requestId})` } };
+}
+
 export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */ events, /** @type {Deps} */ deps) {
   const LATE_MS = 200;
   const LONGEST_MS = 30_000;
@@ -77,7 +82,7 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
       const handle = /** @type {(connection: Connection, frame: any) => void} */ (handlers[/** @type {keyof Handlers} */ (frame.type)]);
       return handle(connection, frame);
     }
-    if (typeof frame.type !== "string") return;
+    if (typeof frame.type !== "string") return void events.frame(describeFailure(frame));
     if (connector.isDoubled()) {
       if (seen.has(text)) return;
       seen.add(text);
