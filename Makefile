@@ -22,8 +22,9 @@ INSTALL := $(UV) pip install --require-hashes --python $(BIN)/python --constrain
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
-run: setup ## start everything on this machine (PORT=8000, DATA_DIR=.local); Ctrl-C stops it
-	@exec $(BIN)/python -m infra.local
+# Only HOST=... after `make run` counts: some shells set a variable of this name.
+run: setup ## start everything on this machine (PORT=8000, DATA_DIR=.local; HOST=0.0.0.0 for phones); Ctrl-C stops it
+	@$(if $(filter command line,$(origin HOST)),LISTEN_HOST=$(HOST)) exec $(BIN)/python -m infra.local
 
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 

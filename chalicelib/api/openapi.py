@@ -81,6 +81,7 @@ _PARAMETERS: Json = {
         "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CLIENT_KEY},
     },
 }
+_REMAPPED = "x-amzn-Remapped-"
 _HEADERS: Json = {
     "Link": {
         "description": 'The next page as `rel="next"`, if there is one.',
@@ -91,8 +92,8 @@ _HEADERS: Json = {
         "required": True,
         "schema": {"type": "integer", "minimum": 1},
     },
-    "WWW-Authenticate": {
-        "description": "How to sign in.",
+    f"{_REMAPPED}WWW-Authenticate": {
+        "description": "How to sign in. API Gateway renames `WWW-Authenticate` to this.",
         "required": True,
         "schema": {"type": "string", "const": "Bearer"},
     },
@@ -233,8 +234,12 @@ def _error_response(group: tuple[type[CoworkingError], ...], schemas: dict[Any, 
         },
     }
     if headers := examples[0].headers():
-        response["headers"] = {name: _reference("headers", name) for name in headers}
+        response["headers"] = {name: _reference("headers", name) for name in map(_arriving_name, headers)}
     return response
+
+
+def _arriving_name(header: str) -> str:
+    return _REMAPPED + header if header == "WWW-Authenticate" else header
 
 
 def _name(group: ErrorTypes) -> str:

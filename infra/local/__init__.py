@@ -11,5 +11,6 @@
 * `environment`: what the functions find in their environment
 * `gateway`: does to the app what API Gateway does; put together from `server`, `rest`, `sockets`, `connections`,
   `schedule`, `functions`, `events`, `signature`, `identity`, `pages`, `access` and `faults`
+* `hosts`: names of this machine, and the check of `Host`
 * `options`: what the gateway can be told
 """

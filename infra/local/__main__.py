@@ -1,7 +1,7 @@
 """`python -m infra.local`: runs the service on this machine until Ctrl-C.
 
-It reads PORT (default 8000) and DATA_DIR (default .local). If AWS_ENDPOINT_URL_DYNAMODB is set, it uses that database
-and starts no engine.
+It reads PORT (default 8000), DATA_DIR (default .local), and LISTEN_HOST, an address to listen at besides localhost. If
+AWS_ENDPOINT_URL_DYNAMODB is set, it uses that database and starts no engine.
 """
 
 import os
@@ -21,7 +21,8 @@ def main() -> int:
     try:
         port = read_port(os.environ.get("PORT") or "8000")
         data_dir = Path(os.environ.get("DATA_DIR") or ".local")
-        Supervisor(Stack(port=port, data_dir=data_dir, environment=QUIET | os.environ)).run()
+        host = os.environ.get("LISTEN_HOST", "")
+        Supervisor(Stack(port=port, host=host, data_dir=data_dir, environment=QUIET | os.environ)).run()
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

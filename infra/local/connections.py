@@ -59,7 +59,11 @@ class Connection:
         self._touch()
         with self._receiving:
             return await self.websocket.receive()
-        await self.close(1001, "Going away")
+        return await self.end(1001, "Going away")
+
+    async def end(self, code: int, reason: str) -> Message:
+        """Close the connection, and return its disconnect."""
+        await self.close(code, reason)
         return await self.websocket.receive()
 
     async def send(self, data: bytes) -> None:

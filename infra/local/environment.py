@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infra.local.engine import CREDENTIALS, REGION
-from infra.local.options import CONNECTIONS_PATH
+from infra.local.options import CONNECTIONS_PATH, OWN_HOST
 from infra.local.process import StackError
 
 DEFAULTS = {
@@ -44,7 +44,7 @@ def build_environment(base: Mapping[str, str], *, port: int, data_dir: Path, eng
         environment |= OWN_ACCOUNT | {"AWS_ENDPOINT_URL_DYNAMODB": engine_url}
     for name, value in DEFAULTS.items():
         environment.setdefault(name, value)
-    environment.setdefault("WEBSOCKET_URL", f"ws://localhost:{port}/ws")
+    environment.setdefault("WEBSOCKET_URL", f"ws://{OWN_HOST}/ws")
     environment.setdefault("AUTH_SECRET", read_secret(data_dir))
     environment.pop("PUBLIC_URL", None)
     return environment | {

@@ -54,13 +54,12 @@ class SocketEvents:
             event |= {"queryStringParameters": dict(query), "multiValueQueryStringParameters": gather_values(query)}
         return event
 
-    def message(self, body: str | bytes) -> dict[str, Any]:
+    def message(self, body: str) -> dict[str, Any]:
         """The event of a message from the client."""
-        binary = isinstance(body, bytes)
         return {
             "requestContext": self._context("$default", "MESSAGE") | {"messageId": new_id()},
-            "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
-            "isBase64Encoded": binary,
+            "body": body,
+            "isBase64Encoded": False,
         }
 
     def disconnect(self, code: int, reason: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Runs the app's functions as Lambda does: concurrently, each call in a thread and with a time limit."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import anyio
@@ -29,10 +29,11 @@ class FunctionTimeoutError(FunctionError):
 
 
 class Functions:
-    """The functions of one Chalice app."""
+    """The functions of one Chalice app. `frame_types` are those that it handles itself."""
 
-    def __init__(self, app: Chalice, config: Config, timeout: float) -> None:
+    def __init__(self, app: Chalice, config: Config, timeout: float, frame_types: Collection[str] = ()) -> None:
         self.app = isolate_requests(app)
+        self.frame_types = frame_types
         self.config = config
         self._timeout = timeout
         self._limiter = anyio.CapacityLimiter(THREADS)

@@ -35,6 +35,7 @@ from infra.local.access import AccessLog
 from infra.local.connections import Connections
 from infra.local.faults import Faults
 from infra.local.functions import Functions
+from infra.local.hosts import HostCheck, find_hosts
 from infra.local.identity import Identity
 from infra.local.options import CONNECTIONS_PATH, STAGE, Options
 from infra.local.pages import Pages
@@ -78,10 +79,11 @@ class Gateway:
         size = self._functions.config.minimum_compression_size or sys.maxsize
         posts = f"{CONNECTIONS_PATH}/@connections/{{connection_id}}"
         cors = Middleware(CORSMiddleware, allow_origin_regex=LOCAL_PAGES, allow_methods=["*"], allow_headers=["*"])
+        hosts = Middleware(HostCheck, hosts=find_hosts(self._options.host))
         routes = [
             *(WebSocketRoute(path, self._sockets.serve) for path in SOCKET_PATHS),
             Route(posts, self._connections.answer, methods=["POST", "GET", "DELETE"]),
-            Mount("/dev", routes=self._development_routes(), middleware=[cors]),
+            Mount("/dev", routes=self._development_routes(), middleware=[hosts, cors]),
             StageMount(f"/{STAGE}", GZipMiddleware(RestApi(self._functions), minimum_size=size)),
             Route("/{path:path}", self._pages.serve, methods=["GET"]),
         ]
@@ -116,6 +118,7 @@ def load_functions(root: Path, options: Options) -> Functions:
         importlib.import_module("app").app,
         Config(CHALICE_STAGE, user_provided_params={"project_dir": str(root)}, config_from_disk=config),
         options.timeout,
+        importlib.import_module("chalicelib.features").FRAMES if (root / "chalicelib" / "features.py").exists() else (),
     )
 
 

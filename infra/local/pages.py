@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from infra.local.hosts import LOOPBACK, find_hosts
 from infra.minified import read
 
 HEADERS = {
@@ -34,6 +35,16 @@ def list_addresses(port: int) -> str:
   API docs    {base}/api/docs
   WebSocket   ws://localhost:{port}/ws
   Token       curl -s {base}/dev/token -d '{{"sub": "ada", "name": "Ada"}}'
+"""
+
+
+def describe_network(port: int, host: str) -> str:
+    """What other devices in the network can do if we also listen at this address."""
+    pages = "".join(f"              http://{name}:{port}/\n" for name in sorted(find_hosts(host) - LOOPBACK))
+    return f"""\
+  Network     other devices reach it, too:
+{pages}
+  Everybody in the network can sign in with any name. Microphones work only at localhost, or over HTTPS.
 """
 
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from infra.local.hosts import EVERYWHERE
 from infra.local.process import StackError
 
 PATIENCE = 20
@@ -60,19 +61,24 @@ def is_owned(lock: IO[str]) -> bool:
     return True
 
 
-def listen(port: int) -> list[socket.socket]:
-    """Listen on 127.0.0.1 and, if available, on ::1, as localhost may be either; raises StackError."""
+def listen(port: int, host: str = "") -> list[socket.socket]:
+    """Listen on 127.0.0.1 and, if available, on ::1, as localhost may be either, and on `host`; raises StackError."""
+    sockets: list[socket.socket] = []
+    addresses = [EVERYWHERE] if host == EVERYWHERE else ["127.0.0.1", *([host] if host else [])]
     try:
-        ipv4 = socket.create_server(("127.0.0.1", port))
-        port = ipv4.getsockname()[1]
-        try:
-            return [ipv4, socket.create_server(("::1", port), family=socket.AF_INET6)]
-        except OSError as error:
-            if error.errno in UNAVAILABLE:
-                return [ipv4]
-            ipv4.close()
-            raise
+        for address in (*addresses, "::1"):
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            try:
+                sockets.append(socket.create_server((address, port), family=family))
+            except OSError as error:
+                if address != "::1" or error.errno not in UNAVAILABLE:
+                    raise
+            port = sockets[0].getsockname()[1]
     except (OSError, OverflowError) as error:
-        reason = "taken" if getattr(error, "errno", 0) == errno.EADDRINUSE else f"not to be had ({error})"
+        for listener in sockets:
+            listener.close()
+        if getattr(error, "errno", 0) != errno.EADDRINUSE:
+            raise StackError(f"{address} with port {port} is not to be had ({error}): choose another") from error
         advice = f"stop what uses it, or choose another: make run PORT={port + 1}"
-        raise StackError(f"Port {port} is {reason}: {advice}") from error
+        raise StackError(f"Port {port} is taken: {advice}") from error
+    return sockets

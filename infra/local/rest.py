@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import difflib
+import logging
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -16,8 +18,10 @@ from starlette.types import Receive, Scope, Send
 
 from infra.local.events import API_ID, gather_values, now_ms, request_time
 from infra.local.functions import FunctionError, Functions
-from infra.local.options import HTTP_BODY_BYTES, STAGE
+from infra.local.hosts import printable
+from infra.local.options import HTTP_BODY_BYTES, OWN_HOST, STAGE
 
+log = logging.getLogger("gateway")
 FUNCTION = "api_handler"
 
 
@@ -92,6 +96,7 @@ class RestApi:
     async def _answer(self, request: Request) -> Response:
         path = request.scope["raw_path"].decode("ascii").removeprefix(f"/{STAGE}")
         if not self._serves(request.method, path):
+            log.info("There is no %s %s; the nearest is %s", request.method, printable(path), self._nearest(path))
             return refuse(403, "Missing Authentication Token", "MissingAuthenticationTokenException")
         body = await read_body(request, HTTP_BODY_BYTES)
         if body is None:
@@ -113,12 +118,16 @@ class RestApi:
             return any(entry.cors is not None for entry in methods.values())
         return method in methods
 
+    def _nearest(self, path: str) -> str:
+        route = difflib.get_close_matches(path, self._routes, n=1, cutoff=0)[0]
+        return f"{', '.join(self._routes[route])} {route}"
+
     def _handle(self, method: str, target: str, headers: Any, body: bytes) -> Response:
         try:
             result = self._gateway.handle_request(method=method, path=target, headers=headers, body=body or None)
         except LocalGatewayException as error:  # from an authorizer
             return Response(error.body, error.CODE, {"content-type": "application/json", **error.headers})
-        return build_response(result)
+        return rename_headers(build_response(name_host(result, headers.get("host", "localhost"))))
 
 
 def encode_body(body: bytes | None, *, binary: bool) -> dict[str, Any]:
@@ -158,6 +167,20 @@ def build_response(result: Mapping[str, Any]) -> Response:
         raise FunctionError(f"malformed result: {error!r}") from error
     response.headers.setdefault("content-type", "application/json")
     return response
+
+
+def rename_headers(response: Response) -> Response:
+    """Rename the headers that API Gateway renames."""
+    if value := response.headers.get("www-authenticate"):
+        del response.headers["www-authenticate"]
+        response.headers["x-amzn-Remapped-WWW-Authenticate"] = value
+    return response
+
+
+def name_host(result: Mapping[str, Any], host: str) -> Mapping[str, Any]:
+    """Let addresses in an answer be those that the client can reach: at the host that it called."""
+    body = result.get("body")
+    return {**result, "body": body.replace(OWN_HOST, host)} if isinstance(body, str) else result
 
 
 def reject(error: ValidationError) -> Response:

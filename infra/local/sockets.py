@@ -1,10 +1,11 @@
 """API Gateway's WebSocket APIs: turns upgrades, messages and disconnects into events for the app's three handlers."""
 
+import difflib
 import json
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -29,7 +30,7 @@ FUNCTIONS = {
 }
 """The names that Chalice gives to the handlers' functions."""
 ABRUPT_END: Message = {"type": "websocket.disconnect", "code": 1006, "reason": "Connection Closed Abnormally"}
-FRAME_TYPE = re.compile(r'"type"\s*:\s*"([a-z0-9_-]{1,64})"')
+FRAME_TYPE = re.compile(r'"type"\s*:\s*"([A-Za-z0-9_.:-]{1,64})"')
 
 
 class SocketApi:
@@ -41,6 +42,7 @@ class SocketApi:
         self._faults = faults
         self._options = options
         app = functions.app
+        self._frame_types = functions.frame_types
         self._handlers = {route: app.handler_map[config.name] for route, config in app.websocket_handlers.items()}
 
     async def serve(self, websocket: WebSocket) -> None:
@@ -75,11 +77,12 @@ class SocketApi:
 
     async def _read(self, connection: Connection, tasks: TaskGroup) -> Message:
         while (message := await connection.receive())["type"] == "websocket.receive":
-            text = message.get("text")
-            tasks.start_soon(self._frame, connection, text if text is not None else message["bytes"])
+            if message.get("text") is None:
+                return await connection.end(1003, "Binary messages are not supported")
+            tasks.start_soon(self._frame, connection, message["text"])
         return message
 
-    async def _frame(self, connection: Connection, body: str | bytes) -> None:
+    async def _frame(self, connection: Connection, body: str) -> None:
         await self._faults.delay_frame()
         event = connection.events.message(body)
         started = time.monotonic()
@@ -88,7 +91,8 @@ class SocketApi:
                 await self._handle("$default", event)
             except FunctionError as error:
                 await self._report(connection, error, event)
-        log.info("ws %s %d ms", name_frame(body), (time.monotonic() - started) * 1000)
+        name = name_frame(body)
+        log.info("ws %s %d ms%s", name, (time.monotonic() - started) * 1000, suggest_type(name, self._frame_types))
 
     async def _report(self, connection: Connection, error: FunctionError, event: dict[str, Any]) -> None:
         """Tell the client that the function failed. API Gateway sends this, but never the function's result."""
@@ -151,9 +155,13 @@ def explain_end(message: Message) -> tuple[int, str]:
     return message["code"], "Going away"
 
 
-def name_frame(body: str | bytes) -> str:
+def name_frame(body: str) -> str:
     """The type of a frame for the log. Nothing else of a frame is logged."""
-    if isinstance(body, bytes):
-        return "(binary)"
     match = FRAME_TYPE.search(body[:4096])
     return match[1] if match else "(no type)"
+
+
+def suggest_type(name: str, known: Collection[str]) -> str:
+    """The type that was probably meant, if a type is nearly one that the service handles itself, for the log."""
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    return f"; relayed as it is: did you mean {nearest[0]}?" if nearest and name not in known else ""

@@ -33,11 +33,13 @@ class Stack:
         *,
         port: int,
         data_dir: Path,
+        host: str = "",
         root: Path = ROOT,
         environment: Mapping[str, str] | None = None,
         output: IO[bytes] | None = None,
     ) -> None:
         self.port = port
+        self.host = host
         self.data_dir = data_dir.absolute()
         self.engine: Engine | None = None
         self.gateway: Child | None = None
@@ -51,7 +53,7 @@ class Stack:
         """Take the directory and the port, and start the engine unless the environment names an endpoint."""
         with contextlib.ExitStack() as cleanup:
             lock = cleanup.enter_context(lock_directory(self.data_dir))
-            self._sockets = listen(self.port)
+            self._sockets = listen(self.port, self.host)
             self.port = self._sockets[0].getsockname()[1]
             for listener in self._sockets:
                 cleanup.callback(listener.close)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Literal
 
-from infra.local.pages import list_addresses
+from infra.local.pages import describe_network, list_addresses
 from infra.local.process import Child, StackError
 from infra.local.stack import ROOT, Stack
 
@@ -89,7 +89,10 @@ class Supervisor:
         self._served_before = True
         for watching in self._watching:
             watching.wait()
-        say(f"Coworking Rooms is running\n\n{list_addresses(self._stack.port)}\n  Ctrl-C stops it")
+        say(f"Coworking Rooms is running\n\n{list_addresses(self._stack.port)}")
+        if self._stack.host:
+            say(describe_network(self._stack.port, self._stack.host))
+        say("  Ctrl-C stops it")
 
     def _note_end(self, child: Child) -> None:
         """Raises StackError if the child ended by itself."""

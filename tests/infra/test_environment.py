@@ -26,7 +26,7 @@ def test_with_our_engine_the_users_account_is_not_used(tmp_path: Path) -> None:
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_REGION": "us-east-1",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-        "WEBSOCKET_URL": "ws://localhost:8123/ws",
+        "WEBSOCKET_URL": "ws://host-of-the-request.invalid/ws",
         "CONNECTIONS_ENDPOINT": "http://127.0.0.1:8123/_local/connections",
         "TABLE_PREFIX": "coworking-local-",
         "CORS_ALLOW_ORIGIN": "*",

@@ -29,6 +29,19 @@ def test_a_token_names_its_user_and_its_end(platform: Platform) -> None:
     assert read(platform, platform.stack.token("ada")).keys() == {"sub", "iat", "exp"}
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *((host, 200) for host in ("localhost:80", "LOCALHOST", "127.0.0.1:1", "[::1]:8000")),
+        *((host, 403) for host in ("rebound.example:8000", "localhost.example", "127.0.0.2", "[", "")),
+    ],
+)
+def test_only_local_names_get_tokens(platform: Platform, host: str, status: int) -> None:
+    """A page of another site can't read tokens, even if its name leads to this machine (DNS rebinding)."""
+    answer = httpx.post(f"{platform.stack.url}/dev/token", json={"sub": "ada"}, headers={"Host": host})
+    assert answer.status_code == status
+
+
 def test_an_invalid_request_is_refused(platform: Platform) -> None:
     for wanted in (
         *(b"", b"no json", b"[]", b"{}", b'{"sub": ""}', b'{"sub": 7}', b'{"sub": "' + b"x" * 129 + b'"}'),

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from infra.local.functions import FunctionError
-from infra.local.options import HTTP_BODY_BYTES
-from infra.local.rest import build_response, encode_body
+from infra.local.options import HTTP_BODY_BYTES, OWN_HOST
+from infra.local.rest import build_response, encode_body, rename_headers
 from tests.infra.conftest import Platform
 
 
@@ -39,6 +39,18 @@ def test_an_unknown_route_is_forbidden_as_on_aws(platform: Platform, token: str)
         assert answer.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
         if method != "HEAD":
             assert answer.json() == {"message": "Missing Authentication Token"}
+
+
+def test_the_log_names_the_nearest_route(platform: Platform) -> None:
+    platform.http.get("/ecko/a?token=secret")
+    log = platform.stack.log.read_text("utf-8")
+    assert "There is no GET /ecko/a; the nearest is GET, POST /echo/{name}" in log
+    assert "secret" not in log
+
+
+def test_an_answer_names_the_host_that_was_called(platform: Platform) -> None:
+    called = platform.http.post("/echo/a", content=OWN_HOST, headers={"Host": "10.1.2.3:8000"})
+    assert called.json()["body"] == "10.1.2.3:8000"
 
 
 def test_a_preflight_is_answered_without_the_app(platform: Platform) -> None:
@@ -127,6 +139,12 @@ def test_single_and_multi_value_headers_reach_the_client() -> None:
     assert (response.status_code, response.body) == (201, b"\x00")
     assert (response.headers["x-one"], response.headers["content-type"]) == ("1", "application/json")
     assert response.headers.getlist("set-cookie") == ["a=1", "b=2"]
+
+
+def test_a_header_is_renamed_as_on_aws() -> None:
+    response = rename_headers(build_response({"statusCode": 401, "headers": {"WWW-Authenticate": "Bearer"}}))
+    assert response.headers["x-amzn-Remapped-WWW-Authenticate"] == "Bearer"
+    assert "www-authenticate" not in response.headers
 
 
 @pytest.mark.parametrize("result", [{}, {"statusCode": "x"}, {"statusCode": 200, "body": {"a": 1}}, None, "text"])

@@ -1,6 +1,5 @@
 """The local WebSocket API behaves like API Gateway."""
 
-import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +8,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from chalicelib.features import FRAMES
 from infra.local.options import MESSAGE_BYTES
+from infra.local.sockets import suggest_type
 from tests.infra.conftest import Platform, learn_id
 
 OpenSocket = Callable[..., ClientConnection]
@@ -97,28 +98,27 @@ def test_a_failed_handler_is_answered_with_an_error(open_socket: OpenSocket) -> 
     assert error.keys() == {"message", "connectionId", "requestId"}
 
 
-def test_a_message_is_text_or_bytes_and_has_up_to_128_kb(open_socket: OpenSocket) -> None:
-    """Bytes arrive as base64. The result of a handler is not sent."""
+def test_a_message_has_up_to_128_kb(open_socket: OpenSocket) -> None:
+    """The result of a handler is not sent."""
     socket = open_socket()
-    for sent, body, length in (
-        ("text", "text", 4),
-        (b"\xff\x00", base64.b64encode(b"\xff\x00").decode(), 4),
-        ("x" * MESSAGE_BYTES, "x" * 1000, MESSAGE_BYTES),
-    ):
+    for sent, body, length in (("text", "text", 4), ("x" * MESSAGE_BYTES, "x" * 1000, MESSAGE_BYTES)):
         socket.send(sent)
         told = json.loads(socket.recv(timeout=20))
         assert (told["body"], told["length"]) == (body, length)
 
 
-def test_a_larger_message_closes_the_connection(platform: Platform, open_socket: OpenSocket) -> None:
+@pytest.mark.parametrize(("message", "code"), [("x" * (MESSAGE_BYTES + 1), 1009), (b"x", 1003)])
+def test_a_large_or_binary_message_closes_the_connection(
+    platform: Platform, open_socket: OpenSocket, message: str | bytes, code: int
+) -> None:
     socket = open_socket()
     connection_id = learn_id(socket)
-    socket.send("x" * (MESSAGE_BYTES + 1))
+    socket.send(message)
     with pytest.raises(ConnectionClosed) as closed:
         socket.recv(timeout=20)
     assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1009
-    assert platform.wait_for_end(connection_id)["requestContext"]["disconnectStatusCode"] == 1009
+    assert closed.value.rcvd.code == code
+    assert platform.wait_for_end(connection_id)["requestContext"]["disconnectStatusCode"] == code
 
 
 @pytest.mark.parametrize("short_limits", [{"LOCAL_IDLE_SECONDS": "0.4"}, {"LOCAL_LIFE_SECONDS": "0.6"}], indirect=True)
@@ -138,6 +138,13 @@ def test_a_connect_that_takes_too_long_is_a_gateway_timeout(short_limits: Platfo
         connect(f"{short_limits.stack.socket_url}?do=hold&gate=slow")
     assert refused.value.response.status_code == 504
     short_limits.http.get("/release/slow")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("mesage", "message"), ("typing-", "typing"), ("message", None), ("wave", None)]
+)
+def test_the_log_names_the_frame_type_that_was_meant(name: str, meant: str | None) -> None:
+    assert suggest_type(name, FRAMES) == (f"; relayed as it is: did you mean {meant}?" if meant else "")
 
 
 def test_every_connection_has_one_disconnect(platform: Platform, open_socket: OpenSocket) -> None:

@@ -195,7 +195,7 @@ def check_problem(answer: httpx.Response, case: Case) -> None:
     extra = {"invalid_request": {"errors"}, "rate_limited": {"retry_after"}}.get(case.code, set())
     assert set(problem) == MEMBERS | extra
     if answer.status_code == 401:
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert answer.headers["x-amzn-Remapped-WWW-Authenticate"] == "Bearer"
     if answer.status_code == 429:
         assert 0 < int(answer.headers["Retry-After"]) == problem["retry_after"]
 

@@ -280,7 +280,7 @@ def test_answers_list_their_headers() -> None:
     listed = operations()["GET /coworking/rooms"]["responses"]
     assert "headers" in listed["200"]
     assert not resolve(listed["200"]["headers"]["Link"]).get("required")
-    assert resolve(resolve(listed["401"])["headers"]["WWW-Authenticate"])["required"]
+    assert resolve(resolve(listed["401"])["headers"]["x-amzn-Remapped-WWW-Authenticate"])["required"]
     limited = resolve(operations()["POST /coworking/rooms"]["responses"]["429"])
     assert resolve(limited["headers"]["Retry-After"])["schema"]["type"] == "integer"
 
