@@ -3,12 +3,13 @@
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bench.report import RESULTS
+from chalicelib.kernel.settings import Limit, Settings
 
 HERE = Path(__file__).parent
 PRICES = HERE / "prices.toml"
@@ -140,6 +141,15 @@ class Costs:
         """What these calls use in a room of this size."""
         return add(scaled(self.usage(self.operations(room)[name]), count) for name, count in calls.items())
 
+    def worst_hours(self) -> dict[str, tuple[float, float]]:
+        """How often a user can do each costly act in an hour, within all limits, and what that costs in dollars."""
+        hours = {}
+        for name, one in self.measured["worst"].items():
+            if units := one["units"]:
+                count = 3600 * min(limit.count / limit.seconds / price for limit, price in _limits_of(name, units))
+                hours[name] = (count, count * self.dollars(self.usage(one)))
+        return hours
+
     def idle_hour(self, room: int) -> Usage:
         """An hour of a person who is in the room and does nothing."""
         sweeps = self.usage(self.operations(room)["sweep of the room"])
@@ -182,6 +192,16 @@ class Costs:
     def operation_dollars(self, room: int, name: str, count: float) -> float:
         """What an operation costs, `count` times."""
         return self.dollars(self.total(room, {name: count}))
+
+
+def _limits_of(name: str, units: int) -> Iterator[tuple[Limit, int]]:
+    """The limits that an act counts for, with the amount that it counts."""
+    settings = Settings()
+    yield settings.budget_limit, units
+    if name.startswith("message"):
+        yield settings.messages_limit, 1
+    if name in ("join", "leave"):
+        yield settings.joins_limit, 1
 
 
 def idle_calls() -> dict[str, float]:

@@ -121,6 +121,12 @@ def tabulate_months(costs: Costs) -> str:
     return tabulate_bills("a month of", bills)
 
 
+def tabulate_worst(costs: Costs) -> str:
+    worst = sorted(costs.worst_hours().items(), key=lambda item: -item[1][1])
+    rows = [[name, f"{count:,.0f}", dollars(spent)] for name, (count, spent) in worst]
+    return markdown_table(("one user in a room of 50, within all limits", "times an hour", "cost of the hour"), rows)
+
+
 def tabulate_examples(costs: Costs) -> str:
     hours = [sum(place.person_hours for place in example) for example in EXAMPLES]
     whole = [costs.dollars(costs.month(example)) for example in EXAMPLES]
@@ -171,6 +177,7 @@ def blocks(costs: Costs) -> dict[str, str]:
         "examples": tabulate_examples(costs),
         "standing": describe_standing(costs),
         "months": tabulate_months(costs),
+        "worst": tabulate_worst(costs),
         "durations": tabulate_durations(costs),
         "sensitivity": tabulate_sensitivity(costs),
         "prices": tabulate_prices(costs),

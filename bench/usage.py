@@ -44,6 +44,7 @@ RENEW_SECONDS = 25
 CURSOR = {"x": 0.25, "y": 0.75, "color": "bg-purple"}
 SDP = {"type": "offer", "sdp": "v=0\r\n" + "a=candidate:1 1 UDP 2122252543 192.0.2.1 54400 typ host\r\n" * 40}
 TEXT = "x" * 120
+LARGEST_TEXT = "\u2603" * 4000
 
 Figures = dict[str, Any]
 
@@ -130,6 +131,28 @@ class Room:
             self._event("disconnect", "second"),
         ]
 
+    def abuse(self) -> list[Operation]:
+        """What a guest does who wants to cost as much as possible, in order."""
+        largest = {"by": "first", "kind": "message", "text": LARGEST_TEXT}
+        return [
+            self._http("join", "POST", self._path("/join")),
+            self._event("connect", "first"),
+            self._frame("relay of 8,000 bytes", kind="cursor", data="x" * 7_900),
+            self._frame("signal of 32,000 bytes", kind="offer", data="x" * 31_900),
+            self._frame("message of 12,000 bytes", **largest, id="once"),
+            self._frame("mic", is_muted=False),
+            self._frame("ping"),
+            self._frame("sync", last_seq=None),
+            self._http("list", "GET", "/coworking/rooms"),
+            self._http("room", "GET", self._path("")),
+            self._http("history", "GET", self._path("/messages?limit=100")),
+            self._http("ticket", "POST", self._path("/ticket")),
+            self._event("connect again", "second"),
+            self._event("disconnect one of two", "first"),
+            self._frame("leave", by="second"),
+            self._event("disconnect", "second"),
+        ]
+
     def _http(self, name: str, method: str, path: str) -> Operation:
         return Operation(name, "api_handler", lambda turn: self._rest.event(method, path, self._guest(turn)))
 
@@ -204,11 +227,12 @@ class Meter:
         from chalicelib.backend import get_backend
         from tests.fakes.counting import Counter
 
-        with Counter(get_backend().store) as counter:
+        with Counter(get_backend().store) as counter, spent_units() as spent:
             self._call(operation, event)
+        units = sum(spent)
         counted = {name: getattr(counter, name) for name in ("round_trips", "write_units", "read_units")}
         posts = sum(map(len, self._batches))
-        self._counts[operation.name].append({"requests": len(counter.calls), **counted, "posts": posts})
+        self._counts[operation.name].append({"requests": len(counter.calls), **counted, "posts": posts, "units": units})
 
     def _describe(self, operation: Operation) -> Figures:
         # The call with the fewest requests. Others also renew a lease, which happens once a minute.
@@ -216,6 +240,21 @@ class Meter:
         calls = self._calls[operation.name]
         medians = {key: statistics.median_low(call[key] for call in calls) for key in calls[0]}
         return {"function": operation.function, **counted, **medians}
+
+
+@contextmanager
+def spent_units() -> Iterator[list[int]]:
+    """Note what calls charge to users' budgets."""
+    from chalicelib.store.budgets import Budgets
+
+    spent: list[int] = []
+    check, charge = Budgets.check, Budgets.charge
+
+    def watched(original: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda budgets, user_id, units, now: (spent.append(units), original(budgets, user_id, units, now))[1]
+
+    with patch.object(Budgets, "check", watched(check)), patch.object(Budgets, "charge", watched(charge)):
+        yield spent
 
 
 @contextmanager
@@ -285,9 +324,9 @@ def measure_all(log: io.StringIO) -> Figures:
     def measure_sweep() -> Figures:
         return Meter(app_module, [sweep], log, lambda: None).measure()["sweep"]
 
-    def measure_room(size: int) -> dict[str, Figures]:
+    def measure_room(size: int, visit: Callable[[Room], list[Operation]] = Room.visit) -> dict[str, Figures]:
         room = Room(app_module, size)
-        measured = Meter(app_module, room.visit(), log, lambda: room.say("ping")).measure()
+        measured = Meter(app_module, visit(room), log, lambda: room.say("ping")).measure()
         room.say("ping")
         with_room = measure_sweep()
         room.say("leave")
@@ -299,6 +338,7 @@ def measure_all(log: io.StringIO) -> Figures:
     return {
         "sweep": measure_sweep(),
         "rooms": rooms,
+        "worst": measure_room(max(SIZES), Room.abuse),
         "metrics": count_metrics(log.getvalue()),
         "sweep_metrics": count_metrics(log.getvalue(), "sweep"),
         "alarms": count_resources(resources, "AWS::CloudWatch::Alarm"),

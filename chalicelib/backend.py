@@ -16,6 +16,7 @@ from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.telemetry import Telemetry
 from chalicelib.kernel.times import Moment
 from chalicelib.store import Store
+from chalicelib.store.budgets import Budgets
 from chalicelib.store.client import RetryingConnection
 from chalicelib.store.rate_limits import RateLimits
 
@@ -39,6 +40,10 @@ class Backend:
     """Renewals of HTTP leases by relayed frames, by connection."""
     healthy_at: Moment = 0
     """When the tables last answered a health check."""
+    flood_warnings: Throttle = field(default_factory=Throttle)
+    """Errors to connections that send too much, by connection."""
+    flood_closings: Throttle = field(default_factory=Throttle)
+    """Closings of connections that go on, by connection."""
 
     @cached_property
     def telemetry(self) -> Telemetry:
@@ -54,6 +59,11 @@ class Backend:
     def rate_limits(self) -> RateLimits:
         """Counts acts per user."""
         return RateLimits(self.store)
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        """Counts what the acts of each user cost."""
+        return Budgets(self.rate_limits, self.settings.budget_limit)
 
     @cached_property
     def secret(self) -> bytes:

@@ -18,6 +18,7 @@ from chalicelib.kernel.errors import (
     RateLimitedError,
     ReservedTypeError,
 )
+from chalicelib.kernel.limits import WARN_EVERY_MS
 from chalicelib.kernel.strict_json import MAX_DEPTH, TooDeepError
 from chalicelib.kernel.times import Moment
 from chalicelib.seats.broadcast import close_all, deliver, reply
@@ -25,8 +26,18 @@ from chalicelib.seats.schemas import TOO_FAST
 from chalicelib.seats.sockets import SocketEvent, identify
 
 MAX_FRAME_BYTES = 32_000
+MAX_RELAYED_BYTES = 8_000
+"""For frames that go to others as they are, except signalling."""
 
 _log = logging.getLogger(__name__)
+
+
+class FloodError(Exception):
+    """The connection sends too many frames, or its user has used their budget, for `wait` seconds."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(wait)
+        self.wait = wait
 
 
 def receive(backend: Backend, event: SocketEvent, text: str, now: Moment) -> None:
@@ -38,11 +49,10 @@ def receive(backend: Backend, event: SocketEvent, text: str, now: Moment) -> Non
         finally:
             _check_rate(backend, event, raw, now)  # an invalid frame counts as well
         _run(backend, event, raw, now)
+    except FloodError as flood:
+        _slow_down(backend, event, raw, flood.wait, now)
     except CoworkingError as error:
         _refuse(backend, event, raw, error, now)
-        if backend.frame_limits.is_out(event.connection_id, now):
-            connection = _sender_of(backend, event, raw, now)
-            close_all(_context_of(backend, connection, now), [connection], TOO_FAST)
     except Exception:  # noqa: BLE001  # logged with its trace; the sender receives an error
         _log.exception("a frame of type %s failed", raw.get("type"))
         _refuse(backend, event, raw, InternalError(), now)
@@ -52,10 +62,12 @@ def parse(text: str) -> Frame:
     """The frame in a text: a JSON object with a valid `type`, within the limits of size and depth.
 
     Raises:
-        FrameTooLargeError: the text has more than 32,000 bytes of UTF-8. This is checked first.
+        FrameTooLargeError: the text has more than 32,000 bytes of UTF-8 (this is checked first), or more than 8,000
+            and is to be relayed.
         InvalidFrameError: the text is not such an object.
     """
-    if len(text) > MAX_FRAME_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_FRAME_BYTES:
+    size = max(len(text), len(text[: MAX_FRAME_BYTES + 1].encode("utf-8", "surrogatepass")))
+    if size > MAX_FRAME_BYTES:
         raise FrameTooLargeError(f"A frame has at most {MAX_FRAME_BYTES} bytes")
     try:
         frame = strict_json.parse(text)
@@ -67,6 +79,9 @@ def parse(text: str) -> Frame:
         raise InvalidFrameError
     if not re.fullmatch(TYPE_PATTERN, frame["type"]):
         raise InvalidFrameError("A frame's type is 1 to 64 of a-z, 0-9, _ and -")
+    spec = FRAMES.get(frame["type"], OTHER_FRAMES)
+    if spec.is_relayed and not spec.is_signal and size > MAX_RELAYED_BYTES:
+        raise FrameTooLargeError(f"A relayed frame has at most {MAX_RELAYED_BYTES} bytes")
     return frame
 
 
@@ -92,6 +107,8 @@ def _run(backend: Backend, event: SocketEvent, raw: Frame, now: Moment) -> None:
     observation.note(room_id=connection.room_id)
     if raw["type"] in RESERVED_TYPES:
         raise ReservedTypeError(f"`{raw['type']}` is the server's own")
+    if wait := backend.budgets.check(connection.user_id, spec.price, now):
+        raise FloodError(wait)
     context = FrameContext(backend, connection.room_id, connection.user_id, now, connection, frame, raw, roster)
     spec.handler(context)
     context.require_proof(spec.access)
@@ -102,7 +119,22 @@ def _run(backend: Backend, event: SocketEvent, raw: Frame, now: Moment) -> None:
 def _check_rate(backend: Backend, event: SocketEvent, raw: Frame, now: Moment) -> None:
     spec = FRAMES.get(raw.get("type", ""))
     if wait := backend.frame_limits.check(event.connection_id, spec is not None and spec.is_signal, now):
-        raise RateLimitedError(wait)
+        raise FloodError(wait)
+
+
+def _slow_down(backend: Backend, event: SocketEvent, raw: Frame, wait: int, now: Moment) -> None:
+    """Refuse a frame of a client that sends too much: tell it once, then ignore it, then close its connection.
+
+    The user pays for frames that are ignored, so opening new connections doesn't help.
+    """
+    if known := backend.connection_cache.get(event.connection_id):
+        backend.budgets.charge(known.user_id, OTHER_FRAMES.price, now)
+    if backend.flood_warnings.allow(event.connection_id, WARN_EVERY_MS, now):
+        _refuse(backend, event, raw, RateLimitedError(wait), now)
+    is_out = backend.frame_limits.is_out(event.connection_id, now)
+    if is_out and backend.flood_closings.allow(event.connection_id, WARN_EVERY_MS, now):
+        connection = _sender_of(backend, event, raw, now)
+        close_all(_context_of(backend, connection, now), [connection], TOO_FAST)
 
 
 def _refuse(backend: Backend, event: SocketEvent, raw: Frame, error: CoworkingError, now: Moment) -> None:

@@ -22,10 +22,12 @@ from chalicelib.kernel.errors import (
     InvalidJsonError,
     MethodNotAllowedError,
     PayloadTooLargeError,
+    RateLimitedError,
     UnsupportedMediaTypeError,
 )
 from chalicelib.kernel.strict_json import MAX_DEPTH, TooDeepError
 from chalicelib.kernel.times import now_ms
+from chalicelib.store.budgets import UNIT_BYTES
 
 MAX_BODY_BYTES = 64 * 1024
 PROBLEM = "application/problem+json"
@@ -84,6 +86,7 @@ def _run(backend: Backend, route: Route, sent: ChaliceRequest, path_parameters: 
     check_origin(backend.settings, sent.headers)
     request = Request(backend, now_ms(), sent.headers, sent.context["path"], route.path, path_parameters)
     _enforce(route.access, request)
+    _check_budget(route, request)
     arguments: dict[str, Any] = {}
     if route.body:
         arguments["body"] = validate(route.body, _read_json(sent))
@@ -92,7 +95,12 @@ def _run(backend: Backend, route: Route, sent: ChaliceRequest, path_parameters: 
     result = route.view(request, **arguments)
     if route.access in (Access.MEMBER, Access.OWNER):
         request.context.require_proof(route.access)
-    return _respond_page(route, result, sent.headers) if isinstance(result, Page) else _respond(route, result)
+    if isinstance(result, Page):
+        return _respond_page(route, result, sent.headers)
+    response = _respond(route, result)
+    if route.access is not Access.OPEN:
+        backend.budgets.charge(request.user.id, len(response.body) // UNIT_BYTES, request.now)
+    return response
 
 
 def _enforce(access: Access, request: Request) -> None:
@@ -108,6 +116,18 @@ def _enforce(access: Access, request: Request) -> None:
     telemetry.current().note_user(user.id)
     if access is Access.ADMIN and not user.is_admin:
         raise ForbiddenError("Only administrators may do this")
+
+
+def _check_budget(route: Route, request: Request) -> None:
+    """Charge the call to its user.
+
+    Raises:
+        RateLimitedError: the user has used their budget.
+    """
+    if route.access is Access.OPEN:
+        return
+    if wait := request.backend.budgets.check(request.user.id, route.price, request.now):
+        raise RateLimitedError(wait)
 
 
 def _read_json(sent: ChaliceRequest) -> object:

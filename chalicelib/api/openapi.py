@@ -35,7 +35,7 @@ FRAME_ERRORS = (
 
 LICENSE = "MIT"
 
-_SIGN_IN = (errors.UnauthorizedError, errors.AuthUnavailableError, errors.UnavailableError)
+_SIGNED_IN = (errors.UnauthorizedError, errors.AuthUnavailableError, errors.UnavailableError, errors.RateLimitedError)
 _BODY = (errors.InvalidJsonError, errors.PayloadTooLargeError, errors.UnsupportedMediaTypeError)
 _EXAMPLES: dict[type[CoworkingError], CoworkingError] = {
     errors.InvalidRequestError: errors.InvalidRequestError(
@@ -203,7 +203,7 @@ def _success(route: Route, schemas: dict[Any, Json]) -> Json:
 def _groups(route: Route) -> list[tuple[type[CoworkingError], ...]]:
     """The errors of an operation by status: its own, and those that follow from its access, body, query and path."""
     possible = [*route.errors, errors.InternalError]
-    possible += () if route.access is Access.OPEN else _SIGN_IN
+    possible += () if route.access is Access.OPEN else _SIGNED_IN
     possible += [errors.ForbiddenError] * (route.access is Access.ADMIN)
     possible += _BODY if route.body else ()
     possible += [errors.InvalidRequestError] * bool(route.body or route.query or route.idempotent)

@@ -13,13 +13,15 @@ from chalicelib.backend import Backend
 from chalicelib.contract.fields import is_uuid
 from chalicelib.delivery.addresses import make_endpoint
 from chalicelib.identity.tickets import verify_ticket
-from chalicelib.kernel.errors import CoworkingError, RoomNotFoundError, UnauthorizedError
+from chalicelib.kernel.errors import CoworkingError, RateLimitedError, RoomNotFoundError, UnauthorizedError
 from chalicelib.kernel.telemetry import Kind, Observation
 from chalicelib.kernel.times import Moment, now_ms
 from chalicelib.seats import sockets
 from chalicelib.seats.sockets import ConnectionGrant, SocketEvent
 
 SUBPROTOCOL = "coworking.v1"
+CONNECT_PRICE = 10
+"""In units of `store.budgets`, for `$connect` and `$disconnect`."""
 
 Event = Mapping[str, Any]
 
@@ -34,6 +36,8 @@ def on_connect(backend: Backend, event: Event) -> Response:
             grant = admit(backend, event.get("queryStringParameters") or {}, offered, now)
             observation.note_user(grant.user_id)
             observation.note(room_id=grant.room_id)
+            if wait := backend.budgets.check(grant.user_id, CONNECT_PRICE, now):
+                raise RateLimitedError(wait)
             sockets.connect(backend, grant, _socket_event(backend, event), now)
             observation.count("opened")
     except CoworkingError as error:

@@ -22,8 +22,9 @@ FRAMES = (
         SendMessage,
         send_message,
         example={"id": "c-17", "data": {"text": "Good morning!"}},
+        price=8,
         result=RoomMessage,
     ),
-    FrameSpec("emoji", SendEmoji, send_emoji, example={"data": {"emoji": "🎉"}}, result=RoomMessage),
+    FrameSpec("emoji", SendEmoji, send_emoji, example={"data": {"emoji": "🎉"}}, price=8, result=RoomMessage),
 )
 EVENTS = (MessageSent, EmojiReaction)

@@ -3,7 +3,7 @@
 from chalicelib.chat import service
 from chalicelib.chat.schemas import EmojiReactionRequest, History, HistoryQuery, SendMessageRequest
 from chalicelib.contract import Access, Request, Route
-from chalicelib.kernel.errors import NotInRoomError, RateLimitedError
+from chalicelib.kernel.errors import NotInRoomError
 from chalicelib.log.schemas import RoomMessage
 
 
@@ -26,9 +26,18 @@ def send_emoji(request: Request, body: EmojiReactionRequest) -> RoomMessage:
 
 
 _ROOM = "/coworking/rooms/{room_id}"
-_SEND_ERRORS = (NotInRoomError, RateLimitedError)
 ROUTES = (
-    Route("GET", f"{_ROOM}/messages", get_history, access=Access.MEMBER, errors=(NotInRoomError,)),
-    Route("POST", f"{_ROOM}/messages", send_message, access=Access.MEMBER, errors=_SEND_ERRORS, idempotent=True),
-    Route("POST", f"{_ROOM}/emoji", send_emoji, access=Access.MEMBER, errors=_SEND_ERRORS, idempotent=True),
+    Route("GET", f"{_ROOM}/messages", get_history, access=Access.MEMBER, price=10, errors=(NotInRoomError,)),
+    Route(
+        "POST",
+        f"{_ROOM}/messages",
+        send_message,
+        access=Access.MEMBER,
+        price=12,
+        errors=(NotInRoomError,),
+        idempotent=True,
+    ),
+    Route(
+        "POST", f"{_ROOM}/emoji", send_emoji, access=Access.MEMBER, price=12, errors=(NotInRoomError,), idempotent=True
+    ),
 )

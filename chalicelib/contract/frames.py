@@ -100,9 +100,10 @@ class FrameSpec:
 
     Example: `FrameSpec("typing", Typing, typing, example={"data": {"is_typing": True}})`
 
-    `answers` names the frames that answer it. The dispatcher sends an `ack`, unless the handler's broadcast carried
-    it; `result` is the type of its `data`. `is_signal` counts the frame against the larger limit for WebRTC
-    signalling. `is_relayed` means that peers receive the frame as the client shaped it.
+    `price` is what the frame itself costs its user, in units of `store.budgets`; the frames that it sends are charged
+    beside it. `answers` names the frames that answer it. The dispatcher sends an `ack`, unless the handler's
+    broadcast carried it; `result` is the type of its `data`. `is_signal` counts the frame against the larger limits
+    of WebRTC signalling. `is_relayed` means that peers receive the frame as the client shaped it.
     """
 
     name: str
@@ -110,6 +111,7 @@ class FrameSpec:
     handler: Callable[[Any], None]
     example: Frame = field(default_factory=dict)
     access: FrameAccess = Access.MEMBER
+    price: int = 2
     answers: tuple[str, ...] = ("ack",)
     result: type[BaseModel] | None = None
     is_signal: bool = False

@@ -129,14 +129,16 @@ class Route:
 
     Example: `Route("PUT", "/coworking/rooms/{room_id}/hand", set_hand, access=Access.MEMBER)`
 
-    `errors` lists the view's own errors, for the documents. `idempotent` means that it accepts `Idempotency-Key`.
-    `content_type` is that of a `Page`; other answers are JSON.
+    `price` is what the call itself costs its user, in units of `store.budgets`; the frames that it sends and the size
+    of its answer are charged beside it. `errors` lists the view's own errors, for the documents. `idempotent` means
+    that it accepts `Idempotency-Key`. `content_type` is that of a `Page`; other answers are JSON.
     """
 
     method: str
     path: str
     view: Callable[..., Any]
     access: Access = field(kw_only=True)
+    price: int = field(default=6, kw_only=True)
     status: int = field(default=200, kw_only=True)
     errors: tuple[type[CoworkingError], ...] = field(default=(), kw_only=True)
     idempotent: bool = field(default=False, kw_only=True)

@@ -17,6 +17,8 @@ V = TypeVar("V")
 MAX_FRAMES = 60
 MAX_SIGNALS = 200
 WINDOW_MS = 10_000
+WARN_EVERY_MS = 10_000
+"""A connection that sends too much is told so once in this time."""
 STRIKES = 3
 STRIKE_WINDOW_MS = 60_000
 MAX_ENTRIES = 10_000
@@ -84,7 +86,7 @@ class FrameLimits:
     def check(self, connection_id: str, is_signal: bool, now: Moment) -> int:
         """Count a frame: 0 if it is within the limit, else the seconds to wait.
 
-        A window over its limit counts as one strike, for any number of frames over it.
+        The first frame over the limit is a strike, and so is each half of the limit more in the same window.
         """
         kind, limit = ("signals", MAX_SIGNALS) if is_signal else ("frames", MAX_FRAMES)
         with self._lock:
@@ -92,7 +94,7 @@ class FrameLimits:
             over = window.count(WINDOW_MS, now) - limit
             if over <= 0:
                 return 0
-            if over == 1:
+            if over in (1, limit // 2, limit):
                 self._window(connection_id, "strikes").count(STRIKE_WINDOW_MS, now)
             return -(-(window.ends_at - now) // 1000)
 

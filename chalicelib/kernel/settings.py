@@ -49,6 +49,8 @@ class Settings:
     joins_limit: Limit = Limit(30, 60)
     seats_limit: int = 5
     """Seats that a user may hold at the same time, in different rooms."""
+    budget_limit: Limit = Limit(3000, 30)
+    """In units of `store.budgets`."""
     aws_region: str = ""
     """From `AWS_REGION` or `AWS_DEFAULT_REGION`; Lambda sets the first."""
     aws_ca_bundle: str = ""

@@ -3,7 +3,7 @@
 from urllib.parse import urlencode
 
 from chalicelib.contract import Access, Reply, Request, Route
-from chalicelib.kernel.errors import InvalidCursorError, RateLimitedError, RoomNotFoundError
+from chalicelib.kernel.errors import InvalidCursorError, RoomNotFoundError
 from chalicelib.rooms import service
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery, RoomSummary
 
@@ -28,14 +28,14 @@ def _next_link(request: Request, limit: int, cursor: str) -> dict[str, str]:
 
 
 ROUTES = (
-    Route("GET", "/coworking/rooms", list_rooms, access=Access.USER, errors=(InvalidCursorError,)),
+    Route("GET", "/coworking/rooms", list_rooms, access=Access.USER, price=10, errors=(InvalidCursorError,)),
     Route(
         "POST",
         "/coworking/rooms",
         create_room,
         access=Access.USER,
         status=201,
-        errors=(RateLimitedError, RoomNotFoundError),
+        errors=(RoomNotFoundError,),
         idempotent=True,
     ),
 )

@@ -13,6 +13,7 @@ from chalicelib.seats.connections import get_roster, remove_connection
 from chalicelib.seats.leases import GRACE_MS
 from chalicelib.seats.schemas import Bye, ByeData, PeerData, PeerLeft, PresenceChanged, PresenceChangedData
 from chalicelib.seats.table import detach, detach_last
+from chalicelib.store.budgets import count_units
 
 _log = logging.getLogger(__name__)
 
@@ -91,6 +92,9 @@ def peer_left(context: Context, connection_id: str) -> PeerLeft:
 def _post(context: Context, frames: Sequence[OutboundFrame]) -> DeliveryReport:
     if not frames:
         return DeliveryReport()
+    if context.user_id:
+        units = sum(count_units(len(frame.data)) for frame in frames)
+        context.backend.budgets.charge(context.user_id, units, context.now)
     try:
         report = context.backend.fanout.deliver(frames)
     except Exception:  # noqa: BLE001  # logged; what the frames tell is stored already

@@ -80,8 +80,8 @@ def _announce(context: FrameContext[Sync]) -> None:
 
 
 FRAMES = (
-    FrameSpec("sync", Sync, sync, example={"data": {"last_seq": 41}}, answers=("snapshot",)),
-    FrameSpec("ping", Ping, ping, example={"data": {"last_seq": 42}}, answers=("pong",)),
+    FrameSpec("sync", Sync, sync, example={"data": {"last_seq": 41}}, price=10, answers=("snapshot",)),
+    FrameSpec("ping", Ping, ping, example={"data": {"last_seq": 42}}, price=3, answers=("pong",)),
     FrameSpec("leave", Leave, leave, answers=("ack", "bye")),
 )
 EVENTS = (Snapshot, Pong, UserJoined, UserLeft, PresenceChanged, PeerJoined, PeerLeft, Bye)

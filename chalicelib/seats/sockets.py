@@ -70,6 +70,8 @@ def connect(backend: Backend, grant: ConnectionGrant, event: SocketEvent, now: M
         remove_connection(store, connection)
         raise NotInRoomError
     backend.connection_cache.put(event.connection_id, connection)
+    # The end of the connection is charged now: it comes to another process, and can't be refused.
+    backend.budgets.charge(grant.user_id, 2 * len(roster), now)
     if not before.is_online:
         data = PresenceChangedData(user_id=grant.user_id, is_online=True)
         broadcast(context, context.stamp(PresenceChanged, data=data), roster)

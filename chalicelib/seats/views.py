@@ -4,7 +4,6 @@ from chalicelib.contract import Access, Request, Route, Success
 from chalicelib.kernel.errors import (
     NothingToLeaveError,
     NotInRoomError,
-    RateLimitedError,
     RoomFullError,
     RoomInactiveError,
     TooManyRoomsError,
@@ -35,13 +34,14 @@ def request_ticket(request: Request) -> WebsocketAccess:
 
 _ROOM = "/coworking/rooms/{room_id}"
 ROUTES = (
-    Route("GET", _ROOM, get_room, access=Access.USER),
+    Route("GET", _ROOM, get_room, access=Access.USER, price=10),
     Route(
         "POST",
         f"{_ROOM}/join",
         join,
         access=Access.USER,
-        errors=(RoomFullError, RoomInactiveError, TooManyRoomsError, RateLimitedError),
+        price=16,
+        errors=(RoomFullError, RoomInactiveError, TooManyRoomsError),
     ),
     Route("POST", f"{_ROOM}/leave", leave, access=Access.MEMBER, errors=(NothingToLeaveError,)),
     Route("POST", f"{_ROOM}/ticket", request_ticket, access=Access.MEMBER, errors=(NotInRoomError,)),

@@ -28,7 +28,8 @@ class RateLimits:
 
     A window opens with its first act, so a limit of 30 in 10 s holds from any moment on. Each check is normally one
     write unit: this process remembers which windows are open, and tries the likely write first. The condition of
-    the write decides, not the memory.
+    the write decides, not the memory. A window that is used up stays so until its end: this process refuses
+    further acts without a request.
 
     Example: `if wait := backend.rate_limits.check(f"join#{user_id}", settings.joins_limit, now): ...`
     """
@@ -36,31 +37,40 @@ class RateLimits:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._open_windows: Cache[str, Moment] = Cache()
+        self._used_up: Cache[str, Moment] = Cache()
 
-    def check(self, subject: str, limit: Limit, now: Moment) -> int:
-        """Count one act of `subject`: 0 if it is within the limit, else the seconds to wait."""
+    def check(self, subject: str, limit: Limit, now: Moment, amount: int = 1) -> int:
+        """Count an act of `subject` as `amount`: 0 if the window is not used up, else the seconds to wait."""
         key = f"rate#{subject}"
-        if (self._open_windows.get(key) or 0) <= now and self._open(key, limit, now):
+        if (ends_at := self._used_up.get(key) or 0) > now:
+            return _seconds(ends_at - now)
+        if (self._open_windows.get(key) or 0) <= now and self._open(key, limit, now, amount):
             return 0
-        while not self._count(key, limit, now):
+        while not self._count(key, limit, now, amount):
             window = self._store.get(WINDOWS, key)
             ends_at = window.window_ends_at if window else 0
             self._open_windows.put(key, ends_at)
             if window and ends_at > now:
                 if window.used >= limit.count:
-                    return -(-(ends_at - now) // 1000)
-            elif self._open(key, limit, now):
+                    self._used_up.put(key, ends_at)
+                    return _seconds(ends_at - now)
+            elif self._open(key, limit, now, amount):
                 return 0
         return 0
 
-    def _open(self, key: str, limit: Limit, now: Moment) -> bool:
+    def _open(self, key: str, limit: Limit, now: Moment, amount: int) -> bool:
         ends_at = now + limit.seconds * 1000
-        window = RateWindow(key, 1, ends_at, ends_at // 1000 + 1)
+        window = RateWindow(key, amount, ends_at, ends_at // 1000 + 1)
         if not self._store.put(WINDOWS, window, WINDOWS.key.does_not_exist() | (WINDOWS.window_ends_at <= now)):
             return False
         self._open_windows.put(key, ends_at)
         return True
 
-    def _count(self, key: str, limit: Limit, now: Moment) -> bool:
+    def _count(self, key: str, limit: Limit, now: Moment, amount: int) -> bool:
         condition = (WINDOWS.window_ends_at > now) & (WINDOWS.used < limit.count)
-        return self._store.update(WINDOWS, key, [WINDOWS.used.add(1)], condition) is not None
+        return self._store.update(WINDOWS, key, [WINDOWS.used.add(amount)], condition) is not None
+
+
+def _seconds(milliseconds: int) -> int:
+    """Whole seconds, rounded up."""
+    return -(-milliseconds // 1000)

@@ -29,6 +29,7 @@ from chalicelib.backend import Backend
 from chalicelib.contract import Context, Request
 from chalicelib.delivery import Connection
 from chalicelib.identity.tokens import User
+from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit, Settings
 from chalicelib.kernel.times import Moment
 from chalicelib.log import Message, get_position, list_newest
@@ -41,6 +42,7 @@ from chalicelib.seats.schemas import JoinRoomResponse
 from chalicelib.seats.sockets import ConnectionGrant, SocketEvent
 from chalicelib.seats.table import Participant, get_participant, list_participants
 from chalicelib.store import Store
+from chalicelib.store.budgets import Account
 from chalicelib.store.client import RetryingConnection
 from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.tables import COPIED, TEMPLATE, Template
@@ -64,17 +66,40 @@ MOTO_PREFIX = "moto-"
 _numbers = itertools.count(1)
 
 
+class Prepaid(Cache[str, Account]):
+    """The accounts of users whose budgets are large enough for every test."""
+
+    def get(self, key: str) -> Account | None:
+        if super().get(key) is None:
+            self.put(key, Account(credit=1_000_000_000))
+        return super().get(key)
+
+
 class World:
-    """Rooms and users on a backend. The test sets the time, and sees all deliveries."""
+    """Rooms and users on a backend. The test sets the time, and sees all deliveries. Budgets are paid in advance."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self.fanout = FakeFanout()
         self.store = store
-        self.backend = Backend(settings, store, self.fanout)
+        self._start(settings)
 
     def restart(self) -> None:
         """Start a new process: the same tables and fan-out, with empty caches and limits."""
-        self.backend = Backend(self.backend.settings, self.store, self.fanout)
+        self._start(self.backend.settings)
+
+    def _start(self, settings: Settings) -> None:
+        self.backend = Backend(settings, self.store, self.fanout)
+        self.backend.budgets._accounts = Prepaid()
+
+    def spend(self, user_id: str, now: Moment = NOW) -> None:
+        """Use up a user's budget. Other users have what the settings say."""
+        self.backend.budgets._accounts = Cache()
+        while not self.backend.budgets.check(user_id, 100, now):
+            pass
+
+    def credit(self, user_id: str) -> int:
+        """The units that this process has of a user's budget."""
+        return self.backend.budgets._account(user_id).credit
 
     def context(self, user_id: str, room_id: str, now: Moment = NOW) -> Context:
         """The context of a user's HTTP call in a room."""

@@ -15,6 +15,7 @@ from chalicelib.api.frames import MAX_FRAME_BYTES, parse
 from chalicelib.contract import Access, ClientFrame, FrameContext
 from chalicelib.features import FRAMES, OTHER_FRAMES
 from chalicelib.kernel.errors import FrameTooLargeError, InvalidFrameError, InvalidRequestError
+from chalicelib.kernel.limits import Cache
 from chalicelib.lifecycle.service import delete_room, toggle_status
 from chalicelib.lifecycle.sweep import sweep
 from chalicelib.relay.schemas import Relay
@@ -51,7 +52,7 @@ def code_of(answers: list[Frame]) -> str:
 
 def padded(size: int, character: str = "x") -> str:
     """A frame with this number of bytes of UTF-8."""
-    bare = '{"type":"wave","text":""}'
+    bare = '{"type":"offer","text":""}'
     count, rest = divmod(size - len(bare), len(character.encode()))
     return bare.replace('""', f'"{"y" * rest}{character * count}"')
 
@@ -59,7 +60,7 @@ def padded(size: int, character: str = "x") -> str:
 @pytest.mark.parametrize("character", ["x", "\u00e9", "\u2603", "\U0001f44b"])
 def test_a_frame_has_at_most_32000_bytes(character: str) -> None:
     assert MAX_FRAME_BYTES == len(padded(32_000, character).encode()) == 32_000
-    assert parse(padded(32_000, character))["type"] == "wave"
+    assert parse(padded(32_000, character))["type"] == "offer"
     for too_large in (padded(32_001, character), "[" * 32_001):
         with pytest.raises(FrameTooLargeError):
             parse(too_large)
@@ -287,9 +288,8 @@ def test_60_frames_and_200_signals_in_ten_seconds_are_accepted(world: World, roo
     for kind, count in counts.items():
         assert flood(world, ada, count, NOW, json.dumps({"type": kind})) == []
     assert len(world.fanout.frames(ben)) == 260
-    for kind in counts:
-        (error,) = world.send(ada, kind, NOW + 9_999, id="over")
-        assert (error["data"]["code"], error["data"]["retry_after"], error["ref"]) == ("rate_limited", 1, "over")
+    (error,) = [answer for kind in counts for answer in world.send(ada, kind, NOW + 9_999, id=f"{kind} over")]
+    assert (error["data"]["code"], error["data"]["retry_after"], error["ref"]) == ("rate_limited", 1, "wave over")
     assert len(world.fanout.frames(ben)) == 260
     assert flood(world, ben, 60, NOW) + flood(world, second, 60, NOW) + flood(world, ada, 60, NOW + 10_000) == []
 
@@ -299,7 +299,7 @@ def test_refused_frames_count(world: World, ada: str, text: str) -> None:
     for _ in range(60):
         world.receive(ada, text)
     assert code_of(world.receive(ada, text)) == "rate_limited"
-    assert code_of(world.send(ada, "wave")) == "rate_limited"
+    assert world.send(ada, "wave") == []
 
 
 def test_the_third_strike_in_a_minute_closes_the_connection(world: World, ada: str, ben: str) -> None:
@@ -310,3 +310,46 @@ def test_the_third_strike_in_a_minute_closes_the_connection(world: World, ada: s
     assert world.fanout.types(ada)[-3:] == ["error", "bye", "CLOSED"]
     bye = world.fanout.last(ada)
     assert (bye["data"]["code"], bye["data"]["action"]) == ("rate_limited", "reconnect")
+
+
+def test_a_burst_is_answered_once_then_ignored_then_closed(world: World, ada: str, ben: str) -> None:
+    world.fanout.forget()
+    for _ in range(500):
+        world.send(ada, "wave")
+    assert world.fanout.types(ada) == ["error", "bye", "CLOSED"]
+    assert world.fanout.types(ben) == ["wave"] * 60
+
+
+def test_a_user_without_budget_is_told_once_until_it_is_back(world: World, ada: str, ben: str) -> None:
+    world.spend("ada")
+    assert code_of(world.send(ada, "wave")) == "rate_limited"
+    assert world.send(ada, "mic", is_muted=False) == world.send(ada, "offer") == []
+    assert world.send(ben, "wave", id="b")[0]["type"] == "ack"
+    assert world.send(ada, "wave", NOW + 30_000, id="a")[0]["type"] == "ack"
+
+
+@pytest.mark.parametrize(
+    ("kind", "units"),
+    [("wave", 2 + 2), ("message", 8 + 3), ("mic", 2 + 3), ("sync", 10 + 1), ("ping", 3 + 1), ("nonsense\n", 1)],
+)
+def test_a_frame_costs_its_price_and_what_is_sent(
+    world: World, room_id: str, ada: str, ben: str, kind: str, units: int
+) -> None:
+    world.enter("cyd", room_id)
+    world.send(ada, "sync")
+    before = world.credit("ada")
+    world.send(ada, kind, **FIELDS.get(kind, {}) | {"is_muted": False})
+    assert before - world.credit("ada") == units
+
+
+def test_large_frames_cost_more(world: World, ada: str, ben: str) -> None:
+    before = world.credit("ada")
+    world.receive(ada, padded(32_000))
+    assert before - world.credit("ada") == 2 + 9
+
+
+def test_ignored_frames_use_up_the_budget(world: World, ada: str) -> None:
+    world.backend.budgets._accounts = Cache()
+    for _ in range(60 + 3000):
+        world.receive(ada, CHEAP)
+    assert world.backend.budgets.check("ada", 1, NOW) == 30

@@ -15,7 +15,8 @@ from chalicelib.api import http
 from chalicelib.api.problems import Health
 from chalicelib.contract import Page, Reply
 from chalicelib.kernel.errors import CoworkingError, RoomFullError, UnavailableError
-from tests.fakes.backend import on_moto
+from chalicelib.kernel.times import now_ms
+from tests.fakes.backend import World, on_moto
 from tests.fakes.events import read_json, rest_event, route_of
 from tests.fakes.issuer import Issuer
 
@@ -24,11 +25,11 @@ MISSING = "6f1c2f0e-3f4e-4a55-9b0b-0f5f5b1c9a77"
 
 
 @pytest.fixture(autouse=True)
-def _app(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The app in this process, on tables in memory, with sign-in by a shared secret."""
     with on_moto(auth_secret=SECRET) as world:
         monkeypatch.setattr("chalicelib.backend._process_backend", world.backend)
-        yield
+        yield world
 
 
 def call(view: str, **options: Any) -> dict[str, Any]:
@@ -72,6 +73,23 @@ def test_a_bug_is_answered_and_logged_without_its_trace(
     assert "GET /coworking/rooms/{room_id}" in record.getMessage()
     assert record.exc_info
     assert "the engine room is on fire" in str(record.exc_info[1])
+
+
+def test_a_user_without_budget_is_refused_before_anything_runs(world: World) -> None:
+    world.spend("ada", now_ms())
+    result = call("rooms_create_room", body={"name": "Quiet"})
+    assert (result["statusCode"], read_json(result)["code"]) == (429, "rate_limited")
+    assert call("rooms_list_rooms")["statusCode"] == 429
+    assert call("api_get_health")["statusCode"] == 200
+
+
+def test_a_call_costs_its_price_and_the_size_of_its_answer(world: World) -> None:
+    for number in range(40):
+        world.open_room(name=f"Room {number}")
+    before = world.credit("ada")
+    size = len(call("rooms_list_rooms")["body"])
+    assert size > 8_000
+    assert before - world.credit("ada") == 10 + size // 4_000
 
 
 def test_an_invalid_answer_is_a_bug_and_not_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ API = "https://rooms.example/api"
 
 Json = dict[str, Any]
 
-USER = (401, 500, 503)
+USER = (401, 429, 500, 503)
 ROOM = (*USER, 404)
 MEMBER = (*ROOM, 403)
 BODY = (400, 413, 415, 422)
@@ -43,15 +43,15 @@ ROUTES = {
     "GET /coworking/me": Expected({*USER}, "Me"),
     "PUT /coworking/me": Expected({*USER, *BODY}, "Me", "ProfileUpdate"),
     "GET /coworking/rooms": Expected({*USER, 400, 422}),
-    "POST /coworking/rooms": Expected({*USER, *BODY, 404, 429}, "RoomSummary", "RoomCreate", 201),
+    "POST /coworking/rooms": Expected({*USER, *BODY, 404}, "RoomSummary", "RoomCreate", 201),
     "GET /coworking/rooms/{room_id}": Expected({*ROOM}, "RoomDetail"),
     "DELETE /coworking/rooms/{room_id}": Expected({*ROOM, 403}, "Success"),
-    "POST /coworking/rooms/{room_id}/join": Expected({*ROOM, 409, 429}, "JoinRoomResponse"),
+    "POST /coworking/rooms/{room_id}/join": Expected({*ROOM, 409}, "JoinRoomResponse"),
     "POST /coworking/rooms/{room_id}/leave": Expected({*ROOM}, "Success"),
     "POST /coworking/rooms/{room_id}/ticket": Expected({*MEMBER}, "WebsocketAccess"),
     "GET /coworking/rooms/{room_id}/messages": Expected({*MEMBER, 422}, "History"),
-    "POST /coworking/rooms/{room_id}/messages": Expected({*MEMBER, *BODY, 429}, "RoomMessage", "SendMessageRequest"),
-    "POST /coworking/rooms/{room_id}/emoji": Expected({*MEMBER, *BODY, 429}, "RoomMessage", "EmojiReactionRequest"),
+    "POST /coworking/rooms/{room_id}/messages": Expected({*MEMBER, *BODY}, "RoomMessage", "SendMessageRequest"),
+    "POST /coworking/rooms/{room_id}/emoji": Expected({*MEMBER, *BODY}, "RoomMessage", "EmojiReactionRequest"),
     "PUT /coworking/rooms/{room_id}/mic-toggle": Expected({*MEMBER, *BODY}, "MicToggleResponse", "MicToggleRequest"),
     "PUT /coworking/rooms/{room_id}/speaking": Expected(
         {*MEMBER, *BODY, 409}, "SpeakingStatusResponse", "SpeakingStatusRequest"

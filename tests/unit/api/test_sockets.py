@@ -165,6 +165,16 @@ def test_a_message_without_a_body_is_no_frame(world: World, events: SocketEvents
     assert world.fanout.last(events.connection_id)["data"]["code"] == "invalid_frame"
 
 
+def test_connecting_costs_and_is_refused_without_budget(world: World, room_id: str) -> None:
+    before = world.credit("ada")
+    assert status_of(world, connecting({"ticket": ticket(world, room_id)})) == 200
+    assert status_of(world, connecting({"ticket": ticket(world, room_id)})) == 200
+    assert before - world.credit("ada") == 10 + (10 + 2)
+    world.spend("ada", now_ms())
+    assert status_of(world, connecting({"ticket": ticket(world, room_id)})) == 429
+    assert len(world.roster(room_id)) == 2
+
+
 def test_a_disconnect_removes_the_connection(world: World, room_id: str, events: SocketEvents) -> None:
     for gone in (SocketEvents("rooms.test", "127.0.0.1", "test"), events):
         assert world.roster(room_id) == [events.connection_id]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chalicelib.api.frames import MAX_FRAME_BYTES
+from chalicelib.api.frames import MAX_FRAME_BYTES, MAX_RELAYED_BYTES
 from chalicelib.seats.leases import HTTP_LEASE_MS, RENEW_EVERY_MS
 from tests.fakes.backend import MINUTE, NOW, SECOND, World
 from tests.fakes.bodies import FIELDS
@@ -47,7 +47,7 @@ def test_every_frame_renews_an_http_lease_once_a_minute(world: World, room_id: s
 
 def test_a_frame_that_grows_too_large_for_a_post_is_refused(world: World, ada: str, ben: str) -> None:
     numbers = ",".join(["1e15"] * 6000)
-    text = '{"type": "wave", "data": [' + numbers + "]}"
+    text = '{"type": "offer", "data": [' + numbers + "]}"
     assert len(text) < MAX_FRAME_BYTES
     (error,) = world.receive(ada, text)
     assert error["data"]["code"] == "too_large"
@@ -59,8 +59,8 @@ def test_the_largest_frame_is_relayed_with_the_longest_user_id(world: World, roo
     ben = world.enter("ben", room_id)
     world.join(user_id, room_id)
     sender = world.connect(user_id, room_id, connection_id="bSzPqfc5oAMCKrg=")
-    for kind in ("wave", "user-joined"):
+    for kind, largest in (("offer", MAX_FRAME_BYTES), ("wave", MAX_RELAYED_BYTES), ("user-joined", MAX_RELAYED_BYTES)):
         bare = json.dumps({"type": kind, "text": ""}, separators=(",", ":"))
-        text = bare.replace('""', '"' + "x" * (MAX_FRAME_BYTES - len(bare)) + '"')
+        text = bare.replace('""', '"' + "x" * (largest - len(bare)) + '"')
         assert world.receive(sender, text) == []
         assert world.fanout.last(ben)["from"] == user_id
