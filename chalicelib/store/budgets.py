@@ -5,7 +5,7 @@ user. A process takes them from there in blocks, so most acts write nothing.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from chalicelib.kernel.limits import Cache
@@ -33,6 +33,7 @@ class Account:
     credit: int = 0
     block: int = 0
     taken_at: Moment = 0
+    taking: Lock = field(default_factory=Lock)
 
 
 class Budgets:
@@ -57,7 +58,7 @@ class Budgets:
     def check(self, user_id: str, price: int, now: Moment) -> int:
         """Charge the price of an act, in units, if the user has any left: 0, else the seconds to wait."""
         account = self._account(user_id)
-        if account.credit <= 0 and (wait := self._take(user_id, account, now)):
+        if wait := self._take_below(user_id, account, 1, now):
             return wait
         with self._lock:
             account.credit -= price
@@ -68,21 +69,24 @@ class Budgets:
         account = self._account(user_id)
         with self._lock:
             account.credit -= units
-        if account.credit >= -self._limit.count // _LARGEST_BLOCK:
-            return
         try:
-            self._take(user_id, account, now)
+            self._take_below(user_id, account, -self._limit.count // _LARGEST_BLOCK, now)
         except Exception:  # noqa: BLE001  # logged; the act is done, and the debt stays in memory
             _log.exception("a debt could not be written")
 
-    def _take(self, user_id: str, account: Account, now: Moment) -> int:
-        """Take a block, and pay the debt. Returns the seconds to wait if the user has used all units."""
-        amount = self._next_block(account, now) - min(account.credit, 0)
-        if wait := self._rate_limits.check(f"budget#{user_id}", self._limit, now, amount):
-            return wait
-        with self._lock:
-            account.credit += amount
-        return 0
+    def _take_below(self, user_id: str, account: Account, least: int, now: Moment) -> int:
+        """If the credit is below `least`, take a block and pay the debt. Returns the seconds to wait, as `check`."""
+        if account.credit >= least:
+            return 0
+        with account.taking:  # otherwise each thread of a burst takes a block
+            if account.credit >= least:
+                return 0
+            amount = self._next_block(account, now) - min(account.credit, 0)
+            if wait := self._rate_limits.check(f"budget#{user_id}", self._limit, now, amount):
+                return wait
+            with self._lock:
+                account.credit += amount
+            return 0
 
     def _next_block(self, account: Account, now: Moment) -> int:
         """Twice the last block if the user needed it within one window, else a small one."""

@@ -26,7 +26,7 @@ FAULTS: dict[str, object] = {
     "post_status": {"429": 0.02, "500": 0.02, "410": 0.003},
 }
 ENVIRONMENT = {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION, "SWEEP_SECONDS": "5"}
-ENVIRONMENT |= dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT"), "1000000/10")
+ENVIRONMENT |= dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT", "BUDGET_LIMIT"), "1000000/10")
 PATIENCE_SECONDS = 150.0
 """A lease takes 90 s to expire; the rest is reserve."""
 

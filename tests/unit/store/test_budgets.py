@@ -1,5 +1,7 @@
 """Budgets of users, counted in the `guards` table, in blocks."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from chalicelib.kernel.settings import Limit
@@ -52,6 +54,13 @@ def test_processes_share_a_budget(budgets: Budgets) -> None:
         spent += 30
     assert max(waits) == 30
     assert LIMIT.count - 3 * LARGEST <= spent <= LIMIT.count + 3 * LARGEST
+
+
+def test_threads_of_a_process_take_one_block_together(engine_world: World) -> None:
+    budgets = Budgets(RateLimits(engine_world.store), LIMIT)
+    with Counter(engine_world.store) as counter, ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: budgets.check("ada", 1, NOW), range(8))) == {0}
+    assert counter.write_units == 1
 
 
 @pytest.mark.parametrize(("pause", "writes"), [(0, 4), (31 * SECOND, 10)], ids=["busy", "seldom used"])
