@@ -248,12 +248,16 @@ def spent_units() -> Iterator[list[int]]:
     from chalicelib.store.budgets import Budgets
 
     spent: list[int] = []
-    check, charge = Budgets.check, Budgets.charge
 
     def watched(original: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda budgets, user_id, units, now: (spent.append(units), original(budgets, user_id, units, now))[1]
+        def call(budgets: Budgets, user_id: str, units: int, now: int) -> Any:
+            spent.append(units)
+            return original(budgets, user_id, units, now)
 
-    with patch.object(Budgets, "check", watched(check)), patch.object(Budgets, "charge", watched(charge)):
+        return call
+
+    check, charge = watched(Budgets.check), watched(Budgets.charge)
+    with patch.object(Budgets, "check", check), patch.object(Budgets, "charge", charge):
         yield spent
 
 
