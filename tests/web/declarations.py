@@ -9,16 +9,20 @@ import re
 import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from chalicelib.api import asyncapi, openapi
+from chalicelib.kernel.errors import CoworkingError
 from tests.fakes.node import WEB, run_node
 
 SDK = WEB.parent.parent / "web" / "sdk"
 TSC = Path("node_modules/typescript/bin/tsc")
-MODULES = ("errors", "index", "voice")
-"""The modules that applications import."""
+MODULES = ("errors", "index", "microphone", "voice")
+"""The modules that applications import, and those with their classes."""
+TYPES = 'export type * from "../public.js";\n'
+"""JavaScript can't export types, so the declarations do."""
 
 HEADER = (
     "/** The types on the wire. `make web-types` writes this file from the service's OpenAPI and AsyncAPI documents. */"
@@ -122,7 +126,24 @@ def fits(text: str) -> bool:
 
 def make_wire() -> str:
     """The text of `web/sdk/wire.d.ts`."""
-    return declare_wire(openapi.document("https://HOST/api"), asyncapi.document("wss://HOST"))
+    return declare_wire(openapi.document("https://HOST/api"), asyncapi.document("wss://HOST")) + declare_codes()
+
+
+def declare_codes() -> str:
+    """Declare the codes of all errors of the service."""
+    rows = {
+        error.code: f"| `{error.code}` | {error.__doc__} |" for error in reversed(list(list_errors(CoworkingError)))
+    }
+    description = "\n".join(
+        ["The codes of the service's errors.", "", "| code | meaning |", "|---|---|", *sorted(rows.values())]
+    )
+    return declare("ErrorCode", {"description": description, "enum": sorted(rows)}).replace(" \n", "\n") + "\n"
+
+
+def list_errors(kind: type[CoworkingError]) -> Iterator[type[CoworkingError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from list_errors(child)
 
 
 def check_and_declare() -> Iterator[tuple[str, str]]:
@@ -131,21 +152,28 @@ def check_and_declare() -> Iterator[tuple[str, str]]:
     Yields: the names and texts of the files in `web/sdk/types/`.
 
     Raises:
-        TypesError: TypeScript reports errors.
+        TypesError: TypeScript reports errors. All is declared by then.
     """
     with tempfile.TemporaryDirectory() as directory:
         run = run_node(TSC, "-p", ".", "--noEmit", "false", "--outDir", directory)
-        if run.returncode:
-            raise TypesError(run.stdout)
         for name in MODULES:
             text = (Path(directory) / "sdk" / f"{name}.d.ts").read_text("utf-8")
-            yield f"{name}.d.ts", re.sub(r'"\./(?!errors\.)(\w+\.js")', r'"../\1', text)
+            types = TYPES if name in {"index", "voice"} else ""
+            yield f"{name}.d.ts", re.sub(rf'"\./(?!{"|".join(MODULES)})(\w+\.js")', r'"../\1', text) + types
+        if run.returncode:
+            raise TypesError(run.stdout)
+
+
+def declare_all() -> None:
+    for name, text in check_and_declare():
+        (SDK / "types" / name).write_text(text, "utf-8")
 
 
 def main() -> None:
     (SDK / "wire.d.ts").write_text(make_wire(), "utf-8")
-    for name, text in check_and_declare():
-        (SDK / "types" / name).write_text(text, "utf-8")
+    with suppress(TypesError):
+        declare_all()  # `public.d.ts` needs the new declarations of the errors
+    declare_all()
 
 
 if __name__ == "__main__":

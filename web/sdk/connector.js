@@ -4,7 +4,7 @@ import { backoff, createTimers } from "./deps.js";
 import { CoworkingError } from "./errors.js";
 import { isTransient } from "./http.js";
 /** @import { Connection, ConnectionEvents, ConnectorEvents, SocketState } from "./internal.js" */
-/** @import { ConnectionStatus, Deps, Ended, RoomState } from "./public.js" */
+/** @import { Code, ConnectionStatus, Deps, Ended, RoomState } from "./public.js" */
 /** @import { ByeData } from "./wire.js" */
 
 /** The states, and the states that may follow each. */
@@ -84,7 +84,7 @@ export function createConnector(/** @type {ConnectorEvents} */ events, /** @type
   }
 
   /** Try again after a random delay. Otherwise all clients would come back at once. */
-  function retry(/** @type {string} */ reason, minimum = 0) {
+  function retry(/** @type {Code} */ reason, minimum = 0) {
     if (isOffline) return setState("offline", { reason });
     const delay = minimum + backoff(deps, ++attempts);
     timers.set("retry", delay, admit);
@@ -92,7 +92,7 @@ export function createConnector(/** @type {ConnectorEvents} */ events, /** @type
   }
 
   /** Give a connection up. */
-  function lose(/** @type {Connection} */ connection, reason = "") {
+  function lose(/** @type {Connection} */ connection, reason = /** @type {any} */ ("")) {
     if (connection.isClosed) return;
     connection.close();
     const isRotating = state === "rotating";

@@ -2,7 +2,7 @@
 /** @import { Problem } from "./public.js" */
 
 /** Every code that the library itself makes, with its text for people. The service adds the codes of its errors and of `bye`. */
-export const REASONS = /** @type {Record<string, string>} */ ({
+export const REASONS = /** @type {const} */ ({
   // Why a connection was given up. The socket opens another one.
   transport_closed: "The connection broke",
   no_snapshot: "The room did not answer",
@@ -27,13 +27,19 @@ export const REASONS = /** @type {Record<string, string>} */ ({
 
 /** An error of the service or of the library. `code` is for programs, `detail` for people. `status` is 0 without an HTTP answer. */
 export class CoworkingError extends Error {
-  constructor(/** @type {Problem} */ { code, detail = REASONS[code] ?? code, status = 0, errors = [], retry_after }, /** @type {ErrorOptions} */ options = {}) {
+  /** The library makes errors; applications read them. */
+  constructor(/** @type {Problem} */ { code, detail = /** @type {Record<string, string>} */ (REASONS)[code] ?? code, status = 0, errors = [], retry_after }, /** @type {ErrorOptions} */ options = {}) {
     super(detail, options);
     this.name = "CoworkingError";
+    /** For programs. */
     this.code = code;
+    /** A sentence for people. */
     this.detail = detail;
+    /** The status of the HTTP answer; 0 without one. */
     this.status = status;
+    /** The wrong fields of a request. */
     this.errors = errors;
+    /** How many seconds to wait. */
     this.retryAfter = retry_after;
   }
 }

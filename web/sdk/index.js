@@ -3,23 +3,20 @@ import { defaultDeps } from "./deps.js";
 import { createApi } from "./http.js";
 import { enter } from "./room.js";
 /** @import { Deps, Service } from "./public.js" */
-/** @typedef {import("./public.js").Api} Api */
-/** @typedef {import("./public.js").Room} Room */
-/** @typedef {import("./public.js").RoomState} RoomState */
-/** @typedef {import("./public.js").Participant} Participant */
-/** @typedef {import("./wire.js").RoomMessage} RoomMessage */
-/** @typedef {import("./wire.js").RoomSummary} RoomSummary */
 export * from "./errors.js";
 
+/** The service: its HTTP API, and how to enter a room. */
 export class Coworking {
   #deps;
 
+  /** `deps` replaces parts of the browser: tests use it. */
   constructor(/** @type {Service} */ service, /** @type {Partial<Deps>} */ deps = {}) {
     this.#deps = { ...defaultDeps, ...deps };
+    /** Every route of the HTTP API. */
     this.api = createApi(service, this.#deps);
   }
 
-  /** Take a seat in a room and connect to it. */
+  /** Take a seat in a room and connect to it. `signal` cancels this. */
   enter(/** @type {string} */ id, /** @type {{signal?: AbortSignal}} */ { signal } = {}) {
     return enter(this.api, id, this.#deps, signal);
   }

@@ -1,7 +1,7 @@
 /** The types inside the library. */
 import type { Speech } from "./levels.js";
 import type { Peer } from "./peer.js";
-import type { Deps, Ended, Frame, KeyOptions, RoomState } from "./public.js";
+import type { Deps, Ended, Frame, KeyOptions, LibraryCode, RoomState } from "./public.js";
 import type {
   AckFrame, ByeFrame, ErrorFrame, JoinRoomResponse, PongFrame, RoomMessage, ServerFrame, SnapshotData, SnapshotFrame, WebsocketAccess,
 } from "./wire.js";
@@ -49,8 +49,8 @@ export interface ConnectionEvents {
   receive(connection: Connection, text: string): void;
   /** It has worked for a minute. */
   stable(): void;
-  /** It is unusable. `code` is a key of `REASONS`. */
-  lost(connection: Connection, code: string): void;
+  /** It is unusable. */
+  lost(connection: Connection, code: LibraryCode): void;
 }
 
 /** What a connector tells and needs. */

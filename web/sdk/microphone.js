@@ -7,6 +7,7 @@ import { measureLevel } from "./levels.js";
 
 /** The microphone can't be used. `code` is `denied`, `missing`, `busy` or `unsupported`. */
 export class MicrophoneError extends CoworkingError {
+  /** The name of the class. */
   name = "MicrophoneError";
 
   /** @param {any} cause */

@@ -1,8 +1,13 @@
 /** The types that applications see: the HTTP API, a room and its state, voice. */
-import type { CoworkingError } from "./errors.js";
+import type { CoworkingError, REASONS } from "./types/errors.js";
 import type {
-  FieldError, Health, History, JoinRoomResponse, Me, MicToggledData, ParticipantView, ProfileUpdate, RoomCreate,
-  RoomDetail, RoomMessage, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData, StatusToggled, Success, WebsocketAccess, You,
+  ByeData, ErrorCode, FieldError, Health, History, JoinRoomResponse, Me, MicToggledData, ParticipantView, ProfileUpdate, RoomCreate,
+  RoomDetail, RoomMessage, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData, StatusToggled, Success, UserLeftData,
+  WebsocketAccess, You,
+} from "./wire.js";
+export type {
+  ByeData, ErrorCode, FieldError, Health, History, JoinRoomResponse, Me, ParticipantView, ProfileUpdate, RoomCreate, RoomDetail,
+  RoomMessage, RoomSummary, RoomUpdate, SnapshotRoom, StatusToggled, Success, WebsocketAccess, You,
 } from "./wire.js";
 
 // The HTTP API
@@ -13,16 +18,21 @@ export type TokenProvider = (wanted: { fresh: boolean }) => string | Promise<str
 /** The answer of the service after a change of the caller's microphone. */
 export type Changed<Data> = Pick<Success, "success"> & Omit<Data, "user_id">;
 
+/** Where the service is, and how to sign in to it. */
 export interface Service {
   /** The base of the HTTP API: `/api`, or `https://HOST/api`. */
   api: string;
+  /** The library calls it before each request. */
   token: TokenProvider;
 }
 
+/** The options of every call. */
 export interface CallOptions {
+  /** Cancels the call. */
   signal?: AbortSignal;
 }
 
+/** The options of a call that has an effect. */
 export interface KeyOptions extends CallOptions {
   /** The `Idempotency-Key`: calls with the same key have one effect. The default is a new key. */
   key?: string;
@@ -33,38 +43,75 @@ export interface KeyOptions extends CallOptions {
  * times, with the same key.
  */
 export interface Api {
+  /** Read your profile. */
   me(options?: CallOptions): Promise<Me>;
+  /** Change your name and picture. */
   updateMe(profile: ProfileUpdate, options?: CallOptions): Promise<Me>;
   /** One page of the active rooms, oldest first. `next` is the cursor of the next page. */
   rooms(page?: CallOptions & { limit?: number; cursor?: string }): Promise<{ rooms: RoomSummary[]; next: string | null }>;
+  /** All pages of the active rooms. */
   allRooms(options?: CallOptions): Promise<RoomSummary[]>;
+  /** Make a room. */
   createRoom(room: RoomCreate, options?: KeyOptions): Promise<RoomSummary>;
+  /** A room, its participants and its last messages. */
   room(id: string, options?: CallOptions): Promise<RoomDetail>;
+  /** Delete a room of yours. */
   deleteRoom(id: string, options?: CallOptions): Promise<Success>;
+  /** Take a seat, or keep the one you have. `Coworking.enter` does this and connects. */
   join(id: string, options?: CallOptions): Promise<JoinRoomResponse>;
+  /** Give up the seat, on all your devices. */
   leave(id: string, options?: CallOptions): Promise<Success>;
+  /** A ticket for one more WebSocket. */
   ticket(id: string, options?: CallOptions): Promise<WebsocketAccess>;
+  /** A part of the log: the newest messages, those before a number, or those after one. */
   history(id: string, page?: CallOptions & { beforeSeq?: number; afterSeq?: number; limit?: number }): Promise<History>;
+  /** Send a message. */
   send(id: string, text: string, options?: KeyOptions): Promise<RoomMessage>;
+  /** Send an emoji. */
   react(id: string, emoji: string, options?: KeyOptions): Promise<RoomMessage>;
+  /** Tell the others that your microphone is off or on. */
   setMuted(id: string, isMuted: boolean, options?: CallOptions): Promise<Changed<MicToggledData>>;
+  /** Tell the others that you speak or stop. */
   setSpeaking(id: string, isSpeaking: boolean, options?: CallOptions): Promise<Changed<SpeakingChangedData>>;
+  /** Whether the service works. */
   health(options?: CallOptions): Promise<Health>;
   /** For administrators. */
   admin: {
+    /** Change a room. */
     updateRoom(id: string, change: RoomUpdate, options?: CallOptions): Promise<RoomSummary>;
     /** Open or close a room. The library never repeats this call. */
     toggleRoom(id: string, options?: CallOptions): Promise<StatusToggled>;
+    /** Delete any room. */
     deleteRoom(id: string, options?: CallOptions): Promise<void>;
   };
 }
 
+/** The codes that the library itself makes. `REASONS` has their texts. */
+export type LibraryCode = keyof typeof REASONS;
+
+/** Why the service closed a connection. */
+export type ByeCode = ByeData["code"];
+
+/** Why a microphone can't be used. */
+export type MicrophoneCode = "denied" | "missing" | "busy" | "unsupported";
+
+/**
+ * Every code of an error or of an end. `http_502` and such are answers without a code: of a proxy, or of API Gateway. A later
+ * version of the service may have more codes, so have a default for those.
+ */
+export type Code = ErrorCode | ByeCode | LibraryCode | `http_${number}`;
+
 /** What a `CoworkingError` is made of: a problem of the service, or a code of the library. */
 export interface Problem {
-  code: string;
+  /** For programs. */
+  code: Code;
+  /** A sentence for people. */
   detail?: string;
+  /** The status of the HTTP answer. */
   status?: number;
+  /** The wrong fields of a request. */
   errors?: FieldError[];
+  /** How many seconds to wait. */
   retry_after?: number;
 }
 
@@ -72,46 +119,69 @@ export interface Problem {
 
 /** A frame from the server. `data` depends on `type`. A relayed frame has the fields that its sender gave it. */
 export interface Frame {
+  /** What it is about. */
   type: string;
+  /** The room. */
   roomId?: string;
+  /** When the server sent it, in UTC. */
   ts?: string;
+  /** What it says. */
   data?: any;
+  /** The user id of the sender. The server sets it. */
   from?: string;
+  /** The connection id of the sender. The server sets it. */
   connection?: string;
+  /** The user or connection that it was sent to. */
   to?: string;
+  /** Its number in the log. */
   seq?: number;
+  /** The `id` of the frame that it answers. */
   ref?: string;
+  /** What its sender added. */
   [field: string]: unknown;
 }
 
+/** The state of the connection. `offline`: the browser says so. */
 export type ConnectionStatus = "connecting" | "live" | "reconnecting" | "offline" | "ended";
 
 /** Why a room ended. `code` is the code of a `bye` or of an error, or your own `left` or `closed`. */
 export interface Ended {
-  code: string;
+  /** For programs. */
+  code: Code;
+  /** A sentence for people. */
   reason: string;
-  action: string;
+  /** What the service asks for. After an end it is `stop`. */
+  action: ByeData["action"];
 }
 
+/** A user with a seat. `is_you`: it is the user of this page. */
 export type Participant = ParticipantView & { is_you: boolean; is_typing: boolean };
 
 /** A message of yours that is not in the log yet. */
 export interface Pending {
+  /** What `retry` and `discard` take. */
   key: string;
+  /** The message or the emoji. */
   text: string;
+  /** A message or an emoji. */
   kind: "text" | "emoji";
+  /** `failed`: the service refused it, or the room ended. */
   status: "sending" | "failed";
 }
 
 /** A room at one moment. A state is frozen: each change makes a new one. */
 export interface RoomState {
+  /** Whether it is connected. */
   readonly connection: ConnectionStatus;
-  /** The code of why the connection is not live: a key of `REASONS`, or a code of the service. It is null while all is well. */
-  readonly reason: string | null;
+  /** The code of why the connection is not live. It is null while all is well. */
+  readonly reason: Code | null;
   /** The time of the next attempt to connect, in milliseconds since 1970. */
   readonly retryAt: number | null;
+  /** Why the room has ended, or null. */
   readonly ended: Ended | null;
+  /** Name, description, colour and seats. It is null before the first snapshot. */
   readonly room: Omit<SnapshotRoom, "participants"> | null;
+  /** Your user id and the id of your connection. It is null before the first snapshot. */
   readonly you: You | null;
   /** Oldest first. */
   readonly participants: readonly Participant[];
@@ -119,9 +189,11 @@ export interface RoomState {
   readonly messages: readonly RoomMessage[];
   /** Whether the service has messages before the first one here. */
   readonly hasEarlier: boolean;
+  /** Your messages that are not in the log yet. */
   readonly pending: readonly Pending[];
 }
 
+/** The events of a room, and what their listeners get. */
 export interface RoomEvents {
   /** The next message of the log. */
   message: RoomMessage;
@@ -130,7 +202,7 @@ export interface RoomEvents {
   /** A participant took a seat. */
   joined: ParticipantView;
   /** A participant gave up a seat, or lost it. */
-  left: { user_id: string; reason: string };
+  left: Pick<UserLeftData, "user_id" | "reason">;
   /** A frame `offer`, `answer`, `ice-candidate`, `user-joined` or `user-left`. */
   signal: Frame;
   /** A frame with another name, from another client. */
@@ -141,13 +213,17 @@ export interface RoomEvents {
   reconnected: You;
   /** The service refused a frame whose answer the application does not await. */
   error: CoworkingError;
+  /** The room has ended. No other event follows. */
   ended: Ended;
 }
 
 /** A room that the user entered. */
 export interface Room {
+  /** The id of the room. */
   readonly id: string;
+  /** The HTTP API. */
   readonly api: Api;
+  /** The room now. */
   readonly state: RoomState;
   /** Call `watch` now, and once for all changes of one turn of the event loop. Returns a function that stops this. */
   subscribe(watch: (state: RoomState) => void): () => void;
@@ -169,8 +245,9 @@ export interface Room {
    * without an answer. It is never repeated later; muting is.
    */
   setMuted(isMuted: boolean): Promise<void>;
+  /** Tell the others that you speak or stop. */
   setSpeaking(isSpeaking: boolean): void;
-  /** Call it with true on each key press, and with false when the text field is empty again. */
+  /** Tell the others that you type. Call it with true on each key press, and with false when the text field is empty again. */
   setTyping(isTyping: boolean): void;
   /**
    * Send a frame of your own to all others, or a signal to one user or connection. The frame may get lost. Returns whether
@@ -191,23 +268,36 @@ export interface Room {
 
 /** The part of a browser's WebSocket that the library uses. */
 export interface SocketLike {
+  /** It is open. */
   onopen: ((event: any) => void) | null;
+  /** A frame has come. */
   onmessage: ((event: any) => void) | null;
+  /** It is closed. */
   onclose: ((event: any) => void) | null;
+  /** Send a frame. */
   send(text: string): void;
+  /** Close it. */
   close(): void;
 }
 
-type Listened = Pick<EventTarget, "addEventListener" | "removeEventListener">;
+/** What the library listens to. */
+export type Listened = Pick<EventTarget, "addEventListener" | "removeEventListener">;
 
 /** What the library uses of a browser or of Node. Tests pass their own. */
 export interface Deps {
+  /** Send an HTTP request. */
   fetch(url: string, init: RequestInit): Promise<Response>;
+  /** Open a WebSocket. */
   connect(url: string): SocketLike;
+  /** Start a timer. */
   setTimeout(call: () => void, milliseconds: number): unknown;
+  /** Stop a timer. */
   clearTimeout(timer: any): void;
+  /** The time, in milliseconds since 1970. */
   now(): number;
+  /** A random number from 0 to 1. */
   random(): number;
+  /** A new id. */
   uuid(): string;
   /** Fires `online` and `offline`. */
   window?: Listened;
@@ -217,15 +307,23 @@ export interface Deps {
 
 // Voice
 
+/** A microphone or a loudspeaker. */
 export interface Device {
+  /** What `useInput` and `useOutput` take. */
   id: string;
+  /** Its name. It is empty until the user has allowed a microphone. */
   label: string;
 }
 
+/** Another page with which this page exchanges sound. */
 export interface VoicePeer {
+  /** Whose page it is. */
   userId: string;
+  /** The connection of that page to the room. */
   connectionId: string;
+  /** The state of the connection between the two pages. */
   state: RTCPeerConnectionState;
+  /** Whether sound arrives from it now. */
   speaking: boolean;
 }
 
@@ -240,44 +338,64 @@ export interface VoiceFacts {
   blocked: boolean;
   /** The last error: a microphone that is gone, or a peer that sent nonsense. */
   error: Error | null;
-  /** The ids of microphone and loudspeaker; "" is the browser's default. */
+  /** The id of the microphone; "" is the browser's default. */
   input: string;
+  /** The id of the loudspeaker; "" is the browser's default. */
   output: string;
+  /** The microphones. */
   inputs: readonly Device[];
-  /** Empty if the browser offers no choice of loudspeakers. */
+  /** The loudspeakers. Empty if the browser offers no choice of loudspeakers. */
   outputs: readonly Device[];
 }
 
+/** Voice at one moment. */
 export interface VoiceState extends Readonly<VoiceFacts> {
   /** `listening` is without a microphone. */
   readonly status: "off" | "listening" | "talking";
+  /** Whether the others don't hear you. */
   readonly muted: boolean;
   /** You wish to be heard, and the room has not confirmed it yet. `setMuted(true)` takes the wish back. */
   readonly unmuting: boolean;
+  /** Whether you speak. */
   readonly speaking: boolean;
+  /** The other pages. */
   readonly peers: readonly VoicePeer[];
 }
 
+/** The part of an audio element that voice uses. */
 export type AudioLike = Pick<HTMLAudioElement, "srcObject" | "volume" | "play"> & {
+  /** Use another loudspeaker. */
   setSinkId?(id: string): Promise<void>;
 };
 
 /** The part of a `Room` that voice uses. */
 export interface VoiceRoom {
+  /** As in `Room`. */
   readonly state: Pick<RoomState, "connection" | "you" | "participants">;
+  /** As in `Room`. */
   subscribe(watch: (state: RoomState) => void): () => void;
+  /** As in `Room`. */
   on<Name extends "signal" | "frame">(name: Name, listener: (frame: RoomEvents[Name]) => void): () => void;
+  /** As in `Room`. */
   send(type: string, data: object): boolean;
+  /** As in `Room`. */
   request(type: string, data: object, options: { to: string }): Promise<void>;
+  /** As in `Room`. */
   setMuted(muted: boolean): Promise<void>;
+  /** As in `Room`. */
   setSpeaking(speaking: boolean): void;
 }
 
 /** What voice uses of a browser. */
 export interface VoiceDeps extends Pick<Deps, "setTimeout" | "clearTimeout" | "now" | "uuid" | "window"> {
+  /** Make a connection to another page. */
   connection(rtc?: RTCConfiguration): RTCPeerConnection;
+  /** The microphones and loudspeakers. */
   media?: MediaDevices;
+  /** Make an audio element. */
   audio(): AudioLike;
+  /** Make a context that measures loudness. */
   context(): AudioContext;
+  /** Make a stream of one track. */
   stream(track: MediaStreamTrack): MediaStream;
 }

@@ -36,7 +36,7 @@ export function createRequests(deps, getConnection, onTimeout) {
   };
 
   /** There will be no answer on this connection. */
-  const miss = (/** @type {PendingRequest} */ request, /** @type {string} */ code) => {
+  const miss = (/** @type {PendingRequest} */ request, /** @type {"closed" | "timeout"} */ code) => {
     timers.clear(request);
     request.connection = null;
     if (request.successor) remove(request).resolve(request.successor);

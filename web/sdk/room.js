@@ -64,7 +64,7 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
   let earlier = /** @type {Promise<boolean> | null} */ (null);
 
   const onError = (/** @type {CoworkingError} */ error) => model.emit("error", error);
-  const end = (/** @type {string} */ code) => socket.end({ code, reason: REASONS[code], action: "stop" });
+  const end = (/** @type {"closed" | "left"} */ code) => socket.end({ code, reason: REASONS[code], action: "stop" });
   /** Tell the state of the microphone. A newer request replaces the one that waits. */
   const tell = (/** @type {string} */ type, /** @type {object} */ data, within = 0) =>
     socket.request({ type, data }, { repeat: true, queue: "voice", latest: true, within });

@@ -25,6 +25,7 @@ const voiceDeps = {
   stream: (track) => new MediaStream([track]),
 };
 
+/** Voice in a room: the microphone, and the sound of the others. */
 export class Voice {
   /** The connection id for which the page has greeted. */
   #connection = "";
@@ -65,6 +66,7 @@ export class Voice {
     this.#store = createStore(this.#readState());
   }
 
+  /** The state now. It is frozen. */
   get state() {
     return this.#store.value;
   }

@@ -608,3 +608,54 @@ export type RelayedFrame =
   | RelayedAnswerFrame
   | RelayedIceCandidateFrame
   | RelayedRelayFrame;
+/**
+ * The codes of the service's errors.
+ *
+ * | code | meaning |
+ * |---|---|
+ * | `auth_unavailable` | The keys that verify tokens can't be fetched. |
+ * | `forbidden` | The caller is signed in, but not allowed to do this. |
+ * | `internal_error` | A bug in the service; the log has the stack trace, the answer has not. |
+ * | `invalid_cursor` | The cursor was not made by this server. |
+ * | `invalid_frame` | The frame is not a JSON object with a valid `type`. |
+ * | `invalid_json` | The body is not JSON. |
+ * | `invalid_request` | A body, query or field breaks the contract; `errors` says where. |
+ * | `method_not_allowed` | The path does not have this method; API Gateway normally answers first. |
+ * | `muted` | The caller is muted and can't speak. |
+ * | `not_in_room` | The caller is not in the room. |
+ * | `payload_too_large` | The body is larger than 64 KB. |
+ * | `peer_unavailable` | The addressee of a signal has no connection in the room. |
+ * | `rate_limited` | Too many acts in a short time; `retry_after` is in whole seconds. |
+ * | `reserved_type` | Only the server sends this frame type. |
+ * | `room_full` | All seats are taken. |
+ * | `room_inactive` | The room exists, but is closed for now. |
+ * | `room_not_found` | No room has this id. |
+ * | `too_large` | The frame is larger than 32,000 bytes of UTF-8. |
+ * | `too_many_rooms` | The caller has the highest number of rooms: seats, or rooms of their own. `detail` says which. |
+ * | `unauthorized` | The credential is missing, invalid or expired. |
+ * | `unavailable` | DynamoDB or another service does not answer; nothing is half done. |
+ * | `unsupported_media_type` | The body is not `application/json`. |
+ */
+export type ErrorCode =
+  | "auth_unavailable"
+  | "forbidden"
+  | "internal_error"
+  | "invalid_cursor"
+  | "invalid_frame"
+  | "invalid_json"
+  | "invalid_request"
+  | "method_not_allowed"
+  | "muted"
+  | "not_in_room"
+  | "payload_too_large"
+  | "peer_unavailable"
+  | "rate_limited"
+  | "reserved_type"
+  | "room_full"
+  | "room_inactive"
+  | "room_not_found"
+  | "too_large"
+  | "too_many_rooms"
+  | "unauthorized"
+  | "unavailable"
+  | "unsupported_media_type";

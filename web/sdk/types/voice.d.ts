@@ -1,7 +1,8 @@
 /** Voice: each page has a connection to each other page. */
 import type { VoiceDeps, VoiceRoom, VoiceState } from "../public.js";
 /** @import { RoomState, VoiceDeps, VoiceFacts, VoiceRoom, VoiceState } from "../public.js" */
-export { MicrophoneError } from "../microphone.js";
+export { MicrophoneError } from "./microphone.js";
+/** Voice in a room: the microphone, and the sound of the others. */
 export declare class Voice {
     #private;
     /**
@@ -13,6 +14,7 @@ export declare class Voice {
         rtc?: RTCConfiguration;
         media?: MediaTrackConstraints;
     }, deps?: Partial<VoiceDeps>);
+    /** The state now. It is frozen. */
     get state(): Readonly<VoiceState>;
     /** Call `watch` now and after changes. Returns a function that stops this. @param {(state: VoiceState) => void} watch */
     subscribe(watch: (state: VoiceState) => void): () => undefined;
@@ -53,3 +55,4 @@ export declare class Voice {
     /** Play the sound that the browser has blocked. Call it on a click. */
     resume(): Promise<void>;
 }
+export type * from "../public.js";
