@@ -2,42 +2,9 @@
 
 from chalicelib.backend import get_backend
 from chalicelib.kernel.times import now_ms
-from chalicelib.rooms.schemas import RoomCreate
+from chalicelib.rooms.defaults import DEFAULT_ROOMS
 from chalicelib.rooms.service import new_room
 from chalicelib.rooms.table import ROOMS, STATUSES, list_all
-
-DEFAULT_ROOMS = (
-    RoomCreate(
-        name="Focus Zone",
-        description="Deep work sessions - minimal distractions",
-        max_participants=10,
-        color="bg-grayBlue",
-    ),
-    RoomCreate(
-        name="Creative Studio",
-        description="Collaborative creative work and brainstorming",
-        max_participants=15,
-        color="bg-purple",
-    ),
-    RoomCreate(
-        name="Study Hall",
-        description="Quiet study and learning sessions",
-        max_participants=20,
-        color="bg-green",
-    ),
-    RoomCreate(
-        name="Coffee Break",
-        description="Casual conversations and networking",
-        max_participants=12,
-        color="bg-orange",
-    ),
-    RoomCreate(
-        name="Sprint Room",
-        description="Pomodoro and timed work sprints",
-        max_participants=8,
-        color="bg-red",
-    ),
-)
 
 
 def seed_rooms() -> list[str]:

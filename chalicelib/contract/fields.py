@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeGuard
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
+from chalicelib.kernel.names import has_hidden
 from chalicelib.kernel.text import is_blank, is_surely_longer
 
 # Control characters except newline and tab, and surrogates, which no UTF-8 text can hold.
@@ -65,12 +66,19 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _one_line(name: str) -> str:
+    if has_hidden(name):
+        raise ValueError("must be one line without invisible characters")
+    return name
+
+
 def _whole(value: object) -> object:
     """JSON has one type of number: 15.0 is 15."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 NotBlank = AfterValidator(_not_blank)
+OneLine = AfterValidator(_one_line)
 Whole = BeforeValidator(_whole)
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-22T20:53:15.042Z"])]
 Uuid = Annotated[str, Field(json_schema_extra={"format": "uuid"}, examples=["1f0e7c0a-5c7e-4b8e-9d5e-0a4b8f1c2d3e"])]

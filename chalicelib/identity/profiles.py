@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from chalicelib.identity.avatars import AvatarHosts
 from chalicelib.identity.tokens import User
+from chalicelib.kernel.names import clean_name
+from chalicelib.kernel.settings import Settings
 from chalicelib.store import Store, Table
 
 
@@ -23,6 +26,9 @@ def get_profile(store: Store, user_id: str) -> Profile | None:
     return store.get(PROFILES, user_id)
 
 
-def display_profile(user: User, chosen: Profile | None) -> Profile:
-    """The profile that others see."""
-    return chosen or Profile(user.id, user.name, user.avatar)
+def display_profile(settings: Settings, user: User, chosen: Profile | None) -> Profile:
+    """The profile that others see. A stored name or avatar that is not allowed any more is not shown."""
+    hosts = AvatarHosts(settings)
+    if chosen is None or settings.names_from_token:
+        return Profile(user.id, user.name, hosts.show(user.avatar))
+    return Profile(user.id, clean_name(chosen.name) or user.name, hosts.show(chosen.avatar))

@@ -11,23 +11,22 @@ are a 503. Moments (`now`) are milliseconds since the epoch.
 import logging
 import math
 import re
-import unicodedata
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.identity.avatars import MAX_AVATAR, is_address
 from chalicelib.identity.key_set import ALGORITHMS, KeySet
 from chalicelib.kernel.errors import UnauthorizedError
 from chalicelib.kernel.limits import Throttle
+from chalicelib.kernel.names import clean_name
 from chalicelib.kernel.settings import Settings
-from chalicelib.kernel.text import is_blank
 
 if TYPE_CHECKING:  # PyJWT imports cryptography, 30 ms and more: the first call with a token imports it
     from jwt import PyJWK
 
 MAX_TOKEN = 8192
 MAX_USER_ID = 128
-MAX_NAME = 80
-MAX_AVATAR = 2048
 LEEWAY = 5_000
 """The largest accepted difference between the issuer's clock and ours, in milliseconds."""
 
@@ -39,7 +38,6 @@ _LOGIN_KINDS = frozenset({"jwt", "at+jwt"})
 _COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 _NAME_CLAIMS = ("name", "preferred_username", "nickname", "cognito:username")
 _NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_WEB_ADDRESS = re.compile(r"(?:https?://[^/\s\\]|/(?!/))[^\s\\]*", re.IGNORECASE)
 
 _REFUSED = {
     "InvalidSignatureError": "The token's signature does not match",
@@ -184,9 +182,10 @@ def _moment(claims: dict[str, Any], name: str) -> float:
 
 
 def _make_user(claims: dict[str, Any], settings: Settings) -> User:
+    user_id = _user_id(claims["sub"])
     return User(
-        id=_user_id(claims["sub"]),
-        name=_name(claims),
+        id=user_id,
+        name=_name(claims, settings.auth_name_claim) or _guest(user_id),
         avatar=_avatar(claims),
         is_admin=_holds(claims.get(settings.auth_admin_claim), settings.auth_admin_value),
     )
@@ -198,19 +197,18 @@ def _user_id(subject: str) -> str:
     return subject
 
 
-def _name(claims: dict[str, Any]) -> str:
+def _name(claims: dict[str, Any], first_claim: str) -> str:
+    """The first name that may be shown; empty if the token has none."""
     email = claims.get("email")
-    candidates = [claims.get(claim) for claim in _NAME_CLAIMS]
+    candidates = [claims.get(claim) for claim in (first_claim, *_NAME_CLAIMS)]
     candidates.append(email.partition("@")[0] if isinstance(email, str) else None)
-    cleaned = (_clean_name(text) for text in candidates if isinstance(text, str))
-    return next((name for name in cleaned if name), "Guest")
+    cleaned = (clean_name(text) for text in candidates if isinstance(text, str))
+    return next((name for name in cleaned if name), "")
 
 
-def _clean_name(text: str) -> str:
-    """The name as it is shown; empty if nothing of it is visible."""
-    text = _NO_TEXT.sub("", text).strip()[: 4 * MAX_NAME]  # NFC makes one character of four at most
-    name = unicodedata.normalize("NFC", text)[:MAX_NAME].rstrip()
-    return "" if is_blank(name) else name
+def _guest(user_id: str) -> str:
+    """A name for a user whose token has none: people can tell two guests apart."""
+    return f"Guest {sha256(user_id.encode()).hexdigest()[:4]}"
 
 
 def _avatar(claims: dict[str, Any]) -> str | None:
@@ -219,12 +217,7 @@ def _avatar(claims: dict[str, Any]) -> str | None:
 
 
 def _is_web_address(value: object) -> bool:
-    return (
-        isinstance(value, str)
-        and len(value) <= MAX_AVATAR
-        and not _NO_TEXT.search(value)
-        and _WEB_ADDRESS.fullmatch(value) is not None
-    )
+    return isinstance(value, str) and len(value) <= MAX_AVATAR and not _NO_TEXT.search(value) and is_address(value)
 
 
 def _holds(claim: object, wanted: str) -> bool:

@@ -77,6 +77,11 @@ class InvalidRequestError(CoworkingError):
         super().__init__(f"{place or 'The body'} {first['msg']}")
         self.errors = errors
 
+    @classmethod
+    def of(cls, field: str, msg: str) -> "InvalidRequestError":
+        """The error of one field, by a rule that its type does not know."""
+        return cls([{"loc": [field], "msg": msg, "type": "value_error"}])
+
     def members(self) -> dict[str, Any]:
         return {"errors": self.errors}
 

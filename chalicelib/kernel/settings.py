@@ -31,6 +31,12 @@ class Settings:
     """True if every call is refused while issuer or audience are not set. `*` stands for any. True in stage `prod`."""
     auth_admin_claim: str = "cognito:groups"
     auth_admin_value: str = "admin"
+    auth_name_claim: str = ""
+    """The claim that holds the name of a user. If it is empty or has no name, the usual claims are read."""
+    names_from_token: bool = False
+    """True if names and avatars come only from the token: users can't choose their own."""
+    avatar_hosts: str = ""
+    """Hosts whose pictures may be shown as avatars, separated by commas. If empty, those of the sign-in service."""
     cors_allow_origin: str = "*"
     public_url: str = ""
     """The address of the HTTP API (`https://HOST/api`), for links. If empty, the host of the request is used."""

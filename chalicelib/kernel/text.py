@@ -4,7 +4,7 @@ import unicodedata
 from itertools import groupby
 
 # Unicode calls these letters and symbols, but they show nothing: the Hangul fillers, the empty Braille cell, and the
-# musical null notehead.
+# null notehead.
 _EMPTY = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159")
 
 # The canonical decomposition of a character has four characters at most, and at most three of them are marks.

@@ -1,32 +1,41 @@
 """The wire types of profiles."""
 
-import re
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
 from chalicelib.contract import Answer, Body
-from chalicelib.contract.fields import CONTROLS, NotBlank, Text
+from chalicelib.contract.fields import CONTROLS, NotBlank, OneLine, Text
+from chalicelib.identity.avatars import MAX_AVATAR, is_address
 from chalicelib.identity.profiles import Profile
+from chalicelib.kernel.names import MAX_NAME, speaks_as_system
 
 _ADDRESS = rf"^(?:[Hh][Tt][Tt][Pp][Ss]?://[^/\s\\{CONTROLS}]|/(?!/))[^\s\\{CONTROLS}]*$"
 
 
 def _web_address(text: str) -> str:
-    if not re.match(r"(?:https?://[^/\s]|/(?!/))", text, re.IGNORECASE) or re.search(r"[\s\\]", text):
+    if not is_address(text):
         raise ValueError("must be an http(s) URL or an absolute path")
     return text
 
 
+def _not_reserved(name: str) -> str:
+    if speaks_as_system(name):
+        raise ValueError("must not read like a message of the service")
+    return name
+
+
 DisplayName = Annotated[
     str,
-    Text(1, 80, is_trimmed=True),
-    Field(description="Trimmed, and not blank.", examples=["Ada"]),
+    Text(1, MAX_NAME, is_trimmed=True),
+    Field(description="Trimmed, not blank, and one line without invisible characters.", examples=["Ada"]),
     NotBlank,
+    OneLine,
+    AfterValidator(_not_reserved),
 ]
 Avatar = Annotated[
     str,
-    Text(1, 2048, pattern=_ADDRESS),
+    Text(1, MAX_AVATAR, pattern=_ADDRESS),
     Field(description="An http(s) URL or an absolute path.", examples=["/ada.png"]),
     AfterValidator(_web_address),
 ]

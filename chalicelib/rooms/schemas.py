@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from typing_extensions import TypeAliasType
 
 from chalicelib.contract import Answer, Body
-from chalicelib.contract.fields import NotBlank, Text, Timestamp, Uuid, Whole
+from chalicelib.contract.fields import NotBlank, OneLine, Text, Timestamp, Uuid, Whole
 from chalicelib.kernel.times import iso
 from chalicelib.rooms import table
 from chalicelib.rooms.table import Room
@@ -29,8 +29,9 @@ RoomStatus = TypeAliasType("RoomStatus", table.RoomStatus)
 RoomName = Annotated[
     str,
     Text(1, 255, is_trimmed=True),
-    Field(description="Trimmed, and not blank.", examples=["Focus Zone"]),
+    Field(description="Trimmed, not blank, and one line without invisible characters.", examples=["Night Owls"]),
     NotBlank,
+    OneLine,
 ]
 Description = Annotated[str, Text(0, 2000), Field(examples=["Deep work, few distractions"])]
 

@@ -8,8 +8,9 @@ import uuid
 from dataclasses import dataclass
 
 from chalicelib.contract import Request
-from chalicelib.kernel.errors import InvalidCursorError, RateLimitedError, RoomNotFoundError
+from chalicelib.kernel.errors import InvalidCursorError, InvalidRequestError, RateLimitedError, RoomNotFoundError
 from chalicelib.kernel.times import Moment
+from chalicelib.rooms.defaults import looks_like_default
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery, RoomSummary
 from chalicelib.rooms.table import ROOMS, Room, get_room, list_page
 from chalicelib.store import Put, Store
@@ -44,10 +45,13 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
     """Create a room. The same idempotency key again answers the room that it created first.
 
     Raises:
+        InvalidRequestError: the name looks like that of a default room, and the user is no administrator.
         RateLimitedError: the user has created too many rooms in a day.
     """
     backend, user, now = request.backend, request.user, request.now
     store = backend.store
+    if not user.is_admin and looks_like_default(body.name):
+        raise InvalidRequestError.of("name", "must not look like the name of one of the service's own rooms")
     client_key = request.client_key
     key = IdempotencyKey("rooms", user.id, client_key) if client_key else None
     if key and (record := find_record(store, key, now)):

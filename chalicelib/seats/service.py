@@ -61,7 +61,7 @@ def join(context: Context, user: User) -> JoinRoomResponse:
     )
     if wait:
         raise RateLimitedError(wait)
-    newcomer = _newcomer(context, display_profile(user, profile))
+    newcomer = _newcomer(context, display_profile(context.settings, user, profile))
     for attempt in range(ATTEMPTS):
         open_room = _require_open(room)
         present = end_expired(context, members, include_claimed=attempt > 0)

@@ -12,6 +12,21 @@ from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
 NOT_TEXT = [None, 5, True, ["x"], {"x": "y"}]
 BLANK = ["", "\n\t ", "\u2060\ufeff", "\u115f\u1160", *" \u200b\u00ad\u3000\u2028\u3164\uffa0\u2800"]
 CONTROL = ["a\x00b", "\x0b", "\x0ba", "a\x1f", "a\rb", "\x7f", "a\x85", "a\x9f", "\ud800", "a\udfff"]
+HIDDEN = ["a\nb", "a\tb", "Ada\u200b", "Ada\u200d", "\u202eAda", "a\u2066b", "a\u2028b", "a\u00adb", "A\ufe0fda"]
+HIDDEN += ["x\U0001d159", "x\u3164", "x\u2800", "\U000e0041da", "👍\U000e0041\U000e0042", "a\U000e0100b"]
+RESERVED = [
+    "System",
+    "SYSTEM",
+    "Ѕуstem",
+    "ｓｙｓｔｅｍ",
+    "ꜱʏꜱᴛᴇᴍ",
+    "Sуsтем",
+    "Systern",
+    "[system]",
+    "s y s t e m",
+    "Sýstém",
+]
+RESERVED += ["Grace was removed by an administrator. Linus", "Ada left the room. Linus", "Linus Jоined the rооm!"]
 BAD_SEATS: list[Any] = [None, 0, 51, -1, 2**63, "5", 5.5, True, 1e300, [5], {}]
 BAD_COLORS: list[Any] = [None, "", "red green", "x" * 41, "bg-red\n", "<b>", "é", 5, []]
 BAD_URLS = [
@@ -50,16 +65,16 @@ FIELDS: dict[str, dict[str, Any]] = {
 
 # A model, the other fields of the body, a field, and values that this field must refuse.
 REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
-    (RoomCreate, {"name": "x"}, "name", [*NOT_TEXT, *BLANK, *CONTROL, "x" * 256]),
+    (RoomCreate, {"name": "x"}, "name", [*NOT_TEXT, *BLANK, *CONTROL, *HIDDEN, "x" * 256]),
     (RoomCreate, {"name": "x"}, "description", [*NOT_TEXT, *CONTROL, "x" * 2001]),
     (RoomCreate, {"name": "x"}, "max_participants", BAD_SEATS),
     (RoomCreate, {"name": "x"}, "color", BAD_COLORS),
-    (RoomUpdate, {}, "name", [*NOT_TEXT[1:], *BLANK, *CONTROL, "x" * 256]),
+    (RoomUpdate, {}, "name", [*NOT_TEXT[1:], *BLANK, *CONTROL, *HIDDEN, "x" * 256]),
     (RoomUpdate, {}, "description", [*NOT_TEXT[1:], *CONTROL, "x" * 2001]),
     (RoomUpdate, {}, "max_participants", BAD_SEATS[1:]),
     (RoomUpdate, {}, "color", BAD_COLORS[1:]),
     (RoomUpdate, {}, "status", ["", "deleted", "ACTIVE", 1, True, []]),
-    (ProfileUpdate, {"name": "x"}, "name", [*NOT_TEXT, *BLANK, *CONTROL, "x" * 81]),
+    (ProfileUpdate, {"name": "x"}, "name", [*NOT_TEXT, *BLANK, *CONTROL, *HIDDEN, *RESERVED, "x" * 81]),
     (ProfileUpdate, {"name": "x"}, "avatar", BAD_AVATARS),
     (SendMessageRequest, {"message_text": "x"}, "message_text", [*NOT_TEXT, *BLANK, *CONTROL, "x" * 4001]),
     (SendMessageRequest, {}, "message", [*NOT_TEXT, *BLANK, *CONTROL, "x" * 4001]),

@@ -85,6 +85,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             "AUTH_AUDIENCE": AUDIENCE,
             "AUTH_ADMIN_CLAIM": "roles",
             "AUTH_ADMIN_VALUE": "owners",
+            "NAMES_FROM_TOKEN": "true",
             "CORS_ALLOW_ORIGIN": ORIGIN,
             "ROOMS_LIMIT": f"{LIMIT}/3600",
             "MESSAGES_LIMIT": f"{LIMIT}/3600",

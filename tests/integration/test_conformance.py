@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from chalicelib.api.openapi import document
 from chalicelib.contract.fields import is_uuid
+from chalicelib.kernel.names import has_hidden, speaks_as_system
 from chalicelib.kernel.text import is_blank
 from infra.local.stack import LocalStack
 from tests.fakes.clients import Api
@@ -81,12 +82,14 @@ SCHEMA = schemathesis.openapi.from_dict(strict_document(), config=SchemathesisCo
 
 
 def is_wrong_beyond_schemas(case: schemathesis.Case[Any]) -> bool:
-    """True if a request breaks a rule that no schema contains: on cursors, blank text or emoji."""
+    """True if a request breaks a rule that no schema contains: on cursors, avatars, names, blank text or emoji."""
     body = case.body if isinstance(case.body, dict) else {}
     said = body.get("message_text", body.get("message"))
-    is_blank_text = any(isinstance(text, str) and is_blank(text) for text in (body.get("name"), said))
+    name, avatar = str(body.get("name", "x")).strip(), body.get("avatar")
+    is_wrong_profile = has_hidden(name) or speaks_as_system(name) or not str(avatar or "/").startswith("/")
+    is_blank_text = any(isinstance(text, str) and is_blank(text) for text in (name, said))
     reaction = body.get("emoji", said if body.get("message_type") == "emoji" else EMOJI[0])
-    return "cursor" in case.query or is_blank_text or reaction not in EMOJI
+    return "cursor" in case.query or is_wrong_profile or is_blank_text or reaction not in EMOJI
 
 
 class Visitor:

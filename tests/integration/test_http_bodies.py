@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from chalicelib.api.http import MAX_BODY_BYTES
+from chalicelib.kernel.names import has_hidden
 from tests.fakes.backend import NOWHERE
 from tests.fakes.bodies import GOOD
 from tests.fakes.clients import ROOMS, Api, Caller, Json, expect
@@ -147,8 +148,9 @@ TEXTS = {
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_text_is_stored_and_returned_as_sent_in_nfc(api: Api, text: str) -> None:
     person, stored = api.person(), unicodedata.normalize("NFC", text)
-    room = person.make_room(name=f"x{text}x", description=text)
-    assert (room["name"], room["description"]) == (f"x{stored}x", stored)
+    name = "x" if has_hidden(text) else f"x{text}x"
+    room = person.make_room(name=name, description=text)
+    assert (room["name"], room["description"]) == (unicodedata.normalize("NFC", name), stored)
     person.join(room["id"])
     for ascii_only in (True, False):
         content = json.dumps({"message_text": text}, ensure_ascii=ascii_only)

@@ -38,7 +38,7 @@ def test_a_profile_replaces_what_its_owners_token_says(api: Api) -> None:
     ada, ben = api.person("Ada", avatar="/a.png"), api.person("Ben")
     me = {"id": ada.id, "name": "Ada", "avatar": "/a.png"}
     assert expect(200, ada.get(ME)) == me
-    for sent in ({"name": "Countess", "avatar": "https://x.example/c.png"}, {"name": "Countess", "id": ben.id}):
+    for sent in ({"name": "Countess", "avatar": "/c.png"}, {"name": "Countess", "id": ben.id}):
         chosen = {"id": ada.id, "name": "Countess", "avatar": sent.get("avatar")}
         assert expect(200, ada.put(ME, sent)) == expect(200, ada.get(ME)) == chosen
     assert expect(200, ben.get(ME))["name"] == "Ben"

@@ -128,6 +128,7 @@ CASES = [
     *each(["chat_send_message", "chat_send_emoji"], 429, "rate_limited", by="spent", room="spent_room"),
     *each(["rooms_list_rooms", "chat_get_history"], 422, "invalid_request", query="?limit=0"),
     Case("api_get_health", 503, "unavailable", by="cut_off"),
+    Case("profiles_update_me", 403, "forbidden", by="spent"),
     Case("rooms_list_rooms", 400, "invalid_cursor", query="?cursor=x"),
     Case("rooms_create_room", 201, by="stranger"),
     Case("rooms_create_room", 404, "room_not_found", by="forgetful", options={"body": {"name": "Room"}, "key": "gone"}),

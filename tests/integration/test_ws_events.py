@@ -19,7 +19,7 @@ def system_message(frame: Frame, text: str) -> Frame:
 
 
 def test_a_join_is_announced_with_participant_and_message(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
-    carl = scene.member("Carl", avatar="https://example.org/carl.png")
+    carl = scene.member("Carl", avatar="/carl.png")
     detail = carl.see(scene.room_id)
     for client in (ada, ben):
         frame = client.wait("user_joined")

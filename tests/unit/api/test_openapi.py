@@ -41,7 +41,7 @@ ROUTES = {
     "GET /asyncapi.json": Expected({500}),
     "GET /docs": Expected({500}),
     "GET /coworking/me": Expected({*USER}, "Me"),
-    "PUT /coworking/me": Expected({*USER, *BODY}, "Me", "ProfileUpdate"),
+    "PUT /coworking/me": Expected({*USER, *BODY, 403}, "Me", "ProfileUpdate"),
     "GET /coworking/rooms": Expected({*USER, 400, 422}),
     "POST /coworking/rooms": Expected({*USER, *BODY, 404}, "RoomSummary", "RoomCreate", 201),
     "GET /coworking/rooms/{room_id}": Expected({*ROOM}, "RoomDetail"),

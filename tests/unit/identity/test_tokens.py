@@ -26,6 +26,7 @@ OTHER_SECRET = "another secret, which nobody has configured anywhere"
 ISSUER = "https://login.example.com/"
 AUDIENCE = "coworking"
 CLAIMS = {"sub": "ada", "name": "Ada", "exp": SECONDS + 600, "iss": ISSUER, "aud": AUDIENCE}
+GUEST = "Guest fdee"
 LENIENT = Authenticator(Settings(auth_secret=SECRET))
 """Accepts any issuer and audience."""
 
@@ -386,9 +387,11 @@ def test_a_user_id_is_the_subject_unchanged(subject: str, source: Source, strict
         ({"nickname": "countess", "cognito:username": "u1"}, "countess"),
         ({"cognito:username": "u1", "email": "ada@example.com"}, "u1"),
         ({"email": "ada@example.com"}, "ada"),
-        ({"email": "@example.com"}, "Guest"),
-        ({"email": 7}, "Guest"),
-        ({}, "Guest"),
+        ({"email": "@example.com"}, GUEST),
+        ({"email": 7}, GUEST),
+        ({}, GUEST),
+        ({"name": "System"}, GUEST),
+        ({"name": "Grace left the room. Linus", "nickname": "countess"}, "countess"),
         ({"name": None, "nickname": "countess"}, "countess"),
         ({"name": ["Ada"], "nickname": "countess"}, "countess"),
         ({"name": " \t\n", "nickname": "countess"}, "countess"),
@@ -397,6 +400,7 @@ def test_a_user_id_is_the_subject_unchanged(subject: str, source: Source, strict
         ({"name": "  Ada Lovelace \n"}, "Ada Lovelace"),
         ({"name": "A\x00d\x1ba\x7f\x9f"}, "Ada"),
         ({"name": "A\ud800da"}, "Ada"),
+        ({"name": "A\u202ed\U000e0041a\nByron\u200b"}, "Ada Byron"),
         ({"name": "Zoe\u0308"}, "Zoë"),
         ({"name": "x" * 81}, "x" * 80),
         ({"name": "x" * 79 + " y"}, "x" * 79),
@@ -407,6 +411,18 @@ def test_a_user_id_is_the_subject_unchanged(subject: str, source: Source, strict
 )
 def test_the_name_is_the_first_visible_one(given_names: dict[str, Any], shown: str) -> None:
     assert LENIENT.verify(sign_secretly(claims("name") | given_names), NOW).name == shown
+
+
+def test_two_users_without_a_name_can_be_told_apart() -> None:
+    names = [LENIENT.verify(sign_secretly(claims("name", sub=sub)), NOW).name for sub in ("ada", "ben", "ada")]
+    assert names == [GUEST, "Guest 6700", GUEST]
+
+
+def test_the_configured_claim_names_the_user() -> None:
+    authenticator = Authenticator(Settings(auth_secret=SECRET, auth_name_claim="https://example.com/shown"))
+    for value, shown in (("Countess", "Countess"), (" ", "Ada"), (7, "Ada"), (None, "Ada")):
+        token = sign_secretly(CLAIMS | {"https://example.com/shown": value})
+        assert authenticator.verify(token, NOW).name == shown
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.kernel.errors import InvalidCursorError, RateLimitedError, RoomNotFoundError
+from chalicelib.kernel.errors import InvalidCursorError, InvalidRequestError, RateLimitedError, RoomNotFoundError
 from chalicelib.kernel.settings import Limit
 from chalicelib.kernel.times import iso
 from chalicelib.lifecycle.service import delete_room
 from chalicelib.rooms import service
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery, RoomSummary
 from chalicelib.rooms.table import ROOMS
-from tests.fakes.backend import DAY, NOW, SECOND, Interrupt, World, on_moto
+from tests.fakes.backend import DAY, NOW, SECOND, Interrupt, World, on_moto, user
 from tests.fakes.counting import Counter
 from tests.fakes.records import make_room
 
@@ -37,6 +37,20 @@ def test_the_list_has_active_rooms_oldest_first(world: World) -> None:
         world.store.put(ROOMS, make_room(name=name, status=status, created_at=NOW + number))
 
     assert names(world) == ["c", "b"]
+
+
+@pytest.mark.parametrize("name", ["Focus Z\u043ene", "STUDY-HALL", "Sprint  Ro\u03bfm", "Coffee Break"])
+def test_only_administrators_may_use_the_name_of_a_default_room(world: World, name: str) -> None:
+    with pytest.raises(
+        InvalidRequestError, match="name must not look like the name of one of the service's own"
+    ) as caught:
+        create(world, name)
+    assert (caught.value.errors[0]["loc"], names(world)) == (["name"], [])
+
+    request = world.request("root")
+    request.__dict__["user"] = user("root", is_admin=True)
+    service.create_room(request, RoomCreate(name=name))
+    assert create(world, f"{name} 2").name == f"{name} 2"
 
 
 def test_pages_follow_one_another_without_a_gap(world: World) -> None:

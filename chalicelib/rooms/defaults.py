@@ -1,0 +1,44 @@
+"""The rooms of the service itself, and names that look like theirs."""
+
+from chalicelib.kernel.lookalikes import skeleton
+from chalicelib.rooms.schemas import RoomCreate
+
+DEFAULT_ROOMS = (
+    RoomCreate(
+        name="Focus Zone",
+        description="Deep work sessions - minimal distractions",
+        max_participants=10,
+        color="bg-grayBlue",
+    ),
+    RoomCreate(
+        name="Creative Studio",
+        description="Collaborative creative work and brainstorming",
+        max_participants=15,
+        color="bg-purple",
+    ),
+    RoomCreate(
+        name="Study Hall",
+        description="Quiet study and learning sessions",
+        max_participants=20,
+        color="bg-green",
+    ),
+    RoomCreate(
+        name="Coffee Break",
+        description="Casual conversations and networking",
+        max_participants=12,
+        color="bg-orange",
+    ),
+    RoomCreate(
+        name="Sprint Room",
+        description="Pomodoro and timed work sprints",
+        max_participants=8,
+        color="bg-red",
+    ),
+)
+
+_SKELETONS = frozenset(skeleton(room.name) for room in DEFAULT_ROOMS)
+
+
+def looks_like_default(name: str) -> bool:
+    """True if people could take a room with this name for one of the service's own."""
+    return skeleton(name) in _SKELETONS

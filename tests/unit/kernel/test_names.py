@@ -1,0 +1,39 @@
+"""Names have one line, hide nothing, and do not speak as the service."""
+
+import pytest
+
+from chalicelib.kernel.lookalikes import skeleton
+from chalicelib.kernel.names import clean_name, has_hidden, speaks_as_system
+from tests.fakes.bodies import HIDDEN, RESERVED
+
+NAMES = [
+    *("Ada", "J. R. R. Smith", "Dr. Grace Hopper", "Zoë", "O\u2019Neill", "System Analyst", "Administrator", "Rooms"),
+    *("👩‍💻", "❤️‍🔥 Bob", "1️⃣", "🏳️‍🌈", "👩🏽‍💻", "🇩🇪", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"),
+    *("\u0639\u0644\u06cc\u200c\u0631\u0636\u0627", "\u0dc1\u0dca\u200d\u0dbb\u0dd3", "\u845b\U000e0100\u98fe"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_name_of_any_script_is_kept(name: str) -> None:
+    assert not has_hidden(name)
+    assert not speaks_as_system(name)
+    assert clean_name(name) == name
+
+
+@pytest.mark.parametrize("name", HIDDEN, ids=ascii)
+def test_hidden_characters_are_found_and_removed(name: str) -> None:
+    assert has_hidden(name)
+    assert clean_name(name)
+    assert not has_hidden(clean_name(name))
+
+
+@pytest.mark.parametrize("name", RESERVED, ids=ascii)
+def test_a_name_in_the_voice_of_the_service_is_not_shown(name: str) -> None:
+    assert speaks_as_system(name)
+    assert clean_name(name) == clean_name(f"\u202e{name}\u200b") == ""
+
+
+@pytest.mark.parametrize("name", ["Focus Z\u043ene", "FOCUS  ZONE", "focus-zone", "F0cus Zone", "\uff26ocus Z\u00f3ne"])
+def test_names_that_look_alike_have_one_skeleton(name: str) -> None:
+    assert skeleton(name) == skeleton("Focus Zone")
+    assert skeleton(name + " 2") != skeleton("Focus Zone")
