@@ -6,7 +6,7 @@ import re
 from chalicelib.api.validation import validate
 from chalicelib.backend import Backend
 from chalicelib.contract import ClientFrame, Context, Frame, FrameContext, FrameSpec
-from chalicelib.contract.frames import MAX_ID, TYPE_PATTERN, Error, ErrorData
+from chalicelib.contract.frames import MAX_ID, TEXT_PING, TYPE_PATTERN, Error, ErrorData
 from chalicelib.delivery import Connection
 from chalicelib.features import FRAMES, OTHER_FRAMES, RESERVED_TYPES
 from chalicelib.kernel import strict_json, telemetry
@@ -59,7 +59,7 @@ def receive(backend: Backend, event: SocketEvent, text: str, now: Moment) -> Non
 
 
 def parse(text: str) -> Frame:
-    """The frame in a text: a JSON object with a valid `type`, within the limits of size and depth.
+    """The frame in a text: a JSON object with a valid `type`, within the limits of size and depth. Or the text `ping`.
 
     Raises:
         FrameTooLargeError: the text has more than 32,000 bytes of UTF-8 (this is checked first), or more than 8,000
@@ -69,6 +69,8 @@ def parse(text: str) -> Frame:
     size = max(len(text), len(text[: MAX_FRAME_BYTES + 1].encode("utf-8", "surrogatepass")))
     if size > MAX_FRAME_BYTES:
         raise FrameTooLargeError(f"A frame has at most {MAX_FRAME_BYTES} bytes")
+    if text == "ping":
+        return TEXT_PING
     try:
         frame = strict_json.parse(text)
     except TooDeepError as error:
@@ -78,7 +80,7 @@ def parse(text: str) -> Frame:
     if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
         raise InvalidFrameError
     if not re.fullmatch(TYPE_PATTERN, frame["type"]):
-        raise InvalidFrameError("A frame's type is 1 to 64 of a-z, 0-9, _ and -")
+        raise InvalidFrameError("A frame's type is 1 to 64 letters, digits, _ . : and -")
     spec = FRAMES.get(frame["type"], OTHER_FRAMES)
     if spec.is_relayed and not spec.is_signal and size > MAX_RELAYED_BYTES:
         raise FrameTooLargeError(f"A relayed frame has at most {MAX_RELAYED_BYTES} bytes")

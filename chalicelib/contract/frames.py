@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 from chalicelib.contract.access import Access
 from chalicelib.contract.fields import Timestamp, Uuid
 
-TYPE_PATTERN = r"^[a-z0-9_-]{1,64}$"
+TYPE_PATTERN = r"^[A-Za-z0-9_.:-]{1,64}$"
 MAX_ID = 64
 FrameId = Annotated[str, Field(min_length=1, max_length=MAX_ID, description="the client's own name for this frame")]
 Frame = dict[str, Any]
 """A frame as JSON."""
+TEXT_PING: Frame = {"type": "ping"}
+"""What the text `ping` is read as. Some WebSocket libraries send this text, and expect the text `pong`."""
 
 
 class ClientFrame(BaseModel):

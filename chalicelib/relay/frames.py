@@ -20,22 +20,39 @@ ANNOUNCEMENTS = frozenset({"user-joined", "user-left"})
 
 
 def relay(context: FrameContext[Relay]) -> None:
-    """Relay the frame to the others, with the server's stamps. A misspelt type is relayed, too."""
-    _forward(context, list_peers(context))
+    """Relay the frame to the others, with the server's stamps. A misspelt type is relayed, too.
+
+    With `to`, it goes to one user or one connection.
+    """
+    _forward(context, _find_peers(context))
 
 
 def typing(context: FrameContext[Typing]) -> None:
     """Tell the others that the sender is typing. Nothing is stored."""
-    _forward(context, list_peers(context))
+    _forward(context, _find_peers(context))
 
 
 def signal(context: FrameContext[Signal]) -> None:
     """Relay signalling to the others. With `to`, it goes to one user or one connection."""
-    to = context.frame.to
-    peers = [peer for peer in list_peers(context) if to in (None, peer.user_id, peer.connection_id)]
-    if to is not None and not peers:
+    _forward(context, _find_peers(context))
+
+
+def _find_peers(context: FrameContext[Any]) -> list[Connection]:
+    """The peers that `to` names; without `to`, all.
+
+    Under `data`, a `to` that names no peer may be an address of the client's own (y-webrtc has such), so that all
+    receive the frame, except if it is signalling.
+
+    Raises:
+        PeerUnavailableError: `to` names no peer.
+    """
+    to, peers = context.frame.to, list_peers(context)
+    named = [peer for peer in peers if to in (None, peer.user_id, peer.connection_id)]
+    if named or to is None:
+        return named
+    if "to" in context.raw or isinstance(context.frame, Signal):
         raise PeerUnavailableError
-    _forward(context, peers)
+    return peers
 
 
 def _forward(context: FrameContext[Any], peers: list[Connection]) -> None:

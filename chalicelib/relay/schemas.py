@@ -2,12 +2,26 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictBool
+from pydantic import BeforeValidator, Field, StrictBool
 
 from chalicelib.contract import ClientFrame
 
+MAX_TO = 128
+To = Annotated[str, Field(min_length=1, max_length=MAX_TO, description="the receiver: a user id or a connection id")]
 
-class Typing(ClientFrame):
+
+def _ignore_other(to: object) -> object:
+    """What is no address is left to the client, as all other fields are."""
+    return to if isinstance(to, str) and 1 <= len(to) <= MAX_TO else None
+
+
+class Addressed(ClientFrame):
+    """A relayed frame to one user, to one connection, or to all others."""
+
+    to: Annotated[To | None, BeforeValidator(_ignore_other)] = None
+
+
+class Typing(Addressed):
     """The sender starts or stops typing; it is not stored."""
 
     type: Literal["typing"]
@@ -18,8 +32,8 @@ class Signal(ClientFrame):
     """WebRTC signalling to one user, to one connection, or to all others."""
 
     type: Literal["offer", "answer", "ice-candidate"]
-    to: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    to: To | None = None
 
 
-class Relay(ClientFrame):
-    """Any other type. It is relayed as it is to the other connections of the room."""
+class Relay(Addressed):
+    """Any other type. It is relayed as it is to the other connections of the room, or to those that `to` names."""

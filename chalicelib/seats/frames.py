@@ -4,6 +4,7 @@ from functools import partial
 
 from chalicelib import log
 from chalicelib.contract import Access, FrameContext, FrameSpec
+from chalicelib.contract.frames import TEXT_PING
 from chalicelib.delivery import OutboundFrame
 from chalicelib.kernel.errors import NotInRoomError
 from chalicelib.seats import service
@@ -54,8 +55,11 @@ def ping(context: FrameContext[Ping]) -> None:
         _end_expired(context)
         raise NotInRoomError
     context.prove(Access.MEMBER)
-    data = PongData(last_seq=position.last_seq, rotate=now - connection.connected_at >= ROTATE_AFTER_MS)
-    reply(context, connection, context.stamp(Pong, ref=context.frame.id, data=data))
+    if context.raw is TEXT_PING:
+        deliver(context, [OutboundFrame(connection, b"pong")], None)
+    else:
+        data = PongData(last_seq=position.last_seq, rotate=now - connection.connected_at >= ROTATE_AFTER_MS)
+        reply(context, connection, context.stamp(Pong, ref=context.frame.id, data=data))
     if context.backend.expiry_checks.allow(context.room_id, CHECK_EVERY_MS, now):
         _end_expired(context)
 

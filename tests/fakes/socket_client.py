@@ -29,7 +29,7 @@ Frame = dict[str, Any]
 Wanted = str | Callable[[Frame], bool]
 T = TypeVar("T")
 DEADLINE_SECONDS = 15.0
-TYPE = re.compile(r"[a-z0-9_-]{1,64}")
+TYPE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 COWORKING = "coworking.v1"
 

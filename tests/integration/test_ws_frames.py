@@ -182,21 +182,21 @@ def test_a_relayed_frame_goes_to_all_other_connections(scene: Scene, ada: Socket
     settle_all(ada, ben, second, carl)
     before = ada.caller.see(scene.room_id)
     for kind in ("wave", "typing", *SIGNALS):
-        ada.ask(kind, is_typing=True, to=None if kind in SIGNALS else ben.user_id)
+        ada.ask(kind, is_typing=True, to=None)
         for client in (ben, carl, second):
             assert types(client.settle(kind)) == [kind]
     assert ada.settle() == []
     assert ada.caller.see(scene.room_id) == before
 
 
-def test_a_signal_goes_to_the_user_or_connection_it_names(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+def test_a_frame_goes_to_the_user_or_connection_it_names(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
     second, carl = scene.connect(ben.caller), scene.enter("Carl")
     settle_all(ada, ben, second, carl)
-    for kind in SIGNALS:
+    for kind in (*SIGNALS, "typing", "chat:message"):
         cases: list[tuple[Frame, list[SocketClient]]] = [
-            ({"to": ben.user_id, "sdp": "v=0"}, [ben, second]),
-            ({"data": {"to": ben.user_id}}, [ben, second]),
-            ({"to": second.id}, [second]),
+            ({"to": ben.user_id, "is_typing": True}, [ben, second]),
+            ({"data": {"to": ben.user_id, "is_typing": True}}, [ben, second]),
+            ({"to": second.id, "is_typing": True}, [second]),
         ]
         for fields, receivers in cases:
             assert ada.ask(kind, **fields)["type"] == "ack"
@@ -207,12 +207,13 @@ def test_a_signal_goes_to_the_user_or_connection_it_names(scene: Scene, ada: Soc
         assert carl.settle() == ada.settle() == ben.settle() == []
 
 
-def test_signalling_to_an_absent_peer_is_refused(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+def test_a_frame_to_an_absent_peer_is_refused(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
     unconnected = scene.member("Carl")
     with Scene(scene.api) as elsewhere:
         eve = elsewhere.enter("Eve")
         for to in (unconnected.id, "nobody", eve.user_id, eve.id, ada.id, ada.user_id):
-            assert error_of(ada.ask("offer", to=to)) == "peer_unavailable"
+            for kind in ("offer", "typing", "candidate"):
+                assert error_of(ada.ask(kind, to=to, is_typing=True)) == "peer_unavailable"
         assert eve.settle() == []
     assert types(ben.settle()) == ["user_joined"]
 

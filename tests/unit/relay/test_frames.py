@@ -64,3 +64,20 @@ def test_the_largest_frame_is_relayed_with_the_longest_user_id(world: World, roo
         text = bare.replace('""', '"' + "x" * (largest - len(bare)) + '"')
         assert world.receive(sender, text) == []
         assert world.fanout.last(ben)["from"] == user_id
+
+
+@pytest.mark.parametrize("to", [None, "", 7, True, ["ben"], {"id": "ben"}, "x" * 129])
+def test_what_is_no_address_is_left_to_the_client(world: World, ada: str, ben: str, to: object) -> None:
+    for kind in ("wave", "typing"):
+        assert world.send(ada, kind, to=to, is_typing=True) == []
+        assert world.fanout.last(ben)["to"] == to
+
+
+@pytest.mark.parametrize("kind", ["publish", "JOIN", "userJoined", "Message_Sent"])
+def test_a_type_of_the_clients_own_may_have_its_own_addresses(world: World, ada: str, ben: str, kind: str) -> None:
+    """y-webrtc sends `publish` with its own ids of peers under `data`."""
+    data = {"type": "signal", "from": "peer-1", "to": "peer-2", "signal": {"sdp": "v=0"}}
+    assert world.send(ada, kind, topic="notes", data=data) == []
+    assert world.fanout.last(ben)["data"] == data
+    (error,) = world.send(ada, kind, to="peer-2", data=data)
+    assert error["data"]["code"] == "peer_unavailable"

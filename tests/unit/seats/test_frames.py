@@ -5,13 +5,16 @@ from unittest.mock import patch
 
 import pytest
 
+from chalicelib.api.frames import receive
+from chalicelib.delivery import OutboundFrame
 from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.kernel.errors import UnavailableError
 from chalicelib.seats import frames, sockets
 from chalicelib.seats.frames import CHECK_EVERY_MS, ROTATE_AFTER_MS
 from chalicelib.seats.leases import GRACE_MS, SOCKET_LEASE_MS
+from chalicelib.seats.sockets import SocketEvent
 from chalicelib.seats.table import list_participants
-from tests.fakes.backend import MINUTE, NOW, SECOND, World
+from tests.fakes.backend import ENDPOINT, MINUTE, NOW, SECOND, World
 from tests.fakes.fanout import Frame
 
 LATER = NOW + NEWBORN_MS
@@ -124,3 +127,15 @@ def test_leave_answers_ack_then_bye_when_the_seat_is_free(world: World, room_id:
     assert world.members(room_id) == []
     assert world.fanout.closed() == [ada]
     assert code_of(world.send(ada, "leave")) == "not_in_room"
+
+
+def test_the_text_ping_renews_the_lease_and_is_answered_pong(world: World, room_id: str, ada: str) -> None:
+    world.fanout.forget()
+    receive(world.backend, SocketEvent(ada, ENDPOINT), "ping", NOW + MINUTE)
+    assert [act.data for act in world.fanout.acts if isinstance(act, OutboundFrame)] == [b"pong"]
+    assert world.member("ada", room_id).lease_expires_at == NOW + MINUTE + SOCKET_LEASE_MS
+
+
+def test_the_text_ping_without_a_seat_is_an_error(world: World, ada: str) -> None:
+    world.send(ada, "leave")
+    assert code_of(world.receive(ada, "ping")) == "not_in_room"
