@@ -1,10 +1,16 @@
 """Key sets: the public keys (JWKS) of an identity provider. Moments (`now`) are milliseconds since the epoch."""
 
+import json
 import logging
 import math
 import threading
+import time
 from dataclasses import dataclass, replace
+from http.client import HTTPException, IncompleteRead
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from chalicelib.kernel.errors import AuthUnavailableError, UnauthorizedError
 
@@ -17,6 +23,9 @@ FIRST_FETCH_GAP = 5_000
 """How long a process without any key waits after a failed fetch, in milliseconds."""
 FETCH_TIMEOUT = 3.0
 """Seconds to connect, and seconds to wait for each part of the answer."""
+FETCH_DEADLINE = 5.0
+"""Seconds for all parts of the answer."""
+MAX_BYTES = 256 * 1024
 
 _HEADERS = {"User-Agent": "coworking-rooms"}
 _ALGORITHM_OF = {"RSA": "RS256", "EC": "ES256"}
@@ -90,19 +99,52 @@ class KeySet:
             self._fetching.release()
 
     def _fetch(self, seen: _Known, now: int, missed_at: float) -> _Known:
-        from jwt import PyJWKClient, PyJWTError
-
         try:
-            client = PyJWKClient(self._url, cache_jwk_set=False, timeout=FETCH_TIMEOUT, headers=_HEADERS)
-            keys = _parse_keys(client.fetch_data())
-        except (PyJWTError, OSError, ValueError, RecursionError) as error:
+            keys = _parse_keys(json.loads(_download(self._url)))
+        except (OSError, HTTPException, ValueError, RecursionError) as error:
             log.error("AUTH_JWKS_URL gives no keys: %s", error)
             return replace(seen, failed=True, tried_at=now, missed_at=missed_at)
         return _Known(keys, fetched_at=now, tried_at=now, missed_at=missed_at)
 
 
-def _parse_keys(document: dict[str, Any]) -> "tuple[PyJWK, ...]":
-    members = document.get("keys")
+class _NoRedirects(HTTPRedirectHandler):
+    """Redirects are errors: the operator names the final address."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none."""
+
+
+def _download(url: str) -> bytes:
+    """The answer at an http(s) address, which the operator chose. The proxy of the environment is used, as for AWS.
+
+    PyJWT's own client reads an answer of any size, for any time.
+
+    Raises:
+        OSError, HTTPException: there is no answer, or not in time.
+        ValueError: the address or the answer is not usable.
+    """
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ValueError("the address is not http or https")
+    request = Request(url, headers=_HEADERS)  # noqa: S310  # the scheme is checked
+    deadline, body = time.monotonic() + FETCH_DEADLINE, b""
+    try:
+        with build_opener(_NoRedirects).open(request, timeout=FETCH_TIMEOUT) as response:
+            while part := response.read1(MAX_BYTES):
+                body += part
+                if len(body) > MAX_BYTES:
+                    raise ValueError(f"its answer has more than {MAX_BYTES} bytes")
+                if time.monotonic() > deadline:
+                    raise TimeoutError("its answer takes too long")
+            if response.length:
+                raise IncompleteRead(body, response.length)
+    except HTTPError as error:
+        error.close()
+        raise
+    return body
+
+
+def _parse_keys(document: Any) -> "tuple[PyJWK, ...]":
+    members = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(members, list):
         raise ValueError("its answer is not a key set")
     parsed = (_parse_key(jwk) for jwk in members if isinstance(jwk, dict))

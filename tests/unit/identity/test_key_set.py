@@ -157,7 +157,9 @@ def test_without_keys_a_fetch_is_repeated_after_five_seconds(issuer: Issuer, key
         ((200, {}, b""), "Expecting value"),
         ((200, {}, b"<html>"), "Expecting value"),
         ((200, {}, b"\xff\xfe\xff"), "decode"),
-        ((200, {}, b"[]"), "JSON object"),
+        ((200, {}, b"[]"), "its answer is not a key set"),
+        ((200, {}, b" " * (256 * 1024 + 1)), "its answer has more than 262144 bytes"),
+        ((200, {"Content-Length": "9999999999"}, b" " * (256 * 1024 + 1)), "its answer has more than 262144 bytes"),
         ((200, {}, b"{}"), "its answer is not a key set"),
         ((200, {}, b'{"keys": {}}'), "its answer is not a key set"),
         ((200, {}, b'{"keys": []}'), "its answer has no key for RS256 or ES256"),
@@ -199,6 +201,21 @@ def test_an_issuer_that_never_answers_times_out(
     with issuer.held():
         assert find(keys, "key-0") == UNAVAILABLE
     assert "timed out" in caplog.text
+
+
+def test_an_answer_that_takes_too_long_is_given_up(
+    keys: KeySet, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert 1 <= key_set.FETCH_DEADLINE <= 10
+    monkeypatch.setattr(key_set, "FETCH_DEADLINE", -1.0)
+    assert find(keys, "key-0") == UNAVAILABLE
+    assert "takes too long" in caplog.text
+
+
+def test_a_key_set_has_at_most_256_kb(issuer: Issuer, keys: KeySet) -> None:
+    published = json.dumps({"keys": [key.jwk() for key in issuer.keys]}).encode()
+    issuer.answer = (200, {}, published.ljust(256 * 1024))
+    assert find(keys, "key-0") == "key-0"
 
 
 def jwk(algorithm: Algorithm, without: str = "", **changed: Any) -> dict[str, Any]:
