@@ -91,7 +91,7 @@ def _signal(kind: str, example: dict[str, Any]) -> FrameSpec:
 
 
 FRAMES = (
-    FrameSpec("typing", Typing, typing, example={"data": {"is_typing": True}}, is_relayed=True),
+    FrameSpec("typing", Typing, typing, example={"to": "user-2", "data": {"is_typing": True}}, is_relayed=True),
     _signal("offer", {"to": "user-2", "data": {"sdp": "v=0"}}),
     _signal("answer", {"to": "user-1", "data": {"sdp": "v=0"}}),
     _signal(
@@ -99,5 +99,6 @@ FRAMES = (
         {"to": "user-2", "data": {"candidate": "candidate:1 1 udp 1 192.0.2.1 5000 typ host"}},
     ),
 )
-OTHER = FrameSpec("relay", Relay, relay, example={"type": "whiteboard", "data": {"x": 3, "y": 4}}, is_relayed=True)
+_EXAMPLE = {"type": "whiteboard", "to": "user-2", "data": {"x": 3, "y": 4}}
+OTHER = FrameSpec("relay", Relay, relay, example=_EXAMPLE, is_relayed=True)
 """Handles every type that no feature declares and the server does not send."""

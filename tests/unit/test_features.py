@@ -29,7 +29,7 @@ FROM_CLIENTS = {
     "emoji": {"emoji"},
     "mic": {"is_muted"},
     "speaking": {"is_speaking"},
-    "typing": {"is_typing"},
+    "typing": {"is_typing", "to"},
     "leave": set(),
     "offer": {"to"},
     "answer": {"to"},

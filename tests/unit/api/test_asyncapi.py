@@ -234,7 +234,8 @@ def test_the_example_of_a_client_frame_is_accepted(kind: str) -> None:
         ("leave", True, [{}]),
         ("whiteboard", True, [{"anything": [{}]}]),
         ("user-joined", True, [{}]),
-        *((kind, False, [{}]) for kind in ("Whiteboard", "x" * 65, "")),
+        ("chat:message", True, [{"to": "someone"}, {"data": {"to": "someone"}}]),
+        *((kind, False, [{}]) for kind in ("white board", "x" * 65, "")),
     ],
 )
 def test_the_document_and_the_service_agree_on_frames(kind: str, accepted: bool, bodies: list[Json]) -> None:
