@@ -9,6 +9,7 @@ from threading import Lock
 from chalicelib.delivery import Connection, Fanout
 from chalicelib.delivery.addresses import WebsocketUrl, find_websocket_url
 from chalicelib.delivery.gateway import Gateway
+from chalicelib.identity.avatars import AvatarHosts
 from chalicelib.identity.secrets import get_secret
 from chalicelib.identity.tokens import Authenticator
 from chalicelib.kernel.limits import Cache, FrameLimits, Throttle
@@ -54,6 +55,11 @@ class Backend:
     def authenticator(self) -> Authenticator:
         """Verifies tokens."""
         return Authenticator(self.settings)
+
+    @cached_property
+    def avatar_hosts(self) -> AvatarHosts:
+        """The hosts whose pictures are shown."""
+        return AvatarHosts(self.settings)
 
     @cached_property
     def rate_limits(self) -> RateLimits:

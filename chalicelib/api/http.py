@@ -14,6 +14,7 @@ from chalicelib.api.validation import validate
 from chalicelib.backend import Backend
 from chalicelib.contract import Access, Page, Reply, Request, Route
 from chalicelib.contract.fields import is_uuid
+from chalicelib.identity.avatars import AvatarHosts
 from chalicelib.kernel import strict_json, telemetry
 from chalicelib.kernel.errors import (
     CoworkingError,
@@ -97,7 +98,7 @@ def _run(backend: Backend, route: Route, sent: ChaliceRequest, path_parameters: 
         request.context.require_proof(route.access)
     if isinstance(result, Page):
         return _respond_page(route, result, sent.headers)
-    response = _respond(route, result)
+    response = _respond(backend, route, result)
     if route.access is not Access.OPEN:
         backend.budgets.charge(request.user.id, len(response.body) // UNIT_BYTES, request.now)
     return response
@@ -152,9 +153,9 @@ def _read_body(sent: ChaliceRequest) -> bytes:
         raise InvalidJsonError from error
 
 
-def _respond(route: Route, result: object) -> Response:
+def _respond(backend: Backend, route: Route, result: object) -> Response:
     body, headers = (result.body, result.headers) if isinstance(result, Reply) else (result, {})
-    return Response(_encode(body), {**_JSON, **headers}, route.status)
+    return Response(_encode(body, backend.avatar_hosts), {**_JSON, **headers}, route.status)
 
 
 def _respond_page(route: Route, page: Page, sent_headers: Mapping[str, str]) -> Response:
@@ -164,12 +165,12 @@ def _respond_page(route: Route, page: Page, sent_headers: Mapping[str, str]) -> 
     return Response(page.text, {"Content-Type": route.content_type, **headers}, route.status)
 
 
-def _encode(body: object) -> str:
+def _encode(body: object, hosts: AvatarHosts) -> str:
     if body is None:
         return ""
     if isinstance(body, BaseModel):
-        return body.model_dump_json()
-    return _any_json.dump_json(body).decode()
+        return body.model_dump_json(context=hosts)
+    return _any_json.dump_json(body, context=hosts).decode()
 
 
 _any_json: TypeAdapter[Any] = TypeAdapter(Any)

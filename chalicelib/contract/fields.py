@@ -6,9 +6,18 @@ import uuid
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeGuard
 
-from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    SerializationInfo,
+)
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
+from chalicelib.identity.avatars import AvatarHosts
 from chalicelib.kernel.names import has_hidden
 from chalicelib.kernel.text import is_blank, is_surely_longer
 
@@ -77,9 +86,17 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _show_avatar(avatar: str | None, info: SerializationInfo) -> str | None:
+    """Rows may hold an avatar from before the present setting: the encoder passes the hosts that are allowed now."""
+    hosts: AvatarHosts | None = info.context
+    return hosts.show(avatar) if hosts else avatar
+
+
 NotBlank = AfterValidator(_not_blank)
 OneLine = AfterValidator(_one_line)
 Whole = BeforeValidator(_whole)
+ShownAvatar = Annotated[str | None, PlainSerializer(_show_avatar, return_type=str | None)]
+"""An avatar as others see it: null if its host is not allowed."""
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-22T20:53:15.042Z"])]
 Uuid = Annotated[str, Field(json_schema_extra={"format": "uuid"}, examples=["1f0e7c0a-5c7e-4b8e-9d5e-0a4b8f1c2d3e"])]
 LastSeq = Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None

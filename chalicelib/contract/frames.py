@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
 from chalicelib.contract.access import Access
 from chalicelib.contract.fields import Timestamp, Uuid
+from chalicelib.identity.avatars import AvatarHosts
 
 TYPE_PATTERN = r"^[A-Za-z0-9_.:-]{1,64}$"
 MAX_ID = 64
@@ -46,9 +47,9 @@ class ServerFrame(BaseModel):
     room_id: Annotated[Uuid, Field(alias="roomId")]
     ts: Timestamp
 
-    def encode(self) -> bytes:
-        """The frame as bytes for the wire."""
-        return self.model_dump_json().encode()
+    def encode(self, hosts: AvatarHosts | None = None) -> bytes:
+        """The frame as bytes for the wire. With `hosts`, it shows only avatars of these."""
+        return self.model_dump_json(context=hosts).encode()
 
     @classmethod
     def type_name(cls) -> str:

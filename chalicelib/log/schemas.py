@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from chalicelib.contract import Answer
-from chalicelib.contract.fields import Timestamp, Uuid
+from chalicelib.contract.fields import ShownAvatar, Timestamp, Uuid
 from chalicelib.kernel.times import hour_and_minute, iso
 from chalicelib.log.table import Message, MessageType
 
@@ -18,7 +18,7 @@ class RoomMessage(Answer):
     type: MessageType
     user_id: str | None
     user: str
-    avatar: str | None
+    avatar: ShownAvatar
     text: str
     time: Annotated[str, Field(pattern=r"^\d\d:\d\d$", description="HH:MM in UTC", examples=["20:53"])]
     created_at: Timestamp

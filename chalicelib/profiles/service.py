@@ -1,7 +1,6 @@
 """Read and choose profiles."""
 
 from chalicelib.contract import Request
-from chalicelib.identity.avatars import AvatarHosts
 from chalicelib.identity.profiles import PROFILES, Profile, display_profile, get_profile
 from chalicelib.kernel.errors import ForbiddenError, InvalidRequestError
 from chalicelib.profiles.schemas import ProfileUpdate
@@ -23,7 +22,7 @@ def choose_profile(request: Request, body: ProfileUpdate) -> Profile:
     backend = request.backend
     if backend.settings.names_from_token:
         raise ForbiddenError("Your name and picture come from your sign-in: change them there")
-    if body.avatar is not None and not AvatarHosts(backend.settings).allow(body.avatar):
+    if body.avatar is not None and not backend.avatar_hosts.allow(body.avatar):
         raise InvalidRequestError.of("avatar", "must be an absolute path, or on a host that this deployment allows")
     profile = Profile(request.user.id, body.name, body.avatar)
     backend.store.put(PROFILES, profile)

@@ -23,13 +23,13 @@ def broadcast(context: Context, frame: ServerFrame, roster: Sequence[Connection]
 
     If a push fails, the act still succeeds: it is already stored.
     """
-    data = frame.encode()
+    data = frame.encode(context.backend.avatar_hosts)
     deliver(context, [*context.claim_ack(ack), *(OutboundFrame(one, data) for one in roster)], roster)
 
 
 def reply(context: Context, connection: Connection, frame: ServerFrame) -> None:
     """Send a frame to one connection."""
-    deliver(context, [OutboundFrame(connection, frame.encode())], None)
+    deliver(context, [OutboundFrame(connection, frame.encode(context.backend.avatar_hosts))], None)
 
 
 def deliver(context: Context, frames: Sequence[OutboundFrame], roster: Sequence[Connection] | None) -> None:

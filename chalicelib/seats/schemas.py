@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field
 
 from chalicelib.contract import Answer, ClientFrame, Data, ServerFrame
-from chalicelib.contract.fields import LastSeq, Timestamp
+from chalicelib.contract.fields import LastSeq, ShownAvatar, Timestamp
 from chalicelib.contract.frames import Ref, Sender, SenderConnection, Seq
 from chalicelib.kernel.times import iso
 from chalicelib.log import Message
@@ -23,7 +23,7 @@ class ParticipantView(Answer):
 
     id: str
     name: str
-    avatar: str | None
+    avatar: ShownAvatar
     is_muted: bool
     is_speaking: bool
     is_online: bool
