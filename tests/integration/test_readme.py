@@ -34,9 +34,9 @@ def pasted(stack: LocalStack, *blocks: str, name: str = "Ada") -> list[str]:
 
 
 def test_the_tour_goes_from_a_token_to_a_stored_message(stack: LocalStack) -> None:
-    """A room name has U+2028, which ends a line for Python but not for a shell."""
+    """The description of a room has U+2028, which ends a line for Python but not for a shell."""
     with Api(stack) as api:
-        api.person("Linus").make_room(name="two\u2028lines")
+        api.person("Linus").make_room(description="two\u2028lines")
     run = subprocess.run(pasted(stack, TOUR), capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=True)
     rooms, joined, sent, history = map(json.loads, run.stdout.removesuffix("\n").split("\n"))
     assert rooms[0]["name"] == joined["room"]["name"] == "Focus Zone"
