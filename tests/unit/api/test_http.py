@@ -13,6 +13,7 @@ import pytest
 from app import app
 from chalicelib.api import http
 from chalicelib.api.problems import Health
+from chalicelib.backend import get_backend
 from chalicelib.contract import Page, Reply
 from chalicelib.kernel.errors import CoworkingError, RoomFullError, UnavailableError
 from chalicelib.kernel.times import now_ms
@@ -93,7 +94,7 @@ def test_a_call_costs_its_price_and_the_size_of_its_answer(world: World) -> None
 
 
 def test_an_invalid_answer_is_a_bug_and_not_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.profiles.views.get_profile", lambda *_: Health.model_validate(5))
+    monkeypatch.setattr("chalicelib.profiles.service.get_profile", lambda *_: Health.model_validate(5))
     assert call("profiles_get_me")["statusCode"] == 500
 
 
@@ -175,7 +176,7 @@ def test_an_unreachable_identity_provider_is_answered_503(monkeypatch: pytest.Mo
     ],
 )
 def test_the_result_of_a_view_becomes_an_answer(result: object, body: str, content_type: str) -> None:
-    response = http._respond(route_of("api_get_health"), result)
+    response = http._respond(get_backend(), route_of("api_get_health"), result)
     assert (response.status_code, response.body) == (200, body)
     assert response.headers["Content-Type"] == content_type
     assert response.headers.get("Link") == ("<x>" if isinstance(result, Reply) else None)
