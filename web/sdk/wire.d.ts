@@ -13,6 +13,7 @@ export type AnswerFrame = {
   type: "answer";
   /** the client's own name for this frame */
   id?: string | null;
+  /** the receiver: a user id or a connection id */
   to?: string | null;
   /** Your own content: any JSON value. */
   data?: unknown;
@@ -98,6 +99,7 @@ export type IceCandidateFrame = {
   type: "ice-candidate";
   /** the client's own name for this frame */
   id?: string | null;
+  /** the receiver: a user id or a connection id */
   to?: string | null;
   /** Your own content: any JSON value. */
   data?: unknown;
@@ -166,6 +168,7 @@ export type OfferFrame = {
   type: "offer";
   /** the client's own name for this frame */
   id?: string | null;
+  /** the receiver: a user id or a connection id */
   to?: string | null;
   /** Your own content: any JSON value. */
   data?: unknown;
@@ -261,7 +264,7 @@ export type Problem = {
 };
 /** The name and avatar to show. */
 export type ProfileUpdate = {
-  /** Trimmed, and not blank. */
+  /** Trimmed, not blank, and one line without invisible characters. */
   name: string;
   /** An http(s) URL or an absolute path. */
   avatar?: string | null;
@@ -275,11 +278,13 @@ export type RateLimitedProblem = {
   code: "rate_limited";
   retry_after: number;
 };
-/** Any other type. It is relayed as it is to the other connections of the room. */
+/** Any other type. It is relayed as it is to the other connections of the room, or to those that `to` names. */
 export type RelayFrame = {
   type: string;
   /** the client's own name for this frame */
   id?: string | null;
+  /** the receiver: a user id or a connection id */
+  to?: string | null;
   /** Your own content: any JSON value. */
   data?: unknown;
 };
@@ -288,6 +293,7 @@ export type RelayedAnswerFrame = {
   type: "answer";
   /** the client's own name for this frame */
   id?: string | null;
+  /** the receiver: a user id or a connection id */
   to?: string | null;
   /** Your own content: any JSON value. */
   data?: unknown;
@@ -303,6 +309,7 @@ export type RelayedIceCandidateFrame = {
   type: "ice-candidate";
   /** the client's own name for this frame */
   id?: string | null;
+  /** the receiver: a user id or a connection id */
   to?: string | null;
   /** Your own content: any JSON value. */
   data?: unknown;
@@ -318,6 +325,7 @@ export type RelayedOfferFrame = {
   type: "offer";
   /** the client's own name for this frame */
   id?: string | null;
+  /** the receiver: a user id or a connection id */
   to?: string | null;
   /** Your own content: any JSON value. */
   data?: unknown;
@@ -328,11 +336,13 @@ export type RelayedOfferFrame = {
   roomId: string;
   ts: string;
 };
-/** Any other type. It is relayed as it is to the other connections of the room. */
+/** Any other type. It is relayed as it is to the other connections of the room, or to those that `to` names. */
 export type RelayedRelayFrame = {
   type: string;
   /** the client's own name for this frame */
   id?: string | null;
+  /** the receiver: a user id or a connection id */
+  to?: string | null;
   /** Your own content: any JSON value. */
   data?: unknown;
   /** The sender's user id. */
@@ -347,6 +357,8 @@ export type RelayedTypingFrame = {
   type: "typing";
   /** the client's own name for this frame */
   id?: string | null;
+  /** the receiver: a user id or a connection id */
+  to?: string | null;
   data?: TypingData;
   /** The sender's user id. */
   from: string;
@@ -361,7 +373,7 @@ export type RoomClosedData = { reason: "deactivated" | "deleted" };
 export type RoomClosedFrame = { type: "room_closed"; roomId: string; ts: string; data: RoomClosedData };
 /** A new room. */
 export type RoomCreate = {
-  /** Trimmed, and not blank. */
+  /** Trimmed, not blank, and one line without invisible characters. */
   name: string;
   description?: string;
   max_participants?: number;
@@ -414,7 +426,7 @@ export type RoomSummary = {
 };
 /** The changes an administrator may make. A field that is left out stays as it is. */
 export type RoomUpdate = {
-  /** Trimmed, and not blank. */
+  /** Trimmed, not blank, and one line without invisible characters. */
   name?: string | null;
   description?: string | null;
   max_participants?: number | null;
@@ -537,6 +549,8 @@ export type TypingFrame = {
   type: "typing";
   /** the client's own name for this frame */
   id?: string | null;
+  /** the receiver: a user id or a connection id */
+  to?: string | null;
   data: TypingData;
 };
 /** The new participant, and the system message about it. */
