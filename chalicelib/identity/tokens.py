@@ -200,7 +200,7 @@ def _user_id(subject: str) -> str:
 def _name(claims: dict[str, Any], first_claim: str) -> str:
     """The first name that may be shown; empty if the token has none."""
     email = claims.get("email")
-    candidates = [claims.get(claim) for claim in (first_claim, *_NAME_CLAIMS)]
+    candidates = [claims.get(claim) for claim in (first_claim, *_NAME_CLAIMS) if claim]
     candidates.append(email.partition("@")[0] if isinstance(email, str) else None)
     cleaned = (clean_name(text) for text in candidates if isinstance(text, str))
     return next((name for name in cleaned if name), "")

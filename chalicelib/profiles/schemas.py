@@ -36,7 +36,7 @@ DisplayName = Annotated[
 Avatar = Annotated[
     str,
     Text(1, MAX_AVATAR, pattern=_ADDRESS),
-    Field(description="An http(s) URL or an absolute path.", examples=["/ada.png"]),
+    Field(description="An absolute path, or an http(s) URL of an allowed host.", examples=["/ada.png"]),
     AfterValidator(_web_address),
 ]
 

@@ -266,7 +266,7 @@ export type Problem = {
 export type ProfileUpdate = {
   /** Trimmed, not blank, and one line without invisible characters. */
   name: string;
-  /** An http(s) URL or an absolute path. */
+  /** An absolute path, or an http(s) URL of an allowed host. */
   avatar?: string | null;
 };
 /** How long to wait, in whole seconds. */
