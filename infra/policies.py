@@ -17,7 +17,15 @@ TABLES: dict[str, dict[str, list[str]]] = {
     "api_handler": {
         "rooms": ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
         "rooms/index/by_status": ["Query"],
-        "participants": ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+        "participants": [
+            "BatchGetItem",
+            "ConditionCheckItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "UpdateItem",
+        ],
         "participants/index/by_user": ["Query"],
         "messages": ["BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["BatchGetItem", "DeleteItem", "Query"],
@@ -32,8 +40,8 @@ TABLES: dict[str, dict[str, list[str]]] = {
     },
     "websocket_message": {
         "rooms": ["GetItem", "UpdateItem"],
-        "participants": ["DeleteItem", "GetItem", "Query", "UpdateItem"],
-        "messages": ["GetItem", "PutItem", "Query", "UpdateItem"],
+        "participants": ["ConditionCheckItem", "DeleteItem", "GetItem", "Query", "UpdateItem"],
+        "messages": ["BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["DeleteItem", "Query", "UpdateItem"],
         "connections/index/by_connection": ["Query"],
         "guards": ["GetItem", "PutItem", "UpdateItem"],

@@ -7,18 +7,23 @@ from chalicelib import log
 from chalicelib.chat.schemas import EmojiReaction, History, HistoryQuery, MessageSent
 from chalicelib.contract import Context
 from chalicelib.delivery import Connection
-from chalicelib.kernel.errors import RateLimitedError
-from chalicelib.log import Draft
+from chalicelib.kernel.errors import RateLimitedError, UnavailableError
+from chalicelib.log import Draft, Message
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.seats.broadcast import broadcast, deliver
 from chalicelib.seats.connections import get_roster
+from chalicelib.seats.entries import commit
 from chalicelib.seats.leases import renew_by_call
 from chalicelib.seats.service import require_member
-from chalicelib.seats.table import get_participant
+from chalicelib.seats.table import Participant, get_participant, require_seat
+from chalicelib.store import Write
 from chalicelib.store.idempotency import IdempotencyKey, IdempotencyRecord, find_record, record_once
 
+ChatType = Literal["text", "emoji"]
+_ATTEMPTS = 5
 
-def send_message(context: Context, text: str, kind: Literal["text", "emoji"], client_key: str | None) -> RoomMessage:
+
+def send_message(context: Context, text: str, kind: ChatType, client_key: str | None) -> RoomMessage:
     """Store a message and push it to the room. The same client key again answers the message stored first.
 
     Raises:
@@ -29,29 +34,24 @@ def send_message(context: Context, text: str, kind: Literal["text", "emoji"], cl
     store, room_id, user_id, now = context.store, context.room_id, context.user_id, context.now
     key = IdempotencyKey(room_id, user_id, client_key) if client_key else None
     limits, limit = context.backend.rate_limits, context.settings.messages_limit
+    find = partial(find_record, store, key, now) if key else lambda: None
     member, roster, wait, record = store.run_parallel(
         partial(get_participant, store, room_id, user_id),
         partial(get_roster, store, room_id),
         partial(limits.check, f"messages#{user_id}", limit, now),
-        lambda: find_record(store, key, now) if key else None,
+        find,
     )
-    member = require_member(context, member)
-    if record and (stored := _stored_before(context, record, roster)):
-        return stored
-    if wait:
-        raise RateLimitedError(wait)
-    seq, _ = store.run_parallel(partial(log.allocate, store, room_id, now), partial(renew_by_call, context, member))
-    writes = [record_once(key, now, room_id=room_id, seq=seq)] if key else []
-    message = log.commit(context, Draft(text, kind, user_id, member.name, member.avatar), seq=seq, writes=writes)
-    if message is None:
-        record = find_record(store, key, now) if key else None
+    for _ in range(_ATTEMPTS):
+        member = require_member(context, member)
         if record and (stored := _stored_before(context, record, roster)):
             return stored
-        raise RuntimeError("an idempotency key was refused, but has no message")
-    answer = RoomMessage.of(message)
-    frame = MessageSent if kind == "text" else EmojiReaction
-    broadcast(context, context.stamp(frame, seq=seq, data=answer), roster, ack=answer)
-    return answer
+        if wait:
+            raise RateLimitedError(wait)
+        if message := _store(context, member, text, kind, key):
+            return _push(context, message, roster)
+        # The same key was used at the same moment, or the membership has ended.
+        member, record = store.run_parallel(partial(get_participant, store, room_id, user_id), find)
+    raise UnavailableError("You come and go too fast to send a message; try again")
 
 
 def get_history(context: Context, query: HistoryQuery) -> History:
@@ -70,7 +70,27 @@ def get_history(context: Context, query: HistoryQuery) -> History:
     )
     renew_by_call(context, require_member(context, member))
     shown = found[: query.limit] if forward else found[-query.limit :]
-    return History(messages=[RoomMessage.of(message) for message in shown], has_more=len(found) > query.limit)
+    messages = [RoomMessage.of(message) for message in log.messages_of(shown)]
+    return History(messages=messages, has_more=len(found) > query.limit)
+
+
+def _store(
+    context: Context, member: Participant, text: str, kind: ChatType, key: IdempotencyKey | None
+) -> Message | None:
+    """Store a message. None if its key has been used, or its author has no seat."""
+    store, room_id, now = context.store, context.room_id, context.now
+    seq, _ = store.run_parallel(partial(log.allocate, store, room_id, now), partial(renew_by_call, context, member))
+    writes: list[Write] = [require_seat(member)]
+    if key:
+        writes.append(record_once(key, now, room_id=room_id, seq=seq))
+    return commit(context, Draft(text, kind, member.user_id, member.name, member.avatar), writes, seq=seq)
+
+
+def _push(context: Context, message: Message, roster: list[Connection]) -> RoomMessage:
+    answer = RoomMessage.of(message)
+    frame = MessageSent if message.type == "text" else EmojiReaction
+    broadcast(context, context.stamp(frame, seq=message.seq, data=answer), roster, ack=answer)
+    return answer
 
 
 def _stored_before(context: Context, record: IdempotencyRecord, roster: list[Connection]) -> RoomMessage | None:

@@ -8,15 +8,19 @@ from chalicelib.contract import Context
 from chalicelib.kernel import telemetry
 from chalicelib.kernel.times import Moment
 from chalicelib.log.table import (
+    Entry,
     LogPosition,
     Message,
     MessageType,
+    Void,
     allocate,
     get_message,
     get_position,
     list_following,
     list_newest,
+    messages_of,
     put_message,
+    put_void,
 )
 from chalicelib.store import Store, Write
 
@@ -39,13 +43,14 @@ class Draft:
     avatar: str | None = None
 
 
-def commit(context: Context, draft: Draft, *, seq: int | None = None, writes: Sequence[Write] = ()) -> Message | None:
-    """Number an entry, then store it together with `writes` in one transaction.
+def commit(context: Context, draft: Draft, writes: Sequence[Write], *, seq: int | None = None) -> Entry:
+    """Number an entry, then store it together with `writes` in one transaction. Returns what the number has now.
 
-    `seq` is a number allocated before, for a retry; otherwise a new one is allocated. Returns None if the condition
-    of a write is not met: then nothing is written, and the number stays unused.
+    `seq` is a number that was allocated before. If the condition of a write is not met, nothing is written, and the
+    number gets a void entry: without it, all clients would wait for the number.
     """
     number = allocate(context.store, context.room_id, context.now) if seq is None else seq
+    days = context.settings.message_retention_days
     message = Message(
         context.room_id,
         number,
@@ -57,11 +62,10 @@ def commit(context: Context, draft: Draft, *, seq: int | None = None, writes: Se
         draft.text,
         context.now,
     )
-    entry = put_message(message, context.settings.message_retention_days)
-    if not writes:
-        context.store.put(entry.table, message, **entry.also)
-    elif not context.store.transact([entry, *writes]):
-        return None
+    if not context.store.transact([put_message(message, days), *writes]):
+        void = Void(context.room_id, number, context.now)
+        put_void(context.store, void, days)
+        return void
     telemetry.current().note_message(
         message.room_id, message.seq, message.message_id, is_system=message.type == "system"
     )
@@ -70,19 +74,24 @@ def commit(context: Context, draft: Draft, *, seq: int | None = None, writes: Se
 
 @dataclass(frozen=True)
 class Recovery:
-    """Messages in order. Up to `last_seq` the client misses nothing."""
+    """Entries in order. Up to `last_seq` the client misses nothing."""
 
-    messages: list[Message]
+    entries: list[Entry]
     recovered: bool
     last_seq: int
 
+    @property
+    def messages(self) -> list[Message]:
+        """The entries that are shown."""
+        return messages_of(self.entries)
+
     def as_incomplete(self) -> "Recovery":
         """The newest of these messages, marked as incomplete."""
-        return Recovery(self.messages[-SHOWN:], False, self.last_seq)
+        return Recovery(self.entries[-SHOWN:], False, self.last_seq)
 
 
 def recover(store: Store, room_id: str, last_seq: int | None, now: Moment) -> Recovery:
-    """All messages after `last_seq` if they are 300 or fewer, else the last 50."""
+    """All entries after `last_seq` if they are 300 or fewer, else the last 50."""
     # The position is read first: every number it counts is in the log that is read next, or still on its way.
     position = get_position(store, room_id)
     if last_seq is not None and _is_in_log(store, room_id, last_seq, position):
@@ -100,8 +109,8 @@ def _is_in_log(store: Store, room_id: str, seq: int, position: LogPosition) -> b
     return seq <= position.last_seq or get_message(store, room_id, seq) is not None
 
 
-def stable_seq(after: int, found: Sequence[Message], position: LogPosition, now: Moment) -> int:
-    """The last final number: no message can still appear at or below it. `found` are all messages above `after`.
+def stable_seq(after: int, found: Sequence[Entry], position: LogPosition, now: Moment) -> int:
+    """The last final number: no message can still appear at or below it. `found` are all entries above `after`.
 
     Messages are numbered before they are stored, so a message can still appear below others. A number that is
     unused for a minute is skipped for good.
@@ -127,7 +136,7 @@ def has_retention_gap(
     if last_seq is None or created_at > due:
         return False
     contiguous = last_seq
-    for message in missed.messages:
+    for message in missed.entries:
         if message.seq != contiguous + 1:
             break
         if message.created_at > due:

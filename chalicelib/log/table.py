@@ -1,10 +1,12 @@
 """The `messages` table: one log for each room. The item with `seq` 0 holds the position of the log."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from chalicelib.kernel.times import Moment
 from chalicelib.store import Put, Store, Table
+from chalicelib.store.tables import Item
 
 MessageType = Literal["text", "emoji", "system"]
 
@@ -29,6 +31,22 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Void:
+    """The entry of a number that no message has: the transaction of its message was refused.
+
+    Clients wait for a number that is missing. A void entry tells them at once that they miss nothing.
+    """
+
+    room_id: str
+    seq: int
+    created_at: Moment
+    type: Literal["void"] = "void"
+
+
+Entry = Message | Void
+
+
+@dataclass(frozen=True, slots=True)
 class LogPosition:
     """The last number of a log, and when it was allocated."""
 
@@ -39,6 +57,7 @@ class LogPosition:
 
 
 MESSAGES = Table("messages", Message, also={"expires_at": int})
+VOIDS = Table("messages", Void, also={"expires_at": int})
 POSITIONS = Table("messages", LogPosition)
 
 
@@ -59,8 +78,12 @@ def get_position(store: Store, room_id: str) -> LogPosition:
 
 def put_message(message: Message, retention_days: int) -> Put:
     """The write that stores a message at its number."""
-    expires_at = message.created_at // 1000 + retention_days * _DAY_SECONDS
-    return Put(MESSAGES, message, also={"expires_at": expires_at})
+    return Put(MESSAGES, message, also={"expires_at": _expiry(message, retention_days)})
+
+
+def put_void(store: Store, void: Void, retention_days: int) -> None:
+    """Fill a number that stays unused. 1 write unit."""
+    store.put(VOIDS, void, expires_at=_expiry(void, retention_days))
 
 
 def get_message(store: Store, room_id: str, seq: int) -> Message | None:
@@ -68,13 +91,23 @@ def get_message(store: Store, room_id: str, seq: int) -> Message | None:
     return store.get(MESSAGES, (room_id, seq))
 
 
-def list_newest(store: Store, room_id: str, limit: int, *, after: int = 0, before: int | None = None) -> list[Message]:
-    """The last `limit` messages above `after` and below `before`, oldest first."""
+def list_newest(store: Store, room_id: str, limit: int, *, after: int = 0, before: int | None = None) -> list[Entry]:
+    """The last `limit` entries above `after` and below `before`, oldest first."""
     return _list(store, room_id, after, before, limit, forward=False)[::-1]
 
 
-def list_following(store: Store, room_id: str, limit: int, *, after: int, before: int | None = None) -> list[Message]:
-    """The first `limit` messages above `after` and below `before`, oldest first."""
+def list_messages(store: Store, room_id: str, limit: int) -> list[Message]:
+    """The messages among the last `limit` entries, oldest first."""
+    return messages_of(list_newest(store, room_id, limit))
+
+
+def messages_of(entries: Iterable[Entry]) -> list[Message]:
+    """The entries that are messages. Only these are shown."""
+    return [entry for entry in entries if isinstance(entry, Message)]
+
+
+def list_following(store: Store, room_id: str, limit: int, *, after: int, before: int | None = None) -> list[Entry]:
+    """The first `limit` entries above `after` and below `before`, oldest first."""
     return _list(store, room_id, after, before, limit, forward=True)
 
 
@@ -86,8 +119,17 @@ def delete_page(store: Store, room_id: str) -> bool:
     return len(items) == _DELETE_PAGE
 
 
-def _list(store: Store, room_id: str, after: int, before: int | None, limit: int, *, forward: bool) -> list[Message]:
+def _list(store: Store, room_id: str, after: int, before: int | None, limit: int, *, forward: bool) -> list[Entry]:
     if before is not None and before - after < 2:
         return []
     between = MESSAGES.seq > after if before is None else MESSAGES.seq.between(after + 1, before - 1)
-    return list(store.query(MESSAGES, room_id, between, consistent=True, forward=forward, limit=limit))
+    pages = store.pages(MESSAGES, room_id, between, consistent=True, forward=forward, limit=limit)
+    return [_read(item) for page in pages for item in page]
+
+
+def _expiry(entry: Entry, retention_days: int) -> int:
+    return entry.created_at // 1000 + retention_days * _DAY_SECONDS
+
+
+def _read(item: Item) -> Entry:
+    return VOIDS.read(item) if item["type"]["S"] == "void" else MESSAGES.read(item)

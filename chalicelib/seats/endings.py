@@ -1,17 +1,15 @@
 """The end of a membership: by leaving, because its lease ran out, or because the room closes."""
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 
-from chalicelib import log
 from chalicelib.contract import Context
 from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.kernel.errors import UnavailableError
-from chalicelib.kernel.times import Moment
 from chalicelib.log import Draft, Message
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.seats.broadcast import close_all, deliver, peer_left
 from chalicelib.seats.connections import get_roster
+from chalicelib.seats.entries import commit
 from chalicelib.seats.schemas import CLOSE_FRAMES, LeaveReason, UserLeft, UserLeftData
 from chalicelib.seats.table import Participant, claim_ending, give_up_seat, read_member_and_roster
 
@@ -33,17 +31,16 @@ def end_expired(
         roster = get_roster(store, context.room_id)
         for member in claimed:
             told = [one for one in roster if one.user_id == member.user_id or one.user_id not in leaving]
-            end_membership(context.for_user(member.user_id), member, told, "timed_out", number_once(context))
+            end_membership(context.for_user(member.user_id), member, told, "timed_out")
     return [member for member in members if member.holds_at(now)]
 
 
 def evict(context: Context, user_id: str, reason: LeaveReason, *, write_log: bool = True) -> None:
     """End a membership, whatever its state. `write_log`: write an entry, because the log stays."""
-    next_seq = number_once(context) if write_log else None
     leaving = context.for_user(user_id)
     for _ in range(ATTEMPTS):
         member, roster = read_member_and_roster(leaving.store, leaving.room_id, user_id)
-        if member is None or end_membership(leaving, member, roster, reason, next_seq):
+        if member is None or end_membership(leaving, member, roster, reason, write_log=write_log):
             return
     raise UnavailableError("The room is too busy; try again")
 
@@ -53,24 +50,23 @@ def end_membership(
     member: Participant,
     roster: Sequence[Connection],
     reason: LeaveReason,
-    next_seq: Callable[[Moment], int] | None,
+    *,
+    write_log: bool = True,
 ) -> bool:
     """End a membership: seat, log entry, connections. False if it has changed since it was read.
 
-    `next_seq` returns the number of the entry for a membership that began at a moment. None means that no entry is
-    written and nobody is told.
+    Without `write_log`, no entry is written and nobody is told.
     """
     if not member.connections <= {connection.connection_id for connection in roster}:
         roster = get_roster(context.store, context.room_id)  # a connection was added between the two reads
     leaving = [connection for connection in roster if connection.user_id == member.user_id]
     others = [connection for connection in roster if connection.user_id != member.user_id]
     writes = give_up_seat(member, leaving)
-    if next_seq is None:
+    if not write_log:
         if not context.store.transact(writes):
             return False
     else:
-        seq = next_seq(member.joined_at)
-        message = log.commit(context, Draft(f"{member.name} left the room"), seq=seq, writes=writes)
+        message = commit(context, Draft(f"{member.name} left the room"), writes)
         if message is None:
             return False
         _tell_left(context, member, message, reason, leaving, others)
@@ -92,15 +88,6 @@ def _tell_left(
         texts.append(peer_left(context, last).encode())
     frames = [OutboundFrame(other, text) for other in others for text in texts]
     deliver(context, [*context.claim_ack(), *frames], others)
-
-
-def number_once(context: Context) -> Callable[[Moment], int]:
-    """Numbers of the log, one for the end of each membership. A retry uses the same number: an unused
-    number makes every client send a `sync`.
-
-    The key is the moment when the membership began: a later membership must not end with an earlier number.
-    """
-    return cache(lambda _joined_at: log.allocate(context.store, context.room_id, context.now))
 
 
 def _last_connection(member: Participant, leaving: Sequence[Connection]) -> str | None:

@@ -23,6 +23,7 @@ from chalicelib.seats.schemas import (
     Pong,
     PongData,
     PresenceChanged,
+    SeqUnused,
     Snapshot,
     Sync,
     UserJoined,
@@ -88,4 +89,4 @@ FRAMES = (
     FrameSpec("ping", Ping, ping, example={"data": {"last_seq": 42}}, price=3, answers=("pong",)),
     FrameSpec("leave", Leave, leave, answers=("ack", "bye")),
 )
-EVENTS = (Snapshot, Pong, UserJoined, UserLeft, PresenceChanged, PeerJoined, PeerLeft, Bye)
+EVENTS = (Snapshot, Pong, UserJoined, UserLeft, SeqUnused, PresenceChanged, PeerJoined, PeerLeft, Bye)

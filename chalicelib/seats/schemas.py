@@ -188,6 +188,13 @@ class UserLeft(ServerFrame):
     data: UserLeftData
 
 
+class SeqUnused(ServerFrame):
+    """The log has no message with this number: do not wait for it."""
+
+    type: Literal["seq_unused"] = "seq_unused"
+    seq: Seq
+
+
 class PresenceChangedData(Data):
     """The user, and whether the user has any connection."""
 

@@ -23,7 +23,8 @@ from chalicelib.log.schemas import RoomMessage
 from chalicelib.rooms.table import Room, get_room
 from chalicelib.seats.broadcast import broadcast
 from chalicelib.seats.connections import get_roster
-from chalicelib.seats.endings import ATTEMPTS, end_expired, end_membership, number_once
+from chalicelib.seats.endings import ATTEMPTS, end_expired, end_membership
+from chalicelib.seats.entries import commit
 from chalicelib.seats.leases import lease_end, renew_by_call, renew_by_ticket
 from chalicelib.seats.limits import give_up_surplus, require_free_seat
 from chalicelib.seats.schemas import (
@@ -72,7 +73,7 @@ def join(context: Context, user: User) -> JoinRoomResponse:
             raise RoomFullError
         require_free_seat(context, seats)
         access = _grant_access(context)  # it may fail, and then no seat may be taken
-        message = log.commit(context, Draft(f"{newcomer.name} joined the room"), writes=take_seat(newcomer))
+        message = commit(context, Draft(f"{newcomer.name} joined the room"), take_seat(newcomer))
         if message:
             return _welcome(context, open_room, newcomer, message, access)
         room, members = store.run_parallel(
@@ -88,7 +89,6 @@ def leave(context: Context) -> Success:
         NothingToLeaveError: the user has no seat in the room.
         RoomNotFoundError: the room does not exist.
     """
-    next_seq = number_once(context)
     for _ in range(ATTEMPTS):
         member, roster = read_member_and_roster(context.store, context.room_id, context.user_id)
         if member is None or not member.holds_at(context.now):
@@ -96,7 +96,7 @@ def leave(context: Context) -> Success:
                 end_expired(context, [member])
             raise RoomNotFoundError if get_room(context.store, context.room_id) is None else NothingToLeaveError
         context.prove(Access.MEMBER)
-        if end_membership(context, member, roster, "left", next_seq):
+        if end_membership(context, member, roster, "left"):
             return Success(message="Left room successfully")
     raise UnavailableError("The room is too busy for you to leave; try again")
 
@@ -111,7 +111,7 @@ def get_room_detail(context: Context) -> RoomDetail:
     room, members, messages = store.run_parallel(
         partial(get_room, store, room_id),
         partial(list_participants, store, room_id),
-        partial(log.list_newest, store, room_id, log.SHOWN),
+        partial(log.list_messages, store, room_id, log.SHOWN),
     )
     if room is None:
         raise RoomNotFoundError
@@ -167,7 +167,7 @@ def _welcome(
     store, room_id = context.store, context.room_id
     members, messages, roster, seats = store.run_parallel(
         partial(list_participants, store, room_id),
-        partial(log.list_newest, store, room_id, log.SHOWN),
+        partial(log.list_messages, store, room_id, log.SHOWN),
         partial(get_roster, store, room_id),
         partial(list_seats, store, joined.user_id),
     )
@@ -185,7 +185,7 @@ def _welcome_back(context: Context, room: Room, mine: Participant) -> JoinRoomRe
     store, room_id = context.store, context.room_id
     members, messages, _ = store.run_parallel(
         partial(list_participants, store, room_id),
-        partial(log.list_newest, store, room_id, log.SHOWN),
+        partial(log.list_messages, store, room_id, log.SHOWN),
         partial(renew_by_ticket, context, mine),
     )
     return JoinRoomResponse(

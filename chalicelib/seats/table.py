@@ -11,7 +11,7 @@ from chalicelib.delivery import Connection
 from chalicelib.kernel.times import Moment
 from chalicelib.rooms.table import count_join, count_leave
 from chalicelib.seats.connections import CONNECTIONS, get_roster
-from chalicelib.store import Condition, Delete, Put, Store, Table, Write
+from chalicelib.store import Check, Condition, Delete, Put, Store, Table, Write
 
 LeaseKind = Literal["http", "socket"]
 
@@ -94,6 +94,11 @@ def give_up_seat(participant: Participant, leaving: Sequence[Connection]) -> lis
         *(Delete(CONNECTIONS, (one.room_id, one.connection_id)) for one in leaving),
         count_leave(participant.room_id),
     ]
+
+
+def require_seat(participant: Participant) -> Check:
+    """The part of a transaction that refuses it if the user no longer has a seat. A deleted room has no seats."""
+    return Check(PARTICIPANTS, (participant.room_id, participant.user_id), PARTICIPANTS.user_id.exists())
 
 
 def extend_lease(store: Store, member: Participant, expires_at: Moment, now: Moment) -> None:

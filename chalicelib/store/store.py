@@ -57,7 +57,16 @@ class Delete:
     condition: Condition | None = None
 
 
-Write = Put | Update | Delete
+@dataclass(frozen=True)
+class Check:
+    """Change nothing, but refuse the transaction if the condition is not met. It costs as much as a write."""
+
+    table: Table[Any]
+    key: Key
+    condition: Condition
+
+
+Write = Put | Update | Delete | Check
 
 
 class _RefusedError(Exception):
@@ -139,13 +148,13 @@ class Store:
 
     def transact(self, writes: Sequence[Write]) -> bool:
         """Do all writes or none; False if a condition is not met."""
-        kinds: dict[type[Write], list[dict[str, Any]]] = {Delete: [], Put: [], Update: []}
+        kinds: dict[type[Write], list[dict[str, Any]]] = {Check: [], Delete: [], Put: [], Update: []}
         for write in writes:
             kinds[type(write)].append(self._operation(write))
         try:
             with _refusals():
                 self.connection.transact_write_items(
-                    condition_check_items=[],
+                    condition_check_items=kinds[Check],
                     delete_items=kinds[Delete],
                     put_items=kinds[Put],
                     update_items=kinds[Update],

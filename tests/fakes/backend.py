@@ -32,7 +32,7 @@ from chalicelib.identity.tokens import User
 from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit, Settings
 from chalicelib.kernel.times import Moment
-from chalicelib.log import Message, get_position, list_newest
+from chalicelib.log import Message, get_position, list_messages, list_newest
 from chalicelib.rooms.schemas import RoomCreate
 from chalicelib.rooms.service import new_room
 from chalicelib.rooms.table import ROOMS, Room, get_room
@@ -167,11 +167,15 @@ class World:
         return get_roster(self.store, room_id)
 
     def log(self, room_id: str) -> list[Message]:
-        return list_newest(self.store, room_id, 1000)
+        return list_messages(self.store, room_id, 1000)
 
     def last_number(self, room_id: str) -> int:
         """The last allocated number of the room's log."""
         return get_position(self.store, room_id).last_seq
+
+    def has_all_numbers(self, room_id: str) -> bool:
+        """True if each number of the room's log has an entry: nobody waits for a missing one."""
+        return [one.seq for one in list_newest(self.store, room_id, 1000)] == [*range(1, self.last_number(room_id) + 1)]
 
     def said(self, room_id: str) -> list[str]:
         """The texts of the room's log."""

@@ -116,11 +116,11 @@ class Functions(ExitStack):
         return self
 
     def run(self, function: str, event: Mapping[str, Any]) -> Any:
-        self.running = function
+        before, self.running = self.running, function
         try:
             return HANDLERS[function](event, LambdaContext(f"coworking-rooms-dev-{function}", 1024, 29_000))
         finally:
-            self.running = ""
+            self.running = before
 
     def rest(self, view: str, user_id: str | None = None, body: object = None, **more: Any) -> Any:
         """The answer of a view's route, which must succeed."""

@@ -119,7 +119,7 @@ class Stage:
 
     def ada_says_it_over_http(self) -> str:
         answer = send_message(self.context("ada"), "hello", "text", "key")
-        (stored,) = log.list_newest(self.backend.store, self.room_id, 1, before=answer.seq + 1)
+        (stored,) = log.messages_of(log.list_newest(self.backend.store, self.room_id, 1, before=answer.seq + 1))
         assert RoomMessage.of(stored) == answer
         return answer.text
 
@@ -233,7 +233,7 @@ class Stage:
         if room is None:
             return
         assert room.participant_count == len(members) <= SEATS
-        lines = log.list_newest(store, self.room_id, 1000)
+        lines = log.list_messages(store, self.room_id, 1000)
         present = {member.user_id for member in members}
         for name in ("ada", "ben", "cyd", "dora", "eve"):
             acts = [line.text for line in lines if line.text.startswith(f"{name.capitalize()} ")]

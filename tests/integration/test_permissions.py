@@ -8,6 +8,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from itertools import islice
@@ -25,15 +26,16 @@ from chalicelib.backend import get_backend
 from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit
+from chalicelib.log.table import put_message
 from chalicelib.rooms.table import mark_deleted
 from chalicelib.seats.leases import SOCKET_LEASE_MS
 from chalicelib.seats.sockets import MAX_CONNECTIONS
-from chalicelib.store import Delete, Put, Store, Table, Update, Write
+from chalicelib.store import Check, Delete, Put, Store, Table, Update, Write
 from chalicelib.store.tables import TABLES
 from infra import policies
 from infra.local.engine import Engine
 from infra.local.events import SocketEvents
-from tests.fakes.backend import MINUTE, SECOND
+from tests.fakes.backend import DAY, MINUTE, SECOND
 from tests.fakes.functions import HANDLERS, Functions, deployed_functions
 from tests.fakes.reach import Name, Package
 
@@ -61,7 +63,7 @@ CALLS = {(owner, operation) for owner in ("store", "_store") for operation in OP
     ("client", "batch_get_item")
 }
 """Attributes whose use is a call to the database. `Store.is_reachable` uses the client itself."""
-WRITES = {Put: "PutItem", Update: "UpdateItem", Delete: "DeleteItem"}
+WRITES = {Put: "PutItem", Update: "UpdateItem", Delete: "DeleteItem", Check: "ConditionCheckItem"}
 """The writes of a transaction. They count for the Python function that builds them."""
 
 BESIDE_THE_STORE: dict[Name, Permission] = {
@@ -172,6 +174,7 @@ def drive(functions: Functions) -> None:
     lose_connections(functions)
     end_memberships(functions)
     close_rooms(functions)
+    refuse_entries(functions)
 
 
 def use_service(functions: Functions) -> None:
@@ -327,6 +330,43 @@ def close_rooms(functions: Functions) -> None:
         finish(room_id)
         functions.sweep()
         assert functions.refused("seats_get_room", "ada", room_id=room_id) == "room_not_found"
+
+
+def refuse_entries(functions: Functions) -> None:
+    """Delete a room when an entry of its log has a number, and is not stored yet."""
+    room_id = ""
+
+    def ben_joins() -> None:
+        assert functions.refused("seats_join", "ben", room_id=room_id) == "room_not_found"
+
+    def ada_speaks() -> None:
+        assert [frame["type"] for frame in functions.frame(ada, "message", text="hello")][-1] == "error"
+
+    def ada_expires() -> None:
+        functions.now += DAY
+        functions.sweep()
+
+    ada_expires()  # and everybody else
+    for act in (ben_joins, ada_speaks, ada_expires):
+        room_id = functions.open_room()
+        (ada,) = functions.enter(room_id, "ada")
+        with do_meanwhile(lambda: functions.rest("lifecycle_delete_room", "admin", room_id=room_id)):  # noqa: B023
+            act()
+
+
+@contextmanager
+def do_meanwhile(do: Callable[[], object]) -> Iterator[None]:
+    """Run an act before the next entry is stored. It runs in a thread of its own: its calls have another stack."""
+    pending = [do]
+
+    def put(*args: Any) -> Put:
+        if pending:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(pending.pop()).result()
+        return put_message(*args)
+
+    with patch("chalicelib.log.service.put_message", put):
+        yield
 
 
 def give_up_closing(room_id: str) -> None:

@@ -307,7 +307,7 @@ class Acts:
             room=get_room(store, room.id),
             members={member.user_id: member for member in list_participants(store, room.id)},
             roster={connection.connection_id: connection for connection in get_roster(store, room.id)},
-            log=log.list_newest(store, room.id, 1000),
+            log=log.list_messages(store, room.id, 1000),
             frames=self.network.heard,
             tried=self.network.tried(),
             closed=frozenset(self.network.hung_up),

@@ -3,12 +3,15 @@ import { test } from "node:test";
 import { createLog } from "../../web/sdk/log.js";
 
 const message = (seq) => ({ seq, text: `#${seq}` });
-const numbers = (entries) => entries.map((entry) => (entry.message ?? entry).seq);
+const numbers = (entries) => entries.map(({ seq }) => seq);
 
 // The steps of a test.
 
 /** A message comes, and releases these numbers. */
-const add = (seq, released) => (log) => assert.deepEqual(numbers(log.add(message(seq))), released);
+const add = (seq, released) => (log) => assert.deepEqual(numbers(log.add({ seq, message: message(seq) })), released);
+
+/** An entry without a message comes, and releases these numbers. */
+const addVoid = (seq, released) => (log) => assert.deepEqual(numbers(log.add({ seq })), released);
 
 /** A snapshot comes, and releases these numbers. `asked` is the `last_seq` that the sync had. */
 const snapshot = (seqs, last_seq, released, { asked = 1, recovered = true, isComplete = true } = {}) => (log) => {
@@ -43,6 +46,8 @@ for (const [name, ...steps] of [
     begin(1), snapshot([3], 1, []), add(2, [2, 3]), shows([1, 2, 3]), add(5, []), shows([1, 2, 3], 3, true)],
   ["an unused number is skipped once it is final",
     begin(1), snapshot([3], 1, []), snapshot([3], 3, [3]), shows([1, 3])],
+  ["an entry without a message fills a gap, and is not shown",
+    begin(1), add(3, []), addVoid(2, [2, 3]), addVoid(4, [4]), addVoid(6, []), shows([1, 3], 4, true), add(5, [5, 6]), shows([1, 3, 5], 6)],
   ["an incomplete snapshot replaces the log",
     begin(1, 2), add(5, []), add(402, []),
     snapshot([399, 400], 400, [399, 400], { asked: 2, recovered: false, isComplete: false }),
@@ -67,7 +72,6 @@ test("the array of messages stays the same until it changes", () => {
   const log = createLog();
   begin(1)(log);
   const { messages } = log;
-  log.add(message(1));
-  log.add(message(3));
+  for (const seq of [1, 3]) log.add({ seq, message: message(seq) });
   assert.equal(log.messages, messages);
 });

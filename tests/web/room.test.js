@@ -77,6 +77,33 @@ test("an unused number delays messages, and causes few syncs", async () => {
   assert.ok(service.sent("sync").length < 12);
 });
 
+test("an entry without a message counts, and delays nothing", async () => {
+  const { service, room } = await enterRoom();
+  const told = [];
+  room.on("frame", ({ type, seq }) => told.push([type, seq]));
+  room.on("message", ({ seq }) => told.push(seq));
+  service.push({ type: "seq_unused", seq: service.allocate() });
+  service.say("grace", "Tea?");
+  service.push({ type: "a_later_version", seq: service.allocate(), data: { target_seq: 3 } });
+  service.push({ type: "wave", from: "grace", connection: "c9", seq: 5 }); // this number is its sender's
+  service.say("grace", "Coffee?");
+  await service.clock.pass(300);
+  assert.deepEqual(told, [3, ["a_later_version", 4], ["wave", 5], 5]);
+  assert.deepEqual(texts(room).slice(1), ["Tea?", "Coffee?"]);
+  assert.equal(service.sent("sync").length, 1);
+});
+
+test("a reaction does not wait for the messages before it", async () => {
+  const { service, room } = await enterRoom();
+  const told = [];
+  room.on("reaction", ({ text }) => told.push(`${text} flies`));
+  room.on("message", ({ text }) => told.push(text));
+  service.loseFrames(() => service.say("grace", "lost"));
+  service.say("grace", "🍵", { isEmoji: true });
+  await service.clock.pass(1000);
+  assert.deepEqual(told, ["🍵 flies", "lost", "🍵"]);
+});
+
 test("the next ping finds the loss of the last message", async () => {
   const { service, room } = await enterRoom();
   service.loseFrames(() => service.say("grace", "lost"));

@@ -15,9 +15,10 @@ export interface Call extends KeyOptions {
   once?: boolean;
 }
 
-/** A message, and the frame that brought it. A message from a snapshot has no frame. */
+/** An entry of the log, and the frame that brought it. An entry from a snapshot has no frame. */
 export interface Entry {
-  message: RoomMessage;
+  seq: number;
+  message?: RoomMessage;
   frame?: Frame;
 }
 
@@ -29,7 +30,9 @@ export interface SocketEvents {
   status(change: Partial<RoomState>): void;
   /** `entries` are the missed messages. `isComplete` is false if more were missed. */
   snapshot(data: SnapshotData, entries: Entry[], isComplete: boolean): void;
-  /** The next messages of the log. */
+  /** An entry came for the first time. It may wait for the entries before it. */
+  arrived(entry: Entry): void;
+  /** The next entries of the log. */
   entries(entries: Entry[]): void;
   /** A numbered frame that came after a snapshot with its number. */
   late(frame: Frame): void;
@@ -82,8 +85,7 @@ export interface Connection {
   endSync(ref: string | undefined): { asked: number | null } | null;
 }
 
-type NumberedFrame = Extract<ServerFrame, { seq: number }>;
-type HandledFrame = NumberedFrame | SnapshotFrame | PongFrame | AckFrame | ErrorFrame | ByeFrame;
+type HandledFrame = SnapshotFrame | PongFrame | AckFrame | ErrorFrame | ByeFrame;
 /** One function for each frame that the socket understands. */
 export type Handlers = { [F in HandledFrame as F["type"]]: (connection: Connection, frame: F) => void };
 

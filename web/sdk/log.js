@@ -1,32 +1,33 @@
 /** @import { Entry } from "./internal.js" */
-/** @import { Frame } from "./public.js" */
 /** @import { RoomMessage, SnapshotData } from "./wire.js" */
 /** @typedef {ReturnType<typeof createLog>} Log */
 
 /**
- * The log of a room, as far as it is here: each message once, in the order of `seq`.
+ * The log of a room, as far as it is here: each entry once, in the order of `seq`. Some entries have no message.
  *
- * A message whose predecessor is missing waits, until the predecessor comes or a snapshot says that there is none.
+ * An entry whose predecessor is missing waits, until the predecessor comes or a snapshot says that there is none.
  */
 export function createLog() {
   let messages = /** @type {readonly RoomMessage[]} */ ([]);
-  /** No message up to this number is missing. It is null before the first snapshot. */
+  /** No entry up to this number is missing. It is null before the first snapshot. */
   let contiguousSeq = /** @type {number | null} */ (null);
   /** The messages up to `contiguousSeq`. */
   let contiguous = /** @type {readonly RoomMessage[]} */ ([]);
-  /** The messages after a gap. */
+  /** The entries after a gap. */
   const waiting = /** @type {Map<number, Entry>} */ (new Map());
-  /** The service lacks the message after this number, too. */
+  /** The service lacks the entry after this number, too. */
   let confirmedGap = /** @type {number | null} */ (null);
 
   const covers = (/** @type {number} */ seq) => contiguousSeq !== null && seq <= contiguousSeq;
   const getWaiting = () => [...waiting].sort(([one], [other]) => one - other);
 
-  function hold(/** @type {RoomMessage} */ message, /** @type {Frame | undefined} */ frame = undefined) {
-    if (!covers(message.seq)) waiting.set(message.seq, { message, frame: frame ?? waiting.get(message.seq)?.frame });
+  const messagesOf = (/** @type {Entry[]} */ entries) => entries.flatMap(({ message }) => message ?? []);
+
+  function hold(/** @type {Entry} */ { seq, message, frame }) {
+    if (!covers(seq)) waiting.set(seq, { seq, message, frame: frame ?? waiting.get(seq)?.frame });
   }
 
-  /** Move messages from the waiting ones to the contiguous ones. Up to `settled` no more message can appear. */
+  /** Release waiting entries whose turn it is. Up to `settled` no more entry can appear. */
   function release(/** @type {number} */ settled) {
     const released = /** @type {Entry[]} */ ([]);
     let last = contiguousSeq ?? 0;
@@ -37,12 +38,12 @@ export function createLog() {
       released.push(entry);
     }
     contiguousSeq = Math.max(last, settled);
-    if (released.length) contiguous = [...contiguous, ...released.map(({ message }) => message)];
+    if (released.length) contiguous = [...contiguous, ...messagesOf(released)];
     return released;
   }
 
   function updateMessages() {
-    const ahead = confirmedGap === contiguousSeq ? getWaiting().map(([, { message }]) => message) : [];
+    const ahead = confirmedGap === contiguousSeq ? messagesOf(getWaiting().map(([, entry]) => entry)) : [];
     const next = [...contiguous, ...ahead];
     if (next.length !== messages.length || next.some((one, index) => one !== messages[index])) messages = Object.freeze(next);
   }
@@ -56,7 +57,7 @@ export function createLog() {
       return messages;
     },
 
-    /** No message up to this number is missing. It is null before the first snapshot. */
+    /** No entry up to this number is missing. It is null before the first snapshot. */
     get contiguousSeq() {
       return contiguousSeq;
     },
@@ -69,9 +70,12 @@ export function createLog() {
     /** Whether `messages` has this number. */
     shows: (/** @type {number} */ seq) => covers(seq) || (confirmedGap === contiguousSeq && waiting.has(seq)),
 
-    /** Add a message. Returns the entries that are next in the log: none if the message has to wait. */
-    add(/** @type {RoomMessage} */ message, /** @type {Frame | undefined} */ frame = undefined) {
-      hold(message, frame);
+    /** Whether the frame of this number has come, or is no longer needed. */
+    knows: (/** @type {number} */ seq) => covers(seq) || waiting.get(seq)?.frame !== undefined,
+
+    /** Add an entry. Returns the entries that are next in the log: none if the entry has to wait. */
+    add(/** @type {Entry} */ entry) {
+      hold(entry);
       const released = contiguousSeq === null ? [] : release(contiguousSeq);
       updateMessages();
       return released;
@@ -88,11 +92,11 @@ export function createLog() {
         contiguous = [];
         contiguousSeq = Math.max(0, first - 1);
       }
-      for (const message of messages) hold(message);
+      for (const message of messages) hold({ seq: message.seq, message });
       const released = release(last_seq);
       if (contiguousSeq === asked) confirmedGap = asked;
       updateMessages();
-      return { isComplete, entries: released.filter(({ message }) => message.seq > before) };
+      return { isComplete, entries: released.filter(({ seq }) => seq > before) };
     },
 
     prepend(/** @type {readonly RoomMessage[]} */ earlier) {

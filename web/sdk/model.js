@@ -31,7 +31,7 @@ export function createModel(/** @type {Log} */ log, /** @type {Deps} */ deps, /*
 
   /** A late `user_joined` or `user_left` that contradicts the participants is a reason to ask for a snapshot. */
   function compare(/** @type {Frame} */ { type, data }) {
-    const user = data.participant?.id ?? (type === "user_left" && data.user_id);
+    const user = type === "user_joined" ? data.participant.id : type === "user_left" && data.user_id;
     if (user && store.value.participants.some(({ id }) => id === user) !== (type === "user_joined")) onContradiction();
   }
 
@@ -39,13 +39,14 @@ export function createModel(/** @type {Log} */ log, /** @type {Deps} */ deps, /*
     entries.reduce((next, { frame }) => (frame ? applyFrame(next, frame) : next), state);
 
   function recognize(/** @type {Entry[]} */ entries) {
-    for (const { message } of entries) if (message.user_id === store.value.you?.user_id) drafts.recognize(message);
+    const { you } = store.value;
+    for (const { message } of entries) if (message && message.user_id === you?.user_id) drafts.recognize(message);
   }
 
   function emitEntries(/** @type {Entry[]} */ entries) {
     for (const { message, frame } of entries) {
-      emit("message", message);
-      if (frame && message.type === "emoji") emit("reaction", message);
+      if (message) emit("message", message);
+      else if (frame && frame.type !== "seq_unused") emit("frame", frame);
       if (frame?.type === "user_joined") emit("joined", frame.data.participant);
       if (frame?.type === "user_left") emit("left", frame.data);
     }
@@ -63,15 +64,20 @@ export function createModel(/** @type {Log} */ log, /** @type {Deps} */ deps, /*
       const { you, hasEarlier } = store.value;
       recognize(entries);
       const last = Math.max(data.last_seq, ...data.messages.map(({ seq }) => seq));
-      const newer = entries.filter(({ message }) => message.seq > last);
+      const newer = entries.filter(({ seq }) => seq > last);
       const state = { ...applySnapshot(store.value, data), hasEarlier: isComplete ? hasEarlier : log.messages[0]?.seq > 1 };
       set(applyEntries(state, newer));
-      for (const { frame, message } of entries) if (frame && message.seq <= last) compare(frame);
+      for (const { frame, seq } of entries) if (frame && seq <= last) compare(frame);
       if (!you) return;
       emitEntries(entries);
       if (you.connection_id !== data.you.connection_id) emit("reconnected", data.you);
-      const messages = entries.map(({ message }) => message);
+      const messages = entries.flatMap(({ message }) => message ?? []);
       if (messages.length || !isComplete) emit("recovered", { complete: isComplete, messages });
+    },
+
+    /** An emoji is shown at once: an animation does not wait for its turn in the log. */
+    arrived(/** @type {Entry} */ { message }) {
+      if (store.value.you && message?.type === "emoji") emit("reaction", message);
     },
 
     entries(/** @type {Entry[]} */ entries) {

@@ -197,7 +197,7 @@ export interface RoomState {
 export interface RoomEvents {
   /** The next message of the log. */
   message: RoomMessage;
-  /** An emoji at the time of its sending. A missed emoji fires `message`, but not this event. */
+  /** An emoji as soon as it arrives, maybe before its turn in the log. A missed emoji fires `message`, but not this event. */
   reaction: RoomMessage;
   /** A participant took a seat. */
   joined: ParticipantView;
@@ -205,7 +205,7 @@ export interface RoomEvents {
   left: Pick<UserLeftData, "user_id" | "reason">;
   /** A frame `offer`, `answer`, `ice-candidate`, `user-joined` or `user-left`. */
   signal: Frame;
-  /** A frame with another name, from another client. */
+  /** A frame with another name, from another client, or from a later version of the service. */
   frame: Frame;
   /** These messages were missed. If `complete` is false, more were missed, and `state.messages` starts with these. */
   recovered: { complete: boolean; messages: readonly RoomMessage[] };

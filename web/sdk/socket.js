@@ -12,6 +12,12 @@ function describeFailure(/** @type {Frame} */ { message, requestId }) {
   return { type: "error", data: { code: "internal_error", detail: `API Gateway: ${message} (request ${requestId})` } };
 }
 
+/** The message of an entry, if it has one. */
+function messageOf(/** @type {Frame} */ { type, data }) {
+  if (type === "message_sent" || type === "emoji_reaction") return data;
+  return type === "user_joined" || type === "user_left" ? data.message : undefined;
+}
+
 export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */ events, /** @type {Deps} */ deps) {
   const LATE_MS = 200;
   const LONGEST_MS = 30_000;
@@ -83,6 +89,8 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
       return handle(connection, frame);
     }
     if (typeof frame.type !== "string") return void events.frame(describeFailure(frame));
+    // A relayed frame has a `connection`: its `seq` is its sender's.
+    if (typeof frame.seq === "number" && frame.connection === undefined) return take({ seq: frame.seq, message: messageOf(frame), frame });
     if (connector.isDoubled()) {
       if (seen.has(text)) return;
       seen.add(text);
@@ -91,10 +99,10 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
     events.frame(frame);
   }
 
-  function onNumbered(/** @type {Connection} */ _, /** @type {Frame} */ frame) {
-    const message = frame.data.message ?? frame.data;
-    if (log.covers(message.seq)) events.late(frame);
-    else tell(log.add(message, frame));
+  function take(/** @type {Entry & {frame: Frame}} */ entry) {
+    if (log.covers(entry.seq)) return events.late(entry.frame);
+    if (!log.knows(entry.seq)) events.arrived(entry);
+    tell(log.add(entry));
   }
 
   function tell(/** @type {Entry[]} */ entries) {
@@ -104,11 +112,6 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
 
   /** @type {Handlers} */
   const handlers = {
-    user_joined: onNumbered,
-    user_left: onNumbered,
-    message_sent: onNumbered,
-    emoji_reaction: onNumbered,
-
     snapshot(connection, { ref, data }) {
       const running = connection.endSync(ref);
       if (!running) return;
@@ -129,7 +132,7 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
     ack(_, frame) {
       const { ref = "", data } = frame;
       if (!requests.resolve(ref, data)) return;
-      if (data && !log.covers(data.seq)) tell(log.add(data, frame));
+      if (data) take({ seq: data.seq, message: data, frame });
       flush();
     },
 

@@ -466,6 +466,14 @@ export type SendMessageRequest = {
   /** Not blank. */
   message_text: string;
 };
+/** The log has no message with this number: do not wait for it. */
+export type SeqUnusedFrame = {
+  type: "seq_unused";
+  roomId: string;
+  ts: string;
+  /** the sequence number in the room's log */
+  seq: number;
+};
 /**
  * `recovered` means that every message after the client's `last_seq` is here. Otherwise these are the last 50.
  *
@@ -605,6 +613,7 @@ export type ServerFrame =
   | PongFrame
   | UserJoinedFrame
   | UserLeftFrame
+  | SeqUnusedFrame
   | PresenceChangedFrame
   | PeerJoinedFrame
   | PeerLeftFrame

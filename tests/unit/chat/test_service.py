@@ -5,17 +5,20 @@ from typing import Any, Literal
 
 import pytest
 
+from chalicelib import log
 from chalicelib.chat import service
 from chalicelib.chat.schemas import HistoryQuery
 from chalicelib.identity.profiles import PROFILES, Profile
-from chalicelib.kernel.errors import NotInRoomError, RateLimitedError
+from chalicelib.kernel.errors import CoworkingError, NotInRoomError, RateLimitedError
 from chalicelib.kernel.settings import Limit
+from chalicelib.lifecycle.service import delete_room
 from chalicelib.log import service as log_service
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.log.table import MESSAGES
 from tests.fakes.backend import DAY, MINUTE, NOW, SECOND, Interrupt, World, on_moto
 from tests.fakes.records import make_message
 
+Ending = Callable[[World, str], None]
 HTTP_LEASE = 15 * MINUTE
 
 
@@ -102,7 +105,58 @@ def test_a_key_used_twice_at_once_stores_one_message(world: World, room_id: str,
 
     assert answers[0] == answers[1]
     assert texts(world, room_id) == ["hello"]
-    assert len(world.fanout.frames(there)) == 1
+    told = [(frame["type"], frame["seq"]) for frame in world.fanout.frames(there)]
+    assert told == [("message_sent", answers[0].seq), ("seq_unused", answers[0].seq - 1)]
+    (snapshot,) = world.send(there, "sync", last_seq=2)
+    assert snapshot["data"]["last_seq"] == world.last_number(room_id), "the unused number holds nobody up"
+    assert [message["text"] for message in snapshot["data"]["messages"]] == ["hello"]
+
+
+def leave(world: World, room_id: str) -> None:
+    world.leave("ada", room_id)
+
+
+def delete(world: World, room_id: str) -> None:
+    delete_room(world.context("admin", room_id))
+
+
+def come_back(world: World, room_id: str) -> None:
+    world.leave("ada", room_id)
+    world.join("ada", room_id)
+
+
+@pytest.mark.parametrize(("module", "moment"), [(log, "allocate"), (log_service, "put_message")], ids=["early", "late"])
+@pytest.mark.parametrize("key", [None, "key"])
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [
+        pytest.param(leave, "not_in_room", id="leave"),
+        pytest.param(delete, "room_not_found", id="delete"),
+        pytest.param(come_back, None, id="come back"),
+    ],
+)
+def test_a_member_who_leaves_meanwhile_sends_nothing(
+    world: World,
+    room_id: str,
+    just_before: Interrupt,
+    ending: Ending,
+    code: str | None,
+    key: str | None,
+    module: Any,
+    moment: str,
+) -> None:
+    just_before(module, moment, lambda: ending(world, room_id))
+
+    if code is None:
+        say(world, room_id, "late", key=key)
+    else:
+        with pytest.raises(CoworkingError) as refused:
+            say(world, room_id, "late", key=key)
+        assert refused.value.code == code
+    assert ("late" in texts(world, room_id)) is (code is None)
+    assert world.has_all_numbers(room_id)
+    is_empty = not [item for page in world.store.pages(MESSAGES, room_id) for item in page]
+    assert is_empty is (code == "room_not_found")
 
 
 def test_a_key_belongs_to_a_user_and_a_room(world: World, room_id: str) -> None:

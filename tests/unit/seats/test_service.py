@@ -11,9 +11,11 @@ from chalicelib.identity.tickets import verify_ticket
 from chalicelib.kernel import errors
 from chalicelib.kernel.settings import Limit
 from chalicelib.kernel.times import iso
+from chalicelib.lifecycle.service import delete_room
 from chalicelib.log import Draft
 from chalicelib.log import service as log_service
 from chalicelib.log.schemas import RoomMessage
+from chalicelib.log.table import MESSAGES
 from chalicelib.rooms.table import change_room
 from chalicelib.seats import endings, service, sockets, table
 from chalicelib.seats.schemas import RoomDetail
@@ -69,7 +71,7 @@ def test_join_answers_people_and_50_messages_oldest_first(world: World, room_id:
     for after, name in enumerate(("cyd", "ada")):
         world.join(name, room_id, NOW + after)
     for number in range(60):
-        log.commit(world.context("ada", room_id), Draft(f"{number}"))
+        log.commit(world.context("ada", room_id), Draft(f"{number}"), [])
 
     answer = world.join("bob", room_id, NOW + 2)
 
@@ -198,6 +200,7 @@ def test_of_two_joins_for_the_last_seat_one_is_refused(world: World, before_comm
         world.join("ada", room_id)
 
     assert world.members(room_id) == ["bob"]
+    assert world.has_all_numbers(room_id)
 
 
 def test_two_joins_of_a_user_at_once_take_one_seat(world: World, room_id: str, before_commit: BeforeCommit) -> None:
@@ -207,6 +210,18 @@ def test_two_joins_of_a_user_at_once_take_one_seat(world: World, room_id: str, b
 
     assert world.said(room_id) == ["Ada joined the room"]
     assert world.room(room_id).participant_count == 1
+    assert world.has_all_numbers(room_id)
+
+
+def test_a_room_that_is_deleted_during_a_join_leaves_no_item(
+    world: World, room_id: str, before_commit: BeforeCommit
+) -> None:
+    before_commit(lambda: delete_room(world.context("admin", room_id)))
+
+    with pytest.raises(errors.RoomNotFoundError):
+        world.join("ada", room_id)
+
+    assert [item for page in world.store.pages(MESSAGES, room_id) for item in page] == []
 
 
 def test_a_room_that_closes_during_a_join_admits_nobody(
@@ -287,9 +302,9 @@ def test_leave_works_while_the_lease_is_renewed(world: World, room_id: str, befo
 
     assert world.members(room_id) == []
     assert world.room(room_id).participant_count == 0
-    assert entries(world, room_id) == [(1, "Ada joined the room"), (2, "Ada left the room")]
-    assert world.last_number(room_id) == 2, "the retry uses the same number"
-    assert world.fanout.types(mine) == ["bye", "CLOSED"]
+    assert entries(world, room_id) == [(1, "Ada joined the room"), (3, "Ada left the room")]
+    assert world.has_all_numbers(room_id)
+    assert world.fanout.types(mine) == ["seq_unused", "bye", "CLOSED"]
     assert world.roster(room_id) == []
 
 
@@ -318,7 +333,8 @@ def test_two_leaves_at_once_write_one_message(world: World, room_id: str, before
         world.leave("ada", room_id)
 
     assert world.said(room_id).count("Ada left the room") == 1
-    assert world.fanout.types(there).count("user_left") == 1
+    assert world.fanout.types(there) == ["user_left", "user-left", "seq_unused"]
+    assert world.has_all_numbers(room_id)
     assert world.fanout.types(mine) == ["bye", "CLOSED"]
     assert world.room(room_id).participant_count == 1
 

@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib.kernel.errors import UnavailableError
-from chalicelib.store import Delete, Put, Store, Table, Update
+from chalicelib.store import Check, Delete, Put, Store, Table, Update
 from chalicelib.store.client import DEADLINE_SECONDS
 from chalicelib.store.tables import TABLES
 from tests.fakes.backend import World
@@ -81,6 +81,7 @@ def test_a_transaction_writes_puts_updates_and_deletes(tables: Store) -> None:
             Delete(COUNTED, THREE.key, COUNTED.number == 3),
             Update(COUNTED, TWO.key, [COUNTED.number.add(5)], COUNTED.number == 2),
             Put(LINES, Line("room", 1, "hello"), also={"expires_at": 7}),
+            Check(COUNTED, ONE.key, COUNTED.number.does_not_exist()),
         ]
     )
 
@@ -101,8 +102,9 @@ def expiry(tables: Store) -> str:
         Put(COUNTED, ONE, IS_NEW),
         Update(COUNTED, ONE.key, [COUNTED.number.set(9)], COUNTED.number == 2),
         Delete(COUNTED, ONE.key, COUNTED.number == 2),
+        Check(COUNTED, ONE.key, COUNTED.number == 2),
     ],
-    ids=["put", "update", "delete"],
+    ids=["put", "update", "delete", "check"],
 )
 def test_one_refused_write_refuses_the_transaction(tables: Store, refused: Any) -> None:
     tables.put(COUNTED, ONE)
