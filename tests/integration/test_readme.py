@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
@@ -17,6 +18,7 @@ from docs.img.record import draw, play
 from infra.local.stack import LocalStack
 from tests.fakes.clients import Api
 from tests.fakes.documents import Document
+from tests.fakes.line import FaultyLine
 
 pytestmark = pytest.mark.proof
 
@@ -88,23 +90,54 @@ def test_two_people_receive_the_frames_that_the_other_types(stack: LocalStack) -
 
 
 @pytest.fixture
-def reordering(stack: LocalStack) -> Iterator[LocalStack]:
-    """A stack on which frames overtake each other."""
-    stack.plan_faults(frame_delay=[0, 150])
-    yield stack
-    stack.plan_faults()
+def line(tmp_path: Path) -> Iterator[tuple[LocalStack, FaultyLine]]:
+    """A stack on which frames overtake each other, and a line to it."""
+    with FaultyLine() as line:
+        environment = {"WEBSOCKET_URL": f"ws://localhost:{line.port}/ws"}
+        with LocalStack(data_dir=tmp_path / "stack", environment=environment) as stack:
+            line.target = urlsplit(stack.url).port
+            stack.plan_faults(frame_delay=[0, 150])
+            yield stack, line
 
 
-def test_the_complete_client_prints_everything_once_and_in_order(reordering: LocalStack, tmp_path: Path) -> None:
-    (tmp_path / "client.py").write_text(CLIENT, "utf-8")
-    with Api(reordering) as api:
+@contextmanager
+def run_client(path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the complete client, with shorter waits."""
+    text, replaced = re.subn(r"(?m)^(PING, TIMEOUT, LONGEST_PAUSE) = .*$", r"\1 = 0.5, 1.5, 0.1", CLIENT)
+    assert replaced == 1
+    path.write_text(text, "utf-8")
+    with subprocess.Popen([sys.executable, str(path), *arguments], stdout=subprocess.PIPE, text=True) as process:
+        overdue = threading.Timer(DEADLINE_SECONDS, process.kill)
+        overdue.start()
+        try:
+            yield process
+        finally:
+            overdue.cancel()
+
+
+def fail_in_every_way(line: FaultyLine) -> Iterator[None]:
+    """Disturb the client in each step: both what is open and how it comes back."""
+    line.cut()
+    yield
+    line.plan("upgrade", "reset", "hang up", "refuse", "garble")
+    line.cut()
+    yield
+    line.plan("http", "reset", "hang up", "refuse", "garble", "silence")
+    line.plan("upgrade", "silence")
+    line.fall_silent()
+    yield
+
+
+def test_the_complete_client_prints_everything_once_despite_faults(
+    line: tuple[LocalStack, FaultyLine], tmp_path: Path
+) -> None:
+    stack, faulty = line
+    with Api(stack) as api:
         ada, grace = api.person("Ada"), api.person("Grace")
         room = ada.make_room()["id"]
         ada.join(room)
-        command = [sys.executable, str(tmp_path / "client.py"), reordering.api, room, str(grace.token)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            overdue = threading.Timer(DEADLINE_SECONDS, process.kill)
-            overdue.start()
+        address = f"http://localhost:{faulty.port}/api"
+        with run_client(tmp_path / "client.py", address, room, str(grace.token)) as process:
             assert process.stdout
             screen = iter(process.stdout)
             assert [next(screen), next(screen)] == [
@@ -114,14 +147,14 @@ def test_the_complete_client_prints_everything_once_and_in_order(reordering: Loc
             for number in range(12):
                 ada.say(room, f"line {number}")
             assert [next(screen) for _ in range(12)] == [f"{number + 3} Ada line {number}\n" for number in range(12)]
-            reordering.cut()
-            ada.say(room, "while you were away")
-            assert next(screen) == "15 Ada while you were away\n"
-            reordering.plan_faults()
+            for number, _ in enumerate(fail_in_every_way(faulty), 15):
+                ada.say(room, "while you were away")
+                assert next(screen) == f"{number} Ada while you were away\n"
+            assert faulty.is_spent, "every planned fault happened"
+            stack.plan_faults()
             grace.leave(room)
             assert list(screen) == []
             assert process.wait() == 0
-            overdue.cancel()
 
 
 def test_the_picture_shows_a_real_session(stack: LocalStack) -> None:
