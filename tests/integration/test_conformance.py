@@ -116,7 +116,8 @@ class Visitor:
 def busy_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """A stack whose rate limits are never reached."""
     plenty = dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT", "ROOMS_LIMIT", "BUDGET_LIMIT"), "1000000/10")
-    with LocalStack(data_dir=tmp_path_factory.mktemp("stack"), environment=plenty) as running:
+    environment = plenty | {"SEATS_LIMIT": "1000"}
+    with LocalStack(data_dir=tmp_path_factory.mktemp("stack"), environment=environment) as running:
         yield running
 
 
