@@ -11,13 +11,14 @@ export PORT DATA_DIR
 
 VENV := .venv
 NODE := tests/web/node_modules
+GENERATORS := tests/generators/node_modules
 BIN := $(VENV)/bin
 UV := UV_SYSTEM_CERTS=true $(BIN)/uv --quiet
 INSTALL := $(UV) pip install --require-hashes --python $(BIN)/python --constraint requirements/lock.txt -r pyproject.toml
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup setup-dev test prove check artefacts lock setup-checks soak format deploy destroy rehearse bytecode web-types bench figures screenshots clean
+.PHONY: help run setup setup-dev test prove generators setup-generators check artefacts lock setup-checks soak format deploy destroy rehearse bytecode web-types bench figures screenshots clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -34,13 +35,17 @@ test: setup-dev ## run the tests, and check that they cover the service (five mi
 prove: setup-dev ## run the slow proofs: faults at every call, races, browsers, a deployment (some ten minutes)
 	$(PYTEST) -m "proof or hypothesis"
 
-check: setup-dev ## run all checks for a merge: format, lint, types, package, tests, proofs
+generators: setup-dev setup-generators ## generate clients from the documents, check their types, and run them (a minute)
+	$(BIN)/python -m pytest -q -n $(WORKERS) -p no:schemathesis tests/generators/checks.py
+
+check: setup-dev ## run all checks for a merge: format, lint, types, package, tests, proofs, clients
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@$(MAKE) -s artefacts
 	@$(MAKE) -s test
 	@$(MAKE) -s prove
+	@$(MAKE) -s generators
 
 artefacts: setup-checks ## check the deployment: package, templates, code, libraries
 	@$(BIN)/python -m infra.checks
@@ -85,7 +90,7 @@ screenshots: setup-dev ## take the pictures of the page in docs/img/ (needs Chro
 	$(BIN)/python -m docs.img.screenshots
 
 clean: ## delete the data, the virtual environments and the caches
-	rm -rf $(VENV) $(NODE) .local vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) $(NODE) $(GENERATORS) .local vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The virtual environments. MiniStack pins botocore exactly, and checkov many libraries: each has an environment of its
@@ -134,6 +139,20 @@ $(VENV)/checks/done: requirements/checks.txt | $(VENV)/made
 	@echo "Installing the tools that check what is deployed"
 	@$(UV) venv --clear --no-project --python $(BIN)/python $(VENV)/checks
 	@$(UV) pip sync --require-hashes --python $(VENV)/checks/bin/python requirements/checks.txt
+	@touch $@
+
+setup-generators:
+	@$(MAKE) -s -j2 $(GENERATORS)/done $(VENV)/generators/done
+
+$(VENV)/generators/done: requirements/generators.txt | $(VENV)/made
+	@echo "Installing the generators of Python clients"
+	@$(UV) venv --clear --no-project --python $(BIN)/python $(VENV)/generators
+	@$(UV) pip sync --require-hashes --python $(VENV)/generators/bin/python requirements/generators.txt
+	@touch $@
+
+$(GENERATORS)/done: tests/generators/package-lock.json $(VENV)/dev
+	@echo "Installing the generators of TypeScript clients"
+	@PATH="$(abspath $(BIN)):$$PATH" npm --prefix tests/generators ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 # The first Python that fits, and can make virtual environments: Debian and Ubuntu pack that apart. pip installs uv.

@@ -19,6 +19,7 @@ LOCKS = {
     "requirements/lock.txt": ("pyproject.toml", "--group=dev", "--group=deploy"),
     "requirements/engine.txt": ("--group=engine",),
     "requirements/checks.txt": ("--group=checks",),
+    "requirements/generators.txt": ("--group=generators",),
     "requirements/uv.txt": ("--group=uv",),
     "requirements.txt": ("pyproject.toml", "--constraint=requirements/lock.txt"),
 }
