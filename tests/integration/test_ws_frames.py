@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.features import EVENTS
 from chalicelib.relay.frames import ANNOUNCEMENTS
-from tests.fakes.socket_client import Frame, Scene, SocketClient, settle_all
+from tests.fakes.socket_client import DEADLINE_SECONDS, Frame, Scene, SocketClient, settle_all
 
 SIGNALS = ["offer", "answer", "ice-candidate"]
 STAMPS = {"from", "connection", "roomId", "ts"}
@@ -14,7 +14,7 @@ SERVER_ONLY = sorted({str(frame.model_fields["type"].default) for frame in EVENT
 RELAYED: list[tuple[str, Frame]] = [
     ("wave", {"hand": "left"}),
     ("x", {}),
-    ("a-z_0-9", {"list": [1, 2.5, None, True, {"deep": ["\u2603", "\U0001f44b"]}]}),
+    ("A-z_0.9:", {"list": [1, 2.5, None, True, {"deep": ["\u2603", "\U0001f44b"]}]}),
     ("t" * 64, {"text": 'quotes " and \\ and \u0001 control'}),
     ("typing", {"is_typing": True}),
     ("typing", {"is_typing": False}),
@@ -147,6 +147,9 @@ def test_ping_is_answered_with_pong(scene: Scene, ada: SocketClient) -> None:
     pong = ada.wait("pong")
     assert pong["data"] == {"last_seq": 2, "rotate": False}
     assert "ref" not in pong
+    ada.settle()
+    ada.connection.send("ping")
+    assert ada.connection.recv(DEADLINE_SECONDS) == "pong"
 
 
 # mic and speaking

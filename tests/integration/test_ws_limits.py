@@ -23,10 +23,10 @@ CODES = {
 }
 ANSWERS = {"ack", "error", "pong", "snapshot"}
 SIGNS_OF_FAILURE = ['"level":"ERROR"', '"level":"CRITICAL"', "Traceback", " failed", "took longer"]
-NO_FRAMES: list[str | bytes] = [
+NO_FRAMES = [
     *("", "hello", "null", "7", '"wave"', "[]", '[{"type": "wave"}]', "{}", '{"type": null}', '{"type": "wa ve"}'),
     *('{"type": "' + "w" * 65 + '"}', '{"type": "wave"', '{"type": "wave", "n": NaN}', '{"type": "wave", "n": 1e999}'),
-    *('{"type": "wave", "s": "\\ud800"}', b'{"type": "wave"}', b"\x00\xff"),
+    '{"type": "wave", "s": "\\ud800"}',
 ]
 
 
