@@ -274,7 +274,6 @@ def talk_to_stack(scene: Scene) -> list[str]:
     ada.ask("offer", to=ben.user_id, data=SDP)
     for text in BROKEN_FRAMES:
         ben.send_text(text)
-    ben.send_bytes(PRIVATE.encode())
     for text in BROKEN_BODIES:
         ben.caller.post(scene.path("/messages"), content=text)
     ticket = scene.ticket(ben.caller)["ticket"]
@@ -285,4 +284,5 @@ def talk_to_stack(scene: Scene) -> list[str]:
             scene.open(scene.url(**query))
     scene.api.bearer(PRIVATE).get(scene.path())
     ben.settle()
+    ben.send_bytes(PRIVATE.encode())  # this closes the connection
     return [ticket, *(client.caller.token for client in (ada, ben))]
