@@ -18,7 +18,8 @@ from infra.local.journal import Entry, Journal, JournalError, write_file
 
 SAVE_AFTER = int(os.environ.get("SAVE_AFTER_BYTES") or 8 * 1024 * 1024)
 """The least bytes of a journal after which the state is saved: they take about a second to replay."""
-READS = re.compile("(Batch|Transact)?Get|Query|Scan|Describe|List|Search")
+ITEM_ACTIONS = re.compile(".*Item|Batch|Transact|Execute|Query|Scan|Describe|List|Search")
+"""Actions that read, or write items only. A repeated transaction writes nothing."""
 REAPER = "dynamodb-ttl-reaper"
 """The thread in which MiniStack deletes expired items, once a minute."""
 set_item, remove_item, store_token = dynamodb._set_item, dynamodb._remove_item, dynamodb._txn_token_store
@@ -55,8 +56,10 @@ class DurableTables:
             self._effects = []
             answer = await handle_request(method, path, headers, body, query)  # it never suspends
             action = headers.get("x-amz-target", "").rpartition(".")[2]
-            if answer[0] == 200 and not READS.match(action):
-                self._append(self._effects or [["request", *scope(), action, body.decode()]])
+            if not ITEM_ACTIONS.match(action):
+                self._effects = [["request", *scope(), action, body.decode()]]
+            if answer[0] == 200 and self._effects:
+                self._append(self._effects)
             if self._journal.size > self._save_at:
                 self._save()
         return answer

@@ -20,7 +20,7 @@ class Journal:
     """The writes since a state was saved. The state has the number of its journal: it never meets another one."""
 
     def __init__(self, directory: Path, number: int) -> None:
-        self.path = directory / f"journal-{number}.jsonl"
+        self.path = path_of(directory, number)
         self.number = number
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self.size = os.fstat(self._file).st_size
@@ -41,6 +41,7 @@ class Journal:
 
     def follow(self) -> "Journal":
         """The empty journal for the next state. Until that is saved, this one goes on."""
+        path_of(self.path.parent, self.number + 1).unlink(missing_ok=True)  # left from data that somebody deleted
         return Journal(self.path.parent, self.number + 1)
 
     def delete(self) -> None:
@@ -54,6 +55,11 @@ class Journal:
         except ValueError as error:
             raise JournalError(f"line {number} of {self.path} is damaged: restore a backup, or cut it there") from error
         return entry
+
+
+def path_of(directory: Path, number: int) -> Path:
+    """The file of a journal."""
+    return directory / f"journal-{number}.jsonl"
 
 
 def write_file(path: Path, text: str) -> None:

@@ -42,7 +42,7 @@ def test_a_transaction_is_not_repeated_after_a_crash(tmp_path: Path) -> None:
         "ExpressionAttributeValues": {":one": {"N": "1"}},
     }
     engine = Engine(tmp_path)
-    for _ in range(3):  # the second time it is in the journal, the third time in the saved state
+    for number in range(3):  # the second time it is in the journal, the third time in the saved state
         with engine:
             engine.create_tables("t-")
             client = engine.client()
@@ -51,6 +51,7 @@ def test_a_transaction_is_not_repeated_after_a_crash(tmp_path: Path) -> None:
             client.close()
             engine.kill()
         assert item["visits"] == {"N": "1"}
+        assert bool(journal_of(tmp_path).stat().st_size) == (number == 0), "a repetition is no write"
 
 
 def test_saving_goes_on_while_people_write_and_items_expire(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def test_a_damaged_line_is_an_error_that_names_it(tmp_path: Path) -> None:
 def test_a_new_state_has_a_journal_of_its_own(tmp_path: Path) -> None:
     journal = Journal(tmp_path, 0)
     journal.append([1])
+    Journal(tmp_path, 1).append(["left over"])
     following = journal.follow()
     journal.append([2])
     assert (journal.read(), following.read()) == ([[1], [2]], [])
