@@ -1,7 +1,6 @@
 """A line to a stack that a test can disturb. Calls and upgrades fail as planned; open connections are cut or silenced.
 
-with FaultyLine() as line:
-    line.target = port
+with FaultyLine(port) as line:
     line.plan("upgrade", "reset", "refuse")
     line.cut()
 """
@@ -27,9 +26,9 @@ ANSWERS: dict[Fault, bytes] = {
 class FaultyLine:
     """Listens on its own port, and forwards to the port of a stack; a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, target: int) -> None:
         self.port = 0
-        self.target: int | None = None
+        self._target = target
         self._planned: dict[Kind, deque[Fault]] = defaultdict(deque)
         self._open: set[Pipe] = set()
         self._loop = asyncio.new_event_loop()
@@ -89,7 +88,7 @@ class FaultyLine:
                 if self._planned[kind]:
                     await self._fail(pipe, self._planned[kind].popleft())
                 else:
-                    await pipe.forward(head, self.target)
+                    await pipe.forward(head, self._target)
         finally:
             self._open.discard(pipe)
             writer.close()
@@ -118,7 +117,7 @@ class Pipe:
         self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.writer.transport.abort()
 
-    async def forward(self, head: bytes, target: int | None) -> None:
+    async def forward(self, head: bytes, target: int) -> None:
         """Forward until one side closes."""
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", target)
         far_writer.write(head)

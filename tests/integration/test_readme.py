@@ -90,14 +90,14 @@ def test_two_people_receive_the_frames_that_the_other_types(stack: LocalStack) -
 
 
 @pytest.fixture
-def line(tmp_path: Path) -> Iterator[tuple[LocalStack, FaultyLine]]:
-    """A stack on which frames overtake each other, and a line to it."""
-    with FaultyLine() as line:
-        environment = {"WEBSOCKET_URL": f"ws://localhost:{line.port}/ws"}
-        with LocalStack(data_dir=tmp_path / "stack", environment=environment) as stack:
-            line.target = urlsplit(stack.url).port
-            stack.plan_faults(frame_delay=[0, 150])
-            yield stack, line
+def line(stack: LocalStack) -> Iterator[FaultyLine]:
+    """A line to the stack, on which frames overtake each other."""
+    stack.plan_faults(frame_delay=[0, 150])
+    port = urlsplit(stack.url).port
+    assert port
+    with FaultyLine(port) as line:
+        yield line
+    stack.plan_faults()
 
 
 @contextmanager
@@ -129,14 +129,13 @@ def fail_in_every_way(line: FaultyLine) -> Iterator[None]:
 
 
 def test_the_complete_client_prints_everything_once_despite_faults(
-    line: tuple[LocalStack, FaultyLine], tmp_path: Path
+    stack: LocalStack, line: FaultyLine, tmp_path: Path
 ) -> None:
-    stack, faulty = line
     with Api(stack) as api:
         ada, grace = api.person("Ada"), api.person("Grace")
         room = ada.make_room()["id"]
         ada.join(room)
-        address = f"http://localhost:{faulty.port}/api"
+        address = f"http://localhost:{line.port}/api"
         with run_client(tmp_path / "client.py", address, room, str(grace.token)) as process:
             assert process.stdout
             screen = iter(process.stdout)
@@ -147,10 +146,10 @@ def test_the_complete_client_prints_everything_once_despite_faults(
             for number in range(12):
                 ada.say(room, f"line {number}")
             assert [next(screen) for _ in range(12)] == [f"{number + 3} Ada line {number}\n" for number in range(12)]
-            for number, _ in enumerate(fail_in_every_way(faulty), 15):
+            for number, _ in enumerate(fail_in_every_way(line), 15):
                 ada.say(room, "while you were away")
                 assert next(screen) == f"{number} Ada while you were away\n"
-            assert faulty.is_spent, "every planned fault happened"
+            assert line.is_spent, "every planned fault happened"
             stack.plan_faults()
             grace.leave(room)
             assert list(screen) == []
