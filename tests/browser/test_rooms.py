@@ -125,6 +125,7 @@ def test_hostile_texts_are_shown_as_they_are(house: House, api: Api) -> None:
             ben.say(scene.room_id, text)
         expect(ada.texts).to_have_count(len(HOSTILE))
         assert ada.texts.all_text_contents() == [MARKS.sub(r"\1", text.replace(USER, "")) for text in HOSTILE]
+        expect(ada.page.locator(".event .who")).to_have_text([name, "Ben"])
         expect(ada.heading(HOSTILE[0])).to_be_visible()
         assert ada.people.all_text_contents() == [name, "Ben"]
         assert ada.page.title() in {HOSTILE[0], f"(1) {HOSTILE[0]}"}

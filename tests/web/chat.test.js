@@ -41,7 +41,7 @@ for (const [text, shown = text] of [
 for (const [text, event, name] of [
   ["Ben left the room", { name: "Ben" }, "Ben"],
   ["Ada was removed. Ben joined the room", { name: "Ada was removed. Ben" }, "Ada was removed. Ben"],
-  ["Ada left the room joined the room", undefined, ""],
+  ["Ada left the room joined the room", undefined, "Ada left the room"],
   ["The room is locked", { name: "Ben" }, ""],
   ["The room is locked", null, ""],
 ])

@@ -149,8 +149,9 @@ export function linked(/** @type {string} */ text) {
 
 /** A sentence of the room about a person. The name stands out, so that no name can write such a sentence. */
 export function sentence(/** @type {Message} */ { text, event }) {
-  const name = event && text.startsWith(event.name) ? event.name : "";
-  return h("span", h("bdi.who", name), text.slice(name.length));
+  const name = event?.name ?? /^(.*) \w+ the room$/s.exec(text)?.[1] ?? ""; // old entries have no event
+  const start = text.startsWith(name) ? name : "";
+  return h("span", h("bdi.who", start), text.slice(start.length));
 }
 
 /** The row of a message. A message that `follows` another of the same person shows no name. `size` watches long texts. */
