@@ -5,17 +5,21 @@ import re
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from chalicelib.api.routes import ROUTES
 from infra.local.pages import HEADERS
 from infra.local.tables import TemplateLoader
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "infra" / "edge.yaml"
+CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+"""The id of a policy of AWS's own."""
 NODE = shutil.which("node", path=f"{Path(sys.executable).parent}") or "node"
 ROOM = "0190b6f2-6d2c-7c3e-a3a5-0c4d51a6a7b1"
 Query = dict[str, str]
@@ -120,6 +124,19 @@ def test_the_error_of_one_user_is_not_shown_to_another(no_store: bool) -> None:
     assert {
         one: kept for one in range(400, 600) if (kept := seconds_cached(one, no_store=no_store, config=config))
     } == {}
+
+
+def test_only_the_documents_of_the_api_are_cached() -> None:
+    behaviors = read_resources()["Distribution"]["Properties"]["DistributionConfig"]["CacheBehaviors"]
+    cached = set()
+    for route in ROUTES:
+        path = f"/api{route.path}"
+        first = next(one for one in behaviors if fnmatchcase(path, one["PathPattern"]))
+        assert route.method in first["AllowedMethods"]
+        if first["CachePolicyId"] != CACHING_DISABLED:
+            cached.add(path)
+            assert "OriginRequestPolicyId" not in first, "nothing of one viewer's request is in another's answer"
+    assert cached == {"/api/openapi.json", "/api/asyncapi.json", "/api/docs"}
 
 
 def test_the_log_has_no_queries() -> None:
