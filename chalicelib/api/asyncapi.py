@@ -118,7 +118,8 @@ def document(websocket_url: str) -> Json:
 def _info() -> Json:
     licence = {"name": LICENSE, "url": "https://opensource.org/license/mit"}
     about = {"title": "Coworking Rooms, live", "version": __version__, "description": _ABOUT}
-    return about | {"license": licence, "tags": [{"name": "rooms"}]}
+    tags = [{"name": "rooms", "description": "Presence, chat and signalling in one room."}]
+    return about | {"license": licence, "tags": tags}
 
 
 def _server(scheme: str, host: str) -> Json:

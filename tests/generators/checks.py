@@ -66,8 +66,9 @@ def test_spectral_finds_nothing(place: Path, document: str) -> None:
     run("spectral", "lint", "--ruleset", "spectral.yaml", "--fail-severity", "hint", place / f"{document}.json")
 
 
-def test_redocly_finds_nothing(place: Path) -> None:
-    output = run("redocly", "lint", "--config", "redocly.yaml", "--format", "json", place / "openapi.json")
+@pytest.mark.parametrize("document", ["openapi", "asyncapi"])
+def test_redocly_finds_nothing(place: Path, document: str) -> None:
+    output = run("redocly", "lint", "--config", "redocly.yaml", "--format", "json", place / f"{document}.json")
     assert json.loads(output)["problems"] == []
 
 
