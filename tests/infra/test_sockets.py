@@ -9,8 +9,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from chalicelib.features import FRAMES
+from infra.local.events import SocketEvents
+from infra.local.functions import FunctionError, FunctionTimeoutError
 from infra.local.options import MESSAGE_BYTES
-from infra.local.sockets import suggest_type
+from infra.local.sockets import describe_error, suggest_type
 from tests.infra.conftest import Platform, learn_id
 
 OpenSocket = Callable[..., ClientConnection]
@@ -96,6 +98,21 @@ def test_a_failed_handler_is_answered_with_an_error(open_socket: OpenSocket) -> 
     error = json.loads(socket.recv(timeout=20))
     assert error["message"] == "Internal server error"
     assert error.keys() == {"message", "connectionId", "requestId"}
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [(FunctionError(), "Internal server error"), (FunctionTimeoutError(), "Endpoint request timed out")],
+)
+def test_the_error_is_that_of_api_gateway(error: FunctionError, message: str) -> None:
+    """The second message is in aws/chalice#1406."""
+    events = SocketEvents("localhost", "127.0.0.1", "me")
+    described = describe_error(error, event := events.message("x"))
+    assert described == {
+        "message": message,
+        "connectionId": events.connection_id,
+        "requestId": event["requestContext"]["requestId"],
+    }
 
 
 def test_a_message_has_up_to_128_kb(open_socket: OpenSocket) -> None:
