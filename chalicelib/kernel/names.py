@@ -49,7 +49,12 @@ def clean_name(text: str) -> str:
 
     Hidden characters are removed. A line break becomes a space.
     """
-    visible = _FOUND.sub(r"\1", _LINE_BREAKS.sub(" ", text)).strip()
+    visible = _without_hidden(_LINE_BREAKS.sub(" ", text)).strip()
     # NFC makes one character of four at most: cut first, since it takes long for a long text.
-    name = unicodedata.normalize("NFC", visible[: 4 * MAX_NAME])[:MAX_NAME].rstrip()
+    name = unicodedata.normalize("NFC", visible[: 4 * MAX_NAME])[:MAX_NAME]
+    name = _without_hidden(name).rstrip()  # the cut may have left half of an emoji
     return "" if is_blank(name) or speaks_as_system(name) else name
+
+
+def _without_hidden(text: str) -> str:
+    return _FOUND.sub(r"\1", text)

@@ -1,9 +1,11 @@
 """Names have one line, hide nothing, and do not speak as the service."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from chalicelib.kernel.lookalikes import skeleton
-from chalicelib.kernel.names import clean_name, has_hidden, speaks_as_system
+from chalicelib.kernel.names import MAX_NAME, clean_name, has_hidden, speaks_as_system
 from tests.fakes.bodies import HIDDEN, RESERVED
 
 NAMES = [
@@ -25,6 +27,29 @@ def test_hidden_characters_are_found_and_removed(name: str) -> None:
     assert has_hidden(name)
     assert clean_name(name)
     assert not has_hidden(clean_name(name))
+
+
+PARTS = [
+    *"aB \u00e9\u4e2d1\u20e3",
+    "\u200c",
+    "\u200d",
+    "\ufe0f",
+    "\U000e0100",
+    "\u0301",
+    "\n",
+    "\u200b",
+    "\U0001f469",
+    "\U0001f3f4",
+]
+
+
+@given(st.lists(st.sampled_from([*PARTS, "a" * 77, "\U000e0067\U000e0062\U000e007f"]), max_size=12).map("".join))
+@example("a" * 78 + "\U0001f469\u200d\U0001f469")  # the cut is after the joiner
+def test_a_cleaned_name_hides_nothing_and_stays_as_it_is(text: str) -> None:
+    name = clean_name(text)
+    assert not has_hidden(name)
+    assert len(name) <= MAX_NAME
+    assert clean_name(name) == name
 
 
 @pytest.mark.parametrize("name", RESERVED, ids=ascii)
