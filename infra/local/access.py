@@ -6,7 +6,6 @@ import time
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from infra.local.hosts import printable
 from infra.local.options import CONNECTIONS_PATH
 
 log = logging.getLogger("gateway")
@@ -38,6 +37,11 @@ class AccessLog:
         # Posts to connections are logged only if they fail: each frame causes one post for each receiver.
         if not (scope["path"].startswith(CONNECTIONS_PATH) and status < 300):
             log.info("%s %s %d %d ms", scope["method"], printable(scope["path"]), status, elapsed_ms(started))
+
+
+def printable(path: str) -> str:
+    """A path with all control characters escaped."""
+    return path if path.isprintable() else repr(path)
 
 
 def elapsed_ms(started: float) -> float:

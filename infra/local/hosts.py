@@ -57,8 +57,3 @@ def find_address() -> str:
             return "127.0.0.1"
         address: str = probe.getsockname()[0]
         return address
-
-
-def printable(path: str) -> str:
-    """A path with all control characters escaped."""
-    return path if path.isprintable() else repr(path)

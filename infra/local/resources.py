@@ -63,22 +63,29 @@ def is_owned(lock: IO[str]) -> bool:
 
 def listen(port: int, host: str = "") -> list[socket.socket]:
     """Listen on 127.0.0.1 and, if available, on ::1, as localhost may be either, and on `host`; raises StackError."""
+    addresses = [EVERYWHERE] if host == EVERYWHERE else ["127.0.0.1", *filter(None, [host])]
     sockets: list[socket.socket] = []
-    addresses = [EVERYWHERE] if host == EVERYWHERE else ["127.0.0.1", *([host] if host else [])]
     try:
         for address in (*addresses, "::1"):
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            try:
-                sockets.append(socket.create_server((address, port), family=family))
-            except OSError as error:
-                if address != "::1" or error.errno not in UNAVAILABLE:
-                    raise
+            sockets += bind(address, port)
             port = sockets[0].getsockname()[1]
-    except (OSError, OverflowError) as error:
+    except StackError:
         for listener in sockets:
             listener.close()
-        if getattr(error, "errno", 0) != errno.EADDRINUSE:
-            raise StackError(f"{address} with port {port} is not to be had ({error}): choose another") from error
-        advice = f"stop what uses it, or choose another: make run PORT={port + 1}"
-        raise StackError(f"Port {port} is taken: {advice}") from error
+        raise
     return sockets
+
+
+def bind(address: str, port: int) -> list[socket.socket]:
+    """A listening socket, or none if this machine has no ::1; raises StackError."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        return [socket.create_server((address, port), family=family)]
+    except (OSError, OverflowError) as error:
+        number = getattr(error, "errno", 0)
+        if address == "::1" and number in UNAVAILABLE:
+            return []
+        if number == errno.EADDRINUSE:
+            advice = f"stop what uses it, or choose another: make run PORT={port + 1}"
+            raise StackError(f"Port {port} is taken: {advice}") from error
+        raise StackError(f"Port {port} of {address} is not to be had ({error}): choose another") from error

@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from infra.local.access import printable
 from infra.local.events import API_ID, gather_values, now_ms, request_time
 from infra.local.functions import FunctionError, Functions
-from infra.local.hosts import printable
 from infra.local.options import HTTP_BODY_BYTES, OWN_HOST, STAGE
 
 log = logging.getLogger("gateway")
