@@ -1,10 +1,11 @@
-"""What a deployment says about the account and about sign-in."""
+"""What a deployment says about the account and about sign-in, and the defaults of its stages."""
 
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.kernel.settings import Settings
 from infra.deploy.account import check_sign_in, describe_quotas
 from infra.deploy.target import DeployError, Target
 
@@ -17,6 +18,14 @@ def stage_with(stage: str, variables: dict[str, str]) -> Target:
     target = Target(stage)
     target.found |= variables
     return target
+
+
+@pytest.mark.parametrize(("stage", "is_safe"), [("dev", False), ("prod", True)])
+def test_prod_takes_only_tickets_and_complete_sign_in(stage: str, is_safe: bool) -> None:
+    config = Target(stage).config
+    settings = Settings.from_environment(config.environment_variables)
+    assert (not settings.socket_tokens, settings.auth_strict) == (is_safe, is_safe)
+    assert config.api_gateway_endpoint_type == "REGIONAL", "the default is a CloudFront before the REST API"
 
 
 @pytest.mark.parametrize(
