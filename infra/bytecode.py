@@ -21,7 +21,6 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 ROOT = Path(__file__).parent.parent
-FUNCTIONS = ("app", "websocket_connect", "websocket_message", "websocket_disconnect", "sweep")
 AS_ON_LAMBDA = {
     "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
     "AWS_REGION": "us-east-1",
@@ -43,8 +42,7 @@ def compile_imports(root: Path = ROOT) -> int:
     """Compile the modules that the functions of the app in `root` import, and return their number."""
     vendor = root / "vendor"
     forget(vendor)
-    sources = set[Path]().union(*(list_imports(root, function) for function in FUNCTIONS))
-    libraries = find_libraries(sources)
+    libraries = find_libraries(list_imports(root))
     for source, inside in libraries.items():
         compile_source(source, inside, vendor / inside)
     own = sorted((root / "chalicelib").rglob("*.py"))
@@ -59,10 +57,10 @@ def forget(vendor: Path) -> None:
         shutil.rmtree(cache)
 
 
-def list_imports(root: Path, function: str) -> set[Path]:
-    """The source files that a function imports at its start."""
+def list_imports(root: Path) -> set[Path]:
+    """The source files that the function for HTTP imports at its start; the other functions import no others."""
     command = [sys.executable, "-I", "-c", LIST_IMPORTS, str(root)]
-    environment = {**os.environ, **AS_ON_LAMBDA, "_HANDLER": f"app.{function}"}
+    environment = {**os.environ, **AS_ON_LAMBDA, "_HANDLER": "app.app"}
     listed = subprocess.run(command, env=environment, check=True, capture_output=True).stdout
     return {Path(file) for file in json.loads(listed.splitlines()[-1])}
 

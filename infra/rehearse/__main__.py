@@ -15,7 +15,7 @@ import urllib3
 from rich.console import Console
 
 from infra.artefacts import gather_wheels
-from infra.deploy import functions, smoke
+from infra.deploy import functions, smoke, stacks
 from infra.deploy.destroy import DESTROY
 from infra.deploy.progress import Step, StepError, plan_steps, report_failure, run_steps, say
 from infra.deploy.steps import ACCOUNT, DEPLOY, EDGE, TRY
@@ -123,7 +123,7 @@ class Rehearsal:
     def find_nothing(self) -> str:
         """Check that no AWS service that was used still has a resource."""
         client = self.target.client
-        stacks = client("cloudformation").list_stacks(StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"])
+        standing = client("cloudformation").list_stacks(StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"])
         left = [
             *client("lambda").list_functions()["Functions"],
             *client("apigateway").get_rest_apis()["items"],
@@ -131,7 +131,7 @@ class Rehearsal:
             *client("events").list_rules()["Rules"],
             *client("dynamodb").list_tables()["TableNames"],
             *client("iam").list_roles()["Roles"],
-            *stacks["StackSummaries"],
+            *standing["StackSummaries"],
             *client("logs").describe_log_groups()["logGroups"],
             *client("ssm").describe_parameters()["Parameters"],
             *client("cloudwatch").describe_alarms()["MetricAlarms"],
@@ -160,6 +160,7 @@ def rehearse(directory: Path, console: Console) -> None:
     emulated, project = directory / "emulator", directory / "project"
     emulated.mkdir()
     project.mkdir()
+    stacks.POLL_SECONDS = 0.1  # the emulator is faster than AWS
     with ExitStack() as opened:
         emulator = opened.enter_context(Emulator(emulated))
         os.environ.update(emulator.account)

@@ -78,6 +78,9 @@ def test_a_function_on_lambda_preloads_what_its_events_need(handler: str) -> Non
     modules = set(found["modules"])
     assert {"aws_lambda_powertools", "pynamodb", "botocore.client"} <= modules
     assert ("jwt" in modules) == (handler in READ_TOKENS)
+    assert modules <= set(run_import(_HANDLER="app.app", **ON_LAMBDA)["modules"]), (
+        "infra.bytecode looks at app.app only"
+    )
     assert not DOCUMENTS & modules
     assert found["garbage"]["enabled"], "garbage collection is on"
     assert found["garbage"]["frozen"] > 50_000, "garbage collection skips the modules"
