@@ -68,11 +68,17 @@ class Template:
 
 
 def create_tables(client: Any, prefix: str) -> list[str]:
-    """Create the tables that are missing, with their time to live, and return their names."""
+    """Create the tables that are missing, with their time to live, and return their names.
+
+    Tables of an earlier version get the indexes that they lack.
+    """
     tables = Template(TEMPLATE.read_text("utf-8"), {"Prefix": prefix}).tables()
     pages = client.get_paginator("list_tables").paginate()
     existing = {name for page in pages for name in page["TableNames"]}
     missing = [table for table in tables if table["TableName"] not in existing]
+    for table in tables:
+        if table["TableName"] in existing:
+            _add_indexes(client, table)
     for table in missing:
         client.create_table(**{key: table[key] for key in COPIED if key in table})
     for table in missing:
@@ -82,3 +88,18 @@ def create_tables(client: Any, prefix: str) -> list[str]:
                 TableName=table["TableName"], TimeToLiveSpecification=table["TimeToLiveSpecification"]
             )
     return [table["TableName"] for table in missing]
+
+
+def _add_indexes(client: Any, table: dict[str, Any]) -> None:
+    """Add the indexes that a table lacks, one in each request, as DynamoDB wants it."""
+    name = table["TableName"]
+    present = client.describe_table(TableName=name)["Table"].get("GlobalSecondaryIndexes", [])
+    names = {index["IndexName"] for index in present}
+    for index in table.get("GlobalSecondaryIndexes", []):
+        if index["IndexName"] not in names:
+            client.update_table(
+                TableName=name,
+                AttributeDefinitions=table["AttributeDefinitions"],
+                GlobalSecondaryIndexUpdates=[{"Create": index}],
+            )
+            client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})

@@ -48,3 +48,24 @@ def test_missing_tables_are_created_once_as_declared(engine: Engine) -> None:
     assert engine.create_tables("once-") == ["once-guards"]
     assert "Item" in client.get_item(TableName="once-profiles", Key={"user_id": {"S": "ada"}})
     client.close()
+
+
+def test_tables_of_an_earlier_version_get_their_new_indexes(engine: Engine) -> None:
+    client = engine.client()
+    engine.create_tables("grows-")
+    for table, index in (("rooms", "by_owner"), ("participants", "by_user")):
+        dropped = [{"Delete": {"IndexName": index}}]
+        client.update_table(TableName=f"grows-{table}", GlobalSecondaryIndexUpdates=dropped)
+    row = {"room_id": {"S": "1"}, "user_id": {"S": "ada"}, "joined_at": {"N": "5"}}
+    client.put_item(TableName="grows-participants", Item=row | {"name": {"S": "Ada"}})
+
+    assert engine.create_tables("grows-") == []
+
+    found = client.query(
+        TableName="grows-participants",
+        IndexName="by_user",
+        KeyConditionExpression="user_id = :user",
+        ExpressionAttributeValues={":user": {"S": "ada"}},
+    )
+    assert found["Items"] == [row]
+    client.close()
