@@ -4,19 +4,25 @@ from chalicelib.backend import get_backend
 from chalicelib.kernel.times import now_ms
 from chalicelib.rooms.defaults import DEFAULT_ROOMS
 from chalicelib.rooms.service import new_room
-from chalicelib.rooms.table import ROOMS, STATUSES, list_all
+from chalicelib.rooms.table import ROOMS, STATUSES, adopt_room, list_all, owner_of
 
 
 def seed_rooms() -> list[str]:
-    """Create the missing rooms. They are found by name among all rooms, active or not. Returns the new names."""
-    store = get_backend().store
-    present = {room.name for status in STATUSES for room in list_all(store, status)}
-    missing = [room for room in DEFAULT_ROOMS if room.name not in present]
-    now = now_ms()
-    for place, room in enumerate(missing):
+    """Create the missing rooms. They are found by name among all rooms, active or not. Returns the new names.
+
+    It also gives rooms of the first release the attributes that they lack.
+    """
+    store, now = get_backend().store, now_ms()
+    present = [room for status in STATUSES for room in list_all(store, status)]
+    for room in present:
+        if room.used_at is None:
+            adopt_room(store, room, now)
+    names = {room.name for room in present}
+    missing = [wanted for wanted in DEFAULT_ROOMS if wanted.name not in names]
+    for place, wanted in enumerate(missing):
         # One millisecond apart: the list is sorted by age, so it keeps this order.
-        store.put(ROOMS, new_room(room, None, now + place))
-    return [room.name for room in missing]
+        store.put(ROOMS, new_room(wanted, None, now + place), owner=owner_of(None))
+    return [wanted.name for wanted in missing]
 
 
 def main() -> None:

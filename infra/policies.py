@@ -17,6 +17,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
     "api_handler": {
         "rooms": ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
         "rooms/index/by_status": ["Query"],
+        "rooms/index/by_owner": ["Query"],
         "participants": [
             "BatchGetItem",
             "ConditionCheckItem",
@@ -32,11 +33,15 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "profiles": ["BatchGetItem", "GetItem", "PutItem"],
         "guards": ["BatchGetItem", "GetItem", "PutItem", "UpdateItem"],
     },
+    # A connection may also take a seat (`join=1`), which may end expired memberships.
     "websocket_connect": {
-        "rooms": ["GetItem"],
-        "participants": ["GetItem", "UpdateItem"],
+        "rooms": ["GetItem", "UpdateItem"],
+        "participants": ["DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+        "participants/index/by_user": ["Query"],
+        "messages": ["BatchWriteItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["DeleteItem", "PutItem", "Query"],
-        "guards": ["GetItem", "PutItem"],
+        "profiles": ["GetItem"],
+        "guards": ["GetItem", "PutItem", "UpdateItem"],
     },
     "websocket_message": {
         "rooms": ["GetItem", "UpdateItem"],

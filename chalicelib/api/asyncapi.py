@@ -73,6 +73,7 @@ _BINDING: Json = {
             "ticket": {"type": "string", "description": "Opens one connection, within a minute of its making."},
             "token": {"type": "string", "description": "A JWT, for clients that have no ticket."},
             "room_id": {"type": "string", "format": "uuid", "description": "The room, where there is no ticket."},
+            "join": {"type": "string", "enum": ["1"], "description": "With a token: take a seat if you have none."},
         },
     },
     "headers": {

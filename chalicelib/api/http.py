@@ -90,7 +90,8 @@ def _run(backend: Backend, route: Route, sent: ChaliceRequest, path_parameters: 
     _check_budget(route, request)
     arguments: dict[str, Any] = {}
     if route.body:
-        arguments["body"] = validate(route.body, _read_json(sent))
+        read = _read_optional_json if route.is_body_optional else _read_json
+        arguments["body"] = validate(route.body, read(sent))
     if route.query:
         arguments["query"] = validate(route.query, dict(sent.query_params or {}))
     result = route.view(request, **arguments)
@@ -144,6 +145,15 @@ def _read_json(sent: ChaliceRequest) -> object:
         raise InvalidJsonError(f"A body is at most {MAX_DEPTH} levels deep") from error
     except ValueError as error:
         raise InvalidJsonError from error
+
+
+def _read_optional_json(sent: ChaliceRequest) -> object:
+    """The body of a route that had none in the first release. What is no JSON object is still ignored."""
+    try:
+        body = _read_json(sent)
+    except (InvalidJsonError, UnsupportedMediaTypeError):
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _read_body(sent: ChaliceRequest) -> bytes:

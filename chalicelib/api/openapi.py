@@ -167,7 +167,7 @@ def _describe(route: Route, schemas: dict[Any, Json]) -> Json:
     }
     if route.body:
         content = {"application/json": {"schema": schemas[route.body]}}
-        described["requestBody"] = {"required": True, "content": content}
+        described["requestBody"] = {"required": not route.is_body_optional, "content": content}
     return described | ({"security": []} if route.access is Access.OPEN else {})
 
 
@@ -205,7 +205,8 @@ def _groups(route: Route) -> list[tuple[type[CoworkingError], ...]]:
     possible = [*route.errors, errors.InternalError]
     possible += () if route.access is Access.OPEN else _SIGNED_IN
     possible += [errors.ForbiddenError] * (route.access is Access.ADMIN)
-    possible += _BODY if route.body else ()
+    possible += _BODY if route.body and not route.is_body_optional else ()
+    possible += [errors.PayloadTooLargeError] * route.is_body_optional
     possible += [errors.InvalidRequestError] * bool(route.body or route.query or route.idempotent)
     possible += [errors.RoomNotFoundError] * route.has_room
     listed = [error for error in http_errors() if error in possible]

@@ -78,7 +78,7 @@ def admit(backend: Backend, query: Mapping[str, str], offered: list[str], now: M
     room_id = query.get("room_id", "").lower()
     if not is_uuid(room_id):
         raise RoomNotFoundError
-    return ConnectionGrant(user.id, room_id)
+    return ConnectionGrant(user.id, room_id, has_token=True, joins=user if query.get("join") == "1" else None)
 
 
 def _observe(backend: Backend, kind: Kind, event: Event) -> AbstractContextManager[Observation]:

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from inspect import Parameter, signature
 from typing import Any, Generic, Literal, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
@@ -168,6 +169,11 @@ class Route:
     def body(self) -> type[BaseModel] | None:
         """The type of the request's body."""
         return self.types.get("body")
+
+    @property
+    def is_body_optional(self) -> bool:
+        """True if the view has a default for its body."""
+        return self.body is not None and signature(self.view).parameters["body"].default is not Parameter.empty
 
     @property
     def query(self) -> type[BaseModel] | None:

@@ -53,6 +53,12 @@ class Settings:
     rooms_limit: Limit = Limit(5, 86_400)
     messages_limit: Limit = Limit(30, 10)
     joins_limit: Limit = Limit(30, 60)
+    owned_rooms_limit: int = 20
+    """Rooms that a user may own at the same time, active or not."""
+    room_idle_days: int = 30
+    """After so many days without anybody in it, a user's room becomes inactive."""
+    http_lease_minutes: int = 60
+    """How long a seat lasts without a call or a frame, if its client has never sent `sync` or `ping`."""
     seats_limit: int = 5
     """Seats that a user may hold at the same time, in different rooms."""
     budget_limit: Limit = Limit(3000, 30)

@@ -42,6 +42,8 @@ def update_room(context: Context, body: RoomUpdate) -> RoomSummary:
         RoomNotFoundError: the room does not exist.
     """
     changes: Any = body.model_dump(exclude_none=True)
+    if body.status == "active":
+        changes["used_at"] = context.now
     store, room_id = context.store, context.room_id
     changed = change_room(store, room_id, changes) if changes else get_room(store, room_id)
     if changed is None:
@@ -58,7 +60,7 @@ def toggle_status(context: Context) -> StatusToggled:
     store, room_id = context.store, context.room_id
     while room := get_room(store, room_id):
         status: RoomStatus = "inactive" if room.status == "active" else "active"
-        if changed := compare_and_set_status(store, room_id, room.status, status):
+        if changed := compare_and_set_status(store, room_id, room.status, status, context.now):
             _announce_update(context, changed)
             return StatusToggled(room_id=room_id, new_status=status)
     raise RoomNotFoundError

@@ -66,7 +66,7 @@ def _forward(context: FrameContext[Any], peers: list[Connection]) -> None:
     if now - connection.connected_at >= RENEW_EVERY_MS and context.backend.lease_renewals.allow(
         connection.connection_id, RENEW_EVERY_MS, now
     ):
-        renew_http_lease(context.store, connection, lease_end("http", now), now)
+        renew_http_lease(context.store, context.room_id, context.user_id, lease_end(context, "http"), now)
 
 
 def _stamped(context: FrameContext[Any]) -> dict[str, Any]:

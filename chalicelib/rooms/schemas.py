@@ -12,13 +12,15 @@ from chalicelib.kernel.times import iso
 from chalicelib.rooms import table
 from chalicelib.rooms.table import Room
 
-_COLOR = r"^[A-Za-z0-9_#-]{1,40}$"
-_DEFAULT_COLOR = "bg-grayBlue"
+_COLOR = r"^[A-Za-z0-9_#:/.,%()\[\]!-]{1,40}$"
+"""The characters of CSS class names, such as `bg-blue-50/50` and `bg-[#fff]`. None of them ends an attribute."""
+DEFAULT_COLOR = "bg-grayBlue"
+DEFAULT_SEATS = 15
 
 
 def _color(text: str) -> str:
     if not re.fullmatch(_COLOR, text):
-        raise ValueError("must have 1 to 40 letters, digits, `_`, `#` or `-`")
+        raise ValueError("must be 1 to 40 characters of a CSS class name")
     return text
 
 
@@ -37,18 +39,18 @@ Description = Annotated[str, Text(0, 2000), Field(examples=["Deep work, few dist
 
 
 class RoomCreate(Body):
-    """A new room."""
+    """A new room. `null` means the default."""
 
     name: RoomName
-    description: Description = ""
-    max_participants: Seats = 15
-    color: Color = _DEFAULT_COLOR
+    description: Description | None = ""
+    max_participants: Seats | None = DEFAULT_SEATS
+    color: Color | None = DEFAULT_COLOR
 
 
 class RoomsQuery(Body):
     """One page of the list of rooms."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    limit: Annotated[int, Field(ge=1, le=100)] = 100
     cursor: Annotated[str, Field(max_length=2048, description="From a `Link` header: the next page.")] | None = None
 
 

@@ -1,44 +1,16 @@
-"""List and create rooms."""
+"""Create rooms."""
 
-import base64
-import binascii
-import hmac
-import json
 import uuid
-from dataclasses import dataclass
+from functools import partial
 
 from chalicelib.contract import Request
-from chalicelib.kernel.errors import InvalidCursorError, InvalidRequestError, RateLimitedError, RoomNotFoundError
+from chalicelib.kernel.errors import InvalidRequestError, RateLimitedError, RoomNotFoundError, TooManyRoomsError
 from chalicelib.kernel.times import Moment
 from chalicelib.rooms.defaults import looks_like_default
-from chalicelib.rooms.schemas import RoomCreate, RoomsQuery, RoomSummary
-from chalicelib.rooms.table import ROOMS, Room, get_room, list_page
+from chalicelib.rooms.schemas import DEFAULT_COLOR, DEFAULT_SEATS, RoomCreate, RoomSummary
+from chalicelib.rooms.table import ROOMS, Room, get_room, list_owned, owner_of
 from chalicelib.store import Put, Store
 from chalicelib.store.idempotency import IdempotencyKey, IdempotencyRecord, find_record, record_once
-from chalicelib.store.store import PageKey
-
-_MAC_BYTES = 16
-
-
-@dataclass(frozen=True)
-class RoomPage:
-    """A page of rooms, and the cursor of the next page, if there is one."""
-
-    rooms: list[RoomSummary]
-    next_cursor: str | None
-
-
-def list_rooms(request: Request, query: RoomsQuery) -> RoomPage:
-    """The active rooms, oldest first.
-
-    Raises:
-        InvalidCursorError: the cursor was not made by this service, or was changed.
-    """
-    backend = request.backend  # the secret is read only if there is a cursor
-    start = _read_cursor(backend.secret, query.cursor) if query.cursor else None
-    found, next_key = list_page(backend.store, "active", query.limit, start)
-    cursor = _write_cursor(backend.secret, next_key) if next_key else None
-    return RoomPage([RoomSummary.of(room) for room in found], cursor)
 
 
 def create_room(request: Request, body: RoomCreate) -> RoomSummary:
@@ -47,6 +19,7 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
     Raises:
         InvalidRequestError: the name looks like that of a default room, and the user is no administrator.
         RateLimitedError: the user has created too many rooms in a day.
+        TooManyRoomsError: the user owns as many rooms as a user may own.
     """
     backend, user, now = request.backend, request.user, request.now
     store = backend.store
@@ -56,13 +29,20 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
     key = IdempotencyKey("rooms", user.id, client_key) if client_key else None
     if key and (record := find_record(store, key, now)):
         return _created_before(store, record)
-    if wait := backend.rate_limits.check(f"rooms#{user.id}", backend.settings.rooms_limit, now):
+    owner = owner_of(user.id)
+    wait, owned = store.run_parallel(
+        partial(backend.rate_limits.check, f"rooms#{user.id}", backend.settings.rooms_limit, now),
+        partial(list_owned, store, owner),
+    )
+    if wait:
         raise RateLimitedError(wait)
+    if len(owned) >= backend.settings.owned_rooms_limit:
+        raise TooManyRoomsError(f"You own {len(owned)} rooms; delete one of them first")
     room = new_room(body, user.id, now)
     if key is None:
-        store.put(ROOMS, room)
+        store.put(ROOMS, room, owner=owner)
         return RoomSummary.of(room)
-    if store.transact([Put(ROOMS, room), record_once(key, now, room_id=room.room_id)]):
+    if store.transact([Put(ROOMS, room, also={"owner": owner}), record_once(key, now, room_id=room.room_id)]):
         return RoomSummary.of(room)
     record = find_record(store, key, now)
     if record is None:
@@ -75,13 +55,14 @@ def new_room(body: RoomCreate, created_by: str | None, now: Moment) -> Room:
     return Room(
         room_id=str(uuid.uuid4()),
         name=body.name,
-        description=body.description,
+        description=body.description or "",
         status="active",
         participant_count=0,
-        max_participants=body.max_participants,
-        color=body.color,
+        max_participants=body.max_participants or DEFAULT_SEATS,
+        color=body.color or DEFAULT_COLOR,
         created_at=now,
         created_by=created_by,
+        used_at=now,
     )
 
 
@@ -90,24 +71,3 @@ def _created_before(store: Store, record: IdempotencyRecord) -> RoomSummary:
     if room is None:
         raise RoomNotFoundError("The room that this key made has been deleted")
     return RoomSummary.of(room)
-
-
-def _write_cursor(secret: bytes, key: PageKey) -> str:
-    text = json.dumps(key, separators=(",", ":"), sort_keys=True).encode()
-    return base64.urlsafe_b64encode(_mac(secret, text) + text).decode()
-
-
-def _read_cursor(secret: bytes, cursor: str) -> PageKey:
-    try:
-        raw = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error) as error:
-        raise InvalidCursorError from error
-    mac, text = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-    if not hmac.compare_digest(mac, _mac(secret, text)):
-        raise InvalidCursorError
-    key: PageKey = json.loads(text)
-    return key
-
-
-def _mac(secret: bytes, text: bytes) -> bytes:
-    return hmac.digest(secret, b"cursor:" + text, "sha256")[:_MAC_BYTES]

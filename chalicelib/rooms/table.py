@@ -4,14 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
-from chalicelib.kernel.times import Moment
+from chalicelib.kernel.times import Moment, from_iso, iso
 from chalicelib.store import Condition, Store, Table, Update
 from chalicelib.store.store import PageKey
 from chalicelib.store.tables import IsoMoment
 
 RoomStatus = Literal["active", "inactive"]
 STATUSES: tuple[RoomStatus, ...] = get_args(RoomStatus)
-Change = dict[Literal["name", "description", "max_participants", "color", "status"], Any]
+Change = dict[Literal["name", "description", "max_participants", "color", "status", "used_at"], Any]
+RoomKey = tuple[Moment, str]
+"""When a room was made, and its id."""
+SERVICE = "service"
+"""The owner of the rooms that the seed makes."""
 
 _OCCUPIED = "yes"
 _DELETED = "deleted"
@@ -19,7 +23,10 @@ _DELETED = "deleted"
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A room with seats. `created_by` is None if the seed made it."""
+    """A room with seats. `created_by` is None if the seed made it.
+
+    `used_at`: the last time that somebody took or gave up a seat, or that the room was opened. None: not known.
+    """
 
     room_id: str
     name: str
@@ -30,9 +37,32 @@ class Room:
     color: str
     created_at: Annotated[Moment, IsoMoment]
     created_by: str | None
+    used_at: Moment | None = None
+
+    @property
+    def key(self) -> RoomKey:
+        """The room's place among the rooms of its status, or of its owner."""
+        return self.created_at, self.room_id
+
+    def is_unused_since(self, moment: Moment) -> bool:
+        """True if the room is a user's, and nobody has been in it since this moment."""
+        if self.created_by is None or self.participant_count > 0 or self.used_at is None:
+            return False
+        return self.used_at <= moment
 
 
-ROOMS = Table("rooms", Room, also={"occupied": str})
+ROOMS = Table("rooms", Room, also={"occupied": str, "owner": str})
+
+
+def owner_of(created_by: str | None) -> str:
+    """The attribute `owner`, for the index by owner. Rows of the first release lack it until the seed adds it."""
+    return SERVICE if created_by is None else f"user#{created_by}"
+
+
+def adopt_room(store: Store, room: Room, now: Moment) -> None:
+    """Give a room of the first release the attributes that it lacks: its owner, and `used_at`, which starts now."""
+    actions = [ROOMS.owner.set(owner_of(room.created_by)), ROOMS.used_at.set(now)]
+    store.update(ROOMS, room.room_id, actions, _exists() & ROOMS.owner.does_not_exist())
 
 
 def get_room(store: Store, room_id: str) -> Room | None:
@@ -41,12 +71,22 @@ def get_room(store: Store, room_id: str) -> Room | None:
     return None if room is None or _is_deleted(room) else room
 
 
-def list_page(
-    store: Store, status: RoomStatus, limit: int, start: PageKey | None = None
-) -> tuple[list[Room], PageKey | None]:
-    """Up to `limit` rooms with this status, oldest first, and the key where the next page starts, if there is one."""
-    items, next_key = store.page(ROOMS, status, start=start, index_name="by_status", limit=limit)
-    return [ROOMS.read(item) for item in items], next_key
+def list_newest(store: Store, limit: int, before: RoomKey | None = None) -> tuple[list[Room], bool]:
+    """Up to `limit` active rooms, newest first, made before that room; and whether there are more."""
+    start: PageKey | None = None
+    if before:
+        created_at, room_id = before
+        start = {"status": {"S": "active"}, "created_at": {"S": iso(created_at)}, "room_id": {"S": room_id}}
+    items, next_key = store.page(
+        ROOMS, "active", start=start, index_name="by_status", limit=limit, scan_index_forward=False
+    )
+    return [ROOMS.read(item) for item in items], next_key is not None
+
+
+def list_owned(store: Store, owner: str) -> list[RoomKey]:
+    """The rooms of an owner, active or not, oldest first, from the index: it may be late. 0.5 read units."""
+    pages = store.pages(ROOMS, owner, index="by_owner")
+    return sorted((from_iso(item["created_at"]["S"]), item["room_id"]["S"]) for page in pages for item in page)
 
 
 def list_all(store: Store, status: RoomStatus) -> Iterator[Room]:
@@ -60,29 +100,40 @@ def change_room(store: Store, room_id: str, changes: Change) -> Room | None:
     return store.update(ROOMS, room_id, actions, _exists(), returns="ALL_NEW")
 
 
-def compare_and_set_status(store: Store, room_id: str, before: RoomStatus, after: RoomStatus) -> Room | None:
+def deactivate_idle(store: Store, room: Room) -> bool:
+    """Deactivate an empty room. False if somebody has used it since it was read."""
+    is_idle = (ROOMS.status == "active") & (ROOMS.participant_count == 0) & (ROOMS.used_at == room.used_at)
+    return store.update(ROOMS, room.room_id, [ROOMS.status.set("inactive")], is_idle) is not None
+
+
+def compare_and_set_status(
+    store: Store, room_id: str, before: RoomStatus, after: RoomStatus, now: Moment
+) -> Room | None:
     """Change the status from `before` to `after`. None if the status was another one, or the room does not exist.
 
     This is a transaction: if an answer is lost, the retry must not find its own write and report a refusal.
     """
-    change = Update(ROOMS, room_id, [ROOMS.status.set(after)], ROOMS.status == before)
+    actions = [ROOMS.status.set(after), ROOMS.used_at.set(now)]
+    change = Update(ROOMS, room_id, actions, ROOMS.status == before)
     return get_room(store, room_id) if store.transact([change]) else None
 
 
-def count_join(room_id: str) -> Update:
+def count_join(room_id: str, now: Moment) -> Update:
     """The write that takes a seat. It is refused if the room is full, inactive or deleted."""
     has_seat = (ROOMS.status == "active") & (ROOMS.participant_count < ROOMS.max_participants)
-    return Update(ROOMS, room_id, [ROOMS.participant_count.add(1), ROOMS.occupied.set(_OCCUPIED)], has_seat)
+    actions = [ROOMS.participant_count.add(1), ROOMS.occupied.set(_OCCUPIED), ROOMS.used_at.set(now)]
+    return Update(ROOMS, room_id, actions, has_seat)
 
 
-def count_leave(room_id: str) -> Update:
+def count_leave(room_id: str, now: Moment) -> Update:
     """The write that gives a seat back."""
-    return Update(ROOMS, room_id, [ROOMS.participant_count.add(-1)], ROOMS.participant_count > 0)
+    actions = [ROOMS.participant_count.add(-1), ROOMS.used_at.set(now)]
+    return Update(ROOMS, room_id, actions, ROOMS.participant_count > 0)
 
 
 def mark_deleted(store: Store, room_id: str) -> bool:
     """Mark a room as deleted, so that no read finds it. False if it does not exist or is marked already."""
-    actions = [ROOMS.status.set(_DELETED), ROOMS.occupied.set(_OCCUPIED)]
+    actions = [ROOMS.status.set(_DELETED), ROOMS.occupied.set(_OCCUPIED), ROOMS.owner.remove()]
     return store.update(ROOMS, room_id, actions, _exists()) is not None
 
 

@@ -1,20 +1,9 @@
-"""HTTP: list and create rooms."""
+"""HTTP: create rooms."""
 
-from urllib.parse import urlencode
-
-from chalicelib.contract import Access, Reply, Request, Route
-from chalicelib.kernel.errors import InvalidCursorError, RoomNotFoundError
+from chalicelib.contract import Access, Request, Route
+from chalicelib.kernel.errors import RoomNotFoundError, TooManyRoomsError
 from chalicelib.rooms import service
-from chalicelib.rooms.schemas import RoomCreate, RoomsQuery, RoomSummary
-
-
-def list_rooms(request: Request, query: RoomsQuery) -> Reply[list[RoomSummary]]:
-    """List the active rooms, oldest first.
-
-    If there is a next page, its address is in the `Link` header with `rel="next"`.
-    """
-    page = service.list_rooms(request, query)
-    return Reply(page.rooms, _next_link(request, query.limit, page.next_cursor) if page.next_cursor else {})
+from chalicelib.rooms.schemas import RoomCreate, RoomSummary
 
 
 def create_room(request: Request, body: RoomCreate) -> RoomSummary:
@@ -22,20 +11,14 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
     return service.create_room(request, body)
 
 
-def _next_link(request: Request, limit: int, cursor: str) -> dict[str, str]:
-    target = f"{request.base_url}{request.route_path}?{urlencode({'limit': limit, 'cursor': cursor})}"
-    return {"Link": f'<{target}>; rel="next"'}
-
-
 ROUTES = (
-    Route("GET", "/coworking/rooms", list_rooms, access=Access.USER, price=10, errors=(InvalidCursorError,)),
     Route(
         "POST",
         "/coworking/rooms",
         create_room,
         access=Access.USER,
         status=201,
-        errors=(RoomNotFoundError,),
+        errors=(RoomNotFoundError, TooManyRoomsError),
         idempotent=True,
     ),
 )

@@ -11,7 +11,7 @@ from chalicelib.kernel import telemetry
 from chalicelib.kernel.times import Moment
 from chalicelib.seats.connections import get_roster, remove_connection
 from chalicelib.seats.leases import GRACE_MS
-from chalicelib.seats.schemas import Bye, ByeData, PeerData, PeerLeft, PresenceChanged, PresenceChangedData
+from chalicelib.seats.schemas import Bye, ByeData, PeerData, PeerJoined, PeerLeft, PresenceChanged, PresenceChangedData
 from chalicelib.seats.table import detach, detach_last
 from chalicelib.store.budgets import count_units
 
@@ -82,6 +82,12 @@ def close_all(context: Context, leaving: Sequence[Connection], reason: ByeData) 
         context.backend.fanout.deliver([Close(connection) for connection in leaving])
     except Exception:  # noqa: BLE001  # logged; what was told is stored already
         _log.exception("connections could not be closed")
+
+
+def announce(context: Context, connection: Connection) -> PeerJoined:
+    """The frame that tells WebRTC clients of a new connection of the context's user."""
+    data = PeerData(user_id=context.user_id)
+    return context.stamp(PeerJoined, connection=connection.connection_id, data=data)
 
 
 def peer_left(context: Context, connection_id: str) -> PeerLeft:

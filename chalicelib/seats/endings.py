@@ -61,7 +61,7 @@ def end_membership(
         roster = get_roster(context.store, context.room_id)  # a connection was added between the two reads
     leaving = [connection for connection in roster if connection.user_id == member.user_id]
     others = [connection for connection in roster if connection.user_id != member.user_id]
-    writes = give_up_seat(member, leaving)
+    writes = give_up_seat(member, leaving, context.now)
     if not write_log:
         if not context.store.transact(writes):
             return False

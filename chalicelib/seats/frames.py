@@ -8,7 +8,7 @@ from chalicelib.contract.frames import TEXT_PING
 from chalicelib.delivery import OutboundFrame
 from chalicelib.kernel.errors import NotInRoomError
 from chalicelib.seats import service
-from chalicelib.seats.broadcast import deliver, reply
+from chalicelib.seats.broadcast import announce, deliver, reply
 from chalicelib.seats.connections import mark_announced
 from chalicelib.seats.endings import end_expired
 from chalicelib.seats.leases import lease_end
@@ -16,7 +16,6 @@ from chalicelib.seats.roster import list_peers, require_roster
 from chalicelib.seats.schemas import (
     Bye,
     Leave,
-    PeerData,
     PeerJoined,
     PeerLeft,
     Ping,
@@ -49,7 +48,7 @@ def ping(context: FrameContext[Ping]) -> None:
     """Renew the lease. At most every 15 s per room, this also ends memberships whose lease ran out."""
     store, now, connection = context.store, context.now, context.connection
     held, position = store.run_parallel(
-        partial(renew_socket_lease, store, connection, lease_end("socket", now), now),
+        partial(renew_socket_lease, store, connection, lease_end(context, "socket"), now),
         partial(log.get_position, store, context.room_id),
     )
     if not held:
@@ -79,7 +78,7 @@ def _announce(context: FrameContext[Sync]) -> None:
     roster, own = require_roster(context), context.connection.connection_id
     if any(one.announced for one in roster if one.connection_id == own):
         return
-    joined = context.stamp(PeerJoined, connection=own, data=PeerData(user_id=context.user_id)).encode()
+    joined = announce(context, context.connection).encode()
     deliver(context, [OutboundFrame(peer, joined) for peer in list_peers(context)], roster)
     mark_announced(context.store, context.connection)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field
 
-from chalicelib.contract import Answer, ClientFrame, Data, ServerFrame
+from chalicelib.contract import Answer, Body, ClientFrame, Data, ServerFrame
 from chalicelib.contract.fields import LastSeq, ShownAvatar, Timestamp
 from chalicelib.contract.frames import Ref, Sender, SenderConnection, Seq
 from chalicelib.kernel.times import iso
@@ -85,13 +85,25 @@ class WebsocketAccess(Answer):
     expires_at: Timestamp
 
 
+JoinMessage = Literal["Joined room successfully", "Already in this room"]
+
+
+class JoinRequest(Body):
+    """How the client uses its seat. The body may be left out."""
+
+    expects_socket: Annotated[
+        bool, Field(strict=True, description="true: the seat is held for a minute until the first connection opens")
+    ] = False
+
+
 class JoinRoomResponse(Answer):
-    """The caller has a seat."""
+    """The caller has a seat. `websocket_url` is the same as `websocket.url`."""
 
     success: Literal[True] = True
-    message: Literal["Joined room successfully", "Already in this room"]
+    message: JoinMessage
     room: RoomDetail
     websocket: WebsocketAccess
+    websocket_url: str
 
 
 class Sync(ClientFrame):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from chalicelib import log
-from chalicelib.contract import Access, Context, Success
+from chalicelib.contract import Access, Context, Request, Success
 from chalicelib.identity.profiles import Profile, display_profile, get_profile
 from chalicelib.identity.tickets import issue_ticket
 from chalicelib.identity.tokens import User
@@ -20,14 +20,18 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.times import iso
 from chalicelib.log import Draft, Message
 from chalicelib.log.schemas import RoomMessage
+from chalicelib.rooms import listing
+from chalicelib.rooms.listing import RoomPage
+from chalicelib.rooms.schemas import RoomsQuery
 from chalicelib.rooms.table import Room, get_room
 from chalicelib.seats.broadcast import broadcast
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.endings import ATTEMPTS, end_expired, end_membership
 from chalicelib.seats.entries import commit
-from chalicelib.seats.leases import lease_end, renew_by_call, renew_by_ticket
+from chalicelib.seats.leases import lease_end, renew_by_call, renew_by_join, renew_by_list, renew_by_ticket
 from chalicelib.seats.limits import give_up_surplus, require_free_seat
 from chalicelib.seats.schemas import (
+    JoinMessage,
     JoinRoomResponse,
     ParticipantView,
     RoomDetail,
@@ -36,6 +40,7 @@ from chalicelib.seats.schemas import (
     WebsocketAccess,
 )
 from chalicelib.seats.table import (
+    LeaseKind,
     Participant,
     get_participant,
     list_participants,
@@ -44,16 +49,28 @@ from chalicelib.seats.table import (
     take_seat,
 )
 
+JOIN_PRICE = 16
+"""In units of `store.budgets`."""
 
-def join(context: Context, user: User) -> JoinRoomResponse:
+
+def join(context: Context, user: User, *, expects_socket: bool = False) -> JoinRoomResponse:
+    """Take a seat, or confirm it, and get access to the room's WebSocket. The errors are those of `enter`."""
+    websocket = _grant_access(context)  # this can fail, so it comes before the seat
+    message, room = enter(context, user, expects_socket=expects_socket)
+    return JoinRoomResponse(message=message, room=room, websocket=websocket, websocket_url=websocket.url)
+
+
+def enter(context: Context, user: User, *, expects_socket: bool = False) -> tuple[JoinMessage, RoomDetail]:
     """Take a seat, or confirm the seat that the user has. Expired members of the room are ended first.
+
+    `expects_socket`: the seat is held a minute until the first connection.
 
     Raises:
         RoomNotFoundError, RoomInactiveError, RoomFullError, TooManyRoomsError, RateLimitedError.
     """
     store, room_id, now = context.store, context.room_id, context.now
     limits, limit = context.backend.rate_limits, context.settings.joins_limit
-    room, members, profile, seats, wait = store.run_parallel(
+    room, members, chosen, seats, wait = store.run_parallel(
         partial(get_room, store, room_id),
         partial(list_participants, store, room_id),
         partial(get_profile, store, user.id),
@@ -62,20 +79,20 @@ def join(context: Context, user: User) -> JoinRoomResponse:
     )
     if wait:
         raise RateLimitedError(wait)
-    newcomer = _newcomer(context, display_profile(context.settings, user, profile))
+    profile = display_profile(context.settings, user, chosen)
+    newcomer = _newcomer(context, profile, "expected" if expects_socket else "http")
     for attempt in range(ATTEMPTS):
         open_room = _require_open(room)
         present = end_expired(context, members, include_claimed=attempt > 0)
         mine = next((member for member in present if member.user_id == user.id), None)
         if mine:
-            return _welcome_back(context, open_room, mine)
+            return "Already in this room", _welcome_back(context, open_room, mine, expects_socket=expects_socket)
         if len(present) >= open_room.max_participants:
             raise RoomFullError
         require_free_seat(context, seats)
-        access = _grant_access(context)  # it may fail, and then no seat may be taken
         message = commit(context, Draft(f"{newcomer.name} joined the room"), take_seat(newcomer))
         if message:
-            return _welcome(context, open_room, newcomer, message, access)
+            return "Joined room successfully", _welcome(context, open_room, newcomer, message)
         room, members = store.run_parallel(
             partial(get_room, store, room_id), partial(list_participants, store, room_id)
         )
@@ -101,8 +118,21 @@ def leave(context: Context) -> Success:
     raise UnavailableError("The room is too busy for you to leave; try again")
 
 
-def get_room_detail(context: Context) -> RoomDetail:
+def list_rooms(request: Request, query: RoomsQuery) -> RoomPage:
+    """One page of the active rooms. At most once a minute, it also renews the HTTP leases of the caller.
+
+    Raises:
+        InvalidCursorError: the cursor was not made by this service.
+    """
+    page = listing.list_rooms(request, query)
+    renew_by_list(request.backend, request.user.id, request.now)
+    return page
+
+
+def get_room_detail(context: Context, *, is_admin: bool = False) -> RoomDetail:
     """A room with its participants now and its last 50 messages. Renews the caller's own HTTP lease.
+
+    Of a closed room, only its creator and administrators see participants and messages.
 
     Raises:
         RoomNotFoundError: the room does not exist.
@@ -119,6 +149,8 @@ def get_room_detail(context: Context) -> RoomDetail:
     for member in present:
         if member.user_id == context.user_id:
             renew_by_call(context, member)
+    if room.status == "inactive" and not is_admin and room.created_by != context.user_id:
+        return RoomDetail.compose(room, [], [])
     return RoomDetail.compose(room, present, messages)
 
 
@@ -142,14 +174,15 @@ def require_member(context: Context, member: Participant | None) -> Participant:
     raise RoomNotFoundError if get_room(context.store, context.room_id) is None else NotInRoomError
 
 
-def _newcomer(context: Context, profile: Profile) -> Participant:
+def _newcomer(context: Context, profile: Profile, lease_kind: LeaseKind) -> Participant:
     return Participant(
         room_id=context.room_id,
         user_id=profile.user_id,
         name=profile.name,
         avatar=profile.avatar,
         joined_at=context.now,
-        lease_expires_at=lease_end("http", context.now),
+        lease_expires_at=lease_end(context, lease_kind),
+        lease_kind=lease_kind,
     )
 
 
@@ -161,9 +194,7 @@ def _require_open(room: Room | None) -> Room:
     return room
 
 
-def _welcome(
-    context: Context, room: Room, joined: Participant, message: Message, access: WebsocketAccess
-) -> JoinRoomResponse:
+def _welcome(context: Context, room: Room, joined: Participant, message: Message) -> RoomDetail:
     store, room_id = context.store, context.room_id
     members, messages, roster, seats = store.run_parallel(
         partial(list_participants, store, room_id),
@@ -174,25 +205,17 @@ def _welcome(
     data = UserJoinedData(participant=ParticipantView.of(joined), message=RoomMessage.of(message))
     broadcast(context, context.stamp(UserJoined, seq=message.seq, data=data), roster)
     give_up_surplus(context, seats)
-    return JoinRoomResponse(
-        message="Joined room successfully",
-        room=_compose(context, room, members, messages),
-        websocket=access,
-    )
+    return _compose(context, room, members, messages)
 
 
-def _welcome_back(context: Context, room: Room, mine: Participant) -> JoinRoomResponse:
+def _welcome_back(context: Context, room: Room, mine: Participant, *, expects_socket: bool) -> RoomDetail:
     store, room_id = context.store, context.room_id
     members, messages, _ = store.run_parallel(
         partial(list_participants, store, room_id),
         partial(log.list_messages, store, room_id, log.SHOWN),
-        partial(renew_by_ticket, context, mine),
+        partial(renew_by_join, context, mine, expects_socket=expects_socket),
     )
-    return JoinRoomResponse(
-        message="Already in this room",
-        room=_compose(context, room, members, messages),
-        websocket=_grant_access(context),
-    )
+    return _compose(context, room, members, messages)
 
 
 def _compose(context: Context, room: Room, members: Sequence[Participant], messages: Sequence[Message]) -> RoomDetail:

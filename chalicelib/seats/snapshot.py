@@ -36,7 +36,7 @@ def make_snapshot(context: FrameContext[Sync]) -> Snapshot:
     if room is None:
         raise RoomNotFoundError
     present = end_expired(context, members)
-    if not renew_socket_lease(store, context.connection, lease_end("socket", now), now):
+    if not renew_socket_lease(store, context.connection, lease_end(context, "socket"), now):
         raise NotInRoomError
     context.prove(Access.MEMBER)
     due = now - context.settings.message_retention_days * _DAY_MS

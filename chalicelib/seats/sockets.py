@@ -5,19 +5,20 @@ from dataclasses import dataclass
 from functools import partial
 
 from chalicelib.backend import Backend
-from chalicelib.contract import Context
+from chalicelib.contract import Context, ServerFrame
 from chalicelib.contract.fields import is_uuid
-from chalicelib.delivery import Connection
+from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.identity.tickets import use_ticket
+from chalicelib.identity.tokens import User
 from chalicelib.kernel import telemetry
 from chalicelib.kernel.errors import NotInRoomError, UnauthorizedError
 from chalicelib.kernel.times import Moment
-from chalicelib.seats.broadcast import broadcast, close_all, handle_gone
+from chalicelib.seats.broadcast import announce, close_all, deliver, handle_gone
 from chalicelib.seats.connections import find_room, get_roster, put_connection, remove_connection
 from chalicelib.seats.leases import lease_end
 from chalicelib.seats.schemas import REPLACED, PresenceChanged, PresenceChangedData
-from chalicelib.seats.service import require_member
+from chalicelib.seats.service import JOIN_PRICE, enter, require_member
 from chalicelib.seats.table import Participant, attach, detach, read_member_and_roster
 from chalicelib.store import Store
 
@@ -27,11 +28,17 @@ MAX_CONNECTIONS = 5
 
 @dataclass(frozen=True)
 class ConnectionGrant:
-    """The user and the room that a credential names, and the ticket that it uses up, if it is one."""
+    """The user and the room that a credential names.
+
+    `ticket_id`: the ticket that is used up. `has_token`: it is no ticket. `joins`: the user, if the connection takes a
+    seat.
+    """
 
     user_id: str
     room_id: str
     ticket_id: str | None = None
+    has_token: bool = False
+    joins: User | None = None
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,12 @@ def connect(backend: Backend, grant: ConnectionGrant, event: SocketEvent, now: M
         UnauthorizedError: the ticket has been used.
         NotInRoomError: the user has no seat in the room.
         RoomNotFoundError: the room does not exist.
+        CoworkingError: the connection was to take a seat, and joining fails.
     """
     context = Context(backend, grant.room_id, grant.user_id, now)
     store = backend.store
-    member, roster = read_member_and_roster(store, grant.room_id, grant.user_id)
-    member = require_member(context, member)
-    connection = Connection(grant.room_id, event.connection_id, grant.user_id, event.endpoint, now, announced=False)
+    member, roster = _find_member(context, grant)
+    connection = Connection(grant.room_id, event.connection_id, grant.user_id, event.endpoint, now, grant.has_token)
     # The item is written before the membership knows of it. If the membership ends in between, its end
     # removes the item, or `attach` fails and we remove the item here.
     is_valid, _ = store.run_parallel(
@@ -65,17 +72,31 @@ def connect(backend: Backend, grant: ConnectionGrant, event: SocketEvent, now: M
     if not is_valid:
         remove_connection(store, connection)
         raise UnauthorizedError("The ticket has been used")
-    before = attach(store, connection, lease_end(member.lease_kind, now), now)
+    is_expected = member.lease_kind == "expected"
+    lease = lease_end(context, "http" if is_expected else member.lease_kind)
+    before = attach(store, connection, lease, now, is_expected=is_expected)
     if before is None:
         remove_connection(store, connection)
         raise NotInRoomError
     backend.connection_cache.put(event.connection_id, connection)
+    if grant.has_token:
+        # Read again: of two connections that open at the same moment, the later one must see the other.
+        roster = [one for one in get_roster(store, grant.room_id) if one.connection_id != event.connection_id]
     # The end of the connection is charged now: it comes to another process, and can't be refused.
     backend.budgets.charge(grant.user_id, 2 * len(roster), now)
-    if not before.is_online:
-        data = PresenceChangedData(user_id=grant.user_id, is_online=True)
-        broadcast(context, context.stamp(PresenceChanged, data=data), roster)
+    _tell_peers(context, connection, before, roster)
     _close_surplus(context, before, roster)
+
+
+def _find_member(context: Context, grant: ConnectionGrant) -> tuple[Participant, list[Connection]]:
+    """The membership of the grant's user, and the roster of the room. A user who joins and has no seat takes one."""
+    store = context.store
+    member, roster = read_member_and_roster(store, grant.room_id, grant.user_id)
+    if grant.joins and not (member and member.holds_at(context.now)):
+        context.backend.budgets.charge(grant.user_id, JOIN_PRICE, context.now)
+        enter(context, grant.joins)
+        member, roster = read_member_and_roster(store, grant.room_id, grant.user_id)
+    return require_member(context, member), roster
 
 
 def disconnect(backend: Backend, connection_id: str, now: Moment) -> None:
@@ -116,6 +137,21 @@ def identify(
         raise NotInRoomError
     backend.connection_cache.put(connection_id, found[0])
     return found
+
+
+def _tell_peers(context: Context, connection: Connection, before: Participant, roster: Sequence[Connection]) -> None:
+    """Tell the others that the member is online again, and announce a connection that may never send a frame.
+
+    A client with a token may be one that waits for `user-joined` and knows no `sync`.
+    """
+    frames: list[ServerFrame] = []
+    if not before.is_online:
+        data = PresenceChangedData(user_id=context.user_id, is_online=True)
+        frames.append(context.stamp(PresenceChanged, data=data))
+    if connection.announced:
+        frames.append(announce(context, connection))
+    texts = [frame.encode() for frame in frames]
+    deliver(context, [OutboundFrame(one, text) for one in roster for text in texts], roster)
 
 
 def _find_on_roster(store: Store, room_id: str, connection_id: str) -> tuple[Connection, list[Connection]] | None:

@@ -13,7 +13,7 @@ from chalicelib.rooms.table import count_join, count_leave
 from chalicelib.seats.connections import CONNECTIONS, get_roster
 from chalicelib.store import Check, Condition, Delete, Put, Store, Table, Write
 
-LeaseKind = Literal["http", "socket"]
+LeaseKind = Literal["http", "socket", "expected"]
 
 _CLAIM_MS = 10_000
 
@@ -81,10 +81,13 @@ def update_participant(
 
 def take_seat(participant: Participant) -> list[Write]:
     """The writes of a join. They are refused if the user has a seat, or if the room is full, inactive or deleted."""
-    return [Put(PARTICIPANTS, participant, PARTICIPANTS.user_id.does_not_exist()), count_join(participant.room_id)]
+    return [
+        Put(PARTICIPANTS, participant, PARTICIPANTS.user_id.does_not_exist()),
+        count_join(participant.room_id, participant.joined_at),
+    ]
 
 
-def give_up_seat(participant: Participant, leaving: Sequence[Connection]) -> list[Write]:
+def give_up_seat(participant: Participant, leaving: Sequence[Connection], now: Moment) -> list[Write]:
     """The writes that end a membership and remove its connections from the roster.
 
     They are refused if the membership is no longer as it was read.
@@ -92,7 +95,7 @@ def give_up_seat(participant: Participant, leaving: Sequence[Connection]) -> lis
     return [
         Delete(PARTICIPANTS, (participant.room_id, participant.user_id), _is_as_read(participant)),
         *(Delete(CONNECTIONS, (one.room_id, one.connection_id)) for one in leaving),
-        count_leave(participant.room_id),
+        count_leave(participant.room_id, now),
     ]
 
 
@@ -101,11 +104,12 @@ def require_seat(participant: Participant) -> Check:
     return Check(PARTICIPANTS, (participant.room_id, participant.user_id), PARTICIPANTS.user_id.exists())
 
 
-def extend_lease(store: Store, member: Participant, expires_at: Moment, now: Moment) -> None:
-    """Extend a lease that is valid, of the same kind as read, and ends before `expires_at`."""
+def extend_lease(store: Store, member: Participant, expires_at: Moment, now: Moment, kind: LeaseKind) -> None:
+    """Extend a lease that is valid, of the same kind as read, and ends before `expires_at`. It is of this kind then."""
     lease = PARTICIPANTS.lease_expires_at
     condition = (PARTICIPANTS.lease_kind == member.lease_kind) & (lease > now) & (lease < expires_at)
-    update_participant(store, member.room_id, member.user_id, [lease.set(expires_at)], condition)
+    changes = [lease.set(expires_at), PARTICIPANTS.lease_kind.set(kind)]
+    update_participant(store, member.room_id, member.user_id, changes, condition)
 
 
 def renew_socket_lease(store: Store, connection: Connection, expires_at: Moment, now: Moment) -> bool:
@@ -115,19 +119,25 @@ def renew_socket_lease(store: Store, connection: Connection, expires_at: Moment,
     return update_participant(store, connection.room_id, connection.user_id, changes, condition) is not None
 
 
-def renew_http_lease(store: Store, connection: Connection, expires_at: Moment, now: Moment) -> None:
-    """Renew the lease of a client that never sent `sync` or `ping`."""
+def renew_http_lease(store: Store, room_id: str, user_id: str, expires_at: Moment, now: Moment) -> None:
+    """Renew the lease of a client that never sent `sync` or `ping`. 1 write unit, also if there is no such lease."""
     lease = PARTICIPANTS.lease_expires_at
     condition = (PARTICIPANTS.lease_kind == "http") & (lease > now) & (lease < expires_at)
-    update_participant(store, connection.room_id, connection.user_id, [lease.set(expires_at)], condition)
+    update_participant(store, room_id, user_id, [lease.set(expires_at)], condition)
 
 
-def attach(store: Store, connection: Connection, lease_expires_at: Moment, now: Moment) -> Participant | None:
-    """Add a connection to its member. The membership before that, or None if there is none."""
+def attach(
+    store: Store, connection: Connection, lease_expires_at: Moment, now: Moment, *, is_expected: bool = False
+) -> Participant | None:
+    """Add a connection to its member. The membership before that, or None if there is none.
+
+    `is_expected`: the lease waited for this connection. It is an HTTP lease now, until the first `sync` or `ping`.
+    """
     changes = [
         PARTICIPANTS.connections.add({connection.connection_id}),
         PARTICIPANTS.is_online.set(True),
         PARTICIPANTS.lease_expires_at.set(lease_expires_at),
+        *([PARTICIPANTS.lease_kind.set("http")] if is_expected else []),
     ]
     condition = PARTICIPANTS.lease_expires_at > now
     return update_participant(store, connection.room_id, connection.user_id, changes, condition)

@@ -49,7 +49,14 @@ class Keys:
 
 
 TABLES = {
-    "rooms": Keys("room_id", indexes={"by_status": ("status", "created_at"), "by_occupied": ("occupied", "room_id")}),
+    "rooms": Keys(
+        "room_id",
+        indexes={
+            "by_status": ("status", "created_at"),
+            "by_occupied": ("occupied", "room_id"),
+            "by_owner": ("owner", "created_at"),
+        },
+    ),
     "participants": Keys("room_id", "user_id", indexes={"by_user": ("user_id", "joined_at")}),
     "messages": Keys("room_id", "seq"),
     "connections": Keys("room_id", "connection_id", indexes={"by_connection": ("connection_id", None)}),

@@ -55,6 +55,8 @@ Interrupt = Callable[[Any, str, Callable[[], object]], None]
 SECOND = 1_000
 MINUTE = 60 * SECOND
 DAY = 24 * 60 * MINUTE
+HTTP_LEASE = 60 * MINUTE
+"""How long a seat lasts without a WebSocket, if the settings do not say otherwise."""
 NOW: Moment = 1_798_761_600_000
 """Midnight of 1 January 2027, UTC."""
 ENDPOINT = "https://connections.test/api"

@@ -7,6 +7,7 @@ from chalicelib.contract import Body
 from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.profiles.schemas import ProfileUpdate
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery
+from chalicelib.seats.schemas import JoinRequest
 from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
 
 NOT_TEXT = [None, 5, True, ["x"], {"x": "y"}]
@@ -46,6 +47,7 @@ NOT_BOOLEAN: list[Any] = [None, 0, 1, "true", "false", "", [], {}]
 GOOD: dict[str, dict[str, Any]] = {
     "profiles_update_me": {"name": "Ada", "avatar": None},
     "rooms_create_room": {"name": "Room"},
+    "seats_join": {"expects_socket": True},
     "chat_send_message": {"message_text": "hello"},
     "chat_send_emoji": {"emoji": "👍"},
     "voice_toggle_mic": {"is_muted": False},
@@ -66,9 +68,10 @@ FIELDS: dict[str, dict[str, Any]] = {
 # A model, the other fields of the body, a field, and values that this field must refuse.
 REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
     (RoomCreate, {"name": "x"}, "name", [*NOT_TEXT, *BLANK, *CONTROL, *HIDDEN, "x" * 256]),
-    (RoomCreate, {"name": "x"}, "description", [*NOT_TEXT, *CONTROL, "x" * 2001]),
-    (RoomCreate, {"name": "x"}, "max_participants", BAD_SEATS),
-    (RoomCreate, {"name": "x"}, "color", BAD_COLORS),
+    (RoomCreate, {"name": "x"}, "description", [*NOT_TEXT[1:], *CONTROL, "x" * 2001]),
+    (RoomCreate, {"name": "x"}, "max_participants", BAD_SEATS[1:]),
+    (RoomCreate, {"name": "x"}, "color", BAD_COLORS[1:]),
+    (JoinRequest, {}, "expects_socket", NOT_BOOLEAN),
     (RoomUpdate, {}, "name", [*NOT_TEXT[1:], *BLANK, *CONTROL, *HIDDEN, "x" * 256]),
     (RoomUpdate, {}, "description", [*NOT_TEXT[1:], *CONTROL, "x" * 2001]),
     (RoomUpdate, {}, "max_participants", BAD_SEATS[1:]),

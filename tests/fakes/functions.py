@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Self
 from unittest.mock import patch
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
 from chalice.cli.factory import CLIFactory
@@ -43,6 +43,7 @@ SETTINGS = {
     "auth_secret": SECRET,
     "connections_endpoint": "https://connections.test/api",
     "rooms_limit": PLENTY,
+    "owned_rooms_limit": 1_000,
     "joins_limit": PLENTY,
     "messages_limit": PLENTY,
 }
@@ -158,6 +159,11 @@ class Functions(ExitStack):
         answer = self.run("websocket_connect", connection.connect([("Host", HOST)], query))
         assert answer["statusCode"] == status, answer
         return connection
+
+    def connect_with_seat(self, user_id: str, room_id: str, *, status: int = 200) -> SocketEvents:
+        """A new connection with a token, which takes a seat if its user has none."""
+        query = urlencode({"room_id": room_id, "token": self.sign(user_id), "join": "1"})
+        return self.connect(user_id, room_id, f"wss://{HOST}?{query}", status=status)
 
     def frame(self, connection: SocketEvents, kind: str, **fields: object) -> list[Any]:
         """Send a frame from a connection. Returns the frames that this connection receives."""

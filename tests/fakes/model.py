@@ -18,7 +18,7 @@ from chalicelib.seats.table import Participant
 from tests.fakes.backend import DAY, MINUTE, SECOND
 from tests.fakes.fanout import Frame
 
-HTTP_LEASE = 15 * MINUTE
+HTTP_LEASE = 60 * MINUTE
 SOCKET_LEASE = 90 * SECOND
 GRACE = 20 * SECOND
 RENEWAL = MINUTE

@@ -16,12 +16,14 @@ from chalicelib import log
 from chalicelib.chat.schemas import HistoryQuery
 from chalicelib.chat.service import get_history
 from chalicelib.contract import Context
+from chalicelib.identity.tokens import User
 from chalicelib.kernel.errors import TooManyRoomsError
 from chalicelib.kernel.limits import Cache
 from chalicelib.log import Message
 from chalicelib.log.table import POSITIONS, LogPosition, put_message
+from chalicelib.rooms.listing import list_rooms
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery
-from chalicelib.rooms.service import create_room, list_rooms
+from chalicelib.rooms.service import create_room
 from chalicelib.rooms.table import ROOMS
 from chalicelib.seats import service, sockets
 from chalicelib.seats.frames import CHECK_EVERY_MS
@@ -30,13 +32,14 @@ from chalicelib.seats.table import take_seat
 from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
 from chalicelib.voice.service import set_muted, set_speaking
 from infra.local.engine import Engine
-from tests.fakes.backend import ENDPOINT, MINUTE, NOW, SECOND, World, on_engine
+from tests.fakes.backend import ENDPOINT, MINUTE, NOW, SECOND, World, on_engine, user
 from tests.fakes.counting import Call, Counter
 from tests.fakes.records import make_message, make_participant, make_room
 
 PEOPLE = [f"person-{number:02}" for number in range(12)]
 LATER = NOW + 30 * SECOND
 """The time of most operations. No lease is due for renewal yet."""
+FIFTY = RoomsQuery(limit=50)
 MUCH_LATER = NOW + 2 * MINUTE
 
 
@@ -59,6 +62,10 @@ class Scene:
     def connect(self, person: int, connection_id: str, ticket: str) -> None:
         grant = ConnectionGrant(PEOPLE[person], self.room_id, ticket)
         sockets.connect(self.world.backend, grant, SocketEvent(connection_id, ENDPOINT), LATER)
+
+    def connect_with_token(self, user_id: str, joins: User | None = None) -> None:
+        grant = ConnectionGrant(user_id, self.room_id, has_token=True, joins=joins)
+        sockets.connect(self.world.backend, grant, SocketEvent(f"token-{user_id}", ENDPOINT), LATER)
 
 
 def connect_second(scene: Scene) -> None:
@@ -115,6 +122,11 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "$connect": ((3, 4, 2), lambda s: s.connect(4, "first", "ticket-1")),
     "$disconnect": ((3, 4, 2), lambda s: disconnect(s, s.sockets[PEOPLE[6]])),
     "$disconnect, one of two": ((3, 4, 2), lambda s: disconnect(s, "second")),
+    "$connect with a token": ((4, 3, 3), lambda s: s.connect_with_token(PEOPLE[5])),
+    "$connect with a token, taking a seat": (
+        (9, 13, 20),
+        lambda s: s.connect_with_token("walker", joins=user("walker")),
+    ),
     "join (new)": ((4, 10, 20), lambda s: s.world.join("newcomer", s.room_id, LATER)),
     "join (already in)": ((2, 2, 20), lambda s: s.world.join("newcomer", s.room_id, LATER)),
     "join (the first)": ((4, 11, 20), lambda s: s.world.join("newcomer", s.empty_room_id, LATER)),
@@ -123,13 +135,14 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "leave, and a connection with it": ((3, 12, 2), lambda s: s.world.leave(PEOPLE[8], s.room_id, LATER)),
     "mic": ((2, 1, 2), lambda s: set_muted(s.context(9), MicToggleRequest(is_muted=False))),
     "speaking": ((2, 1, 2), lambda s: set_speaking(s.context(9), SpeakingStatusRequest(is_speaking=True))),
-    "list rooms (page of 50)": ((1, 0, 3), lambda s: list_rooms(s.world.request("visitor"), RoomsQuery())),
+    "list rooms (page of 50)": ((1, 0, 3), lambda s: list_rooms(s.world.request("visitor"), FIFTY)),
+    "list rooms, once a minute": ((3, 5, 4), lambda s: service.list_rooms(s.world.request("settled", LATER), FIFTY)),
     "room detail": ((1, 0, 20), lambda s: service.get_room_detail(s.world.context("visitor", s.room_id, LATER))),
     "history": ((1, 0, 8), lambda s: get_history(s.context(9), HistoryQuery())),
     "mic, once a minute": ((2, 2, 2), lambda s: set_muted(s.context(9, MUCH_LATER), MicToggleRequest(is_muted=True))),
     "chat frame, once a minute": ((3, 7, 2), lambda s: s.send(10, "message", MUCH_LATER, text="hello")),
     "a fresh ticket": ((2, 1, 1), lambda s: service.request_ticket(s.context(11))),
-    "making a room, with a key": ((3, 6, 1), create_with_key),
+    "making a room, with a key": ((3, 7, 1.5), create_with_key),
 }
 """They run in this order: some need the results of earlier ones."""
 BUDGETS = {operation: budget for operation, (budget, _) in OPERATIONS.items()}

@@ -14,10 +14,10 @@ from chalicelib.delivery import Close, OutboundFrame
 from chalicelib.delivery.fanout import Fanout
 from chalicelib.kernel.errors import CoworkingError
 from chalicelib.kernel.telemetry import UnexpectedError
-from chalicelib.seats.leases import HTTP_LEASE_MS
 from infra.local.engine import Engine
 from infra.local.events import SocketEvents
 from infra.local.stack import LocalStack
+from tests.fakes.backend import HTTP_LEASE
 from tests.fakes.clients import Api
 from tests.fakes.events import rest_event
 from tests.fakes.faults import Fault, Faults, Refused, Unsent, cancelled
@@ -120,7 +120,7 @@ def test_the_sweeper_counts_rooms_and_members(functions: Functions) -> None:
         functions.enter(functions.open_room(), *names)
     with keep_log() as log:
         functions.sweep()
-        functions.now += HTTP_LEASE_MS
+        functions.now += HTTP_LEASE
         functions.sweep()
     assert [(metrics["Rooms"], metrics["Members"]) for metrics in log.metrics] == [(2, 3), (0, 0)]
     assert len(log.lines[1]["stored"]) == 3, "all members left"
@@ -180,7 +180,7 @@ def talk(functions: Functions, room_id: str) -> list[str]:
     functions.rest("chat_send_message", BEN, {"message_text": PRIVATE}, room_id=room_id)
     functions.rest("chat_get_history", BEN, room_id=room_id)
     functions.rest("rooms_create_room", BEN, {"name": PRIVATE, "description": PRIVATE})
-    functions.call("rooms_list_rooms", BEN, query={"cursor": [PRIVATE]})
+    functions.call("seats_list_rooms", BEN, query={"cursor": [PRIVATE]})
     functions.call("seats_get_room", BEN, room_id=PRIVATE)
     for view, text in product(VIEWS, BROKEN_BODIES):
         functions.run("api_handler", rest_event(view, body=text, token=tokens[1], room_id=room_id))

@@ -14,8 +14,8 @@ import pytest
 from chalicelib.identity.tickets import issue_ticket, verify_ticket
 from chalicelib.kernel.errors import InvalidCursorError, UnauthorizedError
 from chalicelib.lifecycle.service import delete_room
+from chalicelib.rooms.listing import list_rooms
 from chalicelib.rooms.schemas import RoomsQuery
-from chalicelib.rooms.service import list_rooms
 from chalicelib.rooms.table import ROOMS
 from chalicelib.seats.table import PARTICIPANTS
 from infra import ops

@@ -28,7 +28,9 @@ from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit
 from chalicelib.log.table import put_message
 from chalicelib.rooms.table import mark_deleted
+from chalicelib.seats import sockets
 from chalicelib.seats.leases import SOCKET_LEASE_MS
+from chalicelib.seats.service import enter
 from chalicelib.seats.sockets import MAX_CONNECTIONS
 from chalicelib.store import Check, Delete, Put, Store, Table, Update, Write
 from chalicelib.store.tables import TABLES
@@ -47,6 +49,7 @@ Permission = tuple[str, str]
 CHALICE = policies.CHALICE
 CONFIG = json.loads((CHALICE / "config.json").read_text("utf-8"))
 LIMIT = Limit(4, 10)
+JOINS = Limit(8, 10)
 MOST_CHARACTERS = 10_240
 """The limit of IAM for the policies of a role."""
 API = "chalicelib.api"
@@ -168,6 +171,7 @@ def drive(functions: Functions) -> None:
     use_service(functions)
     use_rooms(functions)
     take_seats(functions)
+    join_too_often(functions)
     chat(functions)
     speak(functions)
     use_sockets(functions)
@@ -188,7 +192,13 @@ def use_rooms(functions: Functions) -> None:
     for _ in range(2):
         functions.rest("rooms_create_room", "olga", {"name": "Once"}, headers={"Idempotency-Key": "once"})
     room_id = functions.open_room()
-    assert len(functions.rest("rooms_list_rooms", "ada", query={"limit": ["1"]})) == 1
+    assert len(functions.rest("seats_list_rooms", "ada", query={"limit": ["1"]})) == 1
+    functions.rest("seats_join", "ada", room_id=room_id)
+    functions.now += MINUTE
+    functions.rest("seats_list_rooms", "ada")
+    functions.rest("seats_leave", "ada", room_id=room_id)
+    functions.now += 31 * DAY
+    assert functions.rest("seats_list_rooms", "ada") == []
     functions.rest("lifecycle_update_room", "admin", {"name": "Renamed"}, room_id=room_id)
     functions.rest("lifecycle_update_room", "admin", {}, room_id=room_id)
     functions.rest("lifecycle_toggle_status", "admin", room_id=room_id)
@@ -214,7 +224,8 @@ def take_seats(functions: Functions) -> None:
 
 def chat(functions: Functions) -> None:
     room_id = functions.open_room()
-    (ada,) = functions.enter(room_id, "ada")
+    url = functions.rest("seats_join", "ada", room_id=room_id)["websocket_url"]
+    ada = functions.connect("ada", room_id, url)
     functions.frame(ada, "sync", last_seq=None)
     for key in ({}, {"Idempotency-Key": "once"}, {"Idempotency-Key": "once"}):
         functions.rest("chat_send_message", "ada", {"message_text": "hello"}, room_id=room_id, headers=key)
@@ -228,6 +239,19 @@ def chat(functions: Functions) -> None:
     functions.frame(ada, "sync", last_seq=1)
     functions.frame(ada, "sync", last_seq=1_000)
     say_too_much(functions, ada, room_id)
+
+
+def join_too_often(functions: Functions) -> None:
+    """Exceed the rate limit of joins while connecting, in a process that has not counted from the start."""
+    room_id = functions.open_room()
+    with patch.object(sockets, "enter", lambda *who: [enter(*who) for _ in range(2)]):
+        functions.connect_with_seat("ida", room_id)  # as if another connection had just taken the seat
+    functions.rest("seats_leave", "ida", room_id=room_id)
+    for _ in range(JOINS.count - 2):
+        functions.connect_with_seat("ida", room_id)
+        functions.rest("seats_leave", "ida", room_id=room_id)
+    get_backend().rate_limits._open_windows = Cache()
+    functions.connect_with_seat("ida", room_id, status=429)
 
 
 def say_too_much(functions: Functions, connection: SocketEvents, room_id: str) -> None:
@@ -304,6 +328,7 @@ def end_memberships(functions: Functions) -> None:
     noticing: list[Callable[[], object]] = [
         lambda: functions.rest("seats_get_room", "ada", room_id=room_id),
         lambda: functions.frame(ada, "ping"),
+        lambda: functions.connect_with_seat("zoe", room_id),
         functions.sweep,
     ]
     for notice in noticing:
@@ -339,6 +364,9 @@ def refuse_entries(functions: Functions) -> None:
     def ben_joins() -> None:
         assert functions.refused("seats_join", "ben", room_id=room_id) == "room_not_found"
 
+    def ben_connects() -> None:
+        functions.connect_with_seat("ben", room_id, status=404)
+
     def ada_speaks() -> None:
         assert [frame["type"] for frame in functions.frame(ada, "message", text="hello")][-1] == "error"
 
@@ -347,7 +375,7 @@ def refuse_entries(functions: Functions) -> None:
         functions.sweep()
 
     ada_expires()  # and everybody else
-    for act in (ben_joins, ada_speaks, ada_expires):
+    for act in (ben_joins, ben_connects, ada_speaks, ada_expires):
         room_id = functions.open_room()
         (ada,) = functions.enter(room_id, "ada")
         with do_meanwhile(lambda: functions.rest("lifecycle_delete_room", "admin", room_id=room_id)):  # noqa: B023
@@ -376,7 +404,7 @@ def give_up_closing(room_id: str) -> None:
 
 @pytest.fixture(scope="module")
 def record(engine: Engine) -> Record:
-    with Functions(engine, websocket_url="", messages_limit=LIMIT) as functions:
+    with Functions(engine, websocket_url="", messages_limit=LIMIT, joins_limit=JOINS) as functions:
         found = Record(functions)
         with found.recording():
             drive(functions)

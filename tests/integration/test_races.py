@@ -24,7 +24,7 @@ from chalicelib.log.schemas import RoomMessage
 from chalicelib.seats import service, sockets
 from chalicelib.seats.schemas import JoinRoomResponse
 from infra.local.engine import Engine
-from tests.fakes.backend import MINUTE, NOW, PLENTY, SECOND, World, on_engine
+from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, PLENTY, SECOND, World, on_engine
 from tests.fakes.races import at_once
 
 pytestmark = pytest.mark.proof
@@ -32,8 +32,7 @@ pytestmark = pytest.mark.proof
 CROWD = 64
 SEATS = 10
 ROUNDS = range(int(os.environ.get("RACE_ROUNDS", "5")))
-LEASE = 15 * MINUTE
-LATER = NOW + LEASE
+LATER = NOW + HTTP_LEASE
 """The time when a lease that began at NOW ends."""
 
 

@@ -31,8 +31,8 @@ from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.lifecycle.service import delete_room, toggle_status, update_room
 from chalicelib.lifecycle.sweep import sweep
 from chalicelib.log.schemas import RoomMessage
+from chalicelib.rooms.listing import list_rooms
 from chalicelib.rooms.schemas import RoomsQuery
-from chalicelib.rooms.service import list_rooms
 from chalicelib.rooms.table import get_room
 from chalicelib.seats import service, sockets
 from chalicelib.seats.connections import get_roster
@@ -52,7 +52,7 @@ STEPS = 60
 SEATS = (2, 3)
 JUMPS = (
     *(1, SECOND, SECOND, 5 * SECOND, 10 * SECOND, 10 * SECOND, 19_999, 20 * SECOND, 30 * SECOND, 30 * SECOND),
-    *(MINUTE, 89_999, 90 * SECOND, 14 * MINUTE, 15 * MINUTE, 60 * MINUTE),
+    *(MINUTE, 89_999, 90 * SECOND, 14 * MINUTE, 59 * MINUTE, 60 * MINUTE),
 )
 WEIGHTS = {
     "time_passes": 10,

@@ -113,12 +113,18 @@ export type InvalidRequestProblem = {
   code: "invalid_request";
   errors: FieldError[];
 };
-/** The caller has a seat. */
+/** How the client uses its seat. The body may be left out. */
+export type JoinRequest = {
+  /** true: the seat is held for a minute until the first connection opens */
+  expects_socket?: boolean;
+};
+/** The caller has a seat. `websocket_url` is the same as `websocket.url`. */
 export type JoinRoomResponse = {
   success: true;
   message: "Joined room successfully" | "Already in this room";
   room: RoomDetail;
   websocket: WebsocketAccess;
+  websocket_url: string;
 };
 /** Gives up the seat; `bye` follows. */
 export type LeaveFrame = {
@@ -371,13 +377,13 @@ export type RelayedTypingFrame = {
 export type RoomClosedData = { reason: "deactivated" | "deleted" };
 /** The room was closed; `bye` follows. */
 export type RoomClosedFrame = { type: "room_closed"; roomId: string; ts: string; data: RoomClosedData };
-/** A new room. */
+/** A new room. `null` means the default. */
 export type RoomCreate = {
   /** Trimmed, not blank, and one line without invisible characters. */
   name: string;
-  description?: string;
-  max_participants?: number;
-  color?: string;
+  description?: string | null;
+  max_participants?: number | null;
+  color?: string | null;
 };
 /** A room with its participants (oldest first) and its last 50 messages (oldest first). */
 export type RoomDetail = {

@@ -14,8 +14,7 @@ from chalicelib.api import http
 from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Access, Context, Request, Route, Success
 from chalicelib.kernel.telemetry import Observation, Telemetry
-from chalicelib.seats.leases import HTTP_LEASE_MS
-from tests.fakes.backend import MINUTE, NOW, NOWHERE, World, on_moto
+from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, NOWHERE, World, on_moto
 from tests.fakes.bodies import GOOD
 from tests.fakes.events import read_json, rest_event
 
@@ -55,7 +54,7 @@ def open_room(world: World) -> str:
     """A room with its creator, who has no seat in it, a member, and one whose lease has ended."""
     made = world.open_room(made_by=CREATOR)
     world.join(MEMBER, made)
-    world.join(FORMER, made, NOW - HTTP_LEASE_MS)
+    world.join(FORMER, made, NOW - HTTP_LEASE)
     return made
 
 

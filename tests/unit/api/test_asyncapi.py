@@ -176,7 +176,7 @@ def test_push_lists_all_frames_that_members_receive() -> None:
 
 def test_a_connection_is_opened_with_a_ticket_or_a_token() -> None:
     binding = document(SOCKET)["channels"]["room"]["bindings"]["ws"]
-    assert (binding["method"], set(binding["query"]["properties"])) == ("GET", {"ticket", "token", "room_id"})
+    assert (binding["method"], set(binding["query"]["properties"])) == ("GET", {"ticket", "token", "room_id", "join"})
     assert list(binding["headers"]["properties"]) == ["Sec-WebSocket-Protocol"]
     schemes = document(SOCKET)["components"]["securitySchemes"]
     assert {(scheme["in"], scheme["name"]) for scheme in schemes.values()} == {

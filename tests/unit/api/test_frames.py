@@ -20,9 +20,8 @@ from chalicelib.lifecycle.service import delete_room, toggle_status
 from chalicelib.lifecycle.sweep import sweep
 from chalicelib.relay.schemas import Relay
 from chalicelib.seats import sockets
-from chalicelib.seats.leases import HTTP_LEASE_MS
 from chalicelib.store import client
-from tests.fakes.backend import NOW, World
+from tests.fakes.backend import HTTP_LEASE, NOW, World
 from tests.fakes.bodies import FIELDS
 from tests.fakes.fanout import Frame
 from tests.fakes.faults import Faults, Refused
@@ -175,7 +174,7 @@ def test_a_removed_connection_is_refused_though_it_is_cached(world: World, ada: 
     assert world.fanout.frames(ben) == []
 
 
-END = NOW + HTTP_LEASE_MS
+END = NOW + HTTP_LEASE
 ENDS: dict[str, tuple[int, Callable[[World, str], object]]] = {
     "the room closes": (NOW, lambda world, room_id: toggle_status(world.context("", room_id))),
     "the room is deleted": (NOW, lambda world, room_id: delete_room(world.context("", room_id))),

@@ -40,11 +40,11 @@ def call(view: str, **options: Any) -> dict[str, Any]:
     return result
 
 
-def fail(*_: object) -> None:
+def fail(*_: object, **__: object) -> None:
     raise RuntimeError("the engine room is on fire")
 
 
-@pytest.mark.parametrize("view", ["api_get_health", "api_get_docs", "rooms_list_rooms"])
+@pytest.mark.parametrize("view", ["api_get_health", "api_get_docs", "seats_list_rooms"])
 def test_only_the_cdn_may_call_if_it_has_a_secret(monkeypatch: pytest.MonkeyPatch, view: str) -> None:
     assert call(view)["statusCode"] == 200
     with on_moto(auth_secret=SECRET, origin_secret="known to the CDN") as world:
@@ -80,7 +80,7 @@ def test_a_user_without_budget_is_refused_before_anything_runs(world: World) -> 
     world.spend("ada", now_ms())
     result = call("rooms_create_room", body={"name": "Quiet"})
     assert (result["statusCode"], read_json(result)["code"]) == (429, "rate_limited")
-    assert call("rooms_list_rooms")["statusCode"] == 429
+    assert call("seats_list_rooms")["statusCode"] == 429
     assert call("api_get_health")["statusCode"] == 200
 
 
@@ -88,7 +88,7 @@ def test_a_call_costs_its_price_and_the_size_of_its_answer(world: World) -> None
     for number in range(40):
         world.open_room(name=f"Room {number}")
     before = world.credit("ada")
-    size = len(call("rooms_list_rooms")["body"])
+    size = len(call("seats_list_rooms")["body"])
     assert size > 8_000
     assert before - world.credit("ada") == 10 + size // 4_000
 
@@ -102,7 +102,7 @@ def test_an_invalid_answer_is_a_bug_and_not_the_callers(monkeypatch: pytest.Monk
 def test_an_error_of_a_service_is_answered_as_its_problem(
     monkeypatch: pytest.MonkeyPatch, error: CoworkingError
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr("chalicelib.seats.service.join", refuse)

@@ -12,10 +12,13 @@ import pytest
 from chalicelib.api import sockets
 from chalicelib.api.sockets import SUBPROTOCOL
 from chalicelib.identity.tickets import issue_ticket
+from chalicelib.kernel.settings import Limit
 from chalicelib.kernel.times import now_ms
+from chalicelib.rooms.table import change_room
 from chalicelib.seats import connections
+from chalicelib.seats import sockets as seat_sockets
 from infra.local.events import SocketEvents
-from tests.fakes.backend import World, on_moto
+from tests.fakes.backend import Interrupt, World, on_moto
 from tests.fakes.faults import Faults
 
 SECRET = "only-for-these-tests-" * 3
@@ -114,6 +117,56 @@ def test_tokens_can_be_switched_off(world: World, room_id: str) -> None:
     assert status_of(world, connecting({"token": token(), "room_id": room_id})) == 401
     assert status_of(world, connecting({"room_id": room_id}, SUBPROTOCOL, f"bearer.{token()}")) == 401
     assert status_of(world, connecting({"ticket": ticket(world, room_id)})) == 200
+
+
+def test_a_connection_with_a_token_is_announced_once_when_it_opens(world: World, room_id: str) -> None:
+    peer = world.connect("ada", room_id, now_ms())
+    world.join("ben", room_id, now_ms())
+    for query in ({"ticket": ticket(world, room_id, "ben")}, {"token": token("ben"), "room_id": room_id}):
+        world.fanout.forget()
+        event = connecting(query)
+        assert status_of(world, event) == 200
+        told = [frame for frame in world.fanout.frames(peer) if frame["type"] == "user-joined"]
+        opened = event["requestContext"]["connectionId"]
+        assert [(one["from"], one["connection"]) for one in told] == [("ben", opened)] * ("token" in query)
+    world.send(opened, "sync", now_ms())
+    assert world.fanout.types(peer) == ["user-joined"]
+
+
+def test_two_connections_that_open_at_once_hear_of_one_another(
+    world: World, room_id: str, just_before: Interrupt
+) -> None:
+    world.join("ben", room_id, now_ms())
+    events = [connecting({"token": token(name), "room_id": room_id}) for name in ("ada", "ben")]
+    just_before(seat_sockets, "put_connection", lambda: status_of(world, events[1]))
+
+    assert status_of(world, events[0]) == 200
+
+    assert world.fanout.types(events[1]["requestContext"]["connectionId"]) == ["user-joined"]
+
+
+def test_a_token_may_take_a_seat(world: World, room_id: str) -> None:
+    def joining(user_id: str, join: str = "1") -> Event:
+        return connecting({"token": token(user_id), "room_id": room_id, "join": join})
+
+    for _ in range(2):
+        assert status_of(world, joining("ben")) == 200
+    assert world.members(room_id) == ["ada", "ben"]
+    assert len(world.said(room_id)) == 2
+    assert status_of(world, joining("cyd", "0")) == 403
+    assert status_of(world, connecting({"ticket": ticket(world, room_id, "cyd"), "join": "1"})) == 403
+
+    change_room(world.store, room_id, {"max_participants": 2})
+    answer = sockets.on_connect(world.backend, joining("cyd"))
+    assert (answer.status_code, json.loads(answer.body)["code"]) == (409, "room_full")
+    assert status_of(world, joining("ben")) == 200
+
+
+@pytest.mark.parametrize("world", [{"seats_limit": 1, "joins_limit": Limit(2, 60)}], indirect=True)
+def test_a_token_takes_no_seat_above_the_limits(world: World, room_id: str) -> None:
+    event = connecting({"token": token(), "room_id": world.open_room(), "join": "1"})
+    answers = [json.loads(sockets.on_connect(world.backend, event).body)["code"] for _ in range(2)]
+    assert answers == ["too_many_rooms", "rate_limited"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from chalicelib.log.schemas import RoomMessage
 from chalicelib.profiles.schemas import ProfileUpdate
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery, RoomSummary
 from chalicelib.rooms.table import Room
-from chalicelib.seats.schemas import RoomDetail
+from chalicelib.seats.schemas import JoinRequest, RoomDetail
 from chalicelib.seats.table import Participant
 from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
 from tests.fakes.bodies import BAD_EMOJIS, REFUSED
@@ -36,6 +36,7 @@ CASES = [
 BODIES: dict[type[Body], dict[str, Any]] = {
     RoomCreate: {"name": "x"},
     ProfileUpdate: {"name": "x"},
+    JoinRequest: {},
     SendMessageRequest: {"message_text": "x"},
     EmojiReactionRequest: {"emoji": "👍"},
     MicToggleRequest: {"is_muted": True},
@@ -96,7 +97,7 @@ def test_all_errors_are_reported_at_once() -> None:
         (ProfileUpdate, {"name": "x", "avatar": "x"}, "must be an http(s) URL or an absolute path"),
         (RoomCreate, {"name": "x", "max_participants": 51}, "must be at most 50"),
         (RoomCreate, {"name": "x", "max_participants": "5"}, "must be a whole number"),
-        (RoomCreate, {"name": "x", "color": "<b>"}, "must have 1 to 40 letters, digits, `_`, `#` or `-`"),
+        (RoomCreate, {"name": "x", "color": "<b>"}, "must be 1 to 40 characters of a CSS class name"),
         (MicToggleRequest, {"is_muted": "yes"}, "must be true or false"),
         (RoomsQuery, {"limit": "0"}, "must be at least 1"),
         (RoomsQuery, {"limit": "x"}, "must be a whole number"),
@@ -174,8 +175,11 @@ def test_an_avatar_is_a_web_address_or_an_absolute_path(avatar: str | None) -> N
     assert ProfileUpdate(name="x", avatar=avatar).avatar == avatar
 
 
-@pytest.mark.parametrize("color", ["bg-grayBlue", "#ff00aa", "x", "A_1-#" * 8])
-def test_a_color_is_a_word(color: str) -> None:
+@pytest.mark.parametrize(
+    "color",
+    ["bg-grayBlue", "#ff00aa", "x", "A_1-#" * 8, "bg-blue-50/50", "bg-[#fff]", "hover:bg-[rgb(0,0,0)]", "w-1.5!"],
+)
+def test_a_color_is_what_css_class_names_hold(color: str) -> None:
     assert RoomCreate(name="x", color=color).color == color
 
 

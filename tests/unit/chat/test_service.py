@@ -15,11 +15,10 @@ from chalicelib.lifecycle.service import delete_room
 from chalicelib.log import service as log_service
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.log.table import MESSAGES
-from tests.fakes.backend import DAY, MINUTE, NOW, SECOND, Interrupt, World, on_moto
+from tests.fakes.backend import DAY, HTTP_LEASE, MINUTE, NOW, SECOND, Interrupt, World, on_moto
 from tests.fakes.records import make_message
 
 Ending = Callable[[World, str], None]
-HTTP_LEASE = 15 * MINUTE
 
 
 @pytest.fixture

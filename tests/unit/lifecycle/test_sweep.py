@@ -12,10 +12,10 @@ from chalicelib.log.table import MESSAGES
 from chalicelib.rooms.table import change_room, is_marked_deleted, list_occupied, mark_deleted
 from chalicelib.seats import endings
 from chalicelib.seats.table import claim_ending, list_participants
-from tests.fakes.backend import MINUTE, NOW, SECOND, Interrupt, World
+from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, SECOND, Interrupt, World
 from tests.fakes.records import make_message
 
-END = NOW + 15 * MINUTE
+END = NOW + HTTP_LEASE
 """When a lease that began at NOW ends."""
 
 

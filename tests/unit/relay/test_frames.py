@@ -5,8 +5,8 @@ import json
 import pytest
 
 from chalicelib.api.frames import MAX_FRAME_BYTES, MAX_RELAYED_BYTES
-from chalicelib.seats.leases import HTTP_LEASE_MS, RENEW_EVERY_MS
-from tests.fakes.backend import MINUTE, NOW, SECOND, World
+from chalicelib.seats.leases import RENEW_EVERY_MS
+from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, SECOND, World
 from tests.fakes.bodies import FIELDS
 from tests.fakes.faults import Faults
 
@@ -42,7 +42,7 @@ def test_every_frame_renews_an_http_lease_once_a_minute(world: World, room_id: s
     for at in (NOW + RENEW_EVERY_MS - 1, NOW + RENEW_EVERY_MS + 1, NOW + RENEW_EVERY_MS + 2):
         world.send(ada, kind, at, **FIELDS.get(kind, {}))
         renewed.append(world.member("ada", room_id).lease_expires_at)
-    assert renewed == [NOW + HTTP_LEASE_MS, *[NOW + RENEW_EVERY_MS + 1 + HTTP_LEASE_MS] * 2]
+    assert renewed == [NOW + HTTP_LEASE, *[NOW + RENEW_EVERY_MS + 1 + HTTP_LEASE] * 2]
 
 
 def test_a_frame_that_grows_too_large_for_a_post_is_refused(world: World, ada: str, ben: str) -> None:

@@ -28,16 +28,16 @@ def make_rooms(tables: Store, count: int, status: RoomStatus = "active") -> list
     return made
 
 
-def test_pages_have_the_rooms_of_a_status_oldest_first(tables: Store) -> None:
+def test_pages_have_the_active_rooms_newest_first(tables: Store) -> None:
     rooms, closed = make_rooms(tables, 5), make_rooms(tables, 2, "inactive")
 
-    first, key = table.list_page(tables, "active", 3)
-    second, end = table.list_page(tables, "active", 3, key)
+    first, has_more = table.list_newest(tables, 3)
+    tables.delete(ROOMS, first[-1].room_id)
+    second, has_still_more = table.list_newest(tables, 3, first[-1].key)
 
-    assert [*first, *second] == rooms == list(table.list_all(tables, "active"))
+    assert [*first, *second] == rooms[::-1]
+    assert (has_more, has_still_more) == (True, False)
     assert list(table.list_all(tables, "inactive")) == closed
-    assert key is not None
-    assert end is None
 
 
 def test_a_change_returns_the_room_after_it(tables: Store, room: Room) -> None:
@@ -49,25 +49,25 @@ def test_a_change_returns_the_room_after_it(tables: Store, room: Room) -> None:
 
 def test_an_unknown_room_is_not_changed_nor_made(tables: Store) -> None:
     assert table.change_room(tables, "nowhere", {"name": "Quiet"}) is None
-    assert table.compare_and_set_status(tables, "nowhere", "active", "inactive") is None
+    assert table.compare_and_set_status(tables, "nowhere", "active", "inactive", NOW) is None
     table.unindex(tables, "nowhere")
 
     assert table.get_room(tables, "nowhere") is None
 
 
 def test_a_status_is_changed_only_from_the_expected_one(tables: Store, room: Room) -> None:
-    assert table.compare_and_set_status(tables, room.room_id, "inactive", "active") is None
-    changed = table.compare_and_set_status(tables, room.room_id, "active", "inactive")
-    assert changed == replace(room, status="inactive")
+    assert table.compare_and_set_status(tables, room.room_id, "inactive", "active", NOW) is None
+    changed = table.compare_and_set_status(tables, room.room_id, "active", "inactive", NOW)
+    assert changed == replace(room, status="inactive", used_at=NOW)
 
 
 def test_a_status_change_whose_answer_is_lost_is_done_once(engine_world: World) -> None:
     room = engine_world.room(engine_world.open_room())
     with Faults(engine_world.store.connection) as faults:
         faults.plan("TransactWriteItems", Lost(NETWORK[2]))
-        changed = table.compare_and_set_status(engine_world.store, room.room_id, "active", "inactive")
+        changed = table.compare_and_set_status(engine_world.store, room.room_id, "active", "inactive", NOW)
 
-    assert changed == replace(room, status="inactive")
+    assert changed == replace(room, status="inactive", used_at=NOW)
 
 
 def test_only_the_sweep_finds_a_deleted_room(tables: Store, room: Room) -> None:
@@ -76,7 +76,7 @@ def test_only_the_sweep_finds_a_deleted_room(tables: Store, room: Room) -> None:
     table.unindex(tables, room.room_id)
 
     assert table.get_room(tables, room.room_id) is None
-    assert table.list_page(tables, "active", 10) == ([], None)
+    assert table.list_newest(tables, 10) == ([], False)
     assert table.change_room(tables, room.room_id, {"name": "Quiet"}) is None
     assert table.is_marked_deleted(tables, room.room_id)
     assert list(table.list_occupied(tables)) == [room.room_id]
@@ -93,12 +93,12 @@ def test_a_room_is_marked_as_deleted_once_and_purged(tables: Store, room: Room) 
 
 def test_the_sweep_visits_rooms_until_they_are_empty(tables: Store, room: Room) -> None:
     make_rooms(tables, 1)
-    assert tables.transact([table.count_join(room.room_id)])
+    assert tables.transact([table.count_join(room.room_id, NOW)])
 
     table.unindex(tables, room.room_id)
     assert list(table.list_occupied(tables)) == [room.room_id]
 
-    assert tables.transact([table.count_leave(room.room_id)])
+    assert tables.transact([table.count_leave(room.room_id, NOW)])
     assert list(table.list_occupied(tables)) == [room.room_id]
     table.unindex(tables, room.room_id)
     assert list(table.list_occupied(tables)) == []

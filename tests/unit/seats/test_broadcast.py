@@ -17,13 +17,13 @@ from chalicelib.lifecycle.sweep import sweep
 from chalicelib.rooms.table import get_room
 from chalicelib.seats import broadcast, sockets
 from chalicelib.seats.broadcast import close_all
-from chalicelib.seats.leases import GRACE_MS, HTTP_LEASE_MS
+from chalicelib.seats.leases import GRACE_MS
 from chalicelib.seats.schemas import CLOSE_FRAMES
 from chalicelib.seats.table import detach_last, list_participants
 from chalicelib.store import Store
 from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
 from chalicelib.voice.service import set_muted, set_speaking
-from tests.fakes.backend import NOW, Interrupt, World
+from tests.fakes.backend import HTTP_LEASE, NOW, Interrupt, World
 from tests.fakes.fanout import Frame
 from tests.fakes.faults import Faults, Refused
 
@@ -131,7 +131,7 @@ ACTS: dict[str, Callable[[World, str], object]] = {
     "update": lambda world, room_id: update_room(world.context("", room_id), RoomUpdate(name="Quiet")),
     "toggle": lambda world, room_id: toggle_status(world.context("", room_id)),
     "delete": lambda world, room_id: delete_room(world.context("", room_id)),
-    "sweep": lambda world, _: sweep(world.backend, lambda: NOW + HTTP_LEASE_MS),
+    "sweep": lambda world, _: sweep(world.backend, lambda: NOW + HTTP_LEASE),
 }
 
 

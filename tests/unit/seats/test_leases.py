@@ -3,9 +3,10 @@
 import pytest
 
 from chalicelib.delivery.fanout import NEWBORN_MS
-from chalicelib.seats import sockets
-from chalicelib.seats.leases import GRACE_MS, HTTP_LEASE_MS, RENEW_EVERY_MS, SOCKET_LEASE_MS, renew_by_call
-from tests.fakes.backend import MINUTE, NOW, SECOND, World
+from chalicelib.kernel.errors import NotInRoomError
+from chalicelib.seats import service, sockets
+from chalicelib.seats.leases import EXPECTED_LEASE_MS, GRACE_MS, RENEW_EVERY_MS, SOCKET_LEASE_MS, renew_by_call
+from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, SECOND, World, user
 from tests.fakes.faults import Faults
 
 
@@ -15,12 +16,12 @@ def lease(world: World, room_id: str, user_id: str = "ada") -> tuple[str, int]:
 
 
 def test_the_durations_are_those_of_the_contract() -> None:
-    assert (HTTP_LEASE_MS, SOCKET_LEASE_MS, GRACE_MS) == (15 * MINUTE, 90 * SECOND, 20 * SECOND)
+    assert (SOCKET_LEASE_MS, EXPECTED_LEASE_MS, GRACE_MS) == (90 * SECOND, MINUTE, 20 * SECOND)
     assert (RENEW_EVERY_MS, NEWBORN_MS) == (MINUTE, 10 * SECOND)
 
 
 @pytest.mark.parametrize(
-    ("after", "writes", "renewed"), [(0, 0, 0), (MINUTE, 0, 0), (MINUTE + 1, 1, MINUTE + 1), (HTTP_LEASE_MS, 1, 0)]
+    ("after", "writes", "renewed"), [(0, 0, 0), (MINUTE, 0, 0), (MINUTE + 1, 1, MINUTE + 1), (HTTP_LEASE, 1, 0)]
 )
 def test_calls_renew_a_valid_http_lease_once_a_minute(
     world: World, room_id: str, after: int, writes: int, renewed: int
@@ -30,7 +31,7 @@ def test_calls_renew_a_valid_http_lease_once_a_minute(
         renew_by_call(world.context("ada", room_id, NOW + after), world.member("ada", room_id))
 
     assert len(faults.asked("UpdateItem")) == writes
-    assert lease(world, room_id) == ("http", NOW + renewed + HTTP_LEASE_MS)
+    assert lease(world, room_id) == ("http", NOW + renewed + HTTP_LEASE)
 
 
 def test_calls_do_not_renew_a_socket_lease(world: World, room_id: str) -> None:
@@ -63,6 +64,43 @@ def test_the_first_sync_or_ping_makes_a_socket_lease_for_good(world: World, room
     assert lease(world, room_id) == ("socket", NOW + MINUTE + SECOND + SOCKET_LEASE_MS)
 
 
+def expect_socket(world: World, room_id: str, now: int = NOW, *, expects_socket: bool = True) -> None:
+    service.join(world.context("ada", room_id, now), user("ada"), expects_socket=expects_socket)
+
+
+def test_a_seat_waits_a_minute_for_its_first_connection(world: World, room_id: str) -> None:
+    expect_socket(world, room_id)
+    renew_by_call(world.context("ada", room_id, NOW + SECOND), world.member("ada", room_id))
+    assert lease(world, room_id) == ("expected", NOW + MINUTE)
+
+    service.request_ticket(world.context("ada", room_id, NOW + 2 * SECOND))
+    expect_socket(world, room_id, NOW + 3 * SECOND)
+    assert lease(world, room_id) == ("expected", NOW + 3 * SECOND + MINUTE)
+
+    with pytest.raises(NotInRoomError):
+        world.connect("ada", room_id, NOW + 3 * SECOND + MINUTE)
+
+
+def test_the_first_connection_makes_an_expected_lease_an_http_lease(world: World, room_id: str) -> None:
+    expect_socket(world, room_id)
+
+    ada = world.connect("ada", room_id, NOW + MINUTE - 1)
+    assert lease(world, room_id) == ("http", NOW + MINUTE - 1 + HTTP_LEASE)
+
+    world.send(ada, "sync", NOW + MINUTE)
+    world.connect("ada", room_id, NOW + MINUTE)
+    assert lease(world, room_id) == ("socket", NOW + MINUTE + SOCKET_LEASE_MS)
+
+
+def test_a_join_without_a_socket_does_not_wait_for_one(world: World, room_id: str) -> None:
+    expect_socket(world, room_id)
+    expect_socket(world, room_id, NOW + SECOND, expects_socket=False)
+    assert lease(world, room_id) == ("http", NOW + SECOND + HTTP_LEASE)
+
+    expect_socket(world, room_id, NOW + 2 * SECOND)
+    assert lease(world, room_id) == ("http", NOW + 2 * SECOND + HTTP_LEASE)
+
+
 @pytest.mark.parametrize("kind", ["http", "socket"])
 def test_a_lost_last_connection_leaves_a_grace(world: World, room_id: str, kind: str) -> None:
     ada, bob = world.enter("ada", room_id), world.enter("bob", room_id)
@@ -93,7 +131,7 @@ def test_a_member_back_within_the_grace_never_left(world: World, room_id: str) -
     assert world.fanout.last(bob)["data"] == {"user_id": "ada", "is_online": True}
     assert world.said(room_id) == said
     assert world.member("ada", room_id).is_online
-    assert lease(world, room_id) == ("http", NOW + GRACE_MS - 1 + HTTP_LEASE_MS)
+    assert lease(world, room_id) == ("http", NOW + GRACE_MS - 1 + HTTP_LEASE)
 
 
 def test_after_the_grace_the_seat_is_free(world: World, room_id: str) -> None:

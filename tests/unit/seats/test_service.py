@@ -11,18 +11,20 @@ from chalicelib.identity.tickets import verify_ticket
 from chalicelib.kernel import errors
 from chalicelib.kernel.settings import Limit
 from chalicelib.kernel.times import iso
-from chalicelib.lifecycle.service import delete_room
+from chalicelib.lifecycle.schemas import RoomUpdate
+from chalicelib.lifecycle.service import delete_room, update_room
 from chalicelib.log import Draft
 from chalicelib.log import service as log_service
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.log.table import MESSAGES
+from chalicelib.rooms.schemas import RoomsQuery
 from chalicelib.rooms.table import change_room
 from chalicelib.seats import endings, service, sockets, table
 from chalicelib.seats.schemas import RoomDetail
 from chalicelib.seats.table import claim_ending
-from tests.fakes.backend import MINUTE, NOW, NOWHERE, SECOND, Interrupt, World, on_moto
+from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, NOWHERE, SECOND, Interrupt, World, on_moto
+from tests.fakes.faults import Faults
 
-HTTP_LEASE = 15 * MINUTE
 GRACE = 20 * SECOND
 END = NOW + HTTP_LEASE
 """When a lease that began at NOW ends."""
@@ -460,6 +462,35 @@ def test_a_read_renews_the_callers_own_lease(world: World, room_id: str) -> None
     read_room(world, room_id, NOW + 2 * MINUTE, by="ada")
 
     assert world.member("ada", room_id).lease_expires_at == NOW + 2 * MINUTE + HTTP_LEASE
+    assert world.member("bob", room_id).lease_expires_at == END
+
+
+def test_a_closed_room_is_shown_to_its_creator_and_administrators(world: World, room_id: str) -> None:
+    world.join("ada", room_id)
+    update_room(world.context("root", room_id), RoomUpdate(status="inactive"))
+    context = partial(world.context, room_id=room_id)
+
+    whole = service.get_room_detail(context("maker"))
+    assert [message.text for message in whole.messages] == ["Ada joined the room", "Ada left the room"]
+    assert service.get_room_detail(context("root"), is_admin=True) == whole
+    for stranger in ("ada", "eve"):
+        assert service.get_room_detail(context(stranger)) == RoomDetail.compose(world.room(room_id), [], [])
+
+
+def test_a_list_renews_http_leases_once_a_minute(world: World, room_id: str) -> None:
+    another = world.open_room()
+    world.join("ada", room_id)
+    world.join("bob", room_id)
+    world.send(world.enter("ada", another), "sync")
+    updates = []
+    for later in (10 * SECOND, 20 * SECOND, 70 * SECOND):
+        with Faults(world.store.connection) as faults:
+            service.list_rooms(world.request("ada", NOW + later), RoomsQuery())
+        updates.append(len(faults.asked("UpdateItem")))
+
+    assert updates == [2, 0, 2], "a seat with a WebSocket costs a refused update"
+    assert world.member("ada", room_id).lease_expires_at == NOW + 70 * SECOND + HTTP_LEASE
+    assert world.member("ada", another).lease_expires_at == NOW + 90 * SECOND
     assert world.member("bob", room_id).lease_expires_at == END
 
 

@@ -11,10 +11,10 @@ from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.kernel.errors import NotInRoomError, RoomNotFoundError, UnauthorizedError
 from chalicelib.seats import connections, sockets, table
 from chalicelib.seats.sockets import MAX_CONNECTIONS, ConnectionGrant, SocketEvent, identify
-from tests.fakes.backend import ENDPOINT, MINUTE, NOW, NOWHERE, SECOND, Interrupt, World
+from tests.fakes.backend import ENDPOINT, HTTP_LEASE, NOW, NOWHERE, SECOND, Interrupt, World
 from tests.fakes.faults import Faults
 
-END = NOW + 15 * MINUTE
+END = NOW + HTTP_LEASE
 """When a lease that began at NOW ends."""
 
 

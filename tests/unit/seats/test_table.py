@@ -51,7 +51,7 @@ def join(tables: Store, user_id: str, seq: int = 1, room_id: str = ROOM) -> bool
 
 def leave(tables: Store, member: Participant, leaving: Sequence[Connection] = (), seq: int = 2) -> bool:
     """Give up a seat and write a message, as leaving does."""
-    return tables.transact([put_message(make_message(ROOM, seq), 90), *table.give_up_seat(member, leaving)])
+    return tables.transact([put_message(make_message(ROOM, seq), 90), *table.give_up_seat(member, leaving, NOW)])
 
 
 def stored(tables: Store, user_id: str = "ada") -> Participant | None:
@@ -138,7 +138,7 @@ def test_a_membership_that_has_changed_does_not_end(tables: Store, ada: Particip
 
 
 def test_the_count_is_never_negative(tables: Store) -> None:
-    assert not tables.transact(table.give_up_seat(make_participant(ROOM), []))
+    assert not tables.transact(table.give_up_seat(make_participant(ROOM), [], NOW))
 
     assert count(tables) == 0
 
@@ -161,7 +161,7 @@ def test_a_valid_http_lease_is_only_extended(tables: Store, ada: Participant) ->
         (absent, END + MINUTE, NOW),
         (with_socket, END + MINUTE, NOW),
     ):
-        table.extend_lease(tables, member, until, now)
+        table.extend_lease(tables, member, until, now, "http")
 
     assert table.list_participants(tables, ROOM) == [replace(ada, lease_expires_at=END + SECOND)]
 
@@ -199,7 +199,7 @@ def test_a_socket_lease_needs_a_connection_of_a_valid_member(
 def test_frames_renew_a_valid_http_lease(tables: Store, kind: str, until: int, now: int, expected: int) -> None:
     member = seat(tables, lease_kind=kind)
 
-    table.renew_http_lease(tables, C1, until, now)
+    table.renew_http_lease(tables, ROOM, "ada", until, now)
 
     assert stored(tables) == replace(member, lease_expires_at=expected)
 
@@ -267,6 +267,6 @@ def test_one_process_claims_the_end_of_a_membership_for_10_s(tables: Store, ada:
 
 
 def test_a_renewed_membership_is_not_claimed(tables: Store, ada: Participant) -> None:
-    table.extend_lease(tables, ada, END + MINUTE, NOW)
+    table.extend_lease(tables, ada, END + MINUTE, NOW, "http")
 
     assert not table.claim_ending(tables, ada, END)

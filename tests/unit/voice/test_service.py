@@ -5,9 +5,7 @@ import pytest
 from chalicelib.kernel.errors import MutedError
 from chalicelib.voice import service
 from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
-from tests.fakes.backend import MINUTE, NOW, World
-
-HTTP_LEASE = 15 * MINUTE
+from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, World
 
 
 @pytest.fixture
