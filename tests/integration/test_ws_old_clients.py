@@ -1,6 +1,7 @@
 """Clients that were written before this service, for the same contract, run unchanged on the local stack.
 
-An HTTP-only front end that does not poll, and a WebRTC class that waits for `user-joined` and sends nothing before.
+An HTTP-only front end that does not poll, a WebRTC class that waits for `user-joined` and sends nothing before, and
+the signalling client of y-webrtc.
 """
 
 from collections.abc import Iterator
@@ -52,14 +53,31 @@ class WebRtc:
         return offer
 
 
+class YWebrtc(WebRtc):
+    """Subscribes to a topic, and publishes `announce` and `signal` there, as y-webrtc does."""
+
+    def publish(self, kind: str, **data: str) -> None:
+        self.socket.send("publish", topic="notes", data={"type": kind, "from": self.socket.user_id, **data})
+
+    def announce(self) -> None:
+        self.socket.send("subscribe", topics=["notes"])
+        self.publish("announce")
+
+    def wait_published(self, kind: str) -> Frame:
+        published = self.socket.wait(lambda frame: frame["type"] == "publish" and frame["data"]["type"] == kind)
+        assert published["topic"] == "notes"
+        data: Frame = published["data"]
+        return data
+
+
 @pytest.fixture
 def closing() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
 
 
-def enter(closing: ExitStack, api: Api, room_id: str, name: str) -> WebRtc:
-    peer = WebRtc(api.person(name), api.stack.socket_url, room_id)
+def enter(closing: ExitStack, api: Api, room_id: str, name: str) -> YWebrtc:
+    peer = YWebrtc(api.person(name), api.stack.socket_url, room_id)
     closing.callback(peer.socket.close)
     return peer
 
@@ -93,6 +111,12 @@ def test_two_webrtc_clients_that_say_nothing_meet(api: Api, closing: ExitStack) 
     assert ben.answer()["from"] == ada.socket.user_id
     assert ada.socket.wait("answer")["from"] == ben.socket.user_id
 
+    for kind in ("signal", "chat:message", "userJoined", "JOIN"):
+        ben.socket.send(kind, to=ada.socket.user_id, data={"n": 1})
+        assert ada.socket.wait(kind)["to"] == ada.socket.user_id
+    ada.socket.send_text("ping")
+    assert ada.socket.connection.recv() == "pong"
+
     with pytest.raises(RefusedError) as refused:
         enter(closing, api, room_id, "Cyd")
     assert (refused.value.status, refused.value.problem["code"]) == (409, "room_full")
@@ -108,3 +132,17 @@ def test_a_client_that_only_has_a_socket_comes_back_after_its_seat_is_lost(api: 
     again = WebRtc(ada.socket.caller, api.stack.socket_url, room_id)
     closing.callback(again.socket.close)
     assert [one["id"] for one in olga.see(room_id)["participants"]] == [ada.socket.user_id]
+
+
+def test_clients_of_y_webrtc_find_and_signal_one_another(api: Api, closing: ExitStack) -> None:
+    room_id = api.person("Olga").make_room()["id"]
+    ada, ben = (enter(closing, api, room_id, name) for name in ("Ada", "Ben"))
+    for peer in (ada, ben):
+        peer.announce()
+
+    assert ada.wait_published("announce")["from"] == ben.socket.user_id
+    ada.publish("signal", to=ben.socket.user_id)
+    assert ben.wait_published("announce")["from"] == ada.socket.user_id
+    assert ben.wait_published("signal")["to"] == ben.socket.user_id
+    ada.socket.send("ping")
+    assert ada.socket.wait("pong")["type"] == "pong"
