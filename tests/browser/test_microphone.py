@@ -44,6 +44,14 @@ def test_the_ice_servers_come_from_the_settings(house: House, scene: Scene) -> N
     expect(ada.page.locator("html")).to_have_attribute("data-ice-servers", ICE_SERVER)
 
 
+def test_a_browser_without_webrtc_says_that_it_has_no_voice(house: House, scene: Scene) -> None:
+    ada = house.visitor(script="delete window.RTCPeerConnection")
+    ada.open(scene.room_id)
+    ada.introduce("Ada")
+    expect(ada.connection).to_have_text("Connected. This browser can't do voice: it has no WebRTC")
+    expect(ada.page.get_by_role("button", name="No voice")).to_be_disabled()
+
+
 def test_a_failed_device_is_reported_and_can_be_changed(house: House, scene: Scene) -> None:
     ada = house.guest("Ada", scene.room_id, script=FAILING_DEVICES)
     ada.unmute()

@@ -200,9 +200,9 @@ export class Service {
 
   // HTTP
 
-  async fetch(user, url, { method, headers, body, signal }) {
+  async fetch(user, url, { method, headers, body, signal, keepalive }) {
     const path = url.replace("https://x/api", "").replace("/coworking/rooms/room", "");
-    const call = { method, path, headers, body, at: this.clock.now };
+    const call = { method, path, headers, body, keepalive, at: this.clock.now };
     this.calls.push(call);
     await new Promise((resolve, reject) => {
       this.clock.set(resolve, this.latency(path));
@@ -218,8 +218,9 @@ export class Service {
     const [action, query] = path.slice(1).split("?");
     const url = "wss://x";
     if (action === "join") {
+      const message = this.seats.has(user) ? "Already in this room" : "Joined room successfully";
       if (!this.seats.has(user)) this.seat(user);
-      return Response.json({ websocket: { url } });
+      return Response.json({ message, websocket: { url } });
     }
     if (!this.seats.has(user)) return problem(action === "leave" ? 404 : 403, "not_in_room");
     if (action === "ticket") return Response.json({ url });

@@ -26,6 +26,7 @@ for (const [name, call, request, body] of [
   ["room", (api) => api.room("a/b"), "GET /coworking/rooms/a%2Fb"],
   ["deleteRoom", (api) => api.deleteRoom("x"), "DELETE /coworking/rooms/x"],
   ["join", (api) => api.join("x"), "POST /coworking/rooms/x/join"],
+  ["join of a page", (api) => api.join("x", { expectsSocket: true }), "POST /coworking/rooms/x/join", { expects_socket: true }],
   ["leave", (api) => api.leave("x"), "POST /coworking/rooms/x/leave"],
   ["ticket", (api) => api.ticket("x"), "POST /coworking/rooms/x/ticket"],
   ["history", (api) => api.history("x", { afterSeq: 0 }), "GET /coworking/rooms/x/messages?after_seq=0"],
@@ -72,6 +73,23 @@ for (const [name, call, answers, error, calls] of [
     const outcome = await runCall(call, ...answers);
     await assert.rejects(Promise.reject(outcome.error), error);
     assert.equal(outcome.calls.length, calls);
+  });
+
+for (const [name, options] of [
+  ["without an api", { api: undefined }],
+  ["with an api that is no address", { api: "http://" }],
+  ["with a path, where there is no page", { api: "/api" }],
+  ["with a token instead of a function", { token: "eyJ..." }],
+])
+  test(`a client ${name} is a TypeError`, () => assert.throws(() => new Service().client("ada", options), TypeError));
+
+for (const token of [undefined, "", { access_token: "x" }])
+  test(`a token() that gives ${JSON.stringify(token)} is a TypeError, and asked once`, async () => {
+    const service = new Service();
+    let asked = 0;
+    const { coworking } = service.client("ada", { token: () => (asked++, token) });
+    await assert.rejects(coworking.enter("room"), { name: "TypeError", message: /token\(\)/ });
+    assert.deepEqual([asked, service.calls], [1, []]);
   });
 
 test("a repeated leave succeeds if the first one had its effect", async () => {

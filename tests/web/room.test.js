@@ -362,6 +362,16 @@ test("signals and frames of other clients are events", async () => {
   assert.deepEqual(heard, [["signal", "offer", "ada"], ["frame", "wave", { hand: "left" }]]);
 });
 
+test("a wrong argument is a TypeError at once", async () => {
+  const { service, coworking, room } = await enterRoom();
+  const calls = [
+    () => room.on("mesage", () => {}), () => room.on("message"), () => room.say(5), () => room.react(), () => room.setMuted("false"),
+    () => room.setSpeaking(), () => room.setTyping("x"), () => room.send(), () => room.request({}), () => coworking.enter(), () => coworking.enter(""),
+  ];
+  for (const call of calls) await assert.rejects(async () => call(), TypeError, `${call}`);
+  assert.deepEqual([room.state.pending, service.paths], [[], ["/join"]]);
+});
+
 test("the error of one listener does not stop the others", async (context) => {
   const { service, room } = await enterRoom();
   const heard = [];

@@ -9,7 +9,7 @@ for (const [code, status] of [["room_full", 409], ["room_inactive", 409], ["room
     const service = new Service();
     service.intercept = () => problem(status, code);
     await assert.rejects(service.enter("ada"), { name: "CoworkingError", code, status });
-    assert.deepEqual(service.connections, []);
+    assert.deepEqual([service.connections, service.paths], [[], ["/join"]]);
   });
 
 for (const [name, hasConnected, disturb] of [
@@ -17,7 +17,7 @@ for (const [name, hasConnected, disturb] of [
     service.refuseSockets = true;
     service.clock.set(abort, 1000);
   }],
-  ["joins", false, (service, abort) => (service.intercept = abort)],
+  ["joins", false, (service, abort) => service.clock.set(abort, 10)],
 ])
   test(`enter can be aborted while it ${name}`, async () => {
     const service = new Service();
@@ -29,7 +29,84 @@ for (const [name, hasConnected, disturb] of [
     assert.equal(length > 0, hasConnected);
     await service.clock.pass(120_000);
     assert.equal(service.openedAt.length, length);
+    assert.deepEqual([[...service.seats], service.paths.at(-1)], [[], "/leave"]);
   });
+
+for (const [name, disturb, seconds] of [
+  ["is refused", (service) => (service.refuseSockets = true), 10],
+  ["hangs", (service) => (service.connect = () => ({ close() {} })), 21],
+])
+  test(`enter says that WebSockets are blocked, if each ${name}`, async () => {
+    const service = new Service();
+    disturb(service);
+    const start = service.clock.now;
+    await assert.rejects(service.enter("ada"), { code: "websocket_blocked", message: /^Your network seems to block WebSockets/ });
+    assert.ok(service.clock.now - start <= seconds * 1000);
+    await service.clock.pass(60_000);
+    assert.deepEqual([[...service.seats], service.paths.filter((path) => path === "/leave").length], [[], 1]);
+  });
+
+test("enter keeps no seat where WebSocket is missing, as in Node 20", async () => {
+  const service = new Service();
+  service.connect = () => {
+    throw new ReferenceError("WebSocket is not defined");
+  };
+  await assert.rejects(service.enter("ada"), ReferenceError);
+  await service.clock.pass(1_000);
+  assert.deepEqual([...service.seats], []);
+});
+
+test("a seat that the user had before is kept if connecting fails", async () => {
+  const service = new Service();
+  service.seat("ada");
+  service.refuseSockets = true;
+  await assert.rejects(service.enter("ada"));
+  await service.clock.pass(60_000);
+  assert.deepEqual([...service.seats], ["ada"]);
+});
+
+test("an enter after an aborted one keeps its seat", async () => {
+  const service = new Service();
+  service.latency = (path) => (path === "/leave" ? 500 : 20);
+  const { coworking } = service.client("ada");
+  const controller = new AbortController();
+  const first = assert.rejects(coworking.enter("room", { signal: controller.signal }), { name: "AbortError" });
+  await service.clock.pass(10);
+  controller.abort();
+  const second = coworking.enter("room");
+  await first;
+  await assert.rejects(coworking.enter("room", { signal: controller.signal }), { name: "AbortError" });
+  assert.equal((await service.wait(second)).state.connection, "live");
+  await service.clock.pass(60_000);
+  assert.deepEqual([[...service.seats], service.paths], [["ada"], ["/join", "/leave", "/join"]]);
+});
+
+test("a page that closes while it connects gives up the seat", async () => {
+  const service = new Service();
+  const { coworking, window } = service.client("ada");
+  service.divert("sync");
+  const entered = assert.rejects(coworking.enter("room"), { code: "closed" });
+  await service.clock.pass(1_000);
+  window.dispatchEvent(new Event("pagehide"));
+  await entered;
+  const { path, keepalive } = service.calls.at(-1);
+  assert.deepEqual([path, keepalive, service.calls.length], ["/leave", true, 2]);
+});
+
+test("a page that closes in a room keeps the seat for the grace", async () => {
+  const { service, window, room } = await enterRoom();
+  window.dispatchEvent(new Event("pagehide"));
+  await service.clock.pass(1_000);
+  assert.deepEqual([room.state.connection, service.paths], ["live", ["/join"]]);
+});
+
+test("a room works without Promise.withResolvers", async (context) => {
+  const { withResolvers } = Promise;
+  context.after(() => (Promise.withResolvers = withResolvers));
+  delete Promise.withResolvers;
+  const { service, room } = await enterRoom();
+  assert.equal((await service.wait(room.say("Tea?"))).text, "Tea?");
+});
 
 test("enter fails if the room does not answer", async () => {
   const service = new Service();

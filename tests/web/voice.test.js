@@ -52,6 +52,10 @@ const countOffers = () => relay.sent("offer").length;
 /** Both sides see a new state of their connection. */
 const both = (rooms, state) => rooms.forEach(({ connection }) => connection.setState(state));
 
+const throwing = () => {
+  throw new Error("No");
+};
+
 /** Both sides make an offer at the same time. */
 const restart = (rooms) => rooms.forEach(({ connection }) => connection.restartIce());
 
@@ -660,6 +664,57 @@ for (const [name, code] of [
     assert.deepEqual([ada.voice.state.status, ada.voice.state.muted], ["listening", true]);
     assert.deepEqual([grace.connection.sending, ada.connection.sending], [grace.media.tracks[0], null]);
   });
+
+for (const [name, fail, code] of [
+  ["meter", ({ deps }) => (deps.context = () => ({ createAnalyser: () => ({}), createMediaStreamSource: throwing, close: async () => {} })), "no_meter"],
+  ["AudioContext", ({ deps }) => (deps.context = throwing), "no_meter"],
+  ["list of devices", ({ media }) => (media.enumerateDevices = async () => throwing()), undefined],
+])
+  test(`a user without a ${name} is heard`, async () => {
+    const room = relay.enter("ada");
+    fail(room);
+    room.voice = new Voice(room, {}, room.deps);
+    await talk("grace");
+    await during(2_000, room.voice.start());
+    assertMesh();
+    const { voice, media: { tracks } } = room;
+    assert.deepEqual([voice.state.muted, voice.state.error?.code, tracks[0].enabled], [false, code, true]);
+    voice.stop();
+    assert.deepEqual([tracks[0].stopped, voice.state.status], [true, "off"]);
+  });
+
+for (const [lacks, change, status] of [["webrtc", { connection: undefined }, "off"], ["microphone", { media: undefined }, "listening"]])
+  test(`a browser without ${lacks} says so, and shows nobody as heard`, async () => {
+    const room = relay.enter("ada");
+    const voice = new Voice(room, {}, { ...room.deps, ...change });
+    voice.listen();
+    await assert.rejects(voice.setMuted(false), { name: "MicrophoneError", code: "unsupported", message: /^This browser offers no voice/ });
+    const { state } = voice;
+    assert.deepEqual([state.lacks, state.status, state.muted, state.unmuting, room.told], [lacks, status, true, false, []]);
+  });
+
+test("a browser that makes no more connections stays a listener", async () => {
+  const ada = await talk("ada");
+  ada.deps.connection = throwing;
+  ada.voice.stop();
+  ada.voice = new Voice(ada, {}, ada.deps);
+  ada.voice.listen();
+  await talk("grace");
+  assert.deepEqual([users(ada), ada.voice.state.status, ada.playing, ada.voice.state.error.message], [[], "listening", [], "No"]);
+});
+
+test("in a room that has ended no microphone is opened", async () => {
+  const ada = relay.enter("ada");
+  ada.end();
+  await assert.rejects(ada.voice.start(), { code: "closed" });
+  assert.deepEqual([ada.media.tracks, ada.told], [[], []]);
+});
+
+test("a wrong argument is a TypeError at once", async () => {
+  const ada = await talk("ada");
+  const calls = [() => new Voice(), () => new Voice({}), () => ada.voice.setMuted("false"), () => ada.voice.setVolume("grace", 50)];
+  for (const call of calls) await assert.rejects(async () => call(), TypeError, `${call}`);
+});
 
 test("a listener who unmutes is heard without negotiation", async () => {
   await talk("grace");

@@ -66,7 +66,7 @@ function createApp(/** @type {Settings} */ { api, signIn: settings, rtc }) {
     style.colorScheme = theme;
   };
 
-  const app = { rtc, coworking: new Coworking({ api, token: signIn.token }), leaving: {}, start, fail, setTheme };
+  const app = { rtc, coworking: new Coworking({ api, token: signIn.token }), start, fail, setTheme };
   return app;
 }
 

@@ -1,4 +1,5 @@
 /** A room that the user has entered. */
+import { REASONS } from "../sdk/errors.js";
 import { MicrophoneError, Voice } from "../sdk/voice.js";
 import { createChat } from "./chat.js";
 import { dialog, done, field, fill, h, icon, isEmoji, paint, say, write } from "./dom.js";
@@ -13,6 +14,11 @@ const MUTED = /** @type {Record<string, string>} */ ({
   elsewhere: "You were muted elsewhere",
   unconfirmed: "Not connected, so you stay muted",
 });
+/** What a browser without voice says: on the button, and beside the state of the connection. */
+const LACKS = {
+  webrtc: ["No voice", "This browser can't do voice: it has no WebRTC"],
+  microphone: ["Listen only", "The browser gives this page no microphone. It needs https"],
+};
 const NO_MICROPHONE = /** @type {Record<string, string>} */ ({
   denied: "Your browser blocks the microphone. To speak, allow it for this page, next to the address.",
   missing: "There is no microphone. Plug one in to speak.",
@@ -22,8 +28,7 @@ const NO_MICROPHONE = /** @type {Record<string, string>} */ ({
 export class RoomView extends HTMLElement {
   /** Called when the view is closed. @type {(() => void)[]} */
   #onClose = [];
-  /** @type {Promise<Room> | undefined} */
-  #entering;
+  #closed = new AbortController();
 
   constructor(/** @type {App} */ app, /** @type {string} */ key) {
     super();
@@ -34,29 +39,26 @@ export class RoomView extends HTMLElement {
   async connectedCallback() {
     const { app, key } = this;
     fill(this, notice("Taking a seat…", ""));
-    await app.leaving[key];
-    if (!this.isConnected) return;
-    this.#entering = app.coworking.enter(key);
     try {
-      const room = await this.#entering;
-      if (this.isConnected) this.#open(room, new Voice(room, { rtc: app.rtc }));
+      this.#open(await app.coworking.enter(key, { signal: this.#closed.signal }));
     } catch (error) {
       if (this.isConnected) app.fail(error);
     }
   }
 
   disconnectedCallback() {
+    this.#closed.abort();
     for (const end of this.#onClose) end();
-    if (this.#entering) this.app.leaving[this.key] = this.#leave(this.#entering).catch(() => {});
   }
 
   /** Going to another view gives up the seat. A reload keeps it. */
-  async #leave(/** @type {Promise<Room>} */ entering) {
-    const room = await entering;
-    if (!room.state.ended) await room.leave(); // if that fails, the seat is free some time later
+  async #leave(/** @type {Room} */ room) {
+    if (!room.state.ended) await room.leave().catch(() => {}); // then the seat is free some time later
   }
 
-  #open(/** @type {Room} */ room, /** @type {Voice} */ voice) {
+  #open(/** @type {Room} */ room) {
+    if (!this.isConnected) return this.#leave(room);
+    const voice = new Voice(room, { rtc: this.app.rtc });
     const people = createPeople((user, volume) => voice.setVolume(user, volume));
     const chat = createChat(room);
     const name = h("h1", { tabindex: -1, dir: "auto" });
@@ -75,16 +77,18 @@ export class RoomView extends HTMLElement {
     const show = () => {
       const { state } = room;
       if (!state.room || state.ended) return;
-      const { muted, unmuting, muteReason, blocked } = voice.state;
-      const label = unmuting ? "Unmuting…" : muted ? "Unmute" : "Mute";
+      const { muted, unmuting, muteReason, blocked, lacks } = voice.state;
+      const label = lacks ? LACKS[lacks][0] : unmuting ? "Unmuting…" : muted ? "Unmute" : "Mute";
       paint(document.documentElement, state.room.color);
       write(name, state.room.name);
       write(about, state.room.description);
-      const notes = [STATUS[state.connection], blocked && "Click anywhere to hear the others", muteReason && MUTED[muteReason]];
+      const notes = [STATUS[state.connection], blocked && "Click anywhere to hear the others", muteReason && MUTED[muteReason], lacks && LACKS[lacks][1],
+        state.reason === "websocket_blocked" && REASONS.websocket_blocked];
       write(status, notes.filter(Boolean).join(". "));
       status.className = `line ${state.connection}`;
       if (mic.value !== label) fill(mic, icon(muted ? "muted" : "mic"), label);
       mic.value = label;
+      mic.disabled = !!lacks;
       people.update(state, new Set(voice.state.peers.filter((peer) => peer.speaking).map((peer) => peer.userId)));
       chat.update(state);
     };
@@ -94,6 +98,7 @@ export class RoomView extends HTMLElement {
       room.on("reaction", ({ user, text }) => this.#showReaction(user, text)),
       room.on("ended", (ended) => this.app.fail(ended)),
       () => voice.stop(),
+      () => this.#leave(room),
       chat.stop,
     ];
     voice.listen();

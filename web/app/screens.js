@@ -9,6 +9,7 @@ const TROUBLE = {
   room_closed: ["This room has closed", "It was closed for everybody. Other rooms are open."],
   room_not_found: ["There is no such room", "It was deleted, or the link is incomplete.", ""],
   replaced: ["You are in this room elsewhere", "It was open in too many tabs, so this one was closed.", "Continue here"],
+  websocket_blocked: ["Your network blocks WebSockets", "A room needs them. Try another network, or ask who runs this one."],
   left: ["You have left this room", "You did so in another tab or on another device.", "Come back"],
 };
 

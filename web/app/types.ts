@@ -56,8 +56,6 @@ declare global {
     coworking: import("../sdk/index.js").Coworking;
     rtc?: RTCConfiguration;
     me?: Profile;
-    /** By room id: seats that are being given up. A return to the room waits for that. */
-    leaving: Record<string, Promise<void>>;
     start(): Promise<void>;
     /** Show a screen for an error. */
     fail(error: any): void;

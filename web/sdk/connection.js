@@ -49,6 +49,7 @@ export function createConnection(/** @type {string} */ url, /** @type {Connectio
   /** @type {Connection} */
   const connection = {
     isClosed: false,
+    wasOpen: false,
     send,
     ping,
     endPing,
@@ -101,7 +102,10 @@ export function createConnection(/** @type {string} */ url, /** @type {Connectio
     },
   };
 
-  socket.onopen = () => events.sync(connection);
+  socket.onopen = () => {
+    connection.wasOpen = true;
+    events.sync(connection);
+  };
   socket.onmessage = ({ data }) => events.receive(connection, data);
   socket.onclose = () => events.lost(connection, "transport_closed");
   timers.set("open", 20_000, () => events.lost(connection, "no_snapshot"));

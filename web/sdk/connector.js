@@ -24,6 +24,7 @@ const STATES = /** @type {Record<SocketState, string>} */ ({
 });
 
 export function createConnector(/** @type {ConnectorEvents} */ events, /** @type {Deps} */ deps) {
+  const MAX_UNOPENED = 3;
   const timers = createTimers(deps);
   const { window, document } = deps;
   let state = /** @type {SocketState} */ ("admitting");
@@ -34,6 +35,8 @@ export function createConnector(/** @type {ConnectorEvents} */ events, /** @type
   /** The status for applications while there is no connection. */
   let absence = /** @type {ConnectionStatus} */ ("connecting");
   let attempts = 0;
+  /** How many WebSockets in a row did not open, though the service gave a ticket for each. */
+  let unopened = 0;
   let isOffline = false;
   let mustJoin = false;
   let opening = /** @type {Promise<unknown>} */ (Promise.resolve());
@@ -147,7 +150,11 @@ export function createConnector(/** @type {ConnectorEvents} */ events, /** @type
   const connectionEvents = {
     ...events,
     stable: () => void (attempts = 0),
-    lost: lose,
+
+    lost(connection, code) {
+      unopened = connection.wasOpen ? 0 : unopened + (code === "no_snapshot" ? MAX_UNOPENED : 1); // or it hung for 20 seconds
+      lose(connection, unopened < MAX_UNOPENED ? code : "websocket_blocked");
+    },
   };
 
   return {
@@ -165,6 +172,7 @@ export function createConnector(/** @type {ConnectorEvents} */ events, /** @type
 
     /** Connect with the URL of a ticket. */
     start(/** @type {string} */ url) {
+      if (state === "ended") return;
       listen("addEventListener");
       open(url);
     },

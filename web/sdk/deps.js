@@ -1,4 +1,4 @@
-/** What the library uses of a browser or of Node, timers, and delays. */
+/** What the library uses of a browser or of Node, and small tools: timers, delays, limits, checks. */
 /** @import { Deps } from "./public.js" */
 
 /** @type {Deps} */
@@ -37,6 +37,11 @@ export function withResolvers() {
   const resolvers = /** @type {any} */ ({});
   resolvers.promise = new Promise((resolve, reject) => Object.assign(resolvers, { resolve, reject }));
   return /** @type {{promise: Promise<any>, resolve: (value: any) => void, reject: (error: unknown) => void}} */ (resolvers);
+}
+
+/** Throw a `TypeError` for an argument of a wrong type: it is a mistake in a program, and a repetition does not help. */
+export function requireType(/** @type {"string" | "function" | "boolean"} */ type, /** @type {string} */ name, /** @type {unknown} */ value) {
+  if (typeof value !== type || value === "") throw new TypeError(`${name} must be a ${value === "" ? "non-empty " : ""}${type}`);
 }
 
 /** Timers with names. A new timer replaces the timer with the same name. */

@@ -7,6 +7,7 @@ export const REASONS = /** @type {const} */ ({
   transport_closed: "The connection broke",
   no_snapshot: "The room did not answer",
   no_pong: "The service stopped answering",
+  websocket_blocked: "Your network seems to block WebSockets, and a room needs them. Try another network",
   not_in_room: "The seat is gone",
   // Why a room ended.
   left: "You left the room",
@@ -21,7 +22,7 @@ export const REASONS = /** @type {const} */ ({
   denied: "The browser does not allow the microphone for this page",
   missing: "There is no microphone",
   busy: "Another program uses the microphone",
-  unsupported: "This browser offers no microphone to this page. It does so on https only",
+  unsupported: "This browser offers no voice to this page. It needs WebRTC, and https for a microphone",
   no_meter: "The loudness of the microphone can't be measured",
 });
 

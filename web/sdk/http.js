@@ -1,4 +1,5 @@
 /** The HTTP API. */
+import { requireType } from "./deps.js";
 import { CoworkingError, NetworkError } from "./errors.js";
 import { muted, speaking } from "./participant.js";
 /** @import { Call } from "./internal.js" */
@@ -10,6 +11,9 @@ export function createApi(/** @type {Service} */ { api, token }, /** @type {Deps
   const ATTEMPTS = 3;
   const TIMEOUT_MS = 30_000;
   const PAUSE_MS = 500;
+  requireType("string", "api", api);
+  requireType("function", "token", token);
+  if (!URL.canParse(api, globalThis.location?.href)) throw new TypeError(`api must be an address like /api or https://HOST/api, not ${api}`);
   const root = api.replace(/\/+$/, "");
 
   const parse = (/** @type {string} */ text) => {
@@ -26,15 +30,18 @@ export function createApi(/** @type {Service} */ { api, token }, /** @type {Deps
   };
 
   const authorize = async (/** @type {boolean} */ fresh) => {
+    let value;
     try {
-      return `Bearer ${await token({ fresh })}`;
+      value = await token({ fresh });
     } catch (cause) {
       throw cause instanceof CoworkingError ? cause : new NetworkError({ code: "no_token" }, { cause });
     }
+    requireType("string", "The result of token()", value);
+    return `Bearer ${value}`;
   };
 
   const attempt = async (/** @type {string} */ method, /** @type {string} */ path, /** @type {Call} */ call, /** @type {boolean} */ fresh) => {
-    const { body, key, signal, isPublic } = call;
+    const { body, key, signal, isPublic, keepalive } = call;
     const headers = /** @type {Record<string, string>} */ ({});
     if (!isPublic) headers.Authorization = await authorize(fresh);
     if (key) headers["Idempotency-Key"] = key;
@@ -44,7 +51,7 @@ export function createApi(/** @type {Service} */ { api, token }, /** @type {Deps
     try {
       signal?.throwIfAborted();
       const either = AbortSignal.any([timeout.signal, ...(signal ? [signal] : [])]);
-      const answer = await deps.fetch(root + path, { method, headers, body: JSON.stringify(body), signal: either });
+      const answer = await deps.fetch(root + path, { method, headers, body: JSON.stringify(body), signal: either, keepalive });
       const content = parse(await answer.text());
       if (!answer.ok) {
         throw new CoworkingError({ code: `http_${answer.status}`, detail: content?.message, ...content, status: answer.status });
@@ -109,7 +116,7 @@ export function createApi(/** @type {Service} */ { api, token }, /** @type {Deps
     createRoom: (room, options) => callRoute("POST", "/rooms", withKey(options, room)),
     room: inRoom("GET"),
     deleteRoom: inRoom("DELETE"),
-    join: inRoom("POST", "/join"),
+    join: (id, { expectsSocket, ...options } = {}) => callRoute("POST", roomPath(id) + "/join", { ...options, body: expectsSocket && { expects_socket: true } }),
     leave: inRoom("POST", "/leave"),
     ticket: inRoom("POST", "/ticket"),
     history: (id, { beforeSeq, afterSeq, limit, signal } = {}) =>

@@ -8,6 +8,8 @@ export * from "./errors.js";
 /** The service: its HTTP API, and how to enter a room. */
 export class Coworking {
   #deps;
+  /** By room id: seats that are being given up. */
+  #leaving = /** @type {Map<string, Promise<void>>} */ (new Map());
 
   /** `deps` replaces parts of the browser: tests use it. */
   constructor(/** @type {Service} */ service, /** @type {Partial<Deps>} */ deps = {}) {
@@ -16,8 +18,8 @@ export class Coworking {
     this.api = createApi(service, this.#deps);
   }
 
-  /** Take a seat in a room and connect to it. `signal` cancels this. */
+  /** Take a seat in a room and connect to it. `signal` cancels this. If that fails or is aborted, no seat is kept. */
   enter(/** @type {string} */ id, /** @type {{signal?: AbortSignal}} */ { signal } = {}) {
-    return enter(this.api, id, this.#deps, signal);
+    return enter(this.api, id, this.#deps, this.#leaving, signal);
   }
 }

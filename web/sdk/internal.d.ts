@@ -9,6 +9,8 @@ import type {
 /** How to call a route. */
 export interface Call extends KeyOptions {
   body?: unknown;
+  /** The call goes on if the page is closed. */
+  keepalive?: boolean;
   /** The route needs no token. */
   isPublic?: boolean;
   /** The call is never repeated. */
@@ -64,6 +66,8 @@ export interface ConnectorEvents
 
 export interface Connection {
   isClosed: boolean;
+  /** The WebSocket was open at some time. */
+  wasOpen: boolean;
   send(frame: object): void;
   /** Start to ping: the first snapshot is here. */
   activate(): void;

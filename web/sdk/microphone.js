@@ -33,8 +33,7 @@ export function createMicrophone(deps, constraints, on) {
   /** @param {MediaTrackConstraints} audio */
   async function request(audio) {
     try {
-      if (!deps.media) throw new DOMException("navigator.mediaDevices is missing", "NotSupportedError");
-      return await deps.media.getUserMedia({ audio });
+      return await /** @type {MediaDevices} */ (deps.media).getUserMedia({ audio });
     } catch (cause) {
       throw new MicrophoneError(cause);
     }

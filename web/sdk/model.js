@@ -10,12 +10,15 @@ import { createEmitter, createStore } from "./store.js";
 /** @import { Deps, Ended, Frame, RoomEvents, RoomState } from "./public.js" */
 /** @import { SnapshotData } from "./wire.js" */
 
+/** @type {(keyof RoomEvents)[]} */
+const EVENTS = ["message", "reaction", "joined", "left", "signal", "frame", "recovered", "reconnected", "error", "ended"];
+
 /** `onContradiction` is called if a late frame contradicts the state. */
 export function createModel(/** @type {Log} */ log, /** @type {Deps} */ deps, /** @type {() => void} */ onContradiction) {
   const TYPING_MS = 6_000;
   const SIGNALS = ["offer", "answer", "ice-candidate", "user-joined", "user-left"];
   const store = createStore(EMPTY);
-  const { on, emit } = /** @type {ReturnType<typeof createEmitter<RoomEvents>>} */ (createEmitter());
+  const { on, emit } = /** @type {ReturnType<typeof createEmitter<RoomEvents>>} */ (createEmitter(EVENTS));
   const drafts = createDrafts();
   const timers = createTimers(deps);
   /** For each user and type of state frame, the time stamp of the newest frame. */

@@ -57,10 +57,13 @@ export interface Api {
   room(id: string, options?: CallOptions): Promise<RoomDetail>;
   /** Delete a room of yours. */
   deleteRoom(id: string, options?: CallOptions): Promise<Success>;
-  /** Take a seat, or keep the one you have. `Coworking.enter` does this and connects. */
-  join(id: string, options?: CallOptions): Promise<JoinRoomResponse>;
-  /** Give up the seat, on all your devices. */
-  leave(id: string, options?: CallOptions): Promise<Success>;
+  /**
+   * Take a seat, or keep the one you have. `Coworking.enter` does this and connects. With `expectsSocket`, the service gives the
+   * seat up after a minute without a WebSocket.
+   */
+  join(id: string, options?: CallOptions & { expectsSocket?: boolean }): Promise<JoinRoomResponse>;
+  /** Give up the seat, on all your devices. With `keepalive`, the call goes on if the page is closed. */
+  leave(id: string, options?: CallOptions & { keepalive?: boolean }): Promise<Success>;
   /** A ticket for one more WebSocket. */
   ticket(id: string, options?: CallOptions): Promise<WebsocketAccess>;
   /** A part of the log: the newest messages, those before a number, or those after one. */
@@ -299,7 +302,7 @@ export interface Deps {
   random(): number;
   /** A new id. */
   uuid(): string;
-  /** Fires `online` and `offline`. */
+  /** Fires `online`, `offline` and `pagehide`. */
   window?: Listened;
   /** Fires `visibilitychange`. */
   document?: Listened & { readonly visibilityState: string };
@@ -350,6 +353,8 @@ export interface VoiceFacts {
 
 /** Voice at one moment. */
 export interface VoiceState extends Readonly<VoiceFacts> {
+  /** What the browser lacks: without `webrtc` one neither hears nor speaks, without `microphone` one only hears. */
+  readonly lacks: "webrtc" | "microphone" | null;
   /** `listening` is without a microphone. */
   readonly status: "off" | "listening" | "talking";
   /** Whether the others don't hear you. */

@@ -1,5 +1,5 @@
 /** A room that the user entered, and what the user can do in it. */
-import { createTimers } from "./deps.js";
+import { createTimers, requireType, withResolvers } from "./deps.js";
 import { CoworkingError, NetworkError, REASONS } from "./errors.js";
 import { createLog } from "./log.js";
 import { createModel } from "./model.js";
@@ -11,34 +11,54 @@ import { createSocket } from "./socket.js";
 /** The wish to be heard lapses: nobody remembers it when the line comes back. */
 const UNMUTE_MS = 5_000;
 
-/** Take a seat, and wait for the first snapshot. */
-export async function enter(/** @type {Api} */ api, /** @type {string} */ id, /** @type {Deps} */ deps, /** @type {AbortSignal | undefined} */ signal) {
-  const { websocket } = await api.join(id, { signal });
-  const { room, start } = createRoom(api, id, deps);
-  const { promise, resolve, reject } = Promise.withResolvers();
-  const abort = () => reject(signal?.reason);
+/**
+ * Take a seat, and wait for the first snapshot. If that fails, give the seat up.
+ * @param {Api} api @param {string} id @param {Deps} deps
+ * @param {Map<string, Promise<void>>} leaving by room id: seats that are being given up
+ * @param {AbortSignal | undefined} signal
+ */
+export async function enter(api, id, deps, leaving, signal) {
+  requireType("string", "id", id);
+  signal?.throwIfAborted();
+  const { room, start, join, giveUp } = createRoom(api, id, deps, leaving);
+  const { promise, resolve, reject } = withResolvers();
+  let isOver = false;
+
+  async function connect() {
+    await leaving.get(id);
+    if (!isOver) start((await join()).websocket.url);
+  }
+
+  /** The seat is given up at once: the next call of `enter` waits for that. @param {unknown} error */
+  function fail(error) {
+    if (isOver) return;
+    isOver = true;
+    room.close();
+    giveUp(connecting);
+    reject(error);
+  }
+
+  const connecting = connect().catch(fail);
+  const abort = () => fail(signal?.reason);
   signal?.addEventListener("abort", abort);
-  const timer = deps.setTimeout(() => reject(new NetworkError({ code: "timeout" })), 30_000);
-  const stop = room.subscribe(({ connection, ended }) => {
-    if (ended) reject(new CoworkingError({ code: ended.code, detail: ended.reason }));
+  const timer = deps.setTimeout(() => fail(new NetworkError({ code: "timeout" })), 30_000);
+  const stop = room.subscribe(({ connection, reason, ended }) => {
+    if (ended) fail(new CoworkingError({ code: ended.code, detail: ended.reason }));
     else if (connection === "live") resolve(room);
+    else if (reason === "websocket_blocked") fail(new CoworkingError({ code: reason }));
   });
   try {
-    signal?.throwIfAborted();
-    start(websocket.url);
-    await promise;
-    return room;
-  } catch (error) {
-    room.close();
-    throw error;
+    return /** @type {Room} */ (await promise);
   } finally {
+    isOver = true;
     stop();
     deps.clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
   }
 }
 
-function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type {Deps} */ deps) {
+/** @param {Api} api @param {string} id @param {Deps} deps @param {Map<string, Promise<void>>} leaving */
+function createRoom(api, id, deps, leaving) {
   const log = createLog();
   const timers = createTimers(deps);
   const model = createModel(log, deps, () => socket.resync());
@@ -50,7 +70,15 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
       roomId: id,
       status: set,
       ticket: () => api.ticket(id),
-      join: () => api.join(id),
+      join,
+      snapshot(...snapshot) {
+        isUnused = false;
+        model.snapshot(...snapshot);
+      },
+      ended(ended) {
+        deps.window?.removeEventListener("pagehide", onPageHide);
+        model.ended(ended);
+      },
       frame(frame) {
         const { type, data } = frame;
         // The service lets nobody speak who is muted, so a `mic_toggled` is late or lost.
@@ -61,16 +89,53 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
     },
     deps,
   );
+  /** The seat is new and has not had a connection. */
+  let isUnused = false;
   let earlier = /** @type {Promise<boolean> | null} */ (null);
 
   const onError = (/** @type {CoworkingError} */ error) => model.emit("error", error);
   const end = (/** @type {"closed" | "left"} */ code) => socket.end({ code, reason: REASONS[code], action: "stop" });
+
+  async function join() {
+    const joined = await api.join(id, { expectsSocket: true });
+    isUnused = joined.message !== "Already in this room";
+    return joined;
+  }
+
+  const leave = (keepalive = false) =>
+    api.leave(id, { keepalive }).catch((error) => {
+      if (error.status !== 404) throw error; // without seat or room there is nothing to leave
+    });
+
+  /** The seat is being given up. Who enters the room again waits for that. @param {Promise<unknown>} left */
+  function announce(left) {
+    const settled = left.catch(() => {}).then(() => void (leaving.get(id) === settled && leaving.delete(id)));
+    leaving.set(id, settled);
+    return left;
+  }
+
+  /** Give up a seat that has had no connection. @param {Promise<unknown>} [before] */
+  async function giveUp(before) {
+    await before;
+    if (!isUnused) return;
+    isUnused = false;
+    await leave(true).catch(() => {}); // then the service gives it up, a minute later
+  }
+
+  /** The page is closed, or left. */
+  function onPageHide() {
+    if (!isUnused) return;
+    end("closed");
+    announce(giveUp());
+  }
+
   /** Tell the state of the microphone. A newer request replaces the one that waits. */
   const tell = (/** @type {string} */ type, /** @type {object} */ data, within = 0) =>
     socket.request({ type, data }, { repeat: true, queue: "voice", latest: true, within });
 
   /** @returns {Promise<RoomMessage>} */
   async function say(/** @type {Pending["kind"]} */ kind, /** @type {string} */ text, key = deps.uuid()) {
+    requireType("string", kind, text);
     const draft = drafts.set({ key, text, kind, status: "sending" });
     set();
     const frame = kind === "text" ? { type: "message", data: { text } } : { type: "emoji", data: { emoji: text } };
@@ -117,6 +182,7 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
       set();
     },
     async setMuted(value) {
+      requireType("boolean", "isMuted", value);
       try {
         await tell("mic", muted(value), value ? 0 : UNMUTE_MS);
       } catch (/** @type {any} */ error) {
@@ -124,8 +190,12 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
         throw error;
       }
     },
-    setSpeaking: (value) => void tell("speaking", speaking(value)).catch(onError),
+    setSpeaking(value) {
+      requireType("boolean", "isSpeaking", value);
+      tell("speaking", speaking(value)).catch(onError);
+    },
     setTyping(value) {
+      requireType("boolean", "isTyping", value);
       if (value && timers.has("typing")) return;
       if (value) timers.set("typing", 3_000, () => {});
       else timers.clear("typing");
@@ -134,13 +204,9 @@ function createRoom(/** @type {Api} */ api, /** @type {string} */ id, /** @type 
     send: (type, data, { to } = {}) => socket.send({ type, to, data }),
     request: (type, data, { to } = {}) => socket.request({ type, to, data }),
     loadEarlier: () => (earlier ??= loadEarlier().finally(() => (earlier = null))),
-    async leave() {
-      await end("left");
-      await api.leave(id).catch((error) => {
-        if (error.status !== 404) throw error; // without seat or room there is nothing to leave
-      });
-    },
+    leave: async () => void (await announce(end("left").then(() => leave()))),
     close: () => void end("closed"),
   };
-  return { room, start: socket.start };
+  deps.window?.addEventListener("pagehide", onPageHide);
+  return { room, start: socket.start, join, giveUp: (/** @type {Promise<unknown>} */ before) => announce(giveUp(before)) };
 }

@@ -1,6 +1,6 @@
 /** What goes over the connections of a room: requests, syncs, and frames, each once and in their order. */
 import { createConnector } from "./connector.js";
-import { createLimit, createTimers } from "./deps.js";
+import { createLimit, createTimers, requireType } from "./deps.js";
 import { CoworkingError, NetworkError } from "./errors.js";
 import { createRequests } from "./requests.js";
 /** @import { Connection, Entry, Handlers, RequestOptions, SocketEvents } from "./internal.js" */
@@ -148,7 +148,8 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
     bye: (connection, { data }) => void connector.onBye(connection, data),
   };
 
-  function checkSize(/** @type {Frame} */ frame) {
+  function check(/** @type {Frame} */ frame) {
+    requireType("string", "type", frame.type);
     if (new TextEncoder().encode(JSON.stringify(frame)).length > 32_000) throw new CoworkingError({ code: "too_large" });
   }
 
@@ -159,7 +160,7 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
 
     /** Send a frame that gets no answer. Returns whether there is a connection. */
     send(/** @type {Frame} */ frame) {
-      checkSize(frame);
+      check(frame);
       connector.current?.send(frame);
       return connector.current !== null;
     },
@@ -167,7 +168,7 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
     /** Send a frame, and wait for its answer. */
     async request(/** @type {Frame} */ frame, /** @type {RequestOptions} */ options = {}, id = deps.uuid()) {
       const named = { ...frame, id };
-      checkSize(named);
+      check(named);
       if (connector.isEnded() || !(options.repeat || connector.current)) throw new NetworkError({ code: "closed" });
       return requests.add(named, options);
     },

@@ -1,4 +1,5 @@
 /** Values and events that an application can watch. */
+import { requireType } from "./deps.js";
 
 /**
  * A value to watch. A new watcher is called at once, and later once for all changes of one turn of the event loop.
@@ -37,11 +38,13 @@ export function createStore(/** @type {T} */ first) {
  * Events with names.
  * @template {{}} Events
  */
-export function createEmitter() {
+export function createEmitter(/** @type {readonly (keyof Events & string)[]} */ names) {
   const listeners = /** @type {Map<keyof Events, Set<(detail: any) => void>>} */ (new Map());
 
   /** @type {<Name extends keyof Events>(name: Name, listener: (detail: Events[Name]) => void) => () => void} */
   function on(name, listener) {
+    if (!names.includes(/** @type {any} */ (name))) throw new TypeError(`There is no event ${String(name)}, but ${names.join(", ")}`);
+    requireType("function", "listener", listener);
     if (!listeners.has(name)) listeners.set(name, new Set());
     return add(/** @type {Set<(detail: any) => void>} */ (listeners.get(name)), listener);
   }

@@ -1,16 +1,15 @@
 /** Voice: each page has a connection to each other page. */
 
-import { createTimers, defaultDeps } from "./deps.js";
+import { createTimers, defaultDeps, requireType } from "./deps.js";
 import { NetworkError } from "./errors.js";
 import { createSpeech } from "./levels.js";
-import { createMicrophone } from "./microphone.js";
+import { MicrophoneError, createMicrophone } from "./microphone.js";
 import { createPairs } from "./pairs.js";
 import { nextId } from "./peer.js";
 import { createPlayback } from "./playback.js";
 import { createStore } from "./store.js";
 
 /** @import { RoomState, VoiceDeps, VoiceFacts, VoiceRoom, VoiceState } from "./public.js" */
-export { MicrophoneError } from "./microphone.js";
 
 /** The service keeps the seat so long without a connection. A wish to be heard does not outlive it. */
 const GRACE_MS = 20_000;
@@ -18,12 +17,14 @@ const GRACE_MS = 20_000;
 /** @type {VoiceDeps} */
 const voiceDeps = {
   ...defaultDeps,
-  connection: (rtc) => new RTCPeerConnection(rtc),
+  connection: globalThis.RTCPeerConnection && ((rtc) => new RTCPeerConnection(rtc)),
   media: globalThis.navigator?.mediaDevices,
   audio: () => new Audio(),
   context: () => new AudioContext(),
   stream: (track) => new MediaStream([track]),
 };
+
+export { MicrophoneError };
 
 /** Voice in a room: the microphone, and the sound of the others. */
 export class Voice {
@@ -42,6 +43,7 @@ export class Voice {
   #facts = { muteReason: null, blocked: false, error: null, input: "", output: "", inputs: [], outputs: [] };
   /** The last published state as JSON. */
   #published = "";
+  #lacks = /** @type {VoiceState["lacks"]} */ (null);
   #room;
   #deps;
   #timers;
@@ -56,9 +58,11 @@ export class Voice {
    * @param {Partial<VoiceDeps>} [deps]
    */
   constructor(room, options = {}, deps) {
+    requireType("function", "room.subscribe", room?.subscribe);
     const on = { change: this.#publish, fail: this.#fail };
     this.#room = room;
     this.#deps = { ...voiceDeps, ...deps };
+    this.#lacks = !this.#deps.connection ? "webrtc" : !this.#deps.media?.getUserMedia ? "microphone" : null;
     this.#timers = createTimers(this.#deps);
     this.#microphone = createMicrophone(this.#deps, options.media, { ...on, ended: this.#onMicrophoneEnded });
     this.#playback = createPlayback(this.#deps, this.#facts, on);
@@ -79,7 +83,7 @@ export class Voice {
   /** Hear the others. This needs no microphone. */
   listen() {
     const { connection, you } = this.#room.state;
-    if (this.#pairs.page || connection === "ended" || !you) return;
+    if (this.#pairs.page || this.#lacks === "webrtc" || connection === "ended" || !you) return;
     this.#presentAt = this.#deps.now();
     this.#pairs.start(`${you.connection_id}/${this.#deps.uuid()}`);
     const { media, window } = this.#deps;
@@ -124,6 +128,7 @@ export class Voice {
    * @throws {MicrophoneError}
    */
   async setMuted(muted) {
+    requireType("boolean", "muted", muted);
     this.#facts.muteReason = null;
     return muted ? this.#mute() : this.#unmute();
   }
@@ -165,6 +170,8 @@ export class Voice {
     this.listen();
     this.#facts.error = null;
     try {
+      if (this.#lacks) throw new MicrophoneError({ name: "NotSupportedError" });
+      if (!this.#pairs.page) throw new NetworkError({ code: "closed" });
       if (!(await this.#microphone.open(id))) return;
     } catch (error) {
       throw this.#fail(error);
@@ -196,6 +203,7 @@ export class Voice {
 
   /** @param {string} userId @param {number} volume 0 to 1 */
   setVolume(userId, volume) {
+    if (!(volume >= 0 && volume <= 1)) throw new TypeError("volume must be a number from 0 to 1");
     this.#playback.setVolume(userId, volume);
   }
 
@@ -274,6 +282,7 @@ export class Voice {
     return {
       status: !page ? "off" : this.#microphone.track ? "talking" : "listening",
       muted: this.#isSilent,
+      lacks: this.#lacks,
       unmuting: this.#wish > 0,
       speaking: this.#speech.speaking,
       ...this.#facts,

@@ -6,6 +6,7 @@ export declare const REASONS: {
     readonly transport_closed: "The connection broke";
     readonly no_snapshot: "The room did not answer";
     readonly no_pong: "The service stopped answering";
+    readonly websocket_blocked: "Your network seems to block WebSockets, and a room needs them. Try another network";
     readonly not_in_room: "The seat is gone";
     readonly left: "You left the room";
     readonly closed: "The connection is closed";
@@ -17,7 +18,7 @@ export declare const REASONS: {
     readonly denied: "The browser does not allow the microphone for this page";
     readonly missing: "There is no microphone";
     readonly busy: "Another program uses the microphone";
-    readonly unsupported: "This browser offers no microphone to this page. It does so on https only";
+    readonly unsupported: "This browser offers no voice to this page. It needs WebRTC, and https for a microphone";
     readonly no_meter: "The loudness of the microphone can't be measured";
 };
 /** An error of the service or of the library. `code` is for programs, `detail` for people. `status` is 0 without an HTTP answer. */

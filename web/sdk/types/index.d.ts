@@ -8,7 +8,7 @@ export declare class Coworking {
     api: import("../public.js").Api;
     /** `deps` replaces parts of the browser: tests use it. */
     constructor(/** @type {Service} */ service: Service, /** @type {Partial<Deps>} */ deps?: Partial<Deps>);
-    /** Take a seat in a room and connect to it. `signal` cancels this. */
+    /** Take a seat in a room and connect to it. `signal` cancels this. If that fails or is aborted, no seat is kept. */
     enter(/** @type {string} */ id: string, /** @type {{signal?: AbortSignal}} */ { signal }?: {
         signal?: AbortSignal;
     }): Promise<import("../public.js").Room>;

@@ -1,7 +1,7 @@
 /** Voice: each page has a connection to each other page. */
+import { MicrophoneError } from "./microphone.js";
 import type { VoiceDeps, VoiceRoom, VoiceState } from "../public.js";
-/** @import { RoomState, VoiceDeps, VoiceFacts, VoiceRoom, VoiceState } from "../public.js" */
-export { MicrophoneError } from "./microphone.js";
+export { MicrophoneError };
 /** Voice in a room: the microphone, and the sound of the others. */
 export declare class Voice {
     #private;
