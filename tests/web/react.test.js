@@ -38,7 +38,7 @@ async function show(service, shown) {
   return { pass, close };
 }
 
-for (const [what, time] of [["is there", 1_000], ["is still entering", 10]])
+for (const [what, time] of [["is there", 1_000], ["is still entering", 10], ["has just taken the seat", 30]])
   test(`a component that ${what} leaves nothing behind`, async () => {
     const service = new Service();
     const { pass, close } = await show(service, []);
