@@ -10,6 +10,7 @@ from chalicelib.delivery import Connection, Fanout
 from chalicelib.delivery.addresses import WebsocketUrl, find_websocket_url
 from chalicelib.delivery.gateway import Gateway
 from chalicelib.identity.avatars import AvatarHosts
+from chalicelib.identity.profiles import Avatars
 from chalicelib.identity.secrets import get_secret
 from chalicelib.identity.tokens import Authenticator
 from chalicelib.kernel.limits import Cache, FrameLimits, Throttle
@@ -60,6 +61,11 @@ class Backend:
     def avatar_hosts(self) -> AvatarHosts:
         """The hosts whose pictures are shown."""
         return AvatarHosts(self.settings)
+
+    @cached_property
+    def avatars(self) -> Avatars:
+        """The avatars of users who are not in the room."""
+        return Avatars(self.store)
 
     @cached_property
     def rate_limits(self) -> RateLimits:

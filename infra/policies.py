@@ -49,6 +49,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "messages": ["BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["DeleteItem", "Query", "UpdateItem"],
         "connections/index/by_connection": ["Query"],
+        "profiles": ["BatchGetItem"],
         "guards": ["GetItem", "PutItem", "UpdateItem"],
     },
     "websocket_disconnect": {

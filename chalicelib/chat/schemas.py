@@ -69,7 +69,10 @@ class HistoryQuery(Body):
 
 
 class History(Answer):
-    """A part of the log, oldest first. `has_more`: there are more messages in the requested direction."""
+    """A part of the log, oldest first. It may be smaller than `limit`: it has at most 200,000 bytes.
+
+    `has_more`: there are more messages in the requested direction.
+    """
 
     messages: list[RoomMessage]
     has_more: bool

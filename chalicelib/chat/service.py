@@ -10,17 +10,21 @@ from chalicelib.delivery import Connection
 from chalicelib.kernel.errors import RateLimitedError, UnavailableError
 from chalicelib.log import Draft, Message
 from chalicelib.log.schemas import RoomMessage
+from chalicelib.seats.authors import show_messages
 from chalicelib.seats.broadcast import broadcast, deliver
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.entries import commit
+from chalicelib.seats.fitting import MAX_ANSWER_BYTES, fit_messages
 from chalicelib.seats.leases import renew_by_call
 from chalicelib.seats.service import require_member
-from chalicelib.seats.table import Participant, get_participant, require_seat
+from chalicelib.seats.table import Participant, get_participant, list_participants, require_seat
 from chalicelib.store import Write
 from chalicelib.store.idempotency import IdempotencyKey, IdempotencyRecord, find_record, record_once
 
 ChatType = Literal["text", "emoji"]
 _ATTEMPTS = 5
+_FRAME_BYTES = 100
+"""What a history has around its messages."""
 
 
 def send_message(context: Context, text: str, kind: ChatType, client_key: str | None) -> RoomMessage:
@@ -43,12 +47,12 @@ def send_message(context: Context, text: str, kind: ChatType, client_key: str | 
     )
     for _ in range(_ATTEMPTS):
         member = require_member(context, member)
-        if record and (stored := _stored_before(context, record, roster)):
+        if record and (stored := _stored_before(context, record, member, roster)):
             return stored
         if wait:
             raise RateLimitedError(wait)
         if message := _store(context, member, text, kind, key):
-            return _push(context, message, roster)
+            return _push(context, message, member, roster)
         # The same key was used at the same moment, or the membership has ended.
         member, record = store.run_parallel(partial(get_participant, store, room_id, user_id), find)
     raise UnavailableError("You come and go too fast to send a message; try again")
@@ -62,16 +66,20 @@ def get_history(context: Context, query: HistoryQuery) -> History:
         RoomNotFoundError: the room does not exist.
     """
     store, room_id = context.store, context.room_id
+    members, position = store.run_parallel(
+        partial(list_participants, store, room_id), partial(log.get_position, store, room_id, consistent=True)
+    )
+    mine = next((member for member in members if member.user_id == context.user_id), None)
+    mine = require_member(context, mine)
     forward = query.after_seq is not None
     read = log.list_following if forward else log.list_newest
-    member, found = store.run_parallel(
-        partial(get_participant, store, room_id, context.user_id),
-        partial(read, store, room_id, query.limit + 1, after=query.after_seq or 0, before=query.before_seq),
+    page, _ = store.run_parallel(
+        partial(read, store, position, query.limit + 1, after=query.after_seq or 0, before=query.before_seq),
+        partial(renew_by_call, context, mine),
     )
-    renew_by_call(context, require_member(context, member))
-    shown = found[: query.limit] if forward else found[-query.limit :]
-    messages = [RoomMessage.of(message) for message in log.messages_of(shown)]
-    return History(messages=messages, has_more=len(found) > query.limit)
+    limited = page.messages[: query.limit] if forward else page.messages[-query.limit :]
+    shown = fit_messages(show_messages(context, limited, members), MAX_ANSWER_BYTES - _FRAME_BYTES, forward=forward)
+    return History(messages=shown, has_more=not page.is_complete or len(shown) < len(page.messages))
 
 
 def _store(
@@ -79,25 +87,28 @@ def _store(
 ) -> Message | None:
     """Store a message. None if its key has been used, or its author has no seat."""
     store, room_id, now = context.store, context.room_id, context.now
-    seq, _ = store.run_parallel(partial(log.allocate, store, room_id, now), partial(renew_by_call, context, member))
+    draft = Draft(text, kind, member.user_id, member.name)
+    position, _ = store.run_parallel(partial(log.allocate, context, draft), partial(renew_by_call, context, member))
     writes: list[Write] = [require_seat(member)]
     if key:
-        writes.append(record_once(key, now, room_id=room_id, seq=seq))
-    return commit(context, Draft(text, kind, member.user_id, member.name, member.avatar), writes, seq=seq)
+        writes.append(record_once(key, now, room_id=room_id, seq=position.last_seq))
+    return commit(context, draft, writes, position=position)
 
 
-def _push(context: Context, message: Message, roster: list[Connection]) -> RoomMessage:
-    answer = RoomMessage.of(message)
+def _push(context: Context, message: Message, member: Participant, roster: list[Connection]) -> RoomMessage:
+    answer = RoomMessage.of(message, member.avatar)
     frame = MessageSent if message.type == "text" else EmojiReaction
     broadcast(context, context.stamp(frame, seq=message.seq, data=answer), roster, ack=answer)
     return answer
 
 
-def _stored_before(context: Context, record: IdempotencyRecord, roster: list[Connection]) -> RoomMessage | None:
+def _stored_before(
+    context: Context, record: IdempotencyRecord, member: Participant, roster: list[Connection]
+) -> RoomMessage | None:
     """The message that was stored under the key. Only the sender is told again."""
     message = log.get_message(context.store, record.room_id, record.seq)
     if message is None:
         return None
-    answer = RoomMessage.of(message)
+    answer = RoomMessage.of(message, member.avatar)
     deliver(context, context.claim_ack(answer), roster)
     return answer

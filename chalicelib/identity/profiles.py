@@ -1,11 +1,14 @@
 """How a user is shown to others: the name and avatar they chose, else those of their token."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chalicelib.identity.avatars import AvatarHosts
 from chalicelib.identity.tokens import User
+from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.names import clean_name
 from chalicelib.kernel.settings import Settings
+from chalicelib.kernel.times import Moment
 from chalicelib.store import Store, Table
 
 
@@ -32,3 +35,32 @@ def display_profile(settings: Settings, user: User, chosen: Profile | None) -> P
     if chosen is None or settings.names_from_token:
         return Profile(user.id, user.name, hosts.show(user.avatar))
     return Profile(user.id, clean_name(chosen.name) or user.name, hosts.show(chosen.avatar))
+
+
+class Avatars:
+    """The avatars that users chose in their profiles, kept for five minutes.
+
+    A profile has up to 9 KB. As many are read at once as fit into 80 KB if all have this size, until 80 KB are read.
+    An author whose profile is not read then has no avatar in this answer.
+    """
+
+    _KEPT_MS = 5 * 60_000
+    _READ_BYTES, _PROFILE_BYTES = 80_000, 9_000
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._cache: Cache[str, tuple[Moment, str | None]] = Cache()
+
+    def find(self, user_ids: Iterable[str], now: Moment) -> dict[str, str | None]:
+        """The avatars of users, as far as they are known or can be read."""
+        known = {user_id: self._cache.get(user_id) for user_id in user_ids}
+        found = {user_id: one[1] for user_id, one in known.items() if one and now - one[0] < self._KEPT_MS}
+        missing, left = sorted(known.keys() - found.keys()), self._READ_BYTES
+        while missing and (size := left // self._PROFILE_BYTES):
+            batch, missing = missing[:size], missing[size:]
+            avatars = {one.user_id: one.avatar for one in self._store.get_many(PROFILES, batch)}
+            for user_id in batch:
+                found[user_id] = avatars.get(user_id)
+                self._cache.put(user_id, (now, found[user_id]))
+            left -= sum(len((avatar or "").encode()) + 600 for avatar in avatars.values())
+        return found

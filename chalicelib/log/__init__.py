@@ -3,21 +3,17 @@
 Every change that must not be lost is an entry of the log, and is made by `log.commit`.
 """
 
-from chalicelib.log.service import SHOWN, Draft, Recovery, commit, has_retention_gap, recover
+from chalicelib.log.reading import Page, list_following, list_newest, messages_of, read_newest
+from chalicelib.log.service import SHOWN, Draft, Recovery, allocate, commit, has_retention_gap, recover
 from chalicelib.log.table import (
     Entry,
     LogPosition,
     Message,
     MessageType,
     Void,
-    allocate,
     delete_page,
     get_message,
     get_position,
-    list_following,
-    list_messages,
-    list_newest,
-    messages_of,
 )
 
 __all__ = [
@@ -27,6 +23,7 @@ __all__ = [
     "LogPosition",
     "Message",
     "MessageType",
+    "Page",
     "Recovery",
     "Void",
     "allocate",
@@ -36,8 +33,8 @@ __all__ = [
     "get_position",
     "has_retention_gap",
     "list_following",
-    "list_messages",
     "list_newest",
     "messages_of",
+    "read_newest",
     "recover",
 ]

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from chalicelib.contract import Context
 from chalicelib.kernel import telemetry
 from chalicelib.kernel.times import Moment
+from chalicelib.log import table
+from chalicelib.log.reading import list_newest, messages_of
 from chalicelib.log.table import (
     Entry,
+    EventKind,
     LogPosition,
     Message,
     MessageType,
     Void,
-    allocate,
+    find_before,
     get_message,
     get_position,
-    list_following,
-    list_newest,
-    messages_of,
     put_message,
     put_void,
 )
@@ -30,6 +30,8 @@ SHOWN = 50
 SETTLED_MS = 60_000
 """A number that is unused after this time is never used. A function stops after 29 s, and the clock that dates the
 number may be as late as that again."""
+_ITEM_BYTES = 300
+"""The rest of an item: names of attributes, ids, times."""
 
 
 @dataclass(frozen=True)
@@ -40,28 +42,32 @@ class Draft:
     type: MessageType = "system"
     user_id: str | None = None
     user: str = "System"
-    avatar: str | None = None
+    event: EventKind | None = None
+    about_id: str | None = None
+    about_name: str | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes of its item, or a few more."""
+        texts = (self.text, self.user, self.user_id, self.about_id, self.about_name)
+        return _ITEM_BYTES + sum(len(text.encode()) for text in texts if text)
 
 
-def commit(context: Context, draft: Draft, writes: Sequence[Write], *, seq: int | None = None) -> Entry:
+def allocate(context: Context, draft: Draft) -> LogPosition:
+    """Allocate a number for an entry."""
+    return table.allocate(context.store, context.room_id, context.now, draft.size)
+
+
+def commit(context: Context, draft: Draft, writes: Sequence[Write], *, position: LogPosition | None = None) -> Entry:
     """Number an entry, then store it together with `writes` in one transaction. Returns what the number has now.
 
-    `seq` is a number that was allocated before. If the condition of a write is not met, nothing is written, and the
-    number gets a void entry: without it, all clients would wait for the number.
+    `position` has the number if it was allocated before. If the condition of a write is not met, nothing is written,
+    and the number gets a void entry: without it, all clients would wait for the number.
     """
-    number = allocate(context.store, context.room_id, context.now) if seq is None else seq
+    number = (position or allocate(context, draft)).last_seq
     days = context.settings.message_retention_days
-    message = Message(
-        context.room_id,
-        number,
-        str(uuid.uuid4()),
-        draft.type,
-        draft.user_id,
-        draft.user,
-        draft.avatar,
-        draft.text,
-        context.now,
-    )
+    fields = {name: getattr(draft, name) for name in draft.__dataclass_fields__}
+    message = Message(context.room_id, number, str(uuid.uuid4()), created_at=context.now, **fields)
     if not context.store.transact([put_message(message, days), *writes]):
         void = Void(context.room_id, number, context.now)
         put_void(context.store, void, days)
@@ -91,16 +97,19 @@ class Recovery:
 
 
 def recover(store: Store, room_id: str, last_seq: int | None, now: Moment) -> Recovery:
-    """All entries after `last_seq` if they are 300 or fewer, else the last 50."""
+    """All entries after `last_seq` if they are 300 or fewer and fit in one read, else the last 50."""
     # The position is read first: every number it counts is in the log that is read next, or still on its way.
-    position = get_position(store, room_id)
-    if last_seq is not None and _is_in_log(store, room_id, last_seq, position):
-        found = list_following(store, room_id, MAX_RECOVERED + 1, after=last_seq)
-        if len(found) <= MAX_RECOVERED:
-            return Recovery(found, True, stable_seq(last_seq, found, position, now))
-    shown = list_newest(store, room_id, SHOWN)
-    start = shown[0].seq - 1 if len(shown) == SHOWN else 0
-    return Recovery(shown, False, stable_seq(start, shown, position, now))
+    position = get_position(store, room_id, consistent=True)
+    is_near = last_seq is not None and position.last_seq - last_seq <= MAX_RECOVERED
+    if last_seq is not None and is_near and _is_in_log(store, room_id, last_seq, position):
+        page = list_newest(store, position, MAX_RECOVERED + 1, after=last_seq)
+        if page.is_complete:
+            return Recovery(page.entries, True, stable_seq(last_seq, page.entries, position, now))
+    else:
+        page = list_newest(store, position, SHOWN)
+    entries = page.entries[-SHOWN:]
+    start = entries[0].seq - 1 if entries and not page.is_complete else 0
+    return Recovery(entries, False, stable_seq(start, entries, position, now))
 
 
 def _is_in_log(store: Store, room_id: str, seq: int, position: LogPosition) -> bool:
@@ -142,5 +151,5 @@ def has_retention_gap(
         if message.created_at > due:
             return False
         contiguous = message.seq
-    before = list_newest(store, room_id, 1, before=contiguous + 1)
-    return not before or before[0].created_at <= due
+    before = find_before(store, room_id, contiguous + 1)
+    return before is None or before.created_at <= due

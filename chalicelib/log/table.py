@@ -1,6 +1,5 @@
 """The `messages` table: one log for each room. The item with `seq` 0 holds the position of the log."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,10 +8,12 @@ from chalicelib.store import Put, Store, Table
 from chalicelib.store.tables import Item
 
 MessageType = Literal["text", "emoji", "system"]
+EventKind = Literal["user_joined", "user_left"]
 
 _DAY_SECONDS = 86_400
 _POSITION = 0
 _DELETE_PAGE = 500
+_PART_BYTES = 56_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,12 @@ class Message:
     type: MessageType
     user_id: str | None
     user: str
-    avatar: str | None
     text: str
     created_at: Moment
+    event: EventKind | None = None
+    """What a system message tells, of which user."""
+    about_id: str | None = None
+    about_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +52,35 @@ Entry = Message | Void
 
 @dataclass(frozen=True, slots=True)
 class LogPosition:
-    """The last number of a log, and when it was allocated."""
+    """The last number of a log, when it was allocated, and the window: the newest entries that fit in one read.
+
+    The log is cut into parts of 56 KB. The window is the present part and the part before it.
+    """
 
     room_id: str
     seq: int
     last_seq: int
     allocated_at: Moment
+    counted: int | None = None
+    """How many numbers `size` counts. It is less than `last_seq` if the log is older than the count."""
+    size: int | None = None
+    """In bytes. The messages of unused numbers count, too."""
+    part: int | None = None
+    """The number before the present part."""
+    part_size: int | None = None
+    """`size` at that number."""
+    former_part: int | None = None
+    former_size: int | None = None
+
+    @property
+    def window(self) -> int:
+        """The number before the window."""
+        return max(self.last_seq - (self.counted or 0), self.former_part or 0)
+
+    @property
+    def window_bytes(self) -> int:
+        """The size of the window, at most."""
+        return (self.size or 0) - (self.former_size or 0)
 
 
 MESSAGES = Table("messages", Message, also={"expires_at": int})
@@ -61,18 +88,28 @@ VOIDS = Table("messages", Void, also={"expires_at": int})
 POSITIONS = Table("messages", LogPosition)
 
 
-def allocate(store: Store, room_id: str, now: Moment) -> int:
-    """The room's next number. It is never allocated again, used or not. 1 write unit."""
-    actions = [POSITIONS.last_seq.add(1), POSITIONS.allocated_at.set(now)]
+def allocate(store: Store, room_id: str, now: Moment, size: int) -> LogPosition:
+    """Allocate the room's next number, for an entry of `size` bytes. It is never allocated again, used or not.
+
+    1 write unit, and another one every 56 KB.
+    """
+    actions = [
+        POSITIONS.last_seq.add(1),
+        POSITIONS.allocated_at.set(now),
+        POSITIONS.counted.add(1),
+        POSITIONS.size.add(size),
+    ]
     position = store.update(POSITIONS, (room_id, _POSITION), actions, returns="ALL_NEW")
     if position is None:
         raise RuntimeError("DynamoDB returned no position")
-    return position.last_seq
+    if (position.size or 0) - (position.part_size or 0) >= _PART_BYTES:
+        _cut(store, position)
+    return position
 
 
-def get_position(store: Store, room_id: str) -> LogPosition:
-    """The position of the log, read eventually consistent. 0.5 read units."""
-    found = store.get(POSITIONS, (room_id, _POSITION), consistent=False)
+def get_position(store: Store, room_id: str, *, consistent: bool = False) -> LogPosition:
+    """The position of the log. 0.5 read units, twice that if consistent."""
+    found = store.get(POSITIONS, (room_id, _POSITION), consistent=consistent)
     return found or LogPosition(room_id, _POSITION, 0, 0)
 
 
@@ -91,24 +128,18 @@ def get_message(store: Store, room_id: str, seq: int) -> Message | None:
     return store.get(MESSAGES, (room_id, seq))
 
 
-def list_newest(store: Store, room_id: str, limit: int, *, after: int = 0, before: int | None = None) -> list[Entry]:
-    """The last `limit` entries above `after` and below `before`, oldest first."""
-    return _list(store, room_id, after, before, limit, forward=False)[::-1]
+def find_before(store: Store, room_id: str, seq: int) -> Entry | None:
+    """The last entry below a number."""
+    if seq < 2:
+        return None
+    below = MESSAGES.seq.between(1, seq - 1)
+    pages = store.pages(MESSAGES, room_id, below, consistent=True, forward=False, limit=1)
+    return next((read_entry(item) for page in pages for item in page), None)
 
 
-def list_messages(store: Store, room_id: str, limit: int) -> list[Message]:
-    """The messages among the last `limit` entries, oldest first."""
-    return messages_of(list_newest(store, room_id, limit))
-
-
-def messages_of(entries: Iterable[Entry]) -> list[Message]:
-    """The entries that are messages. Only these are shown."""
-    return [entry for entry in entries if isinstance(entry, Message)]
-
-
-def list_following(store: Store, room_id: str, limit: int, *, after: int, before: int | None = None) -> list[Entry]:
-    """The first `limit` entries above `after` and below `before`, oldest first."""
-    return _list(store, room_id, after, before, limit, forward=True)
+def read_entry(item: Item) -> Entry:
+    """The entry in an item of DynamoDB."""
+    return VOIDS.read(item) if item["type"]["S"] == "void" else MESSAGES.read(item)
 
 
 def delete_page(store: Store, room_id: str) -> bool:
@@ -119,17 +150,18 @@ def delete_page(store: Store, room_id: str) -> bool:
     return len(items) == _DELETE_PAGE
 
 
-def _list(store: Store, room_id: str, after: int, before: int | None, limit: int, *, forward: bool) -> list[Entry]:
-    if before is not None and before - after < 2:
-        return []
-    between = MESSAGES.seq > after if before is None else MESSAGES.seq.between(after + 1, before - 1)
-    pages = store.pages(MESSAGES, room_id, between, consistent=True, forward=forward, limit=limit)
-    return [_read(item) for page in pages for item in page]
+def _cut(store: Store, position: LogPosition) -> None:
+    """Begin a new part of the log. Of several processes, one does it."""
+    actions = [
+        POSITIONS.former_part.set(position.part or position.last_seq - (position.counted or 0)),
+        POSITIONS.former_size.set(position.part_size or 0),
+        POSITIONS.part.set(position.last_seq),
+        POSITIONS.part_size.set(position.size),
+    ]
+    part = POSITIONS.part
+    is_as_read = part.does_not_exist() if position.part is None else part == position.part
+    store.update(POSITIONS, (position.room_id, _POSITION), actions, is_as_read)
 
 
 def _expiry(entry: Entry, retention_days: int) -> int:
     return entry.created_at // 1000 + retention_days * _DAY_SECONDS
-
-
-def _read(item: Item) -> Entry:
-    return VOIDS.read(item) if item["type"]["S"] == "void" else MESSAGES.read(item)

@@ -9,7 +9,6 @@ from chalicelib.contract import Answer, Body, ClientFrame, Data, ServerFrame
 from chalicelib.contract.fields import LastSeq, ShownAvatar, Timestamp
 from chalicelib.contract.frames import Ref, Sender, SenderConnection, Seq
 from chalicelib.kernel.times import iso
-from chalicelib.log import Message
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.rooms.schemas import RoomSummary, summary_fields
 from chalicelib.rooms.table import Room
@@ -54,16 +53,16 @@ def state_fields(room: Room, members: Sequence[Participant]) -> dict[str, Any]:
 
 
 class RoomDetail(RoomState):
-    """A room with its participants (oldest first) and its last 50 messages (oldest first)."""
+    """A room with its participants (oldest first) and its last messages (oldest first): up to 50, in 200,000 bytes."""
 
     messages: list[RoomMessage]
 
     @classmethod
-    def compose(cls, room: Room, members: Sequence[Participant], messages: Sequence[Message]) -> Self:
+    def compose(cls, room: Room, members: Sequence[Participant], messages: Sequence[RoomMessage]) -> Self:
         """The detail of a room."""
         return cls(
             **state_fields(room, members),
-            messages=[RoomMessage.of(message) for message in messages],
+            messages=list(messages),
             last_seq=messages[-1].seq if messages else 0,
         )
 

@@ -18,16 +18,18 @@ from chalicelib.kernel.errors import (
     UnavailableError,
 )
 from chalicelib.kernel.times import iso
-from chalicelib.log import Draft, Message
+from chalicelib.log import LogPosition, Message
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.rooms import listing
 from chalicelib.rooms.listing import RoomPage
 from chalicelib.rooms.schemas import RoomsQuery
 from chalicelib.rooms.table import Room, get_room
+from chalicelib.seats.authors import show_messages
 from chalicelib.seats.broadcast import broadcast
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.endings import ATTEMPTS, end_expired, end_membership
-from chalicelib.seats.entries import commit
+from chalicelib.seats.entries import commit, joined
+from chalicelib.seats.fitting import fit_detail
 from chalicelib.seats.leases import lease_end, renew_by_call, renew_by_join, renew_by_list, renew_by_ticket
 from chalicelib.seats.limits import give_up_surplus, require_free_seat
 from chalicelib.seats.schemas import (
@@ -90,9 +92,10 @@ def enter(context: Context, user: User, *, expects_socket: bool = False) -> tupl
         if len(present) >= open_room.max_participants:
             raise RoomFullError
         require_free_seat(context, seats)
-        message = commit(context, Draft(f"{newcomer.name} joined the room"), take_seat(newcomer))
+        position = log.allocate(context, joined(newcomer))
+        message = commit(context, joined(newcomer), take_seat(newcomer), position=position)
         if message:
-            return "Joined room successfully", _welcome(context, open_room, newcomer, message)
+            return "Joined room successfully", _welcome(context, open_room, newcomer, message, position)
         room, members = store.run_parallel(
             partial(get_room, store, room_id), partial(list_participants, store, room_id)
         )
@@ -138,10 +141,10 @@ def get_room_detail(context: Context, *, is_admin: bool = False) -> RoomDetail:
         RoomNotFoundError: the room does not exist.
     """
     store, room_id = context.store, context.room_id
-    room, members, messages = store.run_parallel(
+    room, members, newest = store.run_parallel(
         partial(get_room, store, room_id),
         partial(list_participants, store, room_id),
-        partial(log.list_messages, store, room_id, log.SHOWN),
+        partial(log.read_newest, store, room_id, log.SHOWN),
     )
     if room is None:
         raise RoomNotFoundError
@@ -151,7 +154,7 @@ def get_room_detail(context: Context, *, is_admin: bool = False) -> RoomDetail:
             renew_by_call(context, member)
     if room.status == "inactive" and not is_admin and room.created_by != context.user_id:
         return RoomDetail.compose(room, [], [])
-    return RoomDetail.compose(room, present, messages)
+    return _compose(context, room, present, newest)
 
 
 def request_ticket(context: Context) -> WebsocketAccess:
@@ -194,32 +197,35 @@ def _require_open(room: Room | None) -> Room:
     return room
 
 
-def _welcome(context: Context, room: Room, joined: Participant, message: Message) -> RoomDetail:
+def _welcome(
+    context: Context, room: Room, newcomer: Participant, message: Message, position: LogPosition
+) -> RoomDetail:
     store, room_id = context.store, context.room_id
-    members, messages, roster, seats = store.run_parallel(
+    members, newest, roster, seats = store.run_parallel(
         partial(list_participants, store, room_id),
-        partial(log.list_messages, store, room_id, log.SHOWN),
+        partial(log.list_newest, store, position, log.SHOWN),
         partial(get_roster, store, room_id),
-        partial(list_seats, store, joined.user_id),
+        partial(list_seats, store, newcomer.user_id),
     )
-    data = UserJoinedData(participant=ParticipantView.of(joined), message=RoomMessage.of(message))
+    data = UserJoinedData(participant=ParticipantView.of(newcomer), message=RoomMessage.of(message))
     broadcast(context, context.stamp(UserJoined, seq=message.seq, data=data), roster)
     give_up_surplus(context, seats)
-    return _compose(context, room, members, messages)
+    return _compose(context, room, members, newest)
 
 
 def _welcome_back(context: Context, room: Room, mine: Participant, *, expects_socket: bool) -> RoomDetail:
     store, room_id = context.store, context.room_id
-    members, messages, _ = store.run_parallel(
+    members, newest, _ = store.run_parallel(
         partial(list_participants, store, room_id),
-        partial(log.list_messages, store, room_id, log.SHOWN),
+        partial(log.read_newest, store, room_id, log.SHOWN),
         partial(renew_by_join, context, mine, expects_socket=expects_socket),
     )
-    return _compose(context, room, members, messages)
+    return _compose(context, room, members, newest)
 
 
-def _compose(context: Context, room: Room, members: Sequence[Participant], messages: Sequence[Message]) -> RoomDetail:
-    return RoomDetail.compose(room, [member for member in members if member.holds_at(context.now)], messages)
+def _compose(context: Context, room: Room, members: Sequence[Participant], newest: log.Page) -> RoomDetail:
+    present = [member for member in members if member.holds_at(context.now)]
+    return fit_detail(RoomDetail.compose(room, present, show_messages(context, newest.messages, present)))
 
 
 def _grant_access(context: Context) -> WebsocketAccess:

@@ -5,18 +5,17 @@ from functools import partial
 from chalicelib import log
 from chalicelib.contract import Access, FrameContext
 from chalicelib.kernel.errors import NotInRoomError, RoomNotFoundError
-from chalicelib.log.schemas import RoomMessage
 from chalicelib.rooms.table import get_room
+from chalicelib.seats.authors import show_messages
 from chalicelib.seats.endings import end_expired
+from chalicelib.seats.fitting import fit_messages, fit_participants, frame_bytes
 from chalicelib.seats.leases import lease_end
 from chalicelib.seats.roster import require_roster
-from chalicelib.seats.schemas import ParticipantView, Snapshot, SnapshotData, SnapshotRoom, Sync, You
+from chalicelib.seats.schemas import Snapshot, SnapshotData, SnapshotRoom, Sync, You
 from chalicelib.seats.table import list_participants, renew_socket_lease
 
 MAX_SNAPSHOT_BYTES = 128_000
 """API Gateway posts at most 131,072 bytes."""
-LONG_AVATAR = 400
-"""In bytes. The longest possible avatar addresses of a full room would fill the frame."""
 _DAY_MS = 86_400_000
 
 
@@ -42,11 +41,11 @@ def make_snapshot(context: FrameContext[Sync]) -> Snapshot:
     due = now - context.settings.message_retention_days * _DAY_MS
     if log.has_retention_gap(store, room_id, room.created_at, last_seq, missed, due):
         missed = missed.as_incomplete()
-    newest = missed.messages[-1].seq if missed.messages else missed.last_seq
+    newest = missed.entries[-1].seq if missed.entries else missed.last_seq
     data = SnapshotData(
         room=SnapshotRoom.compose(room, present, newest),
         you=You(user_id=context.user_id, connection_id=context.connection.connection_id),
-        messages=[RoomMessage.of(message) for message in missed.messages],
+        messages=show_messages(context, missed.messages, present),
         recovered=missed.recovered,
         last_seq=missed.last_seq,
     )
@@ -55,24 +54,13 @@ def make_snapshot(context: FrameContext[Sync]) -> Snapshot:
 
 def trim_to_limit(snapshot: Snapshot) -> Snapshot:
     """The snapshot within the size of one frame. If not all messages fit, it holds the newest and says so."""
-    bare = _with(snapshot, messages=[])
-    if len(bare.encode()) > MAX_SNAPSHOT_BYTES // 2:
-        seated = [_without_long_avatar(participant) for participant in snapshot.data.room.participants]
-        bare = _with(bare, room=snapshot.data.room.model_copy(update={"participants": seated}))
-    left = MAX_SNAPSHOT_BYTES - len(bare.encode())
-    kept: list[RoomMessage] = []
-    for shown in reversed(snapshot.data.messages):
-        left -= len(shown.model_dump_json().encode()) + 1
-        if left < 0:
-            return _with(bare, messages=kept[::-1], recovered=False)
-        kept.append(shown)
-    return _with(bare, messages=kept[::-1])
+    room, messages = snapshot.data.room, snapshot.data.messages
+    seated = fit_participants(room.participants, MAX_SNAPSHOT_BYTES // 2, frame_bytes)
+    bare = _with(snapshot, room=room.model_copy(update={"participants": seated}), messages=[])
+    kept = fit_messages(messages, MAX_SNAPSHOT_BYTES - frame_bytes(bare), frame_bytes)
+    is_cut = len(kept) < len(messages)
+    return _with(bare, messages=kept, **({"recovered": False} if is_cut else {}))
 
 
 def _with(snapshot: Snapshot, **changes: object) -> Snapshot:
     return snapshot.model_copy(update={"data": snapshot.data.model_copy(update=changes)})
-
-
-def _without_long_avatar(participant: ParticipantView) -> ParticipantView:
-    is_long = participant.avatar is not None and len(participant.avatar.encode()) > LONG_AVATAR
-    return participant.model_copy(update={"avatar": None}) if is_long else participant

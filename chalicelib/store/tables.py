@@ -157,6 +157,11 @@ def describe(base_name: str, table_name: str) -> MetaTable:
     )
 
 
+def item_bytes(item: Item) -> int:
+    """The size of an item as DynamoDB counts it, or a little more."""
+    return sum(len(name) + len(str(next(iter(value.values()))).encode()) for name, value in item.items())
+
+
 def _key_schema(hash_name: str, range_name: str | None) -> list[dict[str, str]]:
     schema = [{"AttributeName": hash_name, "KeyType": "HASH"}]
     return [*schema, {"AttributeName": range_name, "KeyType": "RANGE"}] if range_name else schema

@@ -32,7 +32,8 @@ from chalicelib.identity.tokens import User
 from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit, Settings
 from chalicelib.kernel.times import Moment
-from chalicelib.log import Message, get_position, list_messages, list_newest
+from chalicelib.log import Entry, Message, get_position, messages_of
+from chalicelib.log.table import MESSAGES, read_entry
 from chalicelib.rooms.schemas import RoomCreate
 from chalicelib.rooms.service import new_room
 from chalicelib.rooms.table import ROOMS, Room, get_room
@@ -169,7 +170,8 @@ class World:
         return get_roster(self.store, room_id)
 
     def log(self, room_id: str) -> list[Message]:
-        return list_messages(self.store, room_id, 1000)
+        """All messages of the room."""
+        return messages_of(read_log(self.store, room_id))
 
     def last_number(self, room_id: str) -> int:
         """The last allocated number of the room's log."""
@@ -177,11 +179,17 @@ class World:
 
     def has_all_numbers(self, room_id: str) -> bool:
         """True if each number of the room's log has an entry: nobody waits for a missing one."""
-        return [one.seq for one in list_newest(self.store, room_id, 1000)] == [*range(1, self.last_number(room_id) + 1)]
+        return [one.seq for one in read_log(self.store, room_id)] == [*range(1, self.last_number(room_id) + 1)]
 
     def said(self, room_id: str) -> list[str]:
         """The texts of the room's log."""
         return [message.text for message in self.log(room_id)]
+
+
+def read_log(store: Store, room_id: str) -> list[Entry]:
+    """All entries of a log, however many bytes they have."""
+    pages = store.pages(MESSAGES, room_id, MESSAGES.seq > 0, consistent=True)
+    return [read_entry(item) for page in pages for item in page]
 
 
 def user(user_id: str, *, is_admin: bool = False) -> User:

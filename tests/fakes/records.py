@@ -50,7 +50,6 @@ def make_message(room_id: str, seq: int = 1, **changes: Any) -> Message:
         type="text",
         user_id="ada",
         user="Ada",
-        avatar=None,
         text=f"message {seq}",
         created_at=NOW,
     )

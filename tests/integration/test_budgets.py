@@ -5,8 +5,9 @@ operation runs in a quiet deployment and in a crowded one. More rooms, more peop
 raise the cost.
 """
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import patch
 
@@ -20,7 +21,7 @@ from chalicelib.identity.tokens import User
 from chalicelib.kernel.errors import TooManyRoomsError
 from chalicelib.kernel.limits import Cache
 from chalicelib.log import Message
-from chalicelib.log.table import POSITIONS, LogPosition, put_message
+from chalicelib.log.table import MESSAGES, POSITIONS, LogPosition, put_message
 from chalicelib.rooms.listing import list_rooms
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery
 from chalicelib.rooms.service import create_room
@@ -128,7 +129,7 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
         lambda s: s.connect_with_token("walker", joins=user("walker")),
     ),
     "join (new)": ((4, 10, 20), lambda s: s.world.join("newcomer", s.room_id, LATER)),
-    "join (already in)": ((2, 2, 20), lambda s: s.world.join("newcomer", s.room_id, LATER)),
+    "join (already in)": ((3, 2, 20), lambda s: s.world.join("newcomer", s.room_id, LATER)),
     "join (the first)": ((4, 11, 20), lambda s: s.world.join("newcomer", s.empty_room_id, LATER)),
     "join (a seat too many)": ((2, 1, 10), join_too_many),
     "leave": ((3, 10, 2), lambda s: s.world.leave("newcomer", s.room_id, LATER)),
@@ -137,8 +138,8 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "speaking": ((2, 1, 2), lambda s: set_speaking(s.context(9), SpeakingStatusRequest(is_speaking=True))),
     "list rooms (page of 50)": ((1, 0, 3), lambda s: list_rooms(s.world.request("visitor"), FIFTY)),
     "list rooms, once a minute": ((3, 5, 4), lambda s: service.list_rooms(s.world.request("settled", LATER), FIFTY)),
-    "room detail": ((1, 0, 20), lambda s: service.get_room_detail(s.world.context("visitor", s.room_id, LATER))),
-    "history": ((1, 0, 8), lambda s: get_history(s.context(9), HistoryQuery())),
+    "room detail": ((2, 0, 20), lambda s: service.get_room_detail(s.world.context("visitor", s.room_id, LATER))),
+    "history": ((2, 0, 8), lambda s: get_history(s.context(9), HistoryQuery())),
     "mic, once a minute": ((2, 2, 2), lambda s: set_muted(s.context(9, MUCH_LATER), MicToggleRequest(is_muted=True))),
     "chat frame, once a minute": ((3, 7, 2), lambda s: s.send(10, "message", MUCH_LATER, text="hello")),
     "a fresh ticket": ((2, 1, 1), lambda s: service.request_ticket(s.context(11))),
@@ -168,8 +169,12 @@ def furnish(world: World, *, crowded: bool) -> Scene:
 
 def write_log(world: World, room_id: str, length: int) -> None:
     for seq in range(1, length + 1):
-        store_message(world, make_message(room_id, seq, text="a word " * 21))
-    world.store.put(POSITIONS, LogPosition(room_id, 0, last_seq=length, allocated_at=NOW))
+        author = PEOPLE[seq % len(PEOPLE)]
+        store_message(world, make_message(room_id, seq, user_id=author, text="a word " * 21))
+    counted = min(length, 100)
+    parts = {"part": length, "part_size": counted * 500, "former_part": length - counted, "former_size": 0}
+    position = LogPosition(room_id, 0, length, NOW, counted=counted, size=counted * 500, **parts)
+    world.store.put(POSITIONS, position)
 
 
 def store_message(world: World, message: Message) -> None:
@@ -246,6 +251,53 @@ def test_a_full_room_with_long_names_stays_within_the_budget(engine_world: World
     assert detail.read_units <= 20
 
 
+HOSTILE = {
+    "sync": lambda world, ada, room_id: world.send(ada, "sync", last_seq=31)[0],
+    "detail": lambda world, ada, room_id: service.get_room_detail(world.context("visitor", room_id)).model_dump(),
+    "join": lambda world, ada, room_id: world.join("ben", room_id).model_dump(),
+    "history": lambda world, ada, room_id: get_history(
+        world.context("ada", room_id), HistoryQuery(limit=100)
+    ).model_dump(),
+    "history, forward": lambda world, ada, room_id: get_history(
+        world.context("ada", room_id), HistoryQuery(limit=100, after_seq=31)
+    ).model_dump(),
+}
+
+
+@pytest.mark.parametrize("read", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("counted", [None, 100], ids=["old", "new"])
+def test_bytes_bound_what_is_read_and_answered(engine_world: World, read: Any, counted: int | None) -> None:
+    """A log of the longest texts. In the old one, messages also have the longest avatars."""
+    world = engine_world
+    room_id = world.open_room()
+    ada = world.enter("ada", room_id)
+    rest = {"avatar": "/" + "\N{GRINNING FACE}" * 2047} if counted is None else {}
+    for seq in range(2, 101):
+        message = make_message(room_id, seq, user_id=f"author-{seq}", text="\N{GRINNING FACE}" * 4000)
+        world.store.connection.put_item(
+            world.store.prefix + "messages", room_id, str(seq), attributes=old_item(message, **rest)
+        )
+    size = 100 * 16_600
+    parts = {"counted": counted, "size": size, "former_part": 94, "former_size": size - 6 * 16_600} if counted else {}
+    world.store.put(POSITIONS, LogPosition(room_id, 0, 100, NOW, **parts))
+
+    with Counter(world.store) as counter:
+        answer = read(world, ada, room_id)
+
+    assert counter.read_units * 4096 <= 256 * 1024
+    text = json.dumps(answer, ensure_ascii=False)
+    size = len(text.encode()) if "data" in answer else len(json.dumps(text))  # Lambda escapes HTTP answers once more
+    assert size <= 204_800
+    messages = (answer.get("data") or answer.get("room") or answer)["messages"]
+    assert len(messages) >= 3
+    assert answer.get("has_more", True)
+    assert not answer.get("data", {}).get("recovered", False)
+
+
+def old_item(message: Message, **rest: str) -> Any:
+    return MESSAGES.write(message) | {name: {"S": value} for name, value in rest.items()}
+
+
 def test_parallel_calls_are_one_round_trip(engine_world: World) -> None:
     room_id = engine_world.open_room()
 
@@ -273,9 +325,10 @@ def test_read_units_follow_the_size_of_the_items(engine_world: World) -> None:
             read()
         return counter.read_units
 
-    assert cost(lambda: log.list_newest(engine_world.store, room_id, 1)) == 2, "the item is larger than 4 KB"
-    assert cost(lambda: log.list_newest(engine_world.store, room_id, 3)) == 4
-    assert cost(lambda: log.list_newest(engine_world.store, "nowhere", 3)) == 1
+    position = LogPosition(room_id, 0, 3, NOW)
+    assert cost(lambda: log.list_newest(engine_world.store, position, 1)) == 2, "the item is larger than 4 KB"
+    assert cost(lambda: log.list_newest(engine_world.store, position, 3)) == 4
+    assert cost(lambda: log.list_newest(engine_world.store, replace(position, room_id="nowhere"), 3)) == 1
     assert cost(lambda: log.get_position(engine_world.store, room_id)) == 0.5
 
 

@@ -202,7 +202,12 @@ def test_sixty_four_sends_with_one_key_store_one_message(world: World) -> None:
         assert all(isinstance(answer, RoomMessage) for answer in answers)
         assert len({answer.id for answer in answers}) == 1
         assert world.said(room_id).count("hello") == 1
-        assert world.fanout.types(ada) == world.fanout.types(bob) == ["message_sent"]
+        assert [one for one in world.fanout.types(bob) if one != "seq_unused"] == ["message_sent"]
+        assert world.has_all_numbers(room_id)
+        numbers = [frame["seq"] for frame in world.fanout.frames(bob)]
+        assert sorted(numbers) == [*range(3, world.last_number(room_id) + 1)]
+        (snapshot,) = [one for one in world.send(ada, "sync", last_seq=2) if one["type"] == "snapshot"]
+        assert snapshot["data"]["last_seq"] == world.last_number(room_id), "nobody waits for a number"
         check(world, room_id)
 
 

@@ -39,7 +39,7 @@ from chalicelib.seats.connections import get_roster
 from chalicelib.seats.sockets import ConnectionGrant, SocketEvent
 from chalicelib.seats.table import list_participants
 from infra.local.engine import Engine
-from tests.fakes.backend import ENDPOINT, MINUTE, NOW, PLENTY, SECOND, InlineExecutor, World, on_engine, user
+from tests.fakes.backend import ENDPOINT, MINUTE, NOW, PLENTY, SECOND, InlineExecutor, World, on_engine, read_log, user
 from tests.fakes.fanout import Frame
 from tests.fakes.model import ClientConnection, Effects, RoomModel, Seen
 from tests.fakes.network import Network
@@ -307,7 +307,7 @@ class Acts:
             room=get_room(store, room.id),
             members={member.user_id: member for member in list_participants(store, room.id)},
             roster={connection.connection_id: connection for connection in get_roster(store, room.id)},
-            log=log.list_messages(store, room.id, 1000),
+            log=log.messages_of(read_log(store, room.id)),
             frames=self.network.heard,
             tried=self.network.tried(),
             closed=frozenset(self.network.hung_up),

@@ -92,7 +92,11 @@ export type ErrorFrame = {
 export type FieldError = { loc: (string | number)[]; msg: string; type: string };
 /** The service and its tables answer. */
 export type Health = { status: "ok"; version: string };
-/** A part of the log, oldest first. `has_more`: there are more messages in the requested direction. */
+/**
+ * A part of the log, oldest first. It may be smaller than `limit`: it has at most 200,000 bytes.
+ *
+ * `has_more`: there are more messages in the requested direction.
+ */
 export type History = { messages: RoomMessage[]; has_more: boolean };
 /** WebRTC signalling to one user, to one connection, or to all others. */
 export type IceCandidateFrame = {
@@ -134,6 +138,8 @@ export type LeaveFrame = {
 };
 /** The caller, as others see them. */
 export type Me = { id: string; name: string; avatar: string | null };
+/** What a system message tells: a user took a seat, or gave it up. */
+export type MessageEvent = { kind: "user_joined" | "user_left"; user_id: string; name: string };
 /** A chat message was stored. */
 export type MessageSentFrame = {
   type: "message_sent";
@@ -385,7 +391,7 @@ export type RoomCreate = {
   max_participants?: number | null;
   color?: string | null;
 };
-/** A room with its participants (oldest first) and its last 50 messages (oldest first). */
+/** A room with its participants (oldest first) and its last messages (oldest first): up to 50, in 200,000 bytes. */
 export type RoomDetail = {
   id: string;
   name: string;
@@ -404,7 +410,12 @@ export type RoomDetail = {
   focus_goal: number;
   messages: RoomMessage[];
 };
-/** An entry of a room's log. `user_id` is null and `user` is "System" if the room itself speaks. */
+/**
+ * A message of a room's log. `user_id` is null and `user` is "System" if the room itself speaks.
+ *
+ * `avatar` is the author's avatar now: as in the room, or in the profile of an author who has left. `event` says in
+ * data what the text of a system message says in English.
+ */
 export type RoomMessage = {
   id: string;
   seq: number;
@@ -416,6 +427,7 @@ export type RoomMessage = {
   /** HH:MM in UTC */
   time: string;
   created_at: string;
+  event?: MessageEvent;
 };
 export type RoomStatus = "active" | "inactive";
 /** A room in the list. */

@@ -219,7 +219,7 @@ def test_an_id_is_a_uuid_in_small_letters(other: object) -> None:
 
 ROOM = Room(ROOM_ID, "Focus", "", "active", 7, 10, "bg-red", NOW, None)
 ADA = Participant(ROOM_ID, "ada", "Ada", None, NOW, NOW + 1)
-HELLO = Message(ROOM_ID, 3, "5a2e35d0-7f0a-4d43-a7ea-4f8c1ea0e4ab", "text", "ada", "Ada", None, "hello", NOW)
+HELLO = Message(ROOM_ID, 3, "5a2e35d0-7f0a-4d43-a7ea-4f8c1ea0e4ab", "text", "ada", "Ada", "hello", NOW)
 
 SUMMARY = {
     "id": ROOM_ID,
@@ -256,5 +256,5 @@ def test_a_detail_counts_the_participants_that_it_shows() -> None:
     focus = {"tasks_completed": 0, "tasks_total": 0, "focus_time": 0, "focus_goal": 480}
     shown = {"participant_count": 1, "participants": [participant], "messages": [MESSAGE], "last_seq": 3}
     empty = {"participant_count": 0, "participants": [], "messages": [], "last_seq": 0}
-    assert RoomDetail.compose(ROOM, [ADA], [HELLO]).model_dump() == SUMMARY | shown | focus
+    assert RoomDetail.compose(ROOM, [ADA], [RoomMessage.of(HELLO)]).model_dump() == SUMMARY | shown | focus
     assert RoomDetail.compose(ROOM, [], []).model_dump() == SUMMARY | empty | focus

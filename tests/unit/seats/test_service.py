@@ -430,7 +430,9 @@ def test_a_room_shows_its_members_and_last_messages(world: World, room_id: str) 
         world.join(name, room_id, NOW + after)
 
     members = [world.member(name, room_id) for name in ("cyd", "bob")]
-    assert read_room(world, room_id) == RoomDetail.compose(world.room(room_id), members, world.log(room_id))
+    assert read_room(world, room_id) == RoomDetail.compose(
+        world.room(room_id), members, [RoomMessage.of(one) for one in world.log(room_id)]
+    )
 
 
 def read_room(world: World, room_id: str, now: int = NOW, *, by: str = "somebody") -> RoomDetail:

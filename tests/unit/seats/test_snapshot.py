@@ -5,7 +5,7 @@ import pytest
 from chalicelib import log
 from chalicelib.contract import Context
 from chalicelib.kernel.times import iso
-from chalicelib.log import LogPosition
+from chalicelib.log import Draft, LogPosition
 from chalicelib.log.table import MESSAGES, POSITIONS
 from chalicelib.rooms.schemas import RoomSummary
 from chalicelib.seats.schemas import ParticipantView, Snapshot, SnapshotData, SnapshotRoom, You
@@ -53,7 +53,7 @@ def test_an_outdated_position_makes_no_difference(
 ) -> None:
     late = log.get_position(world.store, room_id)
     fill(world, room_id, 2, 5)
-    monkeypatch.setattr("chalicelib.log.service.get_position", lambda *_: late)
+    monkeypatch.setattr("chalicelib.log.service.get_position", lambda *_, **__: late)
     assert recovery(sync(world, ada, 5)) == ([], True, 5)
 
 
@@ -61,7 +61,7 @@ def test_an_outdated_position_makes_no_difference(
 def test_an_unused_number_is_skipped_after_a_minute(
     world: World, room_id: str, ada: str, after: int, last_seq: int
 ) -> None:
-    log.allocate(world.store, room_id, NOW)
+    log.allocate(world.context("ada", room_id), Draft("lost"))
     world.send(ada, "message", text="after the gap")
     assert recovery(sync(world, ada, 1, NOW + after)) == ([3], True, last_seq)
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from chalicelib.delivery import Connection
-from chalicelib.log import get_message, list_newest
+from chalicelib.log import get_message
 from chalicelib.log.table import put_message
 from chalicelib.rooms.table import ROOMS, Change, change_room, get_room, mark_deleted
 from chalicelib.seats import table
 from chalicelib.seats.connections import get_roster, put_connection
 from chalicelib.seats.table import PARTICIPANTS, Participant
 from chalicelib.store import Store
-from tests.fakes.backend import MINUTE, NOW, SECOND, World
+from tests.fakes.backend import MINUTE, NOW, SECOND, World, read_log
 from tests.fakes.records import make_connection, make_message, make_participant, make_room
 
 ROOM = "the-room"
@@ -74,14 +74,14 @@ def test_a_join_takes_one_seat_and_writes_all_rows(tables: Store) -> None:
     assert not join(tables, "ada", 2), "a user takes one seat"
 
     assert (count(tables), stored(tables)) == (1, make_participant(ROOM))
-    assert [message.seq for message in list_newest(tables, ROOM, 10)] == [1]
+    assert [message.seq for message in read_log(tables, ROOM)] == [1]
 
 
 def test_a_full_room_has_no_seat(tables: Store) -> None:
     assert [join(tables, user_id, seq) for seq, user_id in enumerate(("ada", "bob", "cyd"), 1)] == [True, True, False]
 
     assert (count(tables), stored(tables, "cyd")) == (2, None)
-    assert [message.seq for message in list_newest(tables, ROOM, 10)] == [1, 2]
+    assert [message.seq for message in read_log(tables, ROOM)] == [1, 2]
 
 
 @pytest.mark.parametrize("change", [{"status": "inactive"}, {"max_participants": 0}, None], ids=str)
@@ -109,7 +109,7 @@ def test_a_seat_and_its_connections_are_given_up_once(tables: Store, ada: Partic
     assert count(tables) == 1
     assert stored(tables) is None
     assert get_roster(tables, ROOM) == [BOBS]
-    assert [message.seq for message in list_newest(tables, ROOM, 10)] == [2]
+    assert [message.seq for message in read_log(tables, ROOM)] == [2]
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,29 @@ def test_items_that_stay_unprocessed_fail_after_the_deadline(world: World) -> No
     assert sum(faults.clock.pauses) == pytest.approx(DEADLINE_SECONDS, abs=0.2)
 
 
+@pytest.mark.parametrize("left_out", [0, 1, 100])
+def test_many_records_are_read_by_their_keys(world: World, left_out: int) -> None:
+    """DynamoDB may leave keys unprocessed. They are sent again, until the deadline."""
+    tables, batch = world.store, world.store.connection.batch_get_item
+    busy = [True] * left_out
+    for record in (ONE, TWO):
+        tables.put(COUNTED, record)
+
+    def leave_some(name: str, keys: Any) -> Any:
+        if not busy:
+            return batch(name, keys)
+        busy.pop()
+        return batch(name, keys[:1]) | {"UnprocessedKeys": {name: {"Keys": keys[1:] or keys}}}
+
+    with Faults(tables.connection), patch.object(tables.connection, "batch_get_item", leave_some):
+        if left_out == 100:
+            with pytest.raises(UnavailableError):
+                tables.get_many(COUNTED, [ONE.key, TWO.key, "nowhere"])
+        else:
+            found = tables.get_many(COUNTED, [ONE.key, TWO.key, "nowhere"])
+            assert sorted(one.key for one in found) == sorted([ONE.key, TWO.key])
+
+
 def test_tables_of_another_prefix_are_other_tables(tables: Store) -> None:
     tables.put(COUNTED, ONE)
     elsewhere = Store(tables.connection, "elsewhere-")

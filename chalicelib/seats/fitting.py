@@ -1,0 +1,66 @@
+"""Fit answers into their limits of bytes. Long avatars go first, and then the messages that are farthest away."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from chalicelib.log.schemas import RoomMessage
+from chalicelib.seats.schemas import ParticipantView, RoomDetail
+
+MAX_ANSWER_BYTES = 200_000
+LONG_AVATAR = 400
+"""In bytes. The longest possible avatar addresses of a full room would fill an answer."""
+V = TypeVar("V", ParticipantView, RoomMessage)
+Measure = Callable[[BaseModel], int]
+
+
+def answer_bytes(model: BaseModel) -> int:
+    """The size of a model in an HTTP answer.
+
+    Lambda puts the answer into JSON a second time. Before Python 3.12, it escapes all but ASCII:
+    https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/lambda_runtime_marshaller.py
+    """
+    return len(json.dumps(model.model_dump_json()))
+
+
+def frame_bytes(model: BaseModel) -> int:
+    """The size of a model in a frame."""
+    return len(model.model_dump_json().encode())
+
+
+def fit_messages(
+    messages: Sequence[RoomMessage], left: int, measure: Measure = answer_bytes, *, forward: bool = False
+) -> list[RoomMessage]:
+    """The newest messages that fit, or the oldest with `forward`."""
+    if sum(measure(message) + 1 for message in messages) <= left:
+        return list(messages)
+    kept: list[RoomMessage] = []
+    for message in messages if forward else reversed(messages):
+        short = _without_long_avatar(message)
+        left -= measure(short) + 1
+        if left < 0:
+            break
+        kept.append(short)
+    return kept if forward else kept[::-1]
+
+
+def fit_participants(participants: Sequence[ParticipantView], left: int, measure: Measure) -> list[ParticipantView]:
+    """The participants, without long avatars if they do not fit."""
+    if sum(measure(one) + 1 for one in participants) <= left:
+        return list(participants)
+    return [_without_long_avatar(one) for one in participants]
+
+
+def fit_detail(detail: RoomDetail) -> RoomDetail:
+    """The detail of a room within 200,000 bytes."""
+    seated = fit_participants(detail.participants, MAX_ANSWER_BYTES // 2, answer_bytes)
+    bare = detail.model_copy(update={"participants": seated, "messages": []})
+    messages = fit_messages(detail.messages, MAX_ANSWER_BYTES - answer_bytes(bare))
+    return bare.model_copy(update={"messages": messages})
+
+
+def _without_long_avatar(shown: V) -> V:
+    is_long = shown.avatar is not None and len(json.dumps(shown.avatar)) > LONG_AVATAR
+    return shown.model_copy(update={"avatar": None}) if is_long else shown
