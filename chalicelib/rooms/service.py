@@ -1,16 +1,25 @@
 """Create rooms."""
 
 import uuid
+from collections.abc import Sequence
 from functools import partial
 
 from chalicelib.contract import Request
-from chalicelib.kernel.errors import InvalidRequestError, RateLimitedError, RoomNotFoundError, TooManyRoomsError
+from chalicelib.kernel.errors import (
+    InvalidRequestError,
+    RateLimitedError,
+    RoomNotFoundError,
+    TooManyRoomsError,
+    UnavailableError,
+)
 from chalicelib.kernel.times import Moment
 from chalicelib.rooms.defaults import looks_like_default
 from chalicelib.rooms.schemas import DEFAULT_COLOR, DEFAULT_SEATS, RoomCreate, RoomSummary
 from chalicelib.rooms.table import ROOMS, Room, get_room, list_owned, owner_of
 from chalicelib.store import Put, Store
 from chalicelib.store.idempotency import IdempotencyKey, IdempotencyRecord, find_record, record_once
+
+_ATTEMPTS = 5
 
 
 def create_room(request: Request, body: RoomCreate) -> RoomSummary:
@@ -26,9 +35,9 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
     if not user.is_admin and looks_like_default(body.name):
         raise InvalidRequestError.of("name", "must not look like the name of one of the service's own rooms")
     client_key = request.client_key
-    key = IdempotencyKey("rooms", user.id, client_key) if client_key else None
-    if key and (record := find_record(store, key, now)):
-        return _created_before(store, record)
+    room = new_room(body, user.id, now)
+    if client_key:
+        return _create_once(request, room, IdempotencyKey("rooms", user.id, client_key))
     owner = owner_of(user.id)
     wait, owned = store.run_parallel(
         partial(backend.rate_limits.check, f"rooms#{user.id}", backend.settings.rooms_limit, now),
@@ -36,18 +45,36 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
     )
     if wait:
         raise RateLimitedError(wait)
-    if len(owned) >= backend.settings.owned_rooms_limit:
+    _require_few(request, owned)
+    store.put(ROOMS, room, owner=owner)
+    return RoomSummary.of(room)
+
+
+def _create_once(request: Request, room: Room, key: IdempotencyKey) -> RoomSummary:
+    """Store a room, its key, and its count in one transaction: simultaneous calls with one key count once."""
+    store, user_id, now = request.backend.store, request.user.id, request.now
+    limits, limit = request.backend.rate_limits, request.backend.settings.rooms_limit
+    owner = owner_of(user_id)
+    for _ in range(_ATTEMPTS):
+        record, count, owned = store.run_parallel(
+            partial(find_record, store, key, now),
+            partial(limits.plan, f"rooms#{user_id}", limit, now),
+            partial(list_owned, store, owner),
+        )
+        if record:
+            return _created_before(store, record)
+        if isinstance(count, int):
+            raise RateLimitedError(count)
+        _require_few(request, owned)
+        made = Put(ROOMS, room, also={"owner": owner})
+        if store.transact([made, record_once(key, now, room_id=room.room_id), count]):
+            return RoomSummary.of(room)
+    raise UnavailableError("You create too many rooms at the same moment; try again")
+
+
+def _require_few(request: Request, owned: Sequence[object]) -> None:
+    if len(owned) >= request.backend.settings.owned_rooms_limit:
         raise TooManyRoomsError(f"You own {len(owned)} rooms; delete one of them first")
-    room = new_room(body, user.id, now)
-    if key is None:
-        store.put(ROOMS, room, owner=owner)
-        return RoomSummary.of(room)
-    if store.transact([Put(ROOMS, room, also={"owner": owner}), record_once(key, now, room_id=room.room_id)]):
-        return RoomSummary.of(room)
-    record = find_record(store, key, now)
-    if record is None:
-        raise RuntimeError("an idempotency key was refused, but has no record")
-    return _created_before(store, record)
 
 
 def new_room(body: RoomCreate, created_by: str | None, now: Moment) -> Room:

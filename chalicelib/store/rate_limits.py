@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit
 from chalicelib.kernel.times import Moment
-from chalicelib.store.store import Store
+from chalicelib.store.store import Put, Store, Update
 from chalicelib.store.tables import Table
 
 
@@ -58,17 +58,37 @@ class RateLimits:
                 return 0
         return 0
 
+    def plan(self, subject: str, limit: Limit, now: Moment) -> Put | Update | int:
+        """The write that counts an act as part of a transaction, or the seconds to wait. 1 read unit."""
+        key = f"rate#{subject}"
+        window = self._store.get(WINDOWS, key)
+        if window is None or window.window_ends_at <= now:
+            return _opening(key, limit, now, 1)
+        if window.used >= limit.count:
+            return _seconds(window.window_ends_at - now)
+        return _counting(key, limit, now, 1)
+
     def _open(self, key: str, limit: Limit, now: Moment, amount: int) -> bool:
-        ends_at = now + limit.seconds * 1000
-        window = RateWindow(key, amount, ends_at, ends_at // 1000 + 1)
-        if not self._store.put(WINDOWS, window, WINDOWS.key.does_not_exist() | (WINDOWS.window_ends_at <= now)):
+        write = _opening(key, limit, now, amount)
+        if not self._store.put(WINDOWS, write.record, write.condition):
             return False
-        self._open_windows.put(key, ends_at)
+        self._open_windows.put(key, write.record.window_ends_at)
         return True
 
     def _count(self, key: str, limit: Limit, now: Moment, amount: int) -> bool:
-        condition = (WINDOWS.window_ends_at > now) & (WINDOWS.used < limit.count)
-        return self._store.update(WINDOWS, key, [WINDOWS.used.add(amount)], condition) is not None
+        write = _counting(key, limit, now, amount)
+        return self._store.update(WINDOWS, key, write.actions, write.condition) is not None
+
+
+def _opening(key: str, limit: Limit, now: Moment, amount: int) -> Put:
+    ends_at = now + limit.seconds * 1000
+    window = RateWindow(key, amount, ends_at, ends_at // 1000 + 1)
+    return Put(WINDOWS, window, WINDOWS.key.does_not_exist() | (WINDOWS.window_ends_at <= now))
+
+
+def _counting(key: str, limit: Limit, now: Moment, amount: int) -> Update:
+    condition = (WINDOWS.window_ends_at > now) & (WINDOWS.used < limit.count)
+    return Update(WINDOWS, key, [WINDOWS.used.add(amount)], condition)
 
 
 def _seconds(milliseconds: int) -> int:

@@ -17,10 +17,13 @@ import pytest
 
 from chalicelib import log
 from chalicelib.chat.service import send_message
+from chalicelib.kernel.settings import Limit
 from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.lifecycle.service import delete_room, update_room
 from chalicelib.lifecycle.sweep import sweep
 from chalicelib.log.schemas import RoomMessage
+from chalicelib.rooms.schemas import RoomCreate
+from chalicelib.rooms.service import create_room
 from chalicelib.seats import service, sockets
 from chalicelib.seats.schemas import JoinRoomResponse
 from infra.local.engine import Engine
@@ -225,6 +228,17 @@ def test_simultaneous_messages_get_different_numbers(world: World) -> None:
     assert sorted(answer.seq for answer in answers) == list(range(9, 9 + CROWD))
     assert {answer.id for answer in answers} <= {message.message_id for message in world.log(room_id)}
     check(world, room_id)
+
+
+def test_twenty_rooms_with_one_key_are_one_room(engine: Engine) -> None:
+    with on_engine(engine, rooms_limit=Limit(2, 86_400)) as world:
+        create = partial(create_room, world.request("ada", key="key"), RoomCreate(name="Quiet"))
+
+        made = at_once(*[create] * 20)
+
+        assert len({room.id for room in made}) == 1
+        assert create_room(world.request("ada"), RoomCreate(name="Another")).id != made[0].id
+        assert at_once(partial(create_room, world.request("ada"), RoomCreate(name="Third"))) == ["rate_limited"]
 
 
 @pytest.mark.parametrize("ending", ["deactivate", "delete"])

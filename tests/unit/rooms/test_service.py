@@ -71,6 +71,19 @@ def test_a_key_used_twice_at_once_creates_one_room(world: World, just_before: In
     assert names(world) == ["Quiet"]
 
 
+@pytest.mark.parametrize("limit", [1, 2])
+def test_simultaneous_rooms_with_one_key_count_once(just_before: Interrupt, limit: int) -> None:
+    with on_moto(rooms_limit=Limit(limit, 86_400)) as world:
+        just_before(service, "record_once", lambda: create(world, key="key"))
+        create(world, key="key")
+        for number in range(2, limit + 1):
+            create(world, key=f"key {number}")
+
+        with pytest.raises(RateLimitedError):
+            create(world, key="another")
+        assert len(names(world)) == limit
+
+
 def test_the_key_of_a_deleted_room_creates_no_other(world: World) -> None:
     made = create(world, key="key")
     delete_room(world.context("ada", made.id))
