@@ -24,6 +24,8 @@ class OutboundFrame:
 
     connection: Connection
     data: bytes = field(repr=False)
+    opens_within: float = 3.0
+    """The seconds for which the 410 of a new connection is retried: its `$connect` may not have finished."""
 
 
 @dataclass(frozen=True, slots=True)

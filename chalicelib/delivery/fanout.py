@@ -95,6 +95,7 @@ class _Delivery:
         self.acts = acts
         self._gateway = gateway
         self._pace = pace
+        self._started = pace.clock()
         self._deadline = deadline
         self._heap = [(0.0, index, 0) for index in range(len(acts))]
         self._results: dict[int, PostResult] = {}
@@ -145,16 +146,17 @@ class _Delivery:
     def _try(self, index: int, tries: int) -> None:
         if (left := self._deadline - self._pace.clock()) > 0:
             result = self._results[index] = self._send(self.acts[index], left)
-            may_open = result.gone and self._is_newborn(self.acts[index])
-            if (result.retryable or may_open) and self._put_off(index, tries):
+            again = result.retryable or (result.gone and self._may_open(self.acts[index]))
+            if again and self._put_off(index, tries):
                 return
         with self._lock:
             self._unsettled -= 1
             if not self._unsettled:
                 self._finished.set()
 
-    def _is_newborn(self, act: Act) -> bool:
-        return self._pace.now() - act.connection.connected_at < NEWBORN_MS
+    def _may_open(self, act: Act) -> bool:
+        is_new = self._pace.now() - act.connection.connected_at < NEWBORN_MS
+        return is_new and (isinstance(act, Close) or self._pace.clock() - self._started < act.opens_within)
 
     def _put_off(self, index: int, tries: int) -> bool:
         due = self._pace.clock() + self._pace.retry_after(tries)

@@ -151,7 +151,17 @@ def _tell_peers(context: Context, connection: Connection, before: Participant, r
     if connection.announced:
         frames.append(announce(context, connection))
     texts = [frame.encode() for frame in frames]
-    deliver(context, [OutboundFrame(one, text) for one in roster for text in texts], roster)
+    waits = {one: opening_wait(connection, one) for one in roster}
+    deliver(context, [OutboundFrame(one, text, waits[one]) for one in roster for text in texts], roster)
+
+
+def opening_wait(connection: Connection, peer: Connection) -> float:
+    """The seconds that an opening connection waits for a peer that may be opening, too.
+
+    The older one waits less. If both waited as long, each would stay closed until the other gives up.
+    """
+    is_younger = (peer.connected_at, peer.connection_id) > (connection.connected_at, connection.connection_id)
+    return 0.5 if is_younger else 1.5
 
 
 def _find_on_roster(store: Store, room_id: str, connection_id: str) -> tuple[Connection, list[Connection]] | None:

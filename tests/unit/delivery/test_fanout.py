@@ -13,6 +13,7 @@ import pytest
 from chalicelib.delivery import Close, DeliveryReport, OutboundFrame
 from chalicelib.delivery.fanout import NEWBORN_MS, Fanout, Pace
 from chalicelib.delivery.gateway import Gateway, PostResult
+from chalicelib.seats.sockets import opening_wait
 from tests.fakes.backend import NOW
 from tests.fakes.connections_api import KEYS, REGION, Answer, ConnectionsApi
 from tests.fakes.faults import FakeClock
@@ -189,6 +190,19 @@ def test_the_410_of_a_new_connection_is_retried(
     order = act(connection, b"hello") if act is OutboundFrame else act(connection)
     assert result(fanout.deliver([order])) == reported
     assert len(api.received) == tries
+
+
+def test_of_two_opening_connections_one_hears_of_the_other(make_fanout: MakeFanout, clock: FakeClock) -> None:
+    """A post to an opening connection is answered 410 until that has delivered its own frames."""
+    open_at = {"older": 1e9, "younger": 1e9}
+    gateway = ScriptedGateway(lambda name: SENT if clock.seconds >= open_at[name] else PostResult(410, "status 410"))
+    older, younger = (replace(frame(name).connection, connected_at=now_of(clock)) for name in open_at)
+    began = clock.seconds
+    for connection, peer, heard in ((older, younger, 0), (younger, older, 1)):
+        clock.seconds = began
+        order = OutboundFrame(peer, b"hello", opening_wait(connection, peer))
+        assert make_fanout(gateway, clock=clock).deliver([order]).sent == heard
+        open_at[connection.connection_id] = clock.seconds
 
 
 def test_retries_wait_longer_each_time_until_the_deadline(
