@@ -38,9 +38,9 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "rooms": ["GetItem", "UpdateItem"],
         "participants": ["DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
         "participants/index/by_user": ["Query"],
-        "messages": ["BatchWriteItem", "PutItem", "Query", "UpdateItem"],
+        "messages": ["BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["DeleteItem", "PutItem", "Query"],
-        "profiles": ["GetItem"],
+        "profiles": ["BatchGetItem", "GetItem"],
         "guards": ["GetItem", "PutItem", "UpdateItem"],
     },
     "websocket_message": {
