@@ -232,7 +232,8 @@ def chat(functions: Functions) -> None:
     functions.rest("seats_leave", "ben", room_id=room_id)
     functions.frame(ada, "sync", last_seq=None)
     functions.forget()
-    functions.connect("ada", room_id)
+    functions.connect_with_seat("cleo", room_id)
+    functions.forget()
     for key in ({}, {"Idempotency-Key": "once"}, {"Idempotency-Key": "once"}):
         functions.rest("chat_send_message", "ada", {"message_text": "hello"}, room_id=room_id, headers=key)
     functions.now += MINUTE
