@@ -56,6 +56,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "participants": ["UpdateItem"],
         "connections": ["DeleteItem", "Query"],
         "connections/index/by_connection": ["Query"],
+        "guards": ["GetItem", "PutItem", "UpdateItem"],
     },
     "sweep": {
         "rooms": ["DeleteItem", "GetItem", "UpdateItem"],
@@ -63,6 +64,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "participants": ["DeleteItem", "GetItem", "Query", "UpdateItem"],
         "messages": ["BatchWriteItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["DeleteItem", "Query"],
+        "guards": ["GetItem", "PutItem", "UpdateItem"],
     },
 }
 # Frames are posted; connections that have to go are deleted.

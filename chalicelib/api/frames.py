@@ -27,7 +27,8 @@ from chalicelib.seats.sockets import SocketEvent, identify
 
 MAX_FRAME_BYTES = 32_000
 MAX_RELAYED_BYTES = 8_000
-"""For frames that go to others as they are, except signalling."""
+"""For frames that go to all others as they are. Signalling and frames with `to` may be larger: older WebRTC clients
+send their SDP in types of their own."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def parse(text: str) -> Frame:
 
     Raises:
         FrameTooLargeError: the text has more than 32,000 bytes of UTF-8 (this is checked first), or more than 8,000
-            and is to be relayed.
+            and is to be relayed to all others.
         InvalidFrameError: the text is not such an object.
     """
     size = max(len(text), len(text[: MAX_FRAME_BYTES + 1].encode("utf-8", "surrogatepass")))
@@ -82,8 +83,8 @@ def parse(text: str) -> Frame:
     if not re.fullmatch(TYPE_PATTERN, frame["type"]):
         raise InvalidFrameError("A frame's type is 1 to 64 letters, digits, _ . : and -")
     spec = FRAMES.get(frame["type"], OTHER_FRAMES)
-    if spec.is_relayed and not spec.is_signal and size > MAX_RELAYED_BYTES:
-        raise FrameTooLargeError(f"A relayed frame has at most {MAX_RELAYED_BYTES} bytes")
+    if spec.is_relayed and not spec.is_signal and "to" not in frame and size > MAX_RELAYED_BYTES:
+        raise FrameTooLargeError(f"A frame to all others has at most {MAX_RELAYED_BYTES} bytes")
     return frame
 
 

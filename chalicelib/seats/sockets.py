@@ -82,8 +82,6 @@ def connect(backend: Backend, grant: ConnectionGrant, event: SocketEvent, now: M
     if grant.has_token:
         # Read again: of two connections that open at the same moment, the later one must see the other.
         roster = [one for one in get_roster(store, grant.room_id) if one.connection_id != event.connection_id]
-    # The end of the connection is charged now: it comes to another process, and can't be refused.
-    backend.budgets.charge(grant.user_id, 2 * len(roster), now)
     _tell_peers(context, connection, before, roster)
     _close_surplus(context, before, roster)
 

@@ -25,14 +25,15 @@ from chalicelib.api.routes import ROUTES
 from chalicelib.backend import get_backend
 from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.kernel.limits import Cache
-from chalicelib.kernel.settings import Limit
+from chalicelib.kernel.settings import Limit, Settings
 from chalicelib.log.table import put_message
 from chalicelib.rooms.table import mark_deleted
 from chalicelib.seats import sockets
-from chalicelib.seats.leases import SOCKET_LEASE_MS
+from chalicelib.seats.leases import GRACE_MS, SOCKET_LEASE_MS
 from chalicelib.seats.service import enter
 from chalicelib.seats.sockets import MAX_CONNECTIONS
 from chalicelib.store import Check, Delete, Put, Store, Table, Update, Write
+from chalicelib.store.budgets import Account
 from chalicelib.store.tables import TABLES
 from infra import policies
 from infra.local.engine import Engine
@@ -49,6 +50,7 @@ Permission = tuple[str, str]
 CHALICE = policies.CHALICE
 CONFIG = json.loads((CHALICE / "config.json").read_text("utf-8"))
 LIMIT = Limit(4, 10)
+BUDGET = Settings().budget_limit
 JOINS = Limit(8, 10)
 MOST_CHARACTERS = 10_240
 """The limit of IAM for the policies of a role."""
@@ -176,6 +178,7 @@ def drive(functions: Functions) -> None:
     speak(functions)
     use_sockets(functions)
     lose_connections(functions)
+    write_debts(functions)
     end_memberships(functions)
     close_rooms(functions)
     refuse_entries(functions)
@@ -259,6 +262,28 @@ def join_too_often(functions: Functions) -> None:
         functions.rest("seats_leave", "ida", room_id=room_id)
     get_backend().rate_limits._open_windows = Cache()
     functions.connect_with_seat("ida", room_id, status=429)
+
+
+def write_debts(functions: Functions) -> None:
+    """Let `$disconnect` and the sweep write what users owe."""
+    room_id = functions.open_room()
+    (ada,) = functions.enter(room_id, "ada")
+    for user_id, used in {"ben": 0, "eve": 1, "kim": BUDGET.count}.items():
+        (connection,) = functions.enter(room_id, user_id)
+        owe(functions, user_id, used)
+        functions.disconnect(connection)
+        functions.now += 2 * GRACE_MS
+        functions.frame(ada, "ping")
+        owe(functions, user_id, used)
+        functions.sweep()
+
+
+def owe(functions: Functions, user_id: str, used: int) -> None:
+    """Give a user a large debt, in a window of which other processes have used some units."""
+    backend = get_backend()
+    if used:
+        backend.rate_limits.check(f"budget#{user_id}", BUDGET, functions.now, used)
+    backend.budgets._accounts.put(user_id, Account(credit=-BUDGET.count))
 
 
 def say_too_much(functions: Functions, connection: SocketEvents, room_id: str) -> None:
