@@ -272,8 +272,8 @@ def write_debts(functions: Functions) -> None:
         (connection,) = functions.enter(room_id, user_id)
         owe(functions, user_id, used)
         functions.disconnect(connection)
-        functions.now += 2 * GRACE_MS
         functions.frame(ada, "ping")
+        functions.now += 2 * GRACE_MS
         owe(functions, user_id, used)
         functions.sweep()
 
