@@ -48,6 +48,8 @@ def test_each_call_of_a_visit_is_answered_and_shown(api: Api) -> None:
     ada = api.person()
     room = ada.make_room()["id"]
     joined, again = ada.join(room), ada.join(room)
+    for answer in (joined, again):
+        assert answer.pop("websocket_url") == answer["websocket"]["url"]
     assert joined.pop("websocket").keys() == again.pop("websocket").keys() == {"url", "ticket", "expires_at"}
     assert joined == {"success": True, "message": "Joined room successfully", "room": ada.see(room)}
     assert again == joined | {"message": "Already in this room"}

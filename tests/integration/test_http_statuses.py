@@ -166,7 +166,8 @@ CASES = [
 
 
 def declared_statuses(route: Route) -> set[int]:
-    """The statuses that the route declares, and those that follow from its access, body and query."""
+    """The statuses that the route declares, and those that follow from its access, body and query. Without 429: each
+    signed-in call can exceed the budget of its user."""
     implied = set[int]() if route.access is Access.OPEN else {401}
     implied |= {403} if route.access is Access.ADMIN else set()
     implied |= {404} if route.has_room else set()
@@ -222,7 +223,7 @@ def check_problem(answer: httpx.Response, case: Case) -> None:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_the_table_has_every_declared_status(route: Route) -> None:
-    assert {case.status for case in CASES if case.view == route.name} == declared_statuses(route)
+    assert {case.status for case in CASES if case.view == route.name} - {429} == declared_statuses(route)
 
 
 @pytest.mark.parametrize("path", sorted({route.path for route in ROUTES}))

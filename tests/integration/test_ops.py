@@ -78,10 +78,10 @@ def test_an_unknown_room_is_reported(engine_world: World) -> None:
 
 
 def test_an_expired_lease_is_odd(engine_world: World, room_id: str) -> None:
-    lines = run(engine_world, "room", room_id, now=NOW + 20 * MINUTE)
+    lines = run(engine_world, "room", room_id, now=NOW + 70 * MINUTE)
 
     assert len([line for line in lines if re.search(r"ODD: (ada|grace): lease over since", line)]) == 2
-    (listed,) = run(engine_world, "rooms", now=NOW + 20 * MINUTE)
+    (listed,) = run(engine_world, "rooms", now=NOW + 70 * MINUTE)
     assert listed.endswith("(2 odd)")
 
 
@@ -107,7 +107,7 @@ def test_a_sweep_by_hand_ends_expired_memberships(engine_world: World, room_id: 
     payload = json.loads(from_runbook("invoke")["--payload"])
     with (
         patch("chalicelib.backend._process_backend", engine_world.backend),
-        patch("chalicelib.api.schedule.now_ms", lambda: NOW + 20 * MINUTE),
+        patch("chalicelib.api.schedule.now_ms", lambda: NOW + 70 * MINUTE),
     ):
         app.sweep(payload, None)
 

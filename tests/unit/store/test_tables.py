@@ -96,7 +96,8 @@ def example(hint: Any) -> Any:
     values = {bool: True, bytes: b"\x00\xff", frozenset[str]: frozenset({"c1", "c2"}), int: 1_798_761_600_007}
     if get_origin(hint) is Literal:
         return get_args(hint)[0]
-    return values.get(get_args(hint)[0] if get_origin(hint) is Annotated else hint, "naïve – 静か\n\t🎉")
+    kind = get_args(hint)[0] if get_args(hint) and hint != frozenset[str] else hint  # Annotated, or with None
+    return values.get(kind, "naïve – 静か\n\t🎉")
 
 
 @EACH_TABLE
