@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.deploy import functions, page, record, steps
+from infra.deploy import page, record, settings, steps
 from infra.deploy.target import ROOT, DeployError, Target
 from tests.fakes.issuer import Answer, Issuer
 
@@ -120,14 +120,15 @@ def test_the_functions_get_the_address_of_a_new_cdn(site: Target, monkeypatch: p
     record.file_of(site).parent.mkdir()
     record.file_of(site).write_text(json.dumps({"resources": apis, "schema_version": "2.0"}))
     deployed: list[dict[str, str]] = []
-    monkeypatch.setattr(functions, "deploy", lambda target, _: deployed.append(dict(target.variables)))
+    monkeypatch.setattr(settings, "set_variables", lambda target: deployed.append(dict(target.variables)))
 
     for _ in range(2):
         steps.deploy_edge(site, lambda _: None)
     said = steps.upload_page(site, lambda _: None)
 
     outputs = steps.find_edge(site)
-    (variables,) = deployed
+    variables, again = deployed
+    assert variables == again
     assert variables["PUBLIC_URL"] == outputs["PublicUrl"]
     assert variables["WEBSOCKET_URL"] == outputs["WebSocketUrl"]
     assert said == f"{len(page.list_files(site.root / 'web')) + 1} files"

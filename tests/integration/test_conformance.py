@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from schemathesis.checks import CheckFunction
 from schemathesis.config import SchemathesisConfig
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from chalicelib.api.openapi import document
 from chalicelib.contract.fields import is_uuid
@@ -44,6 +44,8 @@ IN_A_ROOM = {
 }
 FOR_ITS_MAKER = {f"DELETE {ROOM}"}
 FOR_ADMINS = {f"PUT {ADMIN}", f"PATCH {ADMIN}/status", f"DELETE {ADMIN}"}
+READS_ANY_BODY = {f"POST {ROOM}/join"}
+"""Clients that exist send bodies of any kind, which were never read."""
 ENDS_SEATS = FOR_ITS_MAKER | FOR_ADMINS | {f"POST {ROOM}/leave", f"POST {ROOM}/join"}
 """After one of these, the visitor needs a new room."""
 
@@ -116,7 +118,7 @@ class Visitor:
 def busy_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """A stack whose rate limits are never reached."""
     plenty = dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT", "ROOMS_LIMIT", "BUDGET_LIMIT"), "1000000/10")
-    environment = plenty | {"SEATS_LIMIT": "1000"}
+    environment = plenty | {"SEATS_LIMIT": "1000", "OWNED_ROOMS_LIMIT": "1000000"}
     with LocalStack(data_dir=tmp_path_factory.mktemp("stack"), environment=environment) as running:
         yield running
 
@@ -158,6 +160,8 @@ def test_the_document_describes_every_answer(
     response = case.call(base_url=busy_stack.api, session=session, headers=visitor.headers)
     visitor.statuses.add(response.status_code)
     excluded: list[CheckFunction] = [positive_data_acceptance] if is_wrong_beyond_schemas(case) else []
+    if case.operation.label in READS_ANY_BODY:
+        excluded.append(negative_data_rejection)
     case.validate_response(response, headers=visitor.headers, excluded_checks=excluded)
     if response.status_code < 300 and case.operation.label in ENDS_SEATS:
         visitor.room_id = visitor.open_room()

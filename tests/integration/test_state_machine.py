@@ -315,6 +315,9 @@ class Acts:
         room.settle(effects, seen, self.now)
 
     def check_detail(self, room: RoomModel, detail: Any) -> None:
+        if detail.status == "inactive":
+            assert (detail.participants, detail.messages, detail.last_seq) == ([], [], 0), "strangers see no more"
+            return
         assert [participant.id for participant in detail.participants] == room.present(self.now)
         assert detail.participant_count == len(detail.participants)
         assert detail.last_seq >= room.last_seq_before
