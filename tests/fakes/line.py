@@ -8,11 +8,12 @@ with FaultyLine(port) as line:
 import asyncio
 import socket
 import struct
-import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal, Self
+from typing import Literal
+
+from tests.fakes.tcp_server import TcpServer
 
 Kind = Literal["http", "upgrade"]
 Fault = Literal["reset", "hang up", "refuse", "garble", "silence"]
@@ -23,26 +24,14 @@ ANSWERS: dict[Fault, bytes] = {
 }
 
 
-class FaultyLine:
+class FaultyLine(TcpServer):
     """Listens on its own port, and forwards to the port of a stack; a context manager."""
 
     def __init__(self, target: int) -> None:
-        self.port = 0
+        super().__init__("faulty-line")
         self._target = target
         self._planned: dict[Kind, deque[Fault]] = defaultdict(deque)
         self._open: set[Pipe] = set()
-        self._loop = asyncio.new_event_loop()
-        self._listening = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="faulty-line")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._listening.wait()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join()
 
     def plan(self, kind: Kind, *faults: Fault) -> None:
         """Let the next calls or upgrades fail in this order. Later ones succeed."""
@@ -65,20 +54,10 @@ class FaultyLine:
         for pipe in self._open:
             act(pipe)
 
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
-
-    async def _serve(self) -> None:
-        self._ended = asyncio.Event()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        self._listening.set()
-        await self._ended.wait()
-        server.close()
+    def close_clients(self) -> None:
         self._for_each(Pipe.reset)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         pipe = Pipe(reader, writer)
         self._open.add(pipe)
         try:

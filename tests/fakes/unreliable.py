@@ -8,14 +8,14 @@ import asyncio
 import json
 import random
 import re
-import threading
 import uuid
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Self
+
+from tests.fakes.tcp_server import TcpServer
 
 _PREFIX = "com.amazonaws.dynamodb.v20120810#"
 _WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
@@ -56,31 +56,19 @@ class Call:
         return read_header(self.head, "x-amz-target").partition(".")[2]
 
 
-class UnreliableEngine:
+class UnreliableEngine(TcpServer):
     """Listens on its own port, and forwards calls to the port that `find_port` returns; a context manager."""
 
     def __init__(self, find_port: Callable[[], int], seed: int = 0) -> None:
+        super().__init__("unreliable-engine")
         self.rates = FaultRates()
         self.counts: Counter[str] = Counter()
-        self.port = 0
         self._find_port = find_port
         self._dice = random.Random(seed)
-        self._loop = asyncio.new_event_loop()
-        self._listening = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="unreliable-engine")
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._listening.wait()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join()
 
     @contextmanager
     def broken(self) -> Iterator[None]:
@@ -91,19 +79,7 @@ class UnreliableEngine:
         finally:
             self.rates = FaultRates()
 
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
-
-    async def _serve(self) -> None:
-        self._ended = asyncio.Event()
-        server = await asyncio.start_server(self._serve_client, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        self._listening.set()
-        await self._ended.wait()
-        server.close()
-
-    async def _serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection of a client, with a connection to the engine."""
         upstream = Upstream(self._find_port)
         try:
