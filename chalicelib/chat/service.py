@@ -18,11 +18,10 @@ from chalicelib.seats.fitting import MAX_ANSWER_BYTES, fit_messages
 from chalicelib.seats.leases import renew_by_call
 from chalicelib.seats.service import require_member
 from chalicelib.seats.table import Participant, get_participant, list_participants, require_seat
-from chalicelib.store import Write
+from chalicelib.store import ATTEMPTS, Write
 from chalicelib.store.idempotency import IdempotencyKey, IdempotencyRecord, find_record, record_once
 
 ChatType = Literal["text", "emoji"]
-_ATTEMPTS = 5
 _FRAME_BYTES = 100
 """What a history has around its messages."""
 
@@ -45,7 +44,7 @@ def send_message(context: Context, text: str, kind: ChatType, client_key: str | 
         partial(limits.check, f"messages#{user_id}", limit, now),
         find,
     )
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         member = require_member(context, member)
         if record and (stored := _stored_before(context, record, member, roster)):
             return stored

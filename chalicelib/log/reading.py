@@ -44,7 +44,6 @@ def list_newest(store: Store, position: LogPosition, limit: int, *, after: int =
     """The last entries above `after` and below `before`: at most `limit` messages, and about 150 KB."""
     reading = _Reading(store, position.room_id, limit, forward=False)
     window = position.window
-    is_done = False
     for lowest in sorted({after, max(after, window)}, reverse=True) if position.counted else [after]:
         in_window = lowest >= window and bool(position.counted)
         is_done = False

@@ -16,10 +16,8 @@ from chalicelib.kernel.times import Moment
 from chalicelib.rooms.defaults import looks_like_default
 from chalicelib.rooms.schemas import DEFAULT_COLOR, DEFAULT_SEATS, RoomCreate, RoomSummary
 from chalicelib.rooms.table import ROOMS, Room, get_room, list_owned, owner_of
-from chalicelib.store import Put, Store
+from chalicelib.store import ATTEMPTS, Put, Store
 from chalicelib.store.idempotency import IdempotencyKey, IdempotencyRecord, find_record, record_once
-
-_ATTEMPTS = 5
 
 
 def create_room(request: Request, body: RoomCreate) -> RoomSummary:
@@ -55,7 +53,7 @@ def _create_once(request: Request, room: Room, key: IdempotencyKey) -> RoomSumma
     store, user_id, now = request.backend.store, request.user.id, request.now
     limits, limit = request.backend.rate_limits, request.backend.settings.rooms_limit
     owner = owner_of(user_id)
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         record, count, owned = store.run_parallel(
             partial(find_record, store, key, now),
             partial(limits.plan, f"rooms#{user_id}", limit, now),

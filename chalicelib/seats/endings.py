@@ -12,8 +12,7 @@ from chalicelib.seats.connections import get_roster
 from chalicelib.seats.entries import commit, left
 from chalicelib.seats.schemas import CLOSE_FRAMES, LeaveReason, UserLeft, UserLeftData
 from chalicelib.seats.table import Participant, claim_ending, give_up_seat, read_member_and_roster
-
-ATTEMPTS = 5
+from chalicelib.store import ATTEMPTS
 
 
 def end_expired(
@@ -36,7 +35,7 @@ def end_expired(
 
 
 def evict(context: Context, user_id: str, reason: LeaveReason, *, write_log: bool = True) -> None:
-    """End a membership, whatever its state. `write_log`: write an entry, because the log stays."""
+    """End a membership. Its lease may be valid or not. `write_log`: write an entry, because the log stays."""
     leaving = context.for_user(user_id)
     for _ in range(ATTEMPTS):
         member, roster = read_member_and_roster(leaving.store, leaving.room_id, user_id)

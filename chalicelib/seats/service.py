@@ -27,7 +27,7 @@ from chalicelib.rooms.table import Room, get_room
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.broadcast import broadcast
 from chalicelib.seats.connections import get_roster
-from chalicelib.seats.endings import ATTEMPTS, end_expired, end_membership
+from chalicelib.seats.endings import end_expired, end_membership
 from chalicelib.seats.entries import commit, joined
 from chalicelib.seats.fitting import fit_detail
 from chalicelib.seats.leases import lease_end, renew_by_call, renew_by_join, renew_by_list, renew_by_ticket
@@ -50,6 +50,7 @@ from chalicelib.seats.table import (
     read_member_and_roster,
     take_seat,
 )
+from chalicelib.store import ATTEMPTS
 
 JOIN_PRICE = 16
 """In units of `store.budgets`."""

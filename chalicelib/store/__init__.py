@@ -3,7 +3,7 @@
 Every other folder reaches DynamoDB through `Store`; each `table.py` declares its rows with `Table`.
 """
 
-from chalicelib.store.store import Check, Delete, Put, Store, Update, Write
+from chalicelib.store.store import ATTEMPTS, Check, Delete, Put, Store, Update, Write
 from chalicelib.store.tables import Condition, Table
 
-__all__ = ["Check", "Condition", "Delete", "Put", "Store", "Table", "Update", "Write"]
+__all__ = ["ATTEMPTS", "Check", "Condition", "Delete", "Put", "Store", "Table", "Update", "Write"]

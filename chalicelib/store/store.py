@@ -22,6 +22,8 @@ from chalicelib.store.tables import TABLES, Condition, Item, Key, Table, describ
 
 R = TypeVar("R")
 PageKey = dict[str, dict[str, Any]]
+ATTEMPTS = 5
+"""How often a use case reads again and retries after its transaction was refused."""
 _BATCH = 25
 _RESEND_PAUSE_SECONDS = 0.1
 
