@@ -50,7 +50,7 @@ class SendMessageRequest(Body):
     @field_validator("message_text", mode="wrap")
     @classmethod
     def _read_by_type(cls, text: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-        """An emoji is validated like an emoji, whichever route it takes."""
+        """Validate the text by the message type: an emoji has the same rules on both routes."""
         return _EMOJI.validate_python(text) if info.data.get("message_type") == "emoji" else read(text)
 
 

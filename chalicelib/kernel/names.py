@@ -1,4 +1,4 @@
-"""Names of people and rooms: one line that everybody can see, in nobody else's voice."""
+"""Names of people and rooms: one visible line that does not look like the service or another room."""
 
 import re
 import unicodedata

@@ -14,7 +14,7 @@ RESPONSES = ("DEFAULT_4XX", "DEFAULT_5XX")
 """API Gateway's defaults for all its own answers."""
 THROTTLE = {"http": [20, 40], "sockets": [500, 500]}
 """Requests a second and in a burst, for each route, unless the stage has its own `throttle`. API Gateway allows an
-account 10,000 a second: this is the ceiling of what a flood costs."""
+account 10,000 a second: this limits what a flood costs."""
 
 
 def apply(target: Target) -> str:

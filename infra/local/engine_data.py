@@ -1,4 +1,4 @@
-"""Keeps MiniStack's tables on disk: a saved state, and a journal of what was written since.
+"""Keeps MiniStack's tables on disk: a saved state, and a journal of all later writes.
 
 MiniStack itself saves only when its server shuts down cleanly. Runs in its virtual environment.
 """

@@ -139,7 +139,7 @@ def test_hostile_texts_are_shown_as_they_are(house: House, api: Api) -> None:
 
 
 def test_a_message_is_shown_without_harm_to_others(house: House, scene: Scene) -> None:
-    """A link stands from left to right, whatever is before it. Of a long message 100 lines are shown."""
+    """A link is shown from left to right, also after a bidi control. A long message shows 100 lines."""
     ada, ben = house.guest("Ada", scene.room_id), scene.member("Ben")
     ben.say(scene.room_id, "\u202eSee https://example.com/moc.knab")
     link = ada.page.get_by_role("log").get_by_role("link", name="https://example.com/moc.knab")

@@ -110,7 +110,7 @@ HEEDS_NO_STORE = {404, 410, 414, 501}
 
 def seconds_cached(status: int, *, no_store: bool, config: dict[str, Any]) -> int:
     """How long CloudFront answers everybody with an error, by its documentation (HTTPStatusCodes, and
-    custom-error-pages-expiration): it caches these always, whatever the cache policy."""
+    custom-error-pages-expiration): it always caches these. The cache policy changes nothing."""
     if status not in ALWAYS_CACHED or (no_store and status in HEEDS_NO_STORE):
         return 0
     declared = {one["ErrorCode"]: one["ErrorCachingMinTTL"] for one in config.get("CustomErrorResponses", ())}

@@ -109,7 +109,7 @@ export function createPairs(room, rtc, deps, on) {
     return pair;
   }
 
-  /** Muted means unheard, whatever their page sends. @param {Pair} pair */
+  /** A muted user is not heard, even if their page sends sound. @param {Pair} pair */
   function listenTo({ userId, player, speech }) {
     const participant = findParticipant(userId);
     player.setAudible(participant !== undefined && isAudible(participant));
