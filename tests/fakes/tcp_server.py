@@ -13,6 +13,7 @@ class TcpServer:
         self._loop = asyncio.new_event_loop()
         self._listening = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name)
+        self._serving: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -36,9 +37,18 @@ class TcpServer:
 
     async def _serve(self) -> None:
         self._ended = asyncio.Event()
-        server = await asyncio.start_server(self.serve_client, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._start_serving, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         self._listening.set()
         await self._ended.wait()
         server.close()
         self.close_clients()
+
+    def _start_serving(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hold a reference to the task: asyncio drops its own when the client closes the connection.
+
+        https://docs.python.org/3/library/asyncio-task.html#asyncio.create_task
+        """
+        task = self._loop.create_task(self.serve_client(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)

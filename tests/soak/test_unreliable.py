@@ -1,5 +1,7 @@
 """The unreliable engine fails as DynamoDB does: with the same errors, and sometimes after the call had its effect."""
 
+import gc
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -91,3 +93,22 @@ def test_a_conflict_has_a_reason_for_each_item(client: Any, engine: Engine, data
     assert answer["Error"]["Code"] == "TransactionCanceledException"
     assert sorted(reason["Code"] for reason in answer["CancellationReasons"]) == ["None", "TransactionConflict"]
     assert not is_done(engine)
+
+
+def test_a_call_goes_on_when_its_client_has_closed(caplog: pytest.LogCaptureFixture) -> None:
+    call = b"POST / HTTP/1.1\r\nx-amz-target: DynamoDB.GetItem\r\ncontent-length: 2\r\n\r\n{}"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        UnreliableEngine(lambda: silent.getsockname()[1]) as unreliable,
+    ):
+        with socket.create_connection(("127.0.0.1", unreliable.port)) as client:
+            client.sendall(call)
+            upstream, _ = silent.accept()
+            assert upstream.recv(1_000) == call
+        unreliable.rates = FaultRates(refused=1)
+        with socket.create_connection(("127.0.0.1", unreliable.port)) as later:
+            later.sendall(call)
+            assert later.recv(1) == b"", "the proxy has seen that the first client closed"
+        gc.collect()
+        upstream.close()
+    assert not caplog.records
