@@ -6,6 +6,7 @@ from typing import Literal
 from chalicelib import log
 from chalicelib.chat.schemas import EmojiReaction, History, HistoryQuery, MessageSent
 from chalicelib.contract import Context
+from chalicelib.contract.sizes import MAX_ANSWER_BYTES
 from chalicelib.delivery import Connection
 from chalicelib.kernel.errors import RateLimitedError, UnavailableError
 from chalicelib.log import Draft, Message
@@ -14,7 +15,7 @@ from chalicelib.seats.authors import show_messages
 from chalicelib.seats.broadcast import broadcast, deliver
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.entries import commit
-from chalicelib.seats.fitting import MAX_ANSWER_BYTES, fit_messages
+from chalicelib.seats.fitting import fit_messages
 from chalicelib.seats.leases import renew_by_call
 from chalicelib.seats.service import require_member
 from chalicelib.seats.table import Participant, get_participant, list_participants, require_seat

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from chalicelib.kernel.settings import Settings
 
 MAX_AVATAR = 2048
+"""In bytes of UTF-8."""
 
 _ADDRESS = re.compile(r"(?:https?://[^/\s\\]|/(?!/))[^\s\\]*", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9.-]+")  # no other spelling of a host, which a browser could read in another way
@@ -24,8 +25,8 @@ _PICTURES = {
 
 
 def is_address(text: str) -> bool:
-    """True if the text is an http(s) URL or an absolute path."""
-    return _ADDRESS.fullmatch(text) is not None
+    """True if the text is an http(s) URL or an absolute path, and not too long."""
+    return len(text.encode("utf-8", "surrogatepass")) <= MAX_AVATAR and _ADDRESS.fullmatch(text) is not None
 
 
 class AvatarHosts:

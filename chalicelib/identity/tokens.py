@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.identity.avatars import MAX_AVATAR, is_address
+from chalicelib.identity.avatars import is_address
 from chalicelib.identity.key_set import ALGORITHMS, KeySet
 from chalicelib.kernel.errors import UnauthorizedError
 from chalicelib.kernel.limits import Throttle
@@ -217,7 +217,7 @@ def _avatar(claims: dict[str, Any]) -> str | None:
 
 
 def _is_web_address(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_AVATAR and not _NO_TEXT.search(value) and is_address(value)
+    return isinstance(value, str) and not _NO_TEXT.search(value) and is_address(value)
 
 
 def _holds(claim: object, wanted: str) -> bool:

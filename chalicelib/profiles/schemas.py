@@ -15,7 +15,7 @@ _ADDRESS = rf"^(?:[Hh][Tt][Tt][Pp][Ss]?://[^/\s\\{CONTROLS}]|/(?!/))[^\s\\{CONTR
 
 def _web_address(text: str) -> str:
     if not is_address(text):
-        raise ValueError("must be an http(s) URL or an absolute path")
+        raise ValueError(f"must be an http(s) URL or an absolute path, of at most {MAX_AVATAR} bytes")
     return text
 
 

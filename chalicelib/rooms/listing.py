@@ -1,6 +1,7 @@
 """The list of active rooms: first the service's own, oldest first, then those of users, newest first.
 
-A cursor names the last room of its page, so it holds while rooms come and go.
+A cursor names the last room of its page, so it holds while rooms come and go. A page ends early if its rooms do not
+fit into an answer.
 """
 
 import base64
@@ -10,9 +11,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from typing import Literal
 
 from chalicelib.contract import Request
+from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
 from chalicelib.kernel.errors import InvalidCursorError
 from chalicelib.rooms.schemas import RoomsQuery, RoomSummary
 from chalicelib.rooms.table import SERVICE, Room, RoomKey, deactivate_idle, get_room, list_newest, list_owned
@@ -59,8 +62,17 @@ def list_rooms(request: Request, query: RoomsQuery) -> RoomPage:
     elif has_more:
         cursor = "users", found[-1].key
     rooms = [*_read_own(store, first, found), *_without_idle(request, shown)]
-    next_cursor = _write_cursor(request.backend.secret, cursor) if cursor else None
-    return RoomPage([RoomSummary.of(room) for room in rooms], next_cursor)
+    summaries = _fit([RoomSummary.of(room) for room in rooms])
+    if len(summaries) < len(rooms):
+        last = rooms[len(summaries) - 1].key
+        cursor = "own" if last in own else "users", last
+    return RoomPage(summaries, _write_cursor(request.backend.secret, cursor) if cursor else None)
+
+
+def _fit(rooms: Sequence[RoomSummary]) -> list[RoomSummary]:
+    """The first rooms that fit into an answer."""
+    ends = accumulate(answer_bytes(room) + 1 for room in rooms)
+    return [room for room, end in zip(rooms, ends, strict=True) if end < MAX_ANSWER_BYTES]
 
 
 def _read_own(store: Store, keys: Sequence[RoomKey], found: Sequence[Room]) -> list[Room]:

@@ -6,28 +6,14 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.seats.schemas import ParticipantView, RoomDetail
 
-MAX_ANSWER_BYTES = 200_000
 LONG_AVATAR = 400
 """In bytes. The longest possible avatar addresses of a full room would fill an answer."""
 V = TypeVar("V", ParticipantView, RoomMessage)
 Measure = Callable[[BaseModel], int]
-
-
-def answer_bytes(model: BaseModel) -> int:
-    """The size of a model in an HTTP answer.
-
-    Lambda puts the answer into JSON a second time. Before Python 3.12, it escapes all but ASCII:
-    https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/lambda_runtime_marshaller.py
-    """
-    return len(json.dumps(model.model_dump_json()))
-
-
-def frame_bytes(model: BaseModel) -> int:
-    """The size of a model in a frame."""
-    return len(model.model_dump_json().encode())
 
 
 def fit_messages(

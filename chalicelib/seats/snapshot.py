@@ -4,11 +4,12 @@ from functools import partial
 
 from chalicelib import log
 from chalicelib.contract import Access, FrameContext
+from chalicelib.contract.sizes import frame_bytes
 from chalicelib.kernel.errors import NotInRoomError, RoomNotFoundError
 from chalicelib.rooms.table import get_room
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.endings import end_expired
-from chalicelib.seats.fitting import fit_messages, fit_participants, frame_bytes
+from chalicelib.seats.fitting import fit_messages, fit_participants
 from chalicelib.seats.leases import lease_end
 from chalicelib.seats.roster import require_roster
 from chalicelib.seats.schemas import Snapshot, SnapshotData, SnapshotRoom, Sync, You

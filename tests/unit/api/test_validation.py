@@ -94,7 +94,11 @@ def test_all_errors_are_reported_at_once() -> None:
         (SendMessageRequest, {"message_text": 5}, "must be text"),
         (SendMessageRequest, {"message_text": "x", "message_type": "system"}, "must be 'text' or 'emoji'"),
         (ProfileUpdate, {"name": "x" * 81}, "must have at most 80 characters"),
-        (ProfileUpdate, {"name": "x", "avatar": "x"}, "must be an http(s) URL or an absolute path"),
+        (
+            ProfileUpdate,
+            {"name": "x", "avatar": "x"},
+            "must be an http(s) URL or an absolute path, of at most 2048 bytes",
+        ),
         (RoomCreate, {"name": "x", "max_participants": 51}, "must be at most 50"),
         (RoomCreate, {"name": "x", "max_participants": "5"}, "must be a whole number"),
         (RoomCreate, {"name": "x", "color": "<b>"}, "must be 1 to 40 characters of a CSS class name"),

@@ -445,7 +445,16 @@ def test_the_avatar_is_the_first_web_address(pictures: dict[str, Any], avatar: s
 @pytest.mark.parametrize(
     "address",
     [
-        *("/" + "x" * 2048, None, "", 7, {"url": "/a"}, "//evil.example/a.png", "/\\evil.example/a.png"),
+        *(
+            "/" + "x" * 2048,
+            "/" + "\u2603" * 683,
+            None,
+            "",
+            7,
+            {"url": "/a"},
+            "//evil.example/a.png",
+            "/\\evil.example/a.png",
+        ),
         *("https:///a.png", "https://", "data:image/png;base64,AAAA", "avatars/7.png"),
         *("/a b", "/a\n", "/a\x00", "/\ud800"),
     ],

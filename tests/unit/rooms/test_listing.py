@@ -5,6 +5,7 @@ import base64
 import pytest
 
 import seed
+from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
 from chalicelib.kernel.errors import InvalidCursorError
 from chalicelib.rooms import listing
 from chalicelib.rooms.listing import MAX_CLOSED, RoomPage
@@ -75,6 +76,24 @@ def test_a_page_of_everything_is_one_round_trip(engine_world: World) -> None:
 
     assert [call.operation for call in counter.calls] == ["Query", "Query"]
     assert (counter.round_trips, counter.write_units) == (1, 0)
+
+
+@pytest.mark.parametrize("own", [0, 12])
+def test_a_page_ends_before_rooms_that_do_not_fit(world: World, own: int) -> None:
+    """Emoji take the most bytes: Lambda writes twelve for each."""
+    for number in range(20):
+        room = make_room(
+            name=f"{number}",
+            description="\U0001f600" * 2_000,
+            created_by=None if number < own else "ada",
+            created_at=NOW + number,
+        )
+        world.store.put(ROOMS, room, owner=owner_of(room.created_by))
+
+    found = page(world)
+    assert 100_000 < sum(map(answer_bytes, found.rooms)) < MAX_ANSWER_BYTES
+    walked = [name for names_of_page in walk(world, 100) for name in names_of_page]
+    assert walked == [f"{number}" for number in [*range(own), *reversed(range(own, 20))]]
 
 
 def test_cursors_hold_while_rooms_come_and_go(rooms: World) -> None:

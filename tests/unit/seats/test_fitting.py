@@ -2,9 +2,10 @@
 
 import pytest
 
+from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
 from chalicelib.kernel.times import iso
 from chalicelib.log.schemas import RoomMessage
-from chalicelib.seats.fitting import MAX_ANSWER_BYTES, answer_bytes, fit_detail, fit_messages
+from chalicelib.seats.fitting import fit_detail, fit_messages
 from chalicelib.seats.schemas import ParticipantView, RoomDetail
 from tests.fakes.backend import NOW
 from tests.fakes.records import make_message, make_room
