@@ -133,8 +133,10 @@ Pair = tuple[Talker, Talker]
 
 @pytest.fixture
 def invite(house: House, api: Api, stack: LocalStack) -> Invite:
-    """A new room: `invite("ada")` is a user in it."""
-    room = api.admin().make_room("Voices")["id"]
+    """A new room: `invite("ada")` is a user in it. It is deleted when the browsers are closed, so no seat stays."""
+    admin = api.admin()
+    room = admin.make_room("Voices")["id"]
+    house.callback(admin.delete, f"/coworking/rooms/{room}")
 
     def come(name: str, **options: Any) -> Talker:
         visitor = house.visitor(script=LISTEN, bypass_csp=True, **options)

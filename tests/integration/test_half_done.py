@@ -278,7 +278,8 @@ INTRUDERS = ACTS if os.environ.get("HALF_DONE") == "all" else ("ada_leaves", "ad
 
 @pytest.fixture(scope="module")
 def template(engine: Engine) -> Iterator[Template]:
-    with on_engine(engine, messages_limit=PLENTY, joins_limit=PLENTY) as world:
+    """The users have a seat in each copy of the room."""
+    with on_engine(engine, messages_limit=PLENTY, joins_limit=PLENTY, seats_limit=1_000) as world:
         store = world.store
         with (
             patch.object(store.run_parallel, "pool", InlineExecutor()),

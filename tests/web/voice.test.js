@@ -394,6 +394,19 @@ test("together, peers can't use up the frames of a page", async () => {
   assert(ada.connections.length <= 60, `${ada.connections.length} connections`);
 });
 
+test("together, peers can't use up the connections of a page", async () => {
+  const ada = await talk("ada");
+  const crowd = Array.from({ length: 13 }, (_, n) => relay.enter(`mallory ${n}`));
+  const grace = relay.enter("grace");
+  let n = 0;
+  for (const mallory of crowd) for (let page = 1; page <= 6; page++) ada.hear("voice", mallory, { page: `~${page}`, n: ++n });
+  await relay.clock.pass(100);
+  assert.equal(users(ada).length, 60);
+  ada.hear("voice", grace, { page: "1", n: ++n });
+  await relay.clock.pass(100);
+  assert.deepEqual([users(ada).length, new Set(users(ada)).size], [60, 14]);
+});
+
 test("a page is heard only while the room shows its user unmuted", async () => {
   const [ada, grace] = await meet("ada", "grace");
   grace.connection.level = ada.connection.level = 0.3; // Grace's page sends sound, whatever it says

@@ -27,6 +27,7 @@ export function createPairs(room, rtc, deps, on) {
   const early = /** @type {Set<string>} */ (new Set());
   // What others send makes this page spend frames and connections: so much in each window, and no more.
   const mayAnswer = createLimit(deps, 3, WINDOW_MS);
+  const mayAddFirst = createLimit(deps, 1, WINDOW_MS);
   const mayAdd = createLimit(deps, MAX_PAGES, WINDOW_MS);
   const mayAddAny = createLimit(deps, MAX_PAIRS, WINDOW_MS);
   const maySend = createLimit(deps, 150, WINDOW_MS); // the service allows 200
@@ -77,9 +78,19 @@ export function createPairs(room, rtc, deps, on) {
     if (pair.peer.hasAnswered()) send(pair, { candidates: [] }); // they learn our new connection from it
   }
 
+  /** True if a user may have one more connection. A user without one takes it from a user with several. @param {string} userId */
+  function hasPlace(userId) {
+    const count = findPairs(userId).length;
+    if (pairs.size < MAX_PAIRS) return count < MAX_PAGES;
+    const surplus = count === 0 && [...pairs.values()].findLast((pair) => findPairs(pair.userId).length > 1);
+    if (surplus) remove(surplus.key);
+    return Boolean(surplus);
+  }
+
   /** Connect to a page, unless its user has too many pages. @param {string} key @param {string} userId @param {string} page */
   function add(key, userId, page) {
-    if (pairs.size >= MAX_PAIRS || findPairs(userId).length >= MAX_PAGES || !mayAdd(userId) || !mayAddAny()) return null;
+    if (!mayAddFirst(userId) && !(mayAdd(userId) && mayAddAny())) return null;
+    if (!hasPlace(userId)) return null;
     let pc;
     try {
       pc = deps.connection(rtc);
