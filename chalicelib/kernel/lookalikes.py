@@ -2,29 +2,29 @@
 
 import unicodedata
 
-# From Unicode's confusables.txt (UTS 39, version 15.1), by way of the package confusable-homoglyphs 3.3.1: the letters
-# and digits that look like a Latin letter. The small capitals are added. Those that NFKD makes Latin are left out. An l
-# stands for I and 1, too.
+# From Unicode's confusables.txt (UTS 39, version 15.1), by way of the package confusable-homoglyphs 3.3.1: the letters,
+# digits and symbols that look like a Latin letter. The small capitals are added. Those that NFKD makes Latin are left
+# out. An l stands for I and 1, too.
 _LOOKALIKES = {
-    "a": "ɑΑαАаᎪᗅᴀꓮ𐊠𖽀",
+    "a": "ɑΑαАаᎪᗅᴀꓮ𐊠𖽀⍺",
     "b": "ƄʙΒВЬᏏᏴᑲᖯᗷꓐꞴ𐊂𐊡𐌁",
-    "c": "ΣςСсᏟᴄⲤⲥꓚꮯ𐊢𐌂𐐕𐐽𐔜𑣩𑣲",
+    "c": "ΣςСсᏟᴄⲤⲥꓚꮯ𐊢𐌂𐐕𐐽𐔜𑣩𑣲🝌",
     "d": "ԁᎠᏧᑯᗞᗪᴅꓒꓓ",
-    "e": "ΕЕеҽᎬᴇⴹꓰꬲ𐊆𑢦𑢮",
-    "f": "ϜքᖴẝꓝꜰꞘꞙꬵ𐊇𐊥𐔥𑢢𑣂",
+    "e": "ΕЕеҽᎬᴇⴹꓰꬲ𐊆𑢦𑢮℮⋿",
+    "f": "ϜքᖴẝꓝꜰꞘꞙꬵ𐊇𐊥𐔥𑢢𑣂𝈓",
     "g": "ƍɡɢԌցᏀᏳᶃꓖ",
     "h": "ʜΗНһհᎻᏂᕼⲎꓧ𐋏",
     "j": "ͿϳЈјᎫᒍᴊꓙꞲ",
     "k": "ΚКᏦᛕᴋⲔꓗ𐔘",
-    "l": "ıƖǀɩɪʟΙιІіӀӏ۱ᎥᏞᒪᛁⲒⳐⵏꓡꓲꙇꭵ𐊊𐌉𐌠𐐛𐔦𑢣𑢲𑣃𖼖𖼨",
+    "l": "ıƖǀɩɪʟΙιІіӀӏ۱ᎥᏞᒪᛁⲒⳐⵏꓡꓲꙇꭵ𐊊𐌉𐌠𐐛𐔦𑢣𑢲𑣃𖼖𖼨⍳",
     "m": "ΜϺМᎷᗰᛖᴍⲘꓟ𐊰𐌑",
     "n": "ɴΝոռⲚꓠ𐔓",
-    "o": "ΟοσОоՕօ۵०০੦૦ଠ୦௦౦೦ഠ൦๐໐ဝ၀ჿዐᴏᴑⲞⲟⵔ〇ꓳꬽ𐊒𐊫𐐄𐐬𐓂𐓪𐔖𑓐𑢵𑣈𑣗𑣠",
-    "p": "ΡρРрᏢᑭᴘⲢⲣꓑ𐊕",
+    "o": "ΟοσОоՕօ۵०০੦૦ଠ୦௦౦೦ഠ൦๐໐ဝ၀ჿዐᴏᴑⲞⲟⵔ〇ꓳꬽ𐊒𐊫𐐄𐐬𐓂𐓪𐔖𑓐𑢵𑣈𑣗𑣠ంಂംං",
+    "p": "ΡρРрᏢᑭᴘⲢⲣꓑ𐊕⍴",
     "q": "ԛգզⵕꞯ",
-    "r": "ƦʀгᎡᏒᖇᴦⲅꓣꭇꭈꮁ𐒴𖼵",
+    "r": "ƦʀгᎡᏒᖇᴦⲅꓣꭇꭈꮁ𐒴𖼵𝈖",
     "s": "ƽЅѕՏᏕᏚꓢꜱꮪ𐊖𐐠𐑈𑣁𖼺",
-    "t": "ΤТᎢᴛⲦꓔ𐊗𐊱𐌕𑢼𖼊",
+    "t": "ΤТᎢᴛⲦꓔ𐊗𐊱𐌕𑢼𖼊🝨",
     "u": "ʋυՍսሀᑌᴜꓴꞟꭎꭒ𐓎𐓶𑢸𑣘𖽂",
     "v": "νѴѵ۷Ꮩᐯᴠⴸꓦꛟꮩ𐔝𑜆𑢠𑣀𖼈",
     "w": "ɯѡԜԝաᎳᏔᴡꓪꮃ𑜊𑜎𑜏𑣦𑣯",
@@ -34,14 +34,23 @@ _LOOKALIKES = {
 }
 _LATIN = {lookalike: letter for letter, lookalikes in _LOOKALIKES.items() for lookalike in lookalikes}
 _LATIN |= {"I": "l", "i": "l", "1": "l", "0": "o"}
+_SIGNS = str.maketrans("|∣⏽￨𝈪│❘⊤⟙∪⋃∨⋁𝈍", "lllllllttuuvvv")
+"""Signs that also look like a letter."""
 
 
-def skeleton(name: str) -> str:
+def skeletons(name: str) -> set[str]:
     """What a name looks like: Latin letters for their lookalikes, in small letters, without marks, spaces and signs.
 
-    Example: `skeleton("Focus Zоne") == skeleton("FOCUS-ZONE")`, although the first has a Cyrillic letter.
+    There are two, if the name has a sign that also looks like a letter. Names that look alike share one.
+
+    Example: `skeletons("Focus Zоne") == skeletons("FOCUS-ZONE")`, although the first has a Cyrillic letter.
     """
-    letters = "".join(_latin(character) for character in unicodedata.normalize("NFKD", name) if character.isalnum())
+    return {_skeleton(name), _skeleton(name.translate(_SIGNS))}
+
+
+def _skeleton(name: str) -> str:
+    shown = unicodedata.normalize("NFKD", name)
+    letters = "".join(_latin(character) for character in shown if character.isalnum() or character in _LATIN)
     return letters.replace("rn", "m")
 
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from chalicelib.kernel.lookalikes import skeleton
+from chalicelib.kernel.lookalikes import skeletons
 from chalicelib.kernel.text import is_blank
 
 MAX_NAME = 80
@@ -28,9 +28,9 @@ _SHAPING = (
 _FOUND = re.compile(f"({_SHAPING})|[{_HIDDEN}]")
 _LINE_BREAKS = re.compile("[\t-\r\x85\u2028\u2029]")
 
-_SYSTEM = skeleton("System")
+_SYSTEM = skeletons("System")
 _PHRASES = ("joined the room", "left the room", "was removed", "was banned", "by an administrator", "by a moderator")
-_SYSTEM_PHRASES = tuple(map(skeleton, _PHRASES))
+_SYSTEM_PHRASES = frozenset().union(*map(skeletons, _PHRASES))
 
 
 def has_hidden(name: str) -> bool:
@@ -40,8 +40,8 @@ def has_hidden(name: str) -> bool:
 
 def speaks_as_system(name: str) -> bool:
     """True if the name reads like "System", or contains words with which the service itself speaks."""
-    said = skeleton(name)
-    return said == _SYSTEM or any(phrase in said for phrase in _SYSTEM_PHRASES)
+    read = skeletons(name)
+    return bool(read & _SYSTEM) or any(phrase in said for said in read for phrase in _SYSTEM_PHRASES)
 
 
 def clean_name(text: str) -> str:

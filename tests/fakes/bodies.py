@@ -26,6 +26,10 @@ RESERVED = [
     "[system]",
     "s y s t e m",
     "Sýstém",
+    "Syst℮m",
+    "Sys⊤em",
+    "|System|",
+    "∪ Syst⋿m",
 ]
 RESERVED += ["Grace was removed by an administrator. Linus", "Ada left the room. Linus", "Linus Jоined the rооm!"]
 BAD_SEATS: list[Any] = [None, 0, 51, -1, 2**63, "5", 5.5, True, 1e300, [5], {}]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.kernel.lookalikes import skeleton
+from chalicelib.kernel.lookalikes import skeletons
 from chalicelib.kernel.names import MAX_NAME, clean_name, has_hidden, speaks_as_system
 from tests.fakes.bodies import HIDDEN, RESERVED
 
@@ -58,7 +58,23 @@ def test_a_name_in_the_voice_of_the_service_is_not_shown(name: str) -> None:
     assert clean_name(name) == clean_name(f"\u202e{name}\u200b") == ""
 
 
-@pytest.mark.parametrize("name", ["Focus Z\u043ene", "FOCUS  ZONE", "focus-zone", "F0cus Zone", "\uff26ocus Z\u00f3ne"])
-def test_names_that_look_alike_have_one_skeleton(name: str) -> None:
-    assert skeleton(name) == skeleton("Focus Zone")
-    assert skeleton(name + " 2") != skeleton("Focus Zone")
+ALIKE = [
+    "Focus Z\u043ene",
+    "FOCUS  ZONE",
+    "focus-zone",
+    "F0cus Zone",
+    "\uff26ocus Z\u00f3ne",
+    "Foc∪s Zon℮",
+    "|Focus Zone|",
+]
+
+
+@pytest.mark.parametrize("name", ALIKE, ids=ascii)
+def test_names_that_look_alike_share_a_skeleton(name: str) -> None:
+    assert skeletons(name) & skeletons("Focus Zone")
+    assert not skeletons(name + " 2") & skeletons("Focus Zone")
+
+
+def test_a_bar_looks_like_a_letter_or_like_a_sign() -> None:
+    assert skeletons("Study Ha||") & skeletons("Study Hall")
+    assert skeletons("| Study Hall |") & skeletons("Study Hall")
