@@ -7,6 +7,7 @@ directory.
 import argparse
 import asyncio
 import os
+import re
 import sys
 import threading
 from pathlib import Path
@@ -21,6 +22,29 @@ from ministack.core import persistence  # type: ignore[import-not-found]
 
 from infra.local.engine_data import DurableTables
 from infra.local.journal import JournalError
+
+LOOPBACK = re.compile(rb"(?:127\.0\.0\.1|localhost)(?::\d+)?")
+
+
+class ProgramsOnly:
+    """ASGI middleware that answers 403 to web pages: MiniStack checks no signature, and pages of any site may read it.
+
+    A browser names the site in `Origin`. A site whose name resolves to 127.0.0.1 (DNS rebinding) is the `Host`.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = dict(scope.get("headers", ()))
+        is_program = b"origin" not in headers and LOOPBACK.fullmatch(headers.get(b"host", b""))
+        if scope["type"] == "lifespan" or is_program:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+        else:
+            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body"})
 
 
 async def serve_until_stdin_ends(served: Any, descriptor: int) -> None:
@@ -45,12 +69,12 @@ async def serve_until_stdin_ends(served: Any, descriptor: int) -> None:
     await serve(served, config, shutdown_trigger=ended.wait)
 
 
-def main(served: Any = ministack.app.app) -> None:
-    """Serve an ASGI app (MiniStack by default)."""
+def main(served: Any = None) -> None:
+    """Serve an ASGI app. The default is MiniStack, for programs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--socket", type=int, required=True, help="the descriptor of a listening socket")
     try:
-        asyncio.run(serve_until_stdin_ends(served, parser.parse_args().socket))
+        asyncio.run(serve_until_stdin_ends(served or ProgramsOnly(ministack.app.app), parser.parse_args().socket))
     except (JournalError, OSError) as error:
         sys.exit(f"error: {error}")
 

@@ -63,9 +63,10 @@ def path_of(directory: Path, number: int) -> Path:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Replace a file, so that either the old or the new one is there whole; raises OSError."""
+    """Replace a file, which only its owner may read, so that the old or the new one is there whole; raises OSError."""
     new = path.with_suffix(".new")
-    with new.open("w", encoding="utf-8") as file:
+    new.unlink(missing_ok=True)  # its permissions would stay
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -1,5 +1,7 @@
 """The database engine as a child process; `test_supervisor` kills its parent."""
 
+import contextlib
+import http.client
 import subprocess
 from pathlib import Path
 
@@ -31,6 +33,24 @@ def test_data_survives_a_restart_in_its_directory(tmp_path: Path) -> None:
         write_item(engine)
     assert {path.name for path in tmp_path.iterdir()} == {"engine.log", "state", "tmp"}
     with Engine(tmp_path) as engine:
+        assert has_item(engine)
+
+
+PAGES = [{"Origin": "https://site.example"}, {"Origin": "null"}, {"Host": "site.example:80"}, {"Host": ""}]
+
+
+def test_web_pages_can_neither_read_nor_delete_data(tmp_path: Path) -> None:
+    def call(method: str, path: str, headers: dict[str, str]) -> int:
+        target = {"Host": f"127.0.0.1:{engine.port}", "X-Amz-Target": "DynamoDB_20120810.ListTables"}
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", engine.port)) as connection:
+            connection.request(method, path, "{}", target | headers)
+            return connection.getresponse().status
+
+    calls = [("OPTIONS", "/"), ("POST", "/"), ("POST", "/_ministack/reset"), ("GET", "/_ministack/health")]
+    with Engine(tmp_path) as engine:
+        write_item(engine)
+        assert {call(*one, page) for one in calls for page in PAGES} == {403}
+        assert call("POST", "/", {}) == 200
         assert has_item(engine)
 
 

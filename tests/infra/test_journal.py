@@ -1,5 +1,6 @@
 """The journal of the database engine."""
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,12 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     assert (tmp_path / "state.json").read_text() == "old"
     write_file(tmp_path / "state.json", "new")
     assert (tmp_path / "state.json").read_text() == "new"
+
+
+def test_only_the_owner_may_read_what_is_stored(tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    for path in (state, state.with_suffix(".new")):
+        path.write_text("left from an earlier version")
+        path.chmod(0o644)
+    write_file(state, "{}")
+    assert [stat.filemode(path.stat().st_mode) for path in (state, Journal(tmp_path, 0).path)] == ["-rw-------"] * 2
