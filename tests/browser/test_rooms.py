@@ -139,8 +139,8 @@ def test_hostile_texts_are_shown_as_they_are(house: House, api: Api) -> None:
 
 
 def test_a_message_is_shown_without_harm_to_others(house: House, scene: Scene) -> None:
-    """A link is shown from left to right, also after a bidi control. A long message shows 100 lines. No name floats as a
-    sentence over the room."""
+    """A link is shown from left to right, also after a bidi control. A long message shows 100 lines, and no name floats
+    as a sentence over the room."""
     ada, ben = house.guest("Ada", scene.room_id), scene.member("Ben")
     ben.say(scene.room_id, "\u202eSee https://example.com/moc.knab")
     link = ada.page.get_by_role("log").get_by_role("link", name="https://example.com/moc.knab")
