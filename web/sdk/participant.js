@@ -1,5 +1,5 @@
 /** The changing fields of a participant: how a client sets its own, and how a frame changes somebody's. */
-/** @import { Participant } from "./public.js" */
+/** @import { Frame, Participant } from "./public.js" */
 /** @import { ParticipantView } from "./wire.js" */
 
 export const muted = (/** @type {boolean} */ is_muted) => ({ is_muted });
@@ -20,6 +20,10 @@ const CHANGES = {
 
 /** Whether frames of this type tell the present state of a participant or of the room. */
 export const isState = (/** @type {string} */ type) => type === "room_updated" || Object.hasOwn(CHANGES, type);
+
+/** Whether a frame shows a muted participant speaking, which the service allows nobody. @param {Frame} frame @param {readonly Participant[]} participants */
+export const speaksMuted = ({ type, data }, participants) =>
+  type === "speaking_changed" && data.is_speaking && participants.some(({ id, is_muted }) => id === data.user_id && is_muted);
 
 /** Apply a frame's data to a participant. Returns the same object if nothing changes. @returns {Participant} */
 export function change(/** @type {Participant} */ participant, /** @type {string} */ type, /** @type {object} */ data) {

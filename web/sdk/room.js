@@ -3,7 +3,7 @@ import { createTimers, requireType, withResolvers } from "./deps.js";
 import { CoworkingError, NetworkError, REASONS } from "./errors.js";
 import { createLog } from "./log.js";
 import { createModel } from "./model.js";
-import { muted, speaking, typing } from "./participant.js";
+import { muted, speaking, speaksMuted, typing } from "./participant.js";
 import { createSocket } from "./socket.js";
 /** @import { Api, Deps, Pending, Room } from "./public.js" */
 /** @import { RoomMessage } from "./wire.js" */
@@ -80,10 +80,7 @@ function createRoom(api, id, deps, leaving) {
         model.ended(ended);
       },
       frame(frame) {
-        const { type, data } = frame;
-        // The service lets nobody speak who is muted, so a `mic_toggled` is late or lost.
-        const isMissed = type === "speaking_changed" && data.is_speaking && store.value.participants.some((one) => one.id === data.user_id && one.is_muted);
-        if (isMissed) socket.resync();
+        if (speaksMuted(frame, store.value.participants)) socket.resync(); // a `mic_toggled` is late or lost
         model.frame(frame);
       },
     },
