@@ -11,6 +11,7 @@ from threading import Event, Lock
 
 from chalicelib.delivery.connection import Close, Connection, OutboundFrame
 from chalicelib.delivery.gateway import Gateway, PostResult
+from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.times import Moment, now_ms
 
 DEADLINE_SECONDS = 3.0
@@ -20,6 +21,8 @@ FIRST_RETRY_SECONDS = 0.05
 LONGEST_RETRY_SECONDS = 1.0
 NEWBORN_MS = 10_000
 """A connection younger than this may answer 410 because its own `$connect` has not finished."""
+UNOPENED_MS = 60_000
+"""After a connection that never opened, new connections of its user are not waited for so long."""
 UNANSWERED = PostResult(None, "the deadline passed")
 
 Act = OutboundFrame | Close
@@ -52,6 +55,31 @@ class Pace:
         return self.spread(0, min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2**tries))
 
 
+class Missed:
+    """Connections that retries until the deadline did not reach. Their next frames get one try.
+
+    Otherwise one member could make every act in a room take three seconds: with a client that does not read, which is
+    answered 429, or with connections that never open.
+    """
+
+    def __init__(self) -> None:
+        self._connections: Cache[str, bool] = Cache()
+        self._users: Cache[str, Moment] = Cache()
+
+    def has(self, connection: Connection, result: PostResult, now: Moment) -> bool:
+        """True if a frame with this result is not worth another try."""
+        if result.gone:
+            return now - (self._users.get(connection.user_id) or 0) < UNOPENED_MS
+        return self._connections.get(connection.connection_id) or False
+
+    def note(self, connection: Connection, result: PostResult, now: Moment, *, is_missed: bool) -> None:
+        """Note the last result of a frame. A connection that is reached is no longer missed."""
+        if is_missed and result.gone:
+            self._users.put(connection.user_id, now)
+        elif is_missed or self._connections.get(connection.connection_id):
+            self._connections.put(connection.connection_id, is_missed)
+
+
 class Fanout:
     """Delivers frames with a pool of threads. A process has one."""
 
@@ -60,6 +88,7 @@ class Fanout:
         self._threads = threads
         self._pace = pace or Pace()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="fanout")
+        self._missed = Missed()
 
     def deliver(self, acts: Iterable[Act], deadline_seconds: float = DEADLINE_SECONDS) -> DeliveryReport:
         """Send or close each, in no order. An act that is not done by the deadline has failed.
@@ -70,7 +99,7 @@ class Fanout:
         Raises errors that are not the network's, such as missing credentials.
         """
         started = self._pace.clock()
-        delivery = _Delivery(tuple(acts), self._gateway, self._pace, started + deadline_seconds)
+        delivery = _Delivery(tuple(acts), self._gateway, self._pace, started + deadline_seconds, self._missed)
         if len(delivery.acts) == 1:
             delivery.work()
         elif delivery.acts:
@@ -91,12 +120,13 @@ class _Delivery:
     An act that must be retried goes back with a later time, so a thread never waits while another act is due.
     """
 
-    def __init__(self, acts: Sequence[Act], gateway: Gateway, pace: Pace, deadline: float) -> None:
+    def __init__(self, acts: Sequence[Act], gateway: Gateway, pace: Pace, deadline: float, missed: Missed) -> None:
         self.acts = acts
         self._gateway = gateway
         self._pace = pace
         self._started = pace.clock()
         self._deadline = deadline
+        self._missed = missed
         self._heap = [(0.0, index, 0) for index in range(len(acts))]
         self._results: dict[int, PostResult] = {}
         self._unsettled = len(acts)
@@ -145,10 +175,13 @@ class _Delivery:
 
     def _try(self, index: int, tries: int) -> None:
         if (left := self._deadline - self._pace.clock()) > 0:
-            result = self._results[index] = self._send(self.acts[index], left)
-            again = result.retryable or (result.gone and self._may_open(self.acts[index]))
-            if again and self._put_off(index, tries):
+            act, now = self.acts[index], self._pace.now()
+            result = self._results[index] = self._send(act, left)
+            again = result.retryable or (result.gone and self._may_open(act))
+            is_worth = isinstance(act, Close) or not self._missed.has(act.connection, result, now)
+            if again and is_worth and self._put_off(index, tries):
                 return
+            self._missed.note(act.connection, result, now, is_missed=again)
         with self._lock:
             self._unsettled -= 1
             if not self._unsettled:

@@ -11,7 +11,7 @@ from threading import Barrier, Event
 import pytest
 
 from chalicelib.delivery import Close, DeliveryReport, OutboundFrame
-from chalicelib.delivery.fanout import NEWBORN_MS, Fanout, Pace
+from chalicelib.delivery.fanout import NEWBORN_MS, UNOPENED_MS, Fanout, Pace
 from chalicelib.delivery.gateway import Gateway, PostResult
 from chalicelib.seats.sockets import opening_wait
 from tests.fakes.backend import NOW
@@ -212,6 +212,32 @@ def test_retries_wait_longer_each_time_until_the_deadline(
     assert clock.pauses == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8, 1.0])
     assert result(report) == (0, [], ["a="])
     assert caplog.messages == ["not delivered to connection a=: status 503"]
+
+
+def test_a_missed_connection_gets_one_try_until_it_is_reached(api: ConnectionsApi, fanout: Fanout) -> None:
+    """Else a client that does not read makes each frame to its room take three seconds."""
+    api.answer("a=", *[429] * 9, 200, 429, 200)
+    missed: tuple[int, list[str], list[str]] = (0, [], ["a="])
+    tries = []
+    for expected in (missed, missed, missed, (1, [], []), (1, [], [])):
+        before = len(api.received)
+        assert result(fanout.deliver(frames(api, "a="))) == expected
+        tries.append(len(api.received) - before)
+    assert tries == [7, 1, 1, 1, 2]
+
+
+def test_after_one_that_never_opens_a_users_new_ones_get_one_try(
+    api: ConnectionsApi, fanout: Fanout, clock: FakeClock
+) -> None:
+    tries = []
+    for number, pause in enumerate((0, 0, 0, UNOPENED_MS)):
+        clock.seconds += pause / 1000
+        before, user_id = len(api.received), "ben" if number == 2 else "ada"
+        new = replace(frame(f"{number}=", api).connection, connected_at=now_of(clock), user_id=user_id)
+        api.answer(f"{number}=", 410)
+        fanout.deliver([OutboundFrame(new, b"hello")])
+        tries.append(len(api.received) - before)
+    assert tries == [7, 1, 7, 7]
 
 
 def test_retries_have_full_jitter() -> None:
