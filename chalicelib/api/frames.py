@@ -47,8 +47,12 @@ def receive(backend: Backend, event: SocketEvent, text: str, now: Moment) -> Non
     try:
         try:
             raw = parse(text)
-        finally:
-            _check_rate(backend, event, raw, now)  # an invalid frame counts as well
+        except CoworkingError:
+            _check_rate(backend, event, raw, now)
+            price = OTHER_FRAMES.price + len(text) // MAX_FRAME_BYTES  # API Gateway bills each 32 KB
+            _check_budget(backend, _sender_of(backend, event, raw, now), price, now)
+            raise
+        _check_rate(backend, event, raw, now)
         _run(backend, event, raw, now)
     except FloodError as flood:
         _slow_down(backend, event, raw, flood.wait, now)
@@ -102,16 +106,16 @@ def read(spec: FrameSpec, raw: Frame) -> ClientFrame:
 def _run(backend: Backend, event: SocketEvent, raw: Frame, now: Moment) -> None:
     declared = FRAMES.get(raw["type"])
     spec = declared or OTHER_FRAMES
-    frame = read(spec, raw)
     observation = telemetry.current()
-    observation.note(frame=spec.name if declared else "relayed", ref=frame.id)
+    observation.note(frame=spec.name if declared else "relayed")
     connection, roster = identify(backend, event, raw.get("roomId"), now)
     observation.note_user(connection.user_id)
     observation.note(room_id=connection.room_id)
+    _check_budget(backend, connection, spec.price, now)  # before the frame is read: an invalid one costs as well
+    frame = read(spec, raw)
+    observation.note(ref=frame.id)
     if raw["type"] in RESERVED_TYPES:
         raise ReservedTypeError(f"`{raw['type']}` is the server's own")
-    if wait := backend.budgets.check(connection.user_id, spec.price, now):
-        raise FloodError(wait)
     context = FrameContext(backend, connection.room_id, connection.user_id, now, connection, frame, raw, roster)
     spec.handler(context)
     context.require_proof(spec.access)
@@ -125,16 +129,23 @@ def _check_rate(backend: Backend, event: SocketEvent, raw: Frame, now: Moment) -
         raise FloodError(wait)
 
 
+def _check_budget(backend: Backend, connection: Connection, price: int, now: Moment) -> None:
+    if connection.user_id and (wait := backend.budgets.check(connection.user_id, price, now)):
+        raise FloodError(wait)
+
+
 def _slow_down(backend: Backend, event: SocketEvent, raw: Frame, wait: int, now: Moment) -> None:
     """Refuse a frame of a client that sends too much: tell it once, then ignore it, then close its connection.
 
-    The user pays for frames that are ignored, so opening new connections doesn't help.
+    The user pays for frames that are ignored, so opening new connections doesn't help. Whoever has no budget left sends
+    within the limits of frames for nothing: so ignored frames are also counted for each user.
     """
+    is_out = backend.frame_limits.is_out(event.connection_id, now)
     if known := backend.connection_cache.get(event.connection_id):
         backend.budgets.charge(known.user_id, OTHER_FRAMES.price, now)
+        is_out |= backend.frame_limits.ignore(known.user_id, now)
     if backend.flood_warnings.allow(event.connection_id, WARN_EVERY_MS, now):
         _refuse(backend, event, raw, RateLimitedError(wait), now)
-    is_out = backend.frame_limits.is_out(event.connection_id, now)
     if is_out and backend.flood_closings.allow(event.connection_id, WARN_EVERY_MS, now):
         connection = _sender_of(backend, event, raw, now)
         close_all(_context_of(backend, connection, now), [connection], TOO_FAST)

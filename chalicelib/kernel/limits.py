@@ -21,6 +21,9 @@ WARN_EVERY_MS = 10_000
 """A connection that sends too much is told so once in this time."""
 STRIKES = 3
 STRIKE_WINDOW_MS = 60_000
+MAX_IGNORED = 200
+"""Ignored frames of a user in `IGNORED_WINDOW_MS`: more than one connection sends that keeps the limit of frames."""
+IGNORED_WINDOW_MS = 30_000
 MAX_ENTRIES = 10_000
 
 
@@ -77,7 +80,7 @@ class _Window:
 
 
 class FrameLimits:
-    """Counts the frames of each connection: 60 in 10 s, and 200 signalling frames."""
+    """Counts the frames of each connection: 60 in 10 s, and 200 signalling frames. Also ignored frames of each user."""
 
     def __init__(self) -> None:
         self._windows: Cache[tuple[str, str], _Window] = Cache()
@@ -104,7 +107,12 @@ class FrameLimits:
             strikes = self._windows.get((connection_id, "strikes"))
             return strikes is not None and strikes.ends_at > now and strikes.used >= STRIKES
 
-    def _window(self, connection_id: str, kind: str) -> _Window:
-        window = self._windows.get((connection_id, kind)) or _Window()
-        self._windows.put((connection_id, kind), window)
+    def ignore(self, user_id: str, now: Moment) -> bool:
+        """Count an ignored frame of a user, on any connection. True if there are too many: close the connection."""
+        with self._lock:
+            return self._window(user_id, "ignored").count(IGNORED_WINDOW_MS, now) > MAX_IGNORED
+
+    def _window(self, name: str, kind: str) -> _Window:
+        window = self._windows.get((name, kind)) or _Window()
+        self._windows.put((name, kind), window)
         return window

@@ -325,13 +325,24 @@ def test_a_user_without_budget_is_told_once_until_it_is_back(world: World, ada: 
     world.spend("ada")
     assert code_of(world.send(ada, "wave")) == "rate_limited"
     assert world.send(ada, "mic", is_muted=False) == world.send(ada, "offer") == []
+    assert [world.receive(ada, text) for text in REFUSED_TEXTS] == [[]] * len(REFUSED_TEXTS)
     assert world.send(ben, "wave", id="b")[0]["type"] == "ack"
     assert world.send(ada, "wave", NOW + 30_000, id="a")[0]["type"] == "ack"
 
 
+def test_a_user_without_budget_who_goes_on_is_closed(world: World, room_id: str, ada: str, ben: str) -> None:
+    """Though each connection keeps the limit of frames."""
+    connections = [ada, *(world.connect("ada", room_id) for _ in range(4))]
+    world.spend("ada")
+    for connection in connections:
+        flood(world, connection, 60, NOW)
+    assert [("CLOSED" in world.fanout.types(connection)) for connection in connections] == [False] * 3 + [True] * 2
+    assert "CLOSED" not in world.fanout.types(ben)
+
+
 @pytest.mark.parametrize(
     ("kind", "units"),
-    [("wave", 2 + 2), ("message", 8 + 3), ("mic", 2 + 3), ("sync", 10 + 1), ("ping", 3 + 1), ("nonsense\n", 1)],
+    [("wave", 2 + 2), ("message", 8 + 3), ("mic", 2 + 3), ("sync", 10 + 1), ("ping", 3 + 1), ("nonsense\n", 2 + 1)],
 )
 def test_a_frame_costs_its_price_and_what_is_sent(
     world: World, room_id: str, ada: str, ben: str, kind: str, units: int
