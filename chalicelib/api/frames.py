@@ -21,6 +21,7 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.limits import WARN_EVERY_MS
 from chalicelib.kernel.strict_json import MAX_DEPTH, TooDeepError
 from chalicelib.kernel.times import Moment
+from chalicelib.relay.schemas import read_address
 from chalicelib.seats.broadcast import close_all, deliver, reply
 from chalicelib.seats.schemas import TOO_FAST
 from chalicelib.seats.sockets import SocketEvent, identify
@@ -87,7 +88,8 @@ def parse(text: str) -> Frame:
     if not re.fullmatch(TYPE_PATTERN, frame["type"]):
         raise InvalidFrameError("A frame's type is 1 to 64 letters, digits, _ . : and -")
     spec = FRAMES.get(frame["type"], OTHER_FRAMES)
-    if spec.is_relayed and not spec.is_signal and "to" not in frame and size > MAX_RELAYED_BYTES:
+    is_for_all = spec.is_relayed and not spec.is_signal and read_address(frame.get("to")) is None
+    if is_for_all and size > MAX_RELAYED_BYTES:
         raise FrameTooLargeError(f"A frame to all others has at most {MAX_RELAYED_BYTES} bytes")
     return frame
 

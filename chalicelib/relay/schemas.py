@@ -10,15 +10,15 @@ MAX_TO = 128
 To = Annotated[str, Field(min_length=1, max_length=MAX_TO, description="the receiver: a user id or a connection id")]
 
 
-def _ignore_other(to: object) -> object:
-    """What is no address is left to the client, as all other fields are."""
+def read_address(to: object) -> str | None:
+    """The user id or connection id. What is no address is left to the client, as all other fields are."""
     return to if isinstance(to, str) and 1 <= len(to) <= MAX_TO else None
 
 
 class Addressed(ClientFrame):
     """A relayed frame to one user, to one connection, or to all others."""
 
-    to: Annotated[To | None, BeforeValidator(_ignore_other)] = None
+    to: Annotated[To | None, BeforeValidator(read_address)] = None
 
 
 class Typing(Addressed):

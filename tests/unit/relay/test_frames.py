@@ -71,6 +71,8 @@ def test_what_is_no_address_is_left_to_the_client(world: World, ada: str, ben: s
     for kind in ("wave", "typing"):
         assert world.send(ada, kind, to=to, is_typing=True) == []
         assert world.fanout.last(ben)["to"] == to
+        (error,) = world.send(ada, kind, to=to, is_typing=True, text="x" * MAX_RELAYED_BYTES)
+        assert error["data"]["code"] == "too_large"
 
 
 @pytest.mark.parametrize("kind", ["publish", "JOIN", "userJoined", "Message_Sent"])
