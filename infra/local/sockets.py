@@ -30,7 +30,7 @@ FUNCTIONS = {
 }
 """The names that Chalice gives to the handlers' functions."""
 ABRUPT_END: Message = {"type": "websocket.disconnect", "code": 1006, "reason": "Connection Closed Abnormally"}
-FRAME_TYPE = re.compile(r'"type"\s*:\s*"([A-Za-z0-9_.:-]{1,64})"')
+FRAME_TYPE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 class SocketApi:
@@ -157,8 +157,12 @@ def explain_end(message: Message) -> tuple[int, str]:
 
 def name_frame(body: str) -> str:
     """The type of a frame for the log. Nothing else of a frame is logged."""
-    match = FRAME_TYPE.search(body[:4096])
-    return match[1] if match else "(no type)"
+    try:
+        frame = json.loads(body)
+    except (ValueError, RecursionError):
+        frame = None
+    name = frame.get("type") if isinstance(frame, dict) else None
+    return name if isinstance(name, str) and FRAME_TYPE.fullmatch(name) else "(no type)"
 
 
 def suggest_type(name: str, known: Collection[str]) -> str:

@@ -12,7 +12,7 @@ from chalicelib.features import FRAMES
 from infra.local.events import SocketEvents
 from infra.local.functions import FunctionError, FunctionTimeoutError
 from infra.local.options import MESSAGE_BYTES
-from infra.local.sockets import describe_error, suggest_type
+from infra.local.sockets import describe_error, name_frame, suggest_type
 from tests.infra.conftest import Platform, learn_id
 
 OpenSocket = Callable[..., ClientConnection]
@@ -162,6 +162,23 @@ def test_a_connect_that_takes_too_long_is_a_gateway_timeout(short_limits: Platfo
 )
 def test_the_log_names_the_frame_type_that_was_meant(name: str, meant: str | None) -> None:
     assert suggest_type(name, FRAMES) == (f"; relayed as it is: did you mean {meant}?" if meant else "")
+
+
+NO_TYPE = [
+    "ping",
+    '"type":"secret"',
+    '{"type":"secret"',
+    '{"type": 5}',
+    '{"type": "a secret"}',
+    '[{"type":"x"}]',
+    "[" * 131_000,
+]
+
+
+@pytest.mark.parametrize("body", NO_TYPE, ids=range(len(NO_TYPE)))
+def test_the_log_names_only_the_type_of_a_frame(body: str) -> None:
+    assert name_frame(body) == "(no type)"
+    assert name_frame('{"data": {"type": "secret"}, "type": "wave"}') == "wave"
 
 
 def test_every_connection_has_one_disconnect(platform: Platform, open_socket: OpenSocket) -> None:
