@@ -20,6 +20,7 @@ from chalicelib.seats.leases import renew_by_call
 from chalicelib.seats.service import require_member
 from chalicelib.seats.table import Participant, get_participant, list_participants, require_seat
 from chalicelib.store import ATTEMPTS, Write
+from chalicelib.store.budgets import STORED_UNIT_BYTES
 from chalicelib.store.idempotency import IdempotencyKey, IdempotencyRecord, find_record, record_once
 
 ChatType = Literal["text", "emoji"]
@@ -86,8 +87,9 @@ def _store(
     context: Context, member: Participant, text: str, kind: ChatType, key: IdempotencyKey | None
 ) -> Message | None:
     """Store a message. None if its key has been used, or its author has no seat."""
-    store, room_id, now = context.store, context.room_id, context.now
+    store, room_id, user_id, now = context.store, context.room_id, context.user_id, context.now
     draft = Draft(text, kind, member.user_id, member.name)
+    context.backend.budgets.charge(user_id, draft.size // STORED_UNIT_BYTES, now)
     position, _ = store.run_parallel(partial(log.allocate, context, draft), partial(renew_by_call, context, member))
     writes: list[Write] = [require_seat(member)]
     if key:

@@ -15,6 +15,8 @@ from chalicelib.store.rate_limits import RateLimits
 
 UNIT_BYTES = 4_000
 """API Gateway takes a dollar for a million posts, and AWS some 9 cents for a GB. So a unit holds this many bytes."""
+STORED_UNIT_BYTES = 500
+"""A KB of the log takes two write units in its transaction, storage for three months, and one write unit to delete."""
 _SMALLEST_BLOCK, _LARGEST_BLOCK = 64, 8
 """As parts of the limit."""
 

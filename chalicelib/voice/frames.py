@@ -16,7 +16,7 @@ def set_speaking(context: FrameContext[Speaking]) -> None:
 
 
 FRAMES = (
-    FrameSpec("mic", Mic, set_muted, example={"data": {"is_muted": False}}),
-    FrameSpec("speaking", Speaking, set_speaking, example={"data": {"is_speaking": True}}),
+    FrameSpec("mic", Mic, set_muted, example={"data": {"is_muted": False}}, price=3),
+    FrameSpec("speaking", Speaking, set_speaking, example={"data": {"is_speaking": True}}, price=3),
 )
 EVENTS = (MicToggled, SpeakingChanged)

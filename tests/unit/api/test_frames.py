@@ -342,7 +342,7 @@ def test_a_user_without_budget_who_goes_on_is_closed(world: World, room_id: str,
 
 @pytest.mark.parametrize(
     ("kind", "units"),
-    [("wave", 2 + 2), ("message", 8 + 3), ("mic", 2 + 3), ("sync", 10 + 1), ("ping", 3 + 1), ("nonsense\n", 2 + 1)],
+    [("wave", 2 + 2), ("message", 8 + 3), ("mic", 3 + 3), ("sync", 10 + 1), ("ping", 3 + 1), ("nonsense\n", 2 + 1)],
 )
 def test_a_frame_costs_its_price_and_what_is_sent(
     world: World, room_id: str, ada: str, ben: str, kind: str, units: int
@@ -358,6 +358,9 @@ def test_large_frames_cost_more(world: World, ada: str, ben: str) -> None:
     before = world.credit("ada")
     world.receive(ada, padded(32_000))
     assert before - world.credit("ada") == 2 + 9
+    before = world.credit("ada")
+    world.send(ada, "message", text="\u2603" * 4_000)
+    assert before - world.credit("ada") == 8 + 24 + 2 * 4, "24 for 12 KB of the log"
 
 
 def test_ignored_frames_use_up_the_budget(world: World, ada: str) -> None:
