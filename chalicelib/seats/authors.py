@@ -9,8 +9,12 @@ from chalicelib.seats.table import Participant
 
 
 def show_messages(context: Context, messages: Sequence[Message], members: Sequence[Participant]) -> list[RoomMessage]:
-    """Messages with the avatars of their authors: of members as in the room, of others as in their profiles."""
+    """Messages with the avatars of their authors: of members as in the room, of others as in their profiles.
+
+    Where names come only from the token, a profile is from before that, and is not shown.
+    """
     avatars = {member.user_id: member.avatar for member in members}
-    absent = {message.user_id for message in messages if message.user_id} - avatars.keys()
-    avatars |= context.backend.avatars.find(absent, context.now)
+    if not context.settings.names_from_token:
+        absent = {message.user_id for message in messages if message.user_id} - avatars.keys()
+        avatars |= context.backend.avatars.find(absent, context.now)
     return [RoomMessage.of(message, avatars.get(message.user_id or "")) for message in messages]

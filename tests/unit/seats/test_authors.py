@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from chalicelib.identity.profiles import PROFILES, Profile
 from chalicelib.seats.authors import show_messages
-from tests.fakes.backend import MINUTE, NOW, World
+from tests.fakes.backend import MINUTE, NOW, World, on_moto
 from tests.fakes.records import make_message, make_participant
 
 LONG = "/" + "\N{GRINNING FACE}" * 2047
@@ -22,6 +22,12 @@ def test_members_are_shown_as_in_the_room_others_as_in_profiles(world: World) ->
         world.store.put(PROFILES, Profile(user_id, user_id, "/profile.png"))
 
     assert avatars(world, "ada", "ben", "cyd", None) == ["/member.png", "/profile.png", None, None]
+
+
+def test_profiles_are_not_shown_if_names_come_from_tokens() -> None:
+    with on_moto(names_from_token=True) as world:
+        world.store.put(PROFILES, Profile("ben", "Ben", "/profile.png"))
+        assert avatars(world, "ada", "ben") == ["/member.png", None]
 
 
 def test_profiles_are_read_once_in_five_minutes(world: World) -> None:
