@@ -19,7 +19,7 @@ UNAVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 def lock_directory(data_dir: Path) -> IO[str]:
     """Lock the directory until the returned file is closed, here and in child processes; raises StackError."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # the engine's log may quote what people wrote
         lock = (data_dir / "lock").open("a+")
         (data_dir / "engine.log").open("ab").close()
     except OSError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.journal import Journal, JournalError, write_file
+from infra.local.resources import lock_directory
 
 
 def test_entries_are_read_in_order_after_opening_again(tmp_path: Path) -> None:
@@ -61,4 +62,6 @@ def test_only_the_owner_may_read_what_is_stored(tmp_path: Path) -> None:
         path.write_text("left from an earlier version")
         path.chmod(0o644)
     write_file(state, "{}")
-    assert [stat.filemode(path.stat().st_mode) for path in (state, Journal(tmp_path, 0).path)] == ["-rw-------"] * 2
+    lock_directory(tmp_path / "data").close()
+    made = [state, Journal(tmp_path, 0).path, tmp_path / "data"]
+    assert [stat.filemode(path.stat().st_mode) for path in made] == ["-rw-------", "-rw-------", "drwx------"]
