@@ -62,10 +62,12 @@ def handle_gone(context: Context, gone: Iterable[Connection], roster: Sequence[C
             has_others = any(other.user_id == connection.user_id for other in left)
             try:
                 if _detach(context, connection, has_others=has_others):
-                    frames += _tell_offline(context, connection, left)
+                    told = _tell_offline(context, connection, left)
+                    _charge(context.for_user(connection.user_id), told)  # not to whoever finds it gone
+                    frames += told
             except Exception as error:  # noqa: BLE001  # raised below
                 failures.append(error)
-        report = _post(context, frames)
+        report = _post(context.for_user(""), frames)
         pending = _old_enough(report.gone, context.now)
         left = [one for one in left if one not in report.gone]
     if failures:
@@ -98,9 +100,7 @@ def peer_left(context: Context, connection_id: str) -> PeerLeft:
 def _post(context: Context, frames: Sequence[OutboundFrame]) -> DeliveryReport:
     if not frames:
         return DeliveryReport()
-    if context.user_id:
-        units = sum(count_units(len(frame.data)) for frame in frames)
-        context.backend.budgets.charge(context.user_id, units, context.now)
+    _charge(context, frames)
     try:
         report = context.backend.fanout.deliver(frames)
     except Exception:  # noqa: BLE001  # logged; what the frames tell is stored already
@@ -115,6 +115,12 @@ def _post(context: Context, frames: Sequence[OutboundFrame]) -> DeliveryReport:
         ms=report.seconds * 1000,
     )
     return report
+
+
+def _charge(context: Context, frames: Iterable[OutboundFrame]) -> None:
+    if context.user_id:
+        units = sum(count_units(len(frame.data)) for frame in frames)
+        context.backend.budgets.charge(context.user_id, units, context.now)
 
 
 def _old_enough(gone: Iterable[Connection], now: Moment) -> list[Connection]:

@@ -242,7 +242,7 @@ def test_peers_are_told_once_of_a_connection_that_answers_410(
     cyd = world.enter("cyd", room_id)
     world.fanout.forget()
     world.fanout.gone = {ben}
-    later = NOW + NEWBORN_MS
+    later, credit = NOW + NEWBORN_MS, world.credit("ben")
     for at in (later, later + 1):
         world.send(ada, kind, at, **fields.get(kind, {}))
     sockets.disconnect(world.backend, ben, later + 2)
@@ -251,6 +251,7 @@ def test_peers_are_told_once_of_a_connection_that_answers_410(
         assert [frame["data"] for frame in told] == [{"user_id": "ben", "is_online": False}, {"userId": "ben"}]
     assert world.roster(room_id) == [ada, cyd]
     assert world.member("ben", room_id).lease_expires_at == later + GRACE_MS
+    assert credit - world.credit("ben") == 4, "two frames to two peers, which the sender doesn't pay"
 
 
 @pytest.mark.parametrize("kind", ["wave", "ping", "sync", "message", "bye", "not a type"])
