@@ -153,7 +153,7 @@ class Costs:
     def idle_hour(self, room: int) -> Usage:
         """An hour of a person who is in the room and does nothing."""
         sweeps = self.usage(self.operations(room)["sweep of the room"])
-        sweeps["lambda_requests"] = sweeps["log_gb"] = 0  # part of `standing`: one call, however many rooms
+        sweeps["lambda_requests"] = sweeps["log_gb"] = 0  # `standing` has the call
         connection = Counter({"connection_minutes": 60.0})
         return add([self.total(room, idle_calls()), scaled(sweeps, 60 / room), connection])
 
@@ -215,7 +215,7 @@ def idle_calls() -> dict[str, float]:
 
 
 def active_calls(room: int, *, calls: bool = False) -> dict[str, float]:
-    """What taking part adds to that."""
+    """What an active person adds to the calls of an idle one."""
     signals = {"signal": VISITS_AN_HOUR * SIGNALS_A_PEER * (room - 1)} if calls else {}
     return {**ACTIVE, **dict.fromkeys(VISIT, VISITS_AN_HOUR), **signals}
 

@@ -132,7 +132,7 @@ class Room:
         ]
 
     def abuse(self) -> list[Operation]:
-        """What a guest does who wants to cost as much as possible, in order."""
+        """The acts of a guest who wants to cost as much as possible, in order."""
         largest = {"by": "first", "kind": "message", "text": LARGEST_TEXT}
         return [
             self._http("join", "POST", self._path("/join")),

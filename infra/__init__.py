@@ -1,1 +1,1 @@
-"""What surrounds the functions: their tables, their deployment, and a stack to run them on one machine."""
+"""Everything around the functions: their tables, their deployment, and a stack to run them on one machine."""

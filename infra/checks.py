@@ -127,7 +127,7 @@ def audit_libraries() -> Problems:
 
 
 def report_unaudited(reason: str) -> Problems:
-    """A problem if AUDIT=required, else a printed warning."""
+    """A problem if AUDIT=required. Otherwise only prints a warning."""
     if os.environ.get("AUDIT") == "required":
         return [reason]
     print(f"  NOT AUDITED: {reason}", flush=True)

@@ -139,8 +139,8 @@ def _check_budget(backend: Backend, connection: Connection, price: int, now: Mom
 def _slow_down(backend: Backend, event: SocketEvent, raw: Frame, wait: int, now: Moment) -> None:
     """Refuse a frame of a client that sends too much: tell it once, then ignore it, then close its connection.
 
-    The user pays for frames that are ignored, so opening new connections doesn't help. Whoever has no budget left sends
-    within the limits of frames for nothing: so ignored frames are also counted for each user.
+    The user pays for frames that are ignored, so opening new connections doesn't help. A user without budget could send
+    within the limits of frames and pay nothing. So ignored frames are also counted for each user.
     """
     is_out = backend.frame_limits.is_out(event.connection_id, now)
     if known := backend.connection_cache.get(event.connection_id):

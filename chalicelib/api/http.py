@@ -148,7 +148,7 @@ def _read_json(sent: ChaliceRequest) -> object:
 
 
 def _read_optional_json(sent: ChaliceRequest) -> object:
-    """The body of a route that had none in the first release. What is no JSON object is still ignored."""
+    """The body of a route that had none in the first release. A body that is no JSON object is ignored."""
     try:
         body = _read_json(sent)
     except (InvalidJsonError, UnsupportedMediaTypeError):

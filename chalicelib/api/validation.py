@@ -30,7 +30,7 @@ _ALIASES = {"too_long": "string_too_long", "too_short": "string_too_short"}
 
 
 def validate(model: type[M], sent: object) -> M:
-    """What was sent, as this model.
+    """The data that a client sent, as this model.
 
     Raises:
         InvalidRequestError: a field breaks the contract.

@@ -25,7 +25,7 @@ from chalicelib.store.idempotency import IdempotencyKey, IdempotencyRecord, find
 
 ChatType = Literal["text", "emoji"]
 _FRAME_BYTES = 100
-"""What a history has around its messages."""
+"""The other fields of a history."""
 
 
 def send_message(context: Context, text: str, kind: ChatType, client_key: str | None) -> RoomMessage:
@@ -60,7 +60,7 @@ def send_message(context: Context, text: str, kind: ChatType, client_key: str | 
 
 
 def get_history(context: Context, query: HistoryQuery) -> History:
-    """A part of the log, oldest first: the messages after `after_seq`, else the newest before `before_seq`.
+    """A part of the log, oldest first: the messages after `after_seq`, or the newest before `before_seq`.
 
     Raises:
         NotInRoomError: the user has no seat in the room.

@@ -10,7 +10,8 @@ from chalicelib.log.schemas import RoomMessage
 def get_history(request: Request, query: HistoryQuery) -> History:
     """Read the room's log, oldest first.
 
-    You get the messages after `after_seq`, else the newest before `before_seq`, else the newest.
+    With `after_seq` you get the messages after it. With `before_seq` you get the newest messages before it. Without
+    both, you get the newest of all.
     """
     return service.get_history(request.context, query)
 

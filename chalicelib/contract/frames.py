@@ -20,7 +20,7 @@ FrameId = Annotated[str, Field(min_length=1, max_length=MAX_ID, description="the
 Frame = dict[str, Any]
 """A frame as JSON."""
 TEXT_PING: Frame = {"type": "ping"}
-"""What the text `ping` is read as. Some WebSocket libraries send this text, and expect the text `pong`."""
+"""The text `ping` is read as this frame. Some WebSocket libraries send this text, and expect the text `pong`."""
 
 
 class ClientFrame(BaseModel):
@@ -94,7 +94,7 @@ class Error(ServerFrame):
 
 
 FrameAccess = Literal[Access.MEMBER, Access.OWNER]
-"""What a frame can require. Its connection belongs to a member, but does not show whether that is an administrator."""
+"""The access that a frame can require. A connection belongs to a member; it does not tell who is an administrator."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ LONGEST_RETRY_SECONDS = 1.0
 NEWBORN_MS = 10_000
 """A connection younger than this may answer 410 because its own `$connect` has not finished."""
 UNOPENED_MS = 60_000
-"""After a connection that never opened, new connections of its user are not waited for so long."""
+"""If a connection never opened, a fan-out does not wait for new connections of its user so long."""
 UNANSWERED = PostResult(None, "the deadline passed")
 
 Act = OutboundFrame | Close
@@ -58,8 +58,8 @@ class Pace:
 class Missed:
     """Connections that retries until the deadline did not reach. Their next frames get one try.
 
-    Otherwise one member could make every act in a room take three seconds: with a client that does not read, which is
-    answered 429, or with connections that never open.
+    Otherwise every act in a room would take three seconds if one member has connections that never open, or a client
+    that does not read: posts to it are answered 429.
     """
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class Fanout:
 
 
 class _Delivery:
-    """One fan-out under way: a heap of acts by the time they are due, worked off by any number of threads.
+    """A running fan-out: a heap of acts, ordered by the time when they are due. Any number of threads work on it.
 
     An act that must be retried goes back with a later time, so a thread never waits while another act is due.
     """

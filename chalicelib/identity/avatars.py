@@ -33,8 +33,8 @@ class AvatarHosts:
     """The hosts whose pictures may be shown. Paths are always allowed: they are on the page's own host.
 
     `AVATAR_HOSTS` lists them, separated by commas: `pictures.example.com`, `*.example.com` for all hosts below it, or
-    `*` for any. Without the setting, they are the hosts of the pictures of the sign-in service's users. The host of
-    `PUBLIC_URL` is always allowed.
+    `*` for any. Without the setting, they are the hosts on which the sign-in service keeps the pictures of its users.
+    The host of `PUBLIC_URL` is always allowed.
     """
 
     def __init__(self, settings: Settings) -> None:

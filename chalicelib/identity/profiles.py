@@ -1,4 +1,4 @@
-"""How a user is shown to others: the name and avatar they chose, else those of their token."""
+"""How a user is shown to others: with the chosen name and avatar, or with those of the token."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def get_profile(store: Store, user_id: str) -> Profile | None:
 
 
 def display_profile(settings: Settings, user: User, chosen: Profile | None) -> Profile:
-    """The profile that others see. A stored name or avatar that is not allowed any more is not shown."""
+    """The profile that others see. A stored name or avatar that is no longer allowed is left out."""
     hosts = AvatarHosts(settings)
     if chosen is None or settings.names_from_token:
         return Profile(user.id, user.name, hosts.show(user.avatar))
@@ -41,7 +41,7 @@ class Avatars:
     """The avatars that users chose in their profiles, kept for five minutes.
 
     A profile has up to 9 KB. As many are read at once as fit into 80 KB if all have this size, until 80 KB are read.
-    An author whose profile is not read then has no avatar in this answer.
+    The other authors have no avatar in this answer.
     """
 
     _KEPT_MS = 5 * 60_000

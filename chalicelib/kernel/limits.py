@@ -87,7 +87,7 @@ class FrameLimits:
         self._lock = Lock()
 
     def check(self, connection_id: str, is_signal: bool, now: Moment) -> int:
-        """Count a frame: 0 if it is within the limit, else the seconds to wait.
+        """Count a frame. Returns 0 if it is within the limit, or the seconds to wait.
 
         The first frame over the limit is a strike, and so is each half of the limit more in the same window.
         """

@@ -34,7 +34,7 @@ _SYSTEM_PHRASES = frozenset().union(*map(skeletons, _PHRASES))
 
 
 def has_hidden(name: str) -> bool:
-    """True if the name has a line break, or a character that nobody can see and that shapes none that is seen."""
+    """True if the name has a line break, or an invisible character that does not shape a visible one."""
     return any(found[1] is None for found in _FOUND.finditer(name))
 
 

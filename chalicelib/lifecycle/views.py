@@ -13,7 +13,7 @@ def delete_own_room(request: Request) -> Success:
 
 
 def update_room(request: Request, body: RoomUpdate) -> RoomSummary:
-    """Change the name, description, size, colour or status of a room. What you leave out stays as it is."""
+    """Change the name, description, size, colour or status of a room. Fields that you leave out stay as they are."""
     return service.update_room(request.context, body)
 
 

@@ -11,7 +11,7 @@ from chalicelib.log.table import EventKind, Message, MessageType
 
 
 class MessageEvent(Answer):
-    """What a system message tells: a user took a seat, or gave it up."""
+    """The event that a system message reports: a user took a seat, or gave it up."""
 
     kind: EventKind
     user_id: str

@@ -98,7 +98,7 @@ class Recovery:
 
 def recover(store: Store, room_id: str, last_seq: int | None, now: Moment) -> Recovery:
     """All entries after `last_seq` if they are 300 or fewer and fit in one read, else the last 50."""
-    # The position is read first: every number it counts is in the log that is read next, or still on its way.
+    # The position is read before the log: each number up to it is in the log, or its message is not stored yet.
     position = get_position(store, room_id, consistent=True)
     is_near = last_seq is not None and position.last_seq - last_seq <= MAX_RECOVERED
     if last_seq is not None and is_near and _is_in_log(store, room_id, last_seq, position):

@@ -29,7 +29,7 @@ class Message:
     text: str
     created_at: Moment
     event: EventKind | None = None
-    """What a system message tells, of which user."""
+    """The event that a system message reports, and the user of the event."""
     about_id: str | None = None
     about_name: str | None = None
 

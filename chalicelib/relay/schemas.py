@@ -11,7 +11,7 @@ To = Annotated[str, Field(min_length=1, max_length=MAX_TO, description="the rece
 
 
 def read_address(to: object) -> str | None:
-    """The user id or connection id. What is no address is left to the client, as all other fields are."""
+    """The user id or connection id. None for any other value: the client may use it, as all other fields."""
     return to if isinstance(to, str) and 1 <= len(to) <= MAX_TO else None
 
 

@@ -27,7 +27,7 @@ MAX_CLOSED = 5
 _MAC_BYTES = 16
 _DAY_MS = 86_400_000
 _Cursor = tuple[Literal["own", "users"], RoomKey | None]
-"""The part of the list, and the last room that was shown of it."""
+"""The part of the list, and the last room that the client got of it."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _read_own(store: Store, keys: Sequence[RoomKey], found: Sequence[Room]) -> l
 
 
 def _without_idle(request: Request, rooms: Sequence[Room]) -> list[Room]:
-    """The rooms that stay active. The longest unused ones are deactivated, five at most."""
+    """The rooms that stay active. Deactivates at most five: those that were unused the longest."""
     unused_since = request.now - request.backend.settings.room_idle_days * _DAY_MS
     idle = [room for room in rooms if room.is_unused_since(unused_since)][-MAX_CLOSED:]
     if not idle:

@@ -109,7 +109,7 @@ def deactivate_idle(store: Store, room: Room) -> bool:
 def compare_and_set_status(
     store: Store, room_id: str, before: RoomStatus, after: RoomStatus, now: Moment
 ) -> Room | None:
-    """Change the status from `before` to `after`. None if the status was another one, or the room does not exist.
+    """Change the status from `before` to `after`. None if the room has another status, or does not exist.
 
     This is a transaction: if an answer is lost, the retry must not find its own write and report a refusal.
     """

@@ -1,8 +1,8 @@
 """Leases: how long a membership lasts without a sign of life.
 
 A membership starts with an HTTP lease, which calls in the room and lists of rooms renew. The first `sync` or `ping`
-makes it a socket lease, which `ping` renews: a client that dies unnoticed is gone in 90 s. A client that says with its
-join that it opens a WebSocket has only a minute for that: `expected`.
+makes it a socket lease, which both renew: if a client stops without a word, its seat ends after 90 s. If the client
+says in its join that it will open a WebSocket, the lease is `expected`: it lasts a minute.
 """
 
 from functools import partial
@@ -50,7 +50,7 @@ def renew_by_join(context: Context, member: Participant, *, expects_socket: bool
 
 
 def renew_by_ticket(context: Context, member: Participant) -> None:
-    """Renew the lease of a member who requests a ticket, so that the seat outlives the ticket."""
+    """Renew the lease of a member who requests a ticket, so that the seat lasts longer than the ticket."""
     extend_lease(context.store, member, lease_end(context, member.lease_kind), context.now, member.lease_kind)
 
 

@@ -266,6 +266,6 @@ CLOSE_FRAMES: dict[LeaveReason, ByeData] = {
     "removed": ByeData(code="removed", reason="You were removed from the room", action="stop"),
     "room_closed": ByeData(code="room_closed", reason="The room was closed", action="stop"),
 }
-"""What a connection is told when its member's seat ends."""
+"""The `bye` that a connection gets when its member's seat ends."""
 REPLACED = ByeData(code="replaced", reason="You opened the room in too many places", action="stop")
 TOO_FAST = ByeData(code="rate_limited", reason="Too many frames", action="reconnect")

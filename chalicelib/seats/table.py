@@ -41,7 +41,7 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What the index by user has of a membership: nothing that a renewal changes."""
+    """A membership as the index by user has it. A renewal changes none of these fields."""
 
     room_id: str
     joined_at: Moment
@@ -90,7 +90,7 @@ def take_seat(participant: Participant) -> list[Write]:
 def give_up_seat(participant: Participant, leaving: Sequence[Connection], now: Moment) -> list[Write]:
     """The writes that end a membership and remove its connections from the roster.
 
-    They are refused if the membership is no longer as it was read.
+    They are refused if the membership has changed since it was read.
     """
     return [
         Delete(PARTICIPANTS, (participant.room_id, participant.user_id), _is_as_read(participant)),
@@ -144,7 +144,7 @@ def attach(
 
 
 def detach(store: Store, connection: Connection) -> bool:
-    """Remove one of several connections of the member. False if it is the only one, or not the member's."""
+    """Remove one of several connections of the member. False for the only one, and for a connection that is not the member's."""
     changes = [PARTICIPANTS.connections.delete({connection.connection_id})]
     held = PARTICIPANTS.connections
     condition = held.contains(connection.connection_id) & (held != {connection.connection_id})

@@ -41,9 +41,9 @@ class Account:
 class Budgets:
     """Counts the units of users, in all processes together.
 
-    An act is allowed while its user has units left. What it costs is known afterwards, so it may use more units
-    than are left; the user owes them. A process that a user seldom reaches takes small blocks, for many processes may
-    hold one each.
+    An act is allowed while its user has units left. Its cost is known only afterwards. If it used more units than were
+    left, the user has a debt. Each of many processes may hold a block, so a process that a user seldom reaches takes
+    small ones.
 
     Example:
         if wait := backend.budgets.check(user_id, 2, now):
@@ -58,7 +58,7 @@ class Budgets:
         self._lock = Lock()
 
     def check(self, user_id: str, price: int, now: Moment) -> int:
-        """Charge the price of an act, in units, if the user has any left: 0, else the seconds to wait."""
+        """Charge the price of an act, in units, if the user has any left. Returns 0, or the seconds to wait."""
         account = self._account(user_id)
         if wait := self._take_below(user_id, account, 1, now):
             return wait

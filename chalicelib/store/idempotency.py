@@ -28,7 +28,7 @@ class IdempotencyKey:
 
 @dataclass(frozen=True)
 class IdempotencyRecord:
-    """What was done: a message was stored in the room, or the room was made (`seq` 0)."""
+    """The result of a request: a message was stored in the room, or the room was made (`seq` 0)."""
 
     key: str
     room_id: str
@@ -41,7 +41,7 @@ RECORDS = Table("guards", IdempotencyRecord)
 
 
 def find_record(store: Store, key: IdempotencyKey, now: Moment) -> IdempotencyRecord | None:
-    """What was done under this key in the last 24 hours."""
+    """The result of a request with this key in the last 24 hours."""
     record = store.get(RECORDS, key.key)
     return record if record and record.expires_at * 1000 > now else None
 

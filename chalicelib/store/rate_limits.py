@@ -40,7 +40,7 @@ class RateLimits:
         self._used_up: Cache[str, Moment] = Cache()
 
     def check(self, subject: str, limit: Limit, now: Moment, amount: int = 1) -> int:
-        """Count an act of `subject` as `amount`: 0 if the window is not used up, else the seconds to wait."""
+        """Count an act of `subject` as `amount`. Returns 0 if the window has room for it, or the seconds to wait."""
         key = f"rate#{subject}"
         if (ends_at := self._used_up.get(key) or 0) > now:
             return _seconds(ends_at - now)

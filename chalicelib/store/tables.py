@@ -140,7 +140,7 @@ class Table(Generic[R]):
 
 
 def describe(base_name: str, table_name: str) -> MetaTable:
-    """What PynamoDB's connection must know of a table to build requests."""
+    """The description of a table, from which PynamoDB's connection builds requests."""
     keys = TABLES[base_name]
     names = {name for pair in ((keys.hash, keys.range), *keys.indexes.values()) for name in pair if name}
     return MetaTable(

@@ -1,4 +1,4 @@
-"""What a deployment looks at first: the account with its quotas, and how users sign in."""
+"""The first checks of a deployment: the account with its quotas, and how users sign in."""
 
 from botocore.exceptions import ClientError
 

@@ -101,7 +101,7 @@ def _check_copy(target: Target, kept: str | None) -> None:
         ours, theirs = ({resource.get(api) for resource in found} - {None} for found in (resources(target), known))
         if theirs - ours:
             raise DeployError(
-                f"{target.stage} has other APIs than those of this checkout's record",
+                f"The APIs of {target.stage} are not those in this checkout's record",
                 f"Move .chalice/deployed/{target.stage}.json out of the way, and run the command again. If the "
                 f"file is right, delete the parameter {name_of(target)} of Systems Manager instead",
             )

@@ -57,7 +57,7 @@ class Pages:
         self._files = StaticFiles(directory=directory, html=True, check_dir=False)
 
     async def serve(self, request: Request) -> Response:
-        """A file; on `/` the addresses if there is no index.html."""
+        """A file. If there is no index.html, `/` answers the addresses of the stack."""
         path = request.path_params["path"]
         if not path and not (self._directory / "index.html").exists():
             return PlainTextResponse(f"Coworking Rooms\n\n{list_addresses(self._port)}")

@@ -41,7 +41,7 @@ class SignatureChecker:
         match = AUTHORIZATION.fullmatch(headers["authorization"])
         names = match["headers"].split(";") if match else []
         if match is None or "host" not in names or not {"x-amz-date", *names} <= set(headers):
-            raise SignatureError("IncompleteSignatureException", "The Authorization header is not a whole SigV4 one")
+            raise SignatureError("IncompleteSignatureException", "The Authorization header lacks a part of SigV4")
         if abs(now - read_time(headers["x-amz-date"])) > SKEW:
             raise SignatureError("InvalidSignatureException", "Signature expired, or from the future")
         keys = self._credentials.get_frozen_credentials()

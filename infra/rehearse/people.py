@@ -26,7 +26,7 @@ class Guest(Person):
 
 
 class Party:
-    """Two people in one room. Each act returns what it has shown."""
+    """Two people in one room. Each act returns a sentence about its result."""
 
     def __init__(self, api: str, secret: str) -> None:
         self._opened = ExitStack()

@@ -15,7 +15,7 @@ from tests.fakes.chromium import MISSING, find_chromium, launch
 from tests.fakes.visitors import House
 
 PATIENCE_MS = 30_000
-"""The time limit of an expectation, for a busy machine. Normally none takes so long."""
+"""The time limit of an expectation, for a busy machine. On other machines, expectations are met much sooner."""
 
 
 @pytest.fixture(scope="package")

@@ -227,7 +227,7 @@ def deploy_from_elsewhere(target: Target, account: str) -> None:
         (lambda target, _: write_record(target, "9" * 12), f"was deployed from here to us-east-1:{'9' * 12}"),
         (lambda target, _: make_function(target), "Another checkout deployed"),
         (lambda target, _: make_role(target, f"{target.app_name}-{STAGE}-sweep"), "Another region has a stage local"),
-        (deploy_from_elsewhere, "has other APIs than those of this checkout's record"),
+        (deploy_from_elsewhere, "are not those in this checkout's record"),
     ],
     ids=["another account", "no record", "another region", "another checkout"],
 )

@@ -138,7 +138,7 @@ export type LeaveFrame = {
 };
 /** The caller, as others see them. */
 export type Me = { id: string; name: string; avatar: string | null };
-/** What a system message tells: a user took a seat, or gave it up. */
+/** The event that a system message reports: a user took a seat, or gave it up. */
 export type MessageEvent = { kind: "user_joined" | "user_left"; user_id: string; name: string };
 /** A chat message was stored. */
 export type MessageSentFrame = {

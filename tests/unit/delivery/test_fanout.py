@@ -49,7 +49,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def make_fanout() -> Iterator[MakeFanout]:
-    """Make fan-outs. With a clock, each retry waits the longest time that is allowed, on that clock."""
+    """Make fan-outs. With a clock, each retry waits on that clock, for the longest time that is allowed."""
     made: list[Fanout] = []
 
     def make(gateway: Gateway | None = None, threads: int = 8, clock: FakeClock | None = None) -> Fanout:
