@@ -144,7 +144,7 @@ def attach(
 
 
 def detach(store: Store, connection: Connection) -> bool:
-    """Remove one of several connections of the member. False for the only one, and for a connection that is not the member's."""
+    """Remove one of several connections of the member. False if it is the only one, or of another member."""
     changes = [PARTICIPANTS.connections.delete({connection.connection_id})]
     held = PARTICIPANTS.connections
     condition = held.contains(connection.connection_id) & (held != {connection.connection_id})
