@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from infra.local.events import SocketEvents
 from infra.local.faults import Faults
+from infra.local.hosts import LOOPBACK
 from infra.local.options import MESSAGE_BYTES, Options
 from infra.local.rest import read_body, refuse
 from infra.local.signature import SignatureChecker, SignatureError
@@ -135,7 +136,9 @@ class Connections:
         return len(self._open)
 
     async def answer(self, request: Request) -> Response:
-        """`POST`, `GET` and `DELETE /@connections/{connection_id}`."""
+        """`POST`, `GET` and `DELETE /@connections/{connection_id}`. Only this machine may: everybody knows the key."""
+        if request.client is None or request.client.host not in LOOPBACK:
+            return refuse(403, "Only this machine may post to connections", "ForbiddenException")
         body = await read_body(request, MESSAGE_BYTES)
         if body is None:
             return _error(413)

@@ -1,8 +1,10 @@
 """The `@connections` API over HTTP, as the functions use it."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import create_autospec
 
 import httpx
 import pytest
@@ -10,10 +12,13 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from starlette.requests import Request
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from infra.local.connections import Connections
 from infra.local.engine import CREDENTIALS, REGION
+from infra.local.faults import Faults
 from infra.local.options import MESSAGE_BYTES
 from infra.local.signature import SignatureChecker, SignatureError, read_time
 from tests.infra.conftest import Platform, learn_id
@@ -87,6 +92,17 @@ def test_a_client_that_does_not_read_reaches_its_limit(management: Any, open_soc
     with pytest.raises(management.exceptions.LimitExceededException):
         post_megabytes()
     management.delete_connection(ConnectionId=connection_id)
+
+
+@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", 410), ("::1", 410), ("192.0.2.7", 403)])
+def test_another_device_cannot_post_as_the_service(host: str, status: int) -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    url = {"raw_path": b"/x", "query_string": b"", "headers": [(b"host", b"x")], "path_params": {"connection_id": "x"}}
+    request = Request({"type": "http", "method": "POST", "client": (host, 1), **url}, receive)
+    answer = Connections(create_autospec(SignatureChecker), Faults()).answer(request)
+    assert asyncio.run(answer).status_code == status
 
 
 def test_a_post_without_a_signature_is_forbidden(platform: Platform) -> None:
