@@ -264,22 +264,43 @@ HOSTILE = {
 }
 
 
+@dataclass
+class LongLog:
+    """A log of long entries. `ends`: its last number. In an old one, entries have avatars. A counted one has sizes."""
+
+    ends: int
+    text: str
+    avatar: str | None = None
+    counted: bool = False
+
+
+EMOJI = "\N{GRINNING FACE}"
+LONG_LOGS = {
+    "old": LongLog(100, EMOJI * 4000, avatar="/" + EMOJI * 2047),
+    "new": LongLog(100, EMOJI * 4000, counted=True),
+    "avatars that are not shown": LongLog(100, "short", avatar="/" + EMOJI * 2047),
+    "quotes that the answer escapes": LongLog(56, '"' * 4000),
+}
+
+
 @pytest.mark.parametrize("read", HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.parametrize("counted", [None, 100], ids=["old", "new"])
-def test_bytes_bound_what_is_read_and_answered(engine_world: World, read: Any, counted: int | None) -> None:
-    """A log of the longest texts. In the old one, messages also have the longest avatars."""
+@pytest.mark.parametrize("written", LONG_LOGS.values(), ids=LONG_LOGS)
+def test_bytes_bound_what_is_read_and_answered(engine_world: World, read: Any, written: LongLog) -> None:
+    """The answer also says that it does not have everything, whether the read ended early or not all of it fits."""
     world = engine_world
     room_id = world.open_room()
     ada = world.enter("ada", room_id)
-    rest = {"avatar": "/" + "\N{GRINNING FACE}" * 2047} if counted is None else {}
-    for seq in range(2, 101):
-        message = make_message(room_id, seq, user_id=f"author-{seq}", text="\N{GRINNING FACE}" * 4000)
+    rest = {"avatar": written.avatar} if written.avatar else {}
+    for seq in range(2, written.ends + 1):
+        message = make_message(room_id, seq, user_id=f"author-{seq % 20}", text=written.text)
         world.store.connection.put_item(
             world.store.prefix + "messages", room_id, str(seq), attributes=old_item(message, **rest)
         )
     size = 100 * 16_600
-    parts = {"counted": counted, "size": size, "former_part": 94, "former_size": size - 6 * 16_600} if counted else {}
-    world.store.put(POSITIONS, LogPosition(room_id, 0, 100, NOW, **parts))
+    parts = (
+        {"counted": 100, "size": size, "former_part": 94, "former_size": size - 6 * 16_600} if written.counted else {}
+    )
+    world.store.put(POSITIONS, LogPosition(room_id, 0, written.ends, NOW, **parts))
 
     with Counter(world.store) as counter:
         answer = read(world, ada, room_id)

@@ -17,10 +17,14 @@ class Element {
     return this.children.map((child) => child.text ?? child).join("");
   }
 }
-globalThis.document = { createElement: () => new Element() };
+globalThis.document = { createElement: (tag) => Object.assign(new Element(), { tag }) };
 
-/** What a message shows. Links are `[text](address)`. */
-const show = (text) => linked(text).map((part) => (part.text ? `[${part.text}](${part.attributes.href})` : part)).join("");
+/** What a message shows. Links are `[text](address)`. No text around a link turns it round: it is isolated. */
+function show(text) {
+  const links = linked(text).filter(({ tag }) => tag);
+  for (const { children } of links) assert.deepEqual(children.map(({ tag, attributes }) => [tag, attributes?.dir]), [["bdi", "ltr"]]);
+  return linked(text).map((part) => (part.tag ? `[${part.text}](${part.attributes.href})` : part)).join("");
+}
 
 for (const [text, shown = text] of [
   ["See https://example.com/a?b=(c)#d, or (http://example.com).", "See [https://example.com/a?b=(c)#d](https://example.com/a?b=(c)#d), or ([http://example.com](http://example.com/))."],

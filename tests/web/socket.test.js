@@ -89,8 +89,19 @@ test("a page that closes while it connects gives up the seat", async () => {
   await service.clock.pass(1_000);
   window.dispatchEvent(new Event("pagehide"));
   await entered;
-  const { path, keepalive } = service.calls.at(-1);
-  assert.deepEqual([path, keepalive, service.calls.length], ["/leave", true, 2]);
+  const [join, { path, keepalive }] = service.calls;
+  assert.deepEqual([join.body, path, keepalive], ['{"expects_socket":true}', "/leave", true]);
+});
+
+test("a page that closes with a new seat in a room gives it up", async () => {
+  const { service, window } = await enterRoom();
+  service.divert("sync");
+  service.unseat("ada", "timed_out");
+  await service.clock.until(() => service.paths.length === 2);
+  await service.clock.pass(1_000);
+  window.dispatchEvent(new Event("pagehide"));
+  await service.clock.pass(1_000);
+  assert.deepEqual([service.paths, [...service.seats]], [["/join", "/join", "/leave"], []]);
 });
 
 test("a page that closes in a room keeps the seat for the grace", async () => {

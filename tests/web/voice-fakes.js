@@ -270,6 +270,8 @@ export class FakeRoom {
   window = new EventTarget();
   media = new FakeMedia();
   samples = 0;
+  /** The AudioContexts that are open. */
+  meters = 0;
   sinkRefusal = null;
   #watchers = new Set();
   #listeners = new Set();
@@ -297,11 +299,11 @@ export class FakeRoom {
       connection: () => add(this.connections, new FakeConnection(clock)),
       audio: () => add(this.audios, new FakeAudio(this)),
       stream: (track) => ({ track }),
-      context: () => ({
+      context: () => (this.meters++, {
         state: "running",
         createAnalyser: () => ({ getFloatTimeDomainData: (into) => into.fill(this.samples) }),
         createMediaStreamSource: () => ({ connect() {}, disconnect() {} }),
-        close: async () => {},
+        close: async () => void this.meters--,
         resume: async () => {},
       }),
     };

@@ -143,6 +143,7 @@ def test_two_connections_that_open_at_once_hear_of_one_another(
     assert status_of(world, events[0]) == 200
 
     assert world.fanout.types(events[1]["requestContext"]["connectionId"]) == ["user-joined"]
+    assert world.fanout.acts[-1].opens_within in {0.5, 1.5}  # type: ignore[union-attr]
 
 
 def test_a_token_may_take_a_seat(world: World, room_id: str) -> None:

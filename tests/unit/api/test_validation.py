@@ -187,11 +187,6 @@ def test_a_color_is_what_css_class_names_hold(color: str) -> None:
     assert RoomCreate(name="x", color=color).color == color
 
 
-def test_a_new_room_has_defaults() -> None:
-    defaults = {"description": "", "max_participants": 15, "color": "bg-grayBlue"}
-    assert RoomCreate(name="x").model_dump() == {"name": "x"} | defaults
-
-
 def test_a_change_leaves_absent_and_null_fields_alone() -> None:
     nothing: dict[str, Any] = dict.fromkeys(["name", "description", "max_participants", "color", "status"])
     for body in ({}, nothing):

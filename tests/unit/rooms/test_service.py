@@ -41,13 +41,20 @@ def test_only_administrators_may_use_the_name_of_a_default_room(world: World, na
     assert create(world, f"{name} 2").name == f"{name} 2"
 
 
-def test_a_new_room_is_active_and_empty(world: World) -> None:
-    chosen = {"name": "Quiet", "description": "shh", "max_participants": 3, "color": "bg-red"}
+CHOSEN = {"description": "shh", "max_participants": 3, "color": "bg-red"}
+DEFAULTS = {"description": "", "max_participants": 15, "color": "bg-grayBlue"}
 
-    made = service.create_room(world.request("ada"), RoomCreate.model_validate(chosen))
+
+@pytest.mark.parametrize(
+    ("chosen", "stored"),
+    [(CHOSEN, CHOSEN), ({}, DEFAULTS), (dict.fromkeys(DEFAULTS), DEFAULTS)],
+    ids=["chosen", "absent", "null"],
+)
+def test_a_new_room_is_active_and_empty(world: World, chosen: dict[str, Any], stored: dict[str, Any]) -> None:
+    made = service.create_room(world.request("ada"), RoomCreate.model_validate({"name": "Quiet"} | chosen))
 
     given = {"status": "active", "participant_count": 0, "created_by": "ada", "created_at": iso(NOW)}
-    assert made.model_dump() == {"id": made.id} | chosen | given
+    assert made.model_dump() == {"id": made.id, "name": "Quiet"} | stored | given
     assert list_rooms(world) == [made]
 
 

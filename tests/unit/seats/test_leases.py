@@ -6,7 +6,7 @@ from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.kernel.errors import NotInRoomError
 from chalicelib.seats import service, sockets
 from chalicelib.seats.leases import EXPECTED_LEASE_MS, GRACE_MS, RENEW_EVERY_MS, SOCKET_LEASE_MS, renew_by_call
-from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, SECOND, World, user
+from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, SECOND, World, on_moto, user
 from tests.fakes.faults import Faults
 
 
@@ -32,6 +32,13 @@ def test_calls_renew_a_valid_http_lease_once_a_minute(
 
     assert len(faults.asked("UpdateItem")) == writes
     assert lease(world, room_id) == ("http", NOW + renewed + HTTP_LEASE)
+
+
+def test_the_setting_is_the_length_of_an_http_lease() -> None:
+    with on_moto(http_lease_minutes=5) as world:
+        room_id = world.open_room()
+        world.join("ada", room_id)
+        assert lease(world, room_id) == ("http", NOW + 5 * MINUTE)
 
 
 def test_calls_do_not_renew_a_socket_lease(world: World, room_id: str) -> None:
