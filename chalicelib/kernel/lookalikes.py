@@ -3,8 +3,8 @@
 import unicodedata
 
 # From Unicode's confusables.txt (UTS 39, version 15.1), by way of the package confusable-homoglyphs 3.3.1: the letters,
-# digits and symbols that look like a Latin letter. The small capitals are added. Those that NFKD makes Latin are left
-# out. An l stands for I and 1, too.
+# digits and symbols that look like a Latin letter. The small capitals are added, and white letters in black circles and
+# squares. Those that NFKD makes Latin are left out. An l stands for I and 1, too.
 _LOOKALIKES = {
     "a": "ɑΑαАаᎪᗅᴀꓮ𐊠𖽀⍺",
     "b": "ƄʙΒВЬᏏᏴᑲᖯᗷꓐꞴ𐊂𐊡𐌁",
@@ -34,8 +34,11 @@ _LOOKALIKES = {
 }
 _LATIN = {lookalike: letter for letter, lookalikes in _LOOKALIKES.items() for lookalike in lookalikes}
 _LATIN |= {"I": "l", "i": "l", "1": "l", "0": "o"}
+_ALPHABET = "abcdefghljklmnopqrstuvwxyz"
+_LATIN |= {chr(first + place): letter for first in (0x1F150, 0x1F170) for place, letter in enumerate(_ALPHABET)}
 _SIGNS = str.maketrans("|∣⏽￨𝈪│❘⊤⟙∪⋃∨⋁𝈍", "lllllllttuuvvv")
-"""Signs that also look like a letter."""
+_SIGNS |= {0x1F1E6 + place: ord(letter) for place, letter in enumerate(_ALPHABET)}
+"""Signs that also look like a letter. Flags are made of the last ones."""
 
 
 def skeletons(name: str) -> set[str]:

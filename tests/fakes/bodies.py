@@ -29,6 +29,9 @@ RESERVED = [
     "Syst℮m",
     "Sys⊤em",
     "|System|",
+    "🅢🆈🅢🆃🅔🅜",
+    "🇸🇾🇸🇹🇪🇲",
+    "System 🇩🇪",
     "∪ Syst⋿m",
 ]
 RESERVED += ["Grace was removed by an administrator. Linus", "Ada left the room. Linus", "Linus Jоined the rооm!"]
