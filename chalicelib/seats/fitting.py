@@ -41,6 +41,8 @@ def fit_participants(participants: Sequence[ParticipantView], left: int, measure
 
 def fit_detail(detail: RoomDetail) -> RoomDetail:
     """The detail of a room within 200,000 bytes."""
+    if answer_bytes(detail) <= MAX_ANSWER_BYTES:
+        return detail
     seated = fit_participants(detail.participants, MAX_ANSWER_BYTES // 2, answer_bytes)
     bare = detail.model_copy(update={"participants": seated, "messages": []})
     messages = fit_messages(detail.messages, MAX_ANSWER_BYTES - answer_bytes(bare))
