@@ -28,7 +28,7 @@ class Kills:
 
     def __init__(self, data_dir: Path) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        limits = dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT"), "1000000/10")
+        limits = dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT", "BUDGET_LIMIT"), "1000000/10")
         self._environment = environment | limits | {"PORT": "0", "DATA_DIR": str(data_dir), "SAVE_AFTER_BYTES": "50000"}
         self._dice = random.Random(str(data_dir))
         self._began = threading.Event()
