@@ -86,7 +86,7 @@ export function say(/** @type {string} */ text) {
   setTimeout(() => line.remove(), 3000);
 }
 
-/** What to tell about an error: the sentence of the service, but no text of a proxy or of the browser. */
+/** The sentence to show for an error: the service's, but no text of a proxy or of the browser. */
 export const explain = (/** @type {{code?: string, detail?: string}} */ { code, detail }) =>
   detail && !code?.startsWith("http") ? detail : "Something went wrong. Try again.";
 

@@ -206,7 +206,7 @@ export function createConnector(/** @type {ConnectorEvents} */ events, /** @type
       lose(connection, code);
     },
 
-    /** Close the old connection, unless it still owes an answer. */
+    /** Close the old connection, unless an answer on it is still awaited. */
     closeWhenIdle(/** @type {(connection: Connection) => boolean} */ isAwaiting) {
       if (old && !isAwaiting(old)) lose(old);
     },

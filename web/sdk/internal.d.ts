@@ -58,7 +58,7 @@ export interface ConnectionEvents {
   lost(connection: Connection, code: LibraryCode): void;
 }
 
-/** What a connector tells and needs. */
+/** The events of a connector, and the calls that it needs. */
 export interface ConnectorEvents
   extends Pick<SocketEvents, "ticket" | "join" | "status" | "ended">, Pick<ConnectionEvents, "sync" | "syncTimeout" | "receive"> {
   closed(connection: Connection): void;
@@ -140,7 +140,7 @@ export interface PeerEvents {
   track(track: MediaStreamTrack): void;
   /** `state` may have changed. */
   change(): void;
-  /** The connection can't be made or mended. */
+  /** The connection can't be made or repaired. */
   end(error?: unknown): void;
 }
 

@@ -61,7 +61,7 @@ export function createMicrophone(deps, constraints, on) {
     },
 
     /**
-     * Open a microphone. Returns false if another request, or the end, came meanwhile.
+     * Open a microphone. Returns false if another request or `close` came in between.
      * @param {string | undefined} id
      * @throws {MicrophoneError}
      */

@@ -25,7 +25,7 @@ export function createPairs(room, rtc, deps, on) {
   const pairs = /** @type {Map<string, Pair>} */ (new Map());
   /** Users who sent something before the room showed their seat. */
   const early = /** @type {Set<string>} */ (new Set());
-  // What others send makes this page spend frames and connections: so much in each window, and no more.
+  // This page answers frames of others with frames and connections. These limits bound them in each window.
   const mayAnswer = createLimit(deps, 3, WINDOW_MS);
   const mayAddFirst = createLimit(deps, 1, WINDOW_MS);
   const mayAdd = createLimit(deps, MAX_PAGES, WINDOW_MS);
@@ -78,7 +78,7 @@ export function createPairs(room, rtc, deps, on) {
     if (pair.peer.hasAnswered()) send(pair, { candidates: [] }); // they learn our new connection from it
   }
 
-  /** True if a user may have one more connection. A user without one takes it from a user with several. @param {string} userId */
+  /** True if a user may have one more connection. If all are in use, a user with several gives one to a user without any. @param {string} userId */
   function hasPlace(userId) {
     const count = findPairs(userId).length;
     if (pairs.size < MAX_PAIRS) return count < MAX_PAGES;

@@ -9,7 +9,7 @@ export const typing = (/** @type {unknown} */ is_typing) => ({ is_typing: is_typ
 /** Whether a participant may be heard: unmuted, and not muted by somebody else. */
 export const isAudible = (/** @type {ParticipantView & {muted_by?: unknown}} */ { is_muted, muted_by }) => !is_muted && !muted_by;
 
-/** What a frame says about the user whom it names, by its type. @type {Record<string, (data: any) => Partial<Participant>>} */
+/** How a frame changes the user whom it names, by its type. @type {Record<string, (data: any) => Partial<Participant>>} */
 const CHANGES = {
   message_sent: () => typing(false),
   typing: ({ is_typing }) => typing(is_typing),

@@ -146,7 +146,7 @@ export function createPeer(pc, { polite, track, on, deps }) {
       timers.set("resend", delay, () => (delay < 30_000 ? peer.resendOffer(delay * 2) : on.end()));
     },
 
-    /** They are back: mend the connection now. */
+    /** The other page is back: repair the connection now. */
     retry() {
       if (/disconnected|failed/.test(pc.connectionState)) restart();
       else peer.resendOffer();

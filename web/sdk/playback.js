@@ -19,7 +19,7 @@ export function createPlayback(deps, facts, on) {
     } catch (error) {
       const { name } = /** @type {Error} */ (error);
       if (name === "NotAllowedError") facts.blocked = true;
-      else if (name !== "AbortError") on.fail(error); // AbortError: they hung up meanwhile
+      else if (name !== "AbortError") on.fail(error); // AbortError: the other page hung up in between
       on.change();
     }
   }

@@ -339,7 +339,7 @@ export interface VoiceFacts {
   muteReason: "away" | "elsewhere" | "unconfirmed" | null;
   /** The browser plays no sound before a click or a key. Say so, or call `resume` on a click. */
   blocked: boolean;
-  /** The last error: a microphone that is gone, or a peer that sent nonsense. */
+  /** The last error: a microphone that is gone, or a peer that sent invalid data. */
   error: Error | null;
   /** The id of the microphone; "" is the browser's default. */
   input: string;
@@ -353,13 +353,13 @@ export interface VoiceFacts {
 
 /** Voice at one moment. */
 export interface VoiceState extends Readonly<VoiceFacts> {
-  /** What the browser lacks: without `webrtc` one neither hears nor speaks, without `microphone` one only hears. */
+  /** What the browser does not offer. Without `webrtc` you can't hear and can't speak. Without `microphone` you can only hear. */
   readonly lacks: "webrtc" | "microphone" | null;
   /** `listening` is without a microphone. */
   readonly status: "off" | "listening" | "talking";
   /** Whether the others don't hear you. */
   readonly muted: boolean;
-  /** You wish to be heard, and the room has not confirmed it yet. `setMuted(true)` takes the wish back. */
+  /** You have unmuted, and the room has not confirmed it yet. `setMuted(true)` cancels it. */
   readonly unmuting: boolean;
   /** Whether you speak. */
   readonly speaking: boolean;

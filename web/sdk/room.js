@@ -8,7 +8,7 @@ import { createSocket } from "./socket.js";
 /** @import { Api, Deps, Pending, Room } from "./public.js" */
 /** @import { RoomMessage } from "./wire.js" */
 
-/** The wish to be heard lapses: nobody remembers it when the line comes back. */
+/** Without an answer, unmuting fails after this time. A user does not expect to be heard much later. */
 const UNMUTE_MS = 5_000;
 
 /**
@@ -104,7 +104,7 @@ function createRoom(api, id, deps, leaving) {
       if (error.status !== 404) throw error; // without seat or room there is nothing to leave
     });
 
-  /** The seat is being given up. Who enters the room again waits for that. @param {Promise<unknown>} left */
+  /** The seat is being given up. The next `enter` of this room waits for that. @param {Promise<unknown>} left */
   function announce(left) {
     const settled = left.catch(() => {}).then(() => void (leaving.get(id) === settled && leaving.delete(id)));
     leaving.set(id, settled);
@@ -152,7 +152,7 @@ function createRoom(api, id, deps, leaving) {
     const [first] = log.messages;
     if (!first || !store.value.hasEarlier) return false;
     const { messages, has_more } = await api.history(id, { beforeSeq: first.seq, limit: 50 });
-    if (log.messages[0] !== first) return store.value.hasEarlier; // a snapshot has replaced the log meanwhile
+    if (log.messages[0] !== first) return store.value.hasEarlier; // in between, a snapshot has replaced the log
     log.prepend(messages);
     set({ hasEarlier: has_more });
     return has_more;

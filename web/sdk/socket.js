@@ -23,7 +23,7 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
   const LONGEST_MS = 30_000;
   const MAX_SEEN = 1_000;
   const timers = createTimers(deps);
-  /** What others send may cause five syncs in 10 seconds. */
+  /** Frames of others may cause at most five syncs in 10 seconds. */
   const maySync = createLimit(deps, 5, 10_000);
   /** The texts of the newest frames that came while there were two connections. */
   const seen = /** @type {Set<string>} */ (new Set());

@@ -11,7 +11,7 @@ import { createStore } from "./store.js";
 
 /** @import { RoomState, VoiceDeps, VoiceFacts, VoiceRoom, VoiceState } from "./public.js" */
 
-/** The service keeps the seat so long without a connection. A wish to be heard does not outlive it. */
+/** The service keeps a seat without a connection for this time. After it, the user is muted. */
 const GRACE_MS = 20_000;
 
 /** @type {VoiceDeps} */
@@ -35,7 +35,7 @@ export class Voice {
   /** Muted here, and muted in the room. The track is silent if one of them is true. */
   #isMuted = true;
   #isMutedInRoom = true;
-  /** The number of the wish to be heard that the room has not confirmed; else 0. */
+  /** The number of the unmuting that the room has not confirmed, or 0. */
   #wish = 0;
   /** The last time at which the page was in the room. */
   #presentAt = 0;
@@ -123,7 +123,7 @@ export class Voice {
 
   /**
    * Mute or unmute. Without a microphone, unmuting asks for one. Until the room shows the user unmuted, `state.unmuting` is
-   * true, and `setMuted(true)` takes the wish back. It lapses five seconds after it could not be told to the room.
+   * true, and `setMuted(true)` cancels it. Without a connection it fails after five seconds.
    * @param {boolean} muted
    * @throws {MicrophoneError}
    */
@@ -245,7 +245,7 @@ export class Voice {
     this.#publish();
   };
 
-  /** Who was away for longer than the grace is muted: an old consent does not count for what comes after it. */
+  /** Mute a user who was out of the room for longer than the grace period: the earlier unmuting no longer counts. */
   #checkPresence() {
     const now = this.#deps.now();
     if (!this.#isMuted && now - this.#presentAt > GRACE_MS) {

@@ -21,7 +21,7 @@ export declare function createMicrophone(deps: VoiceDeps, constraints: MediaTrac
     readonly track: MediaStreamTrack | null;
     readonly isSuspended: boolean;
     /**
-     * Open a microphone. Returns false if another request, or the end, came meanwhile.
+     * Open a microphone. Returns false if another request or `close` came in between.
      * @param {string | undefined} id
      * @throws {MicrophoneError}
      */

@@ -26,7 +26,7 @@ export declare class Voice {
     stop(): void;
     /**
      * Mute or unmute. Without a microphone, unmuting asks for one. Until the room shows the user unmuted, `state.unmuting` is
-     * true, and `setMuted(true)` takes the wish back. It lapses five seconds after it could not be told to the room.
+     * true, and `setMuted(true)` cancels it. Without a connection it fails after five seconds.
      * @param {boolean} muted
      * @throws {MicrophoneError}
      */
