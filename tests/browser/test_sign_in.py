@@ -116,7 +116,7 @@ def test_a_long_session_is_renewed(deployment: Deployment) -> None:
     assert deployment.provider.sign_ins == 1
 
 
-def test_another_answer_neither_signs_in_nor_out(deployment: Deployment) -> None:
+def test_another_answer_changes_no_sign_in(deployment: Deployment) -> None:
     ada = deployment.visitor()
     address = f"?state=guessed&code=stolen&error_description={PHISHING}"
     ada.page.goto(ada.url + address)

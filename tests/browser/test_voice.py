@@ -214,7 +214,7 @@ def test_voice_returns_after_a_reload_and_ends_with_the_page(pair: Pair) -> None
     assert ada.does("connections.map(({ connectionState }) => connectionState)") == ["closed", "closed"]
 
 
-def test_both_sides_can_restart_ice_at_once(pair: Pair) -> None:
+def test_both_sides_can_restart_ice_at_the_same_time(pair: Pair) -> None:
     fragment = "connections[0].localDescription.sdp.match(/ice-ufrag:(.*)/)[1]"
     before = [talker.does(fragment) for talker in pair]
     for talker in pair:

@@ -120,7 +120,7 @@ def test_a_refusal_by_aws_is_shown_with_advice(target: Target, code: str, advice
         assert expected in said
 
 
-def test_after_an_interruption_the_output_says_how_to_go_on(
+def test_after_an_interruption_the_output_says_how_to_continue(
     account: str, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:

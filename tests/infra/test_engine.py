@@ -74,7 +74,7 @@ def test_a_transaction_is_not_repeated_after_a_crash(tmp_path: Path) -> None:
         assert bool(journal_of(tmp_path).stat().st_size) == (number == 0), "a repetition is no write"
 
 
-def test_saving_goes_on_while_people_write_and_items_expire(tmp_path: Path) -> None:
+def test_saving_continues_while_people_write_and_items_expire(tmp_path: Path) -> None:
     def run(mode: str) -> str:
         environment = Engine(tmp_path).environment() | {"PYTHONPATH": str(ROOT), "SAVE_AFTER_BYTES": "500"}
         program = [str(engine_python()), str(ROOT / "tests" / "fakes" / "engine_reaper.py"), mode]

@@ -22,7 +22,7 @@ def test_the_user_is_told_the_addresses_and_the_risk() -> None:
     assert "can sign in with any name" in told
 
 
-def test_another_address_is_listened_at_beside_localhost() -> None:
+def test_the_stack_listens_at_localhost_and_another_address() -> None:
     sockets = listen(0, "127.0.0.2")
     names = [one.getsockname()[:2] for one in sockets]
     for one in sockets:

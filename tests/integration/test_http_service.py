@@ -40,7 +40,7 @@ def test_joins_are_limited_over_all_rooms(deployment: Deployment) -> None:
     assert ada.see(rooms[0])["participant_count"] == 1
 
 
-def test_new_rooms_are_limited_but_no_invalid_or_repeated_call(deployment: Deployment) -> None:
+def test_only_valid_new_calls_count_for_the_limit_of_rooms(deployment: Deployment) -> None:
     ada = deployment.person("Ada")
     for _ in range(LIMIT + 1):
         assert ada.post(ROOMS, {"name": ""}).status_code == 422
@@ -50,7 +50,7 @@ def test_new_rooms_are_limited_but_no_invalid_or_repeated_call(deployment: Deplo
     assert expect(201, ada.post(ROOMS, {"name": "Room"}, key="k"))["id"] == room
 
 
-def test_chat_is_limited_but_no_invalid_or_repeated_call(deployment: Deployment) -> None:
+def test_only_valid_new_calls_count_for_the_limit_of_chat(deployment: Deployment) -> None:
     ada, ben = deployment.person("Ada"), deployment.person("Ben")
     room = ada.make_room()["id"]
     for person in (ada, ben):
@@ -65,7 +65,7 @@ def test_chat_is_limited_but_no_invalid_or_repeated_call(deployment: Deployment)
     assert ben.say(room, "next")["seq"] == 5, "a refused message uses no number"
 
 
-def test_a_key_used_four_times_at_once_makes_one_room(api: Api) -> None:
+def test_four_simultaneous_uses_of_a_key_make_one_room(api: Api) -> None:
     ada = api.person()
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: ada.post(ROOMS, {"name": "Once"}, key="k"), range(4)))

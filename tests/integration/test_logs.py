@@ -87,7 +87,7 @@ def test_a_line_names_its_message_and_the_recipients(functions: Functions, room_
     assert frame["request_id"] not in ("", None, request["request_id"])
 
 
-def test_all_lines_of_a_user_have_the_same_mark(functions: Functions, room_id: str) -> None:
+def test_all_lines_of_a_user_have_the_same_hash(functions: Functions, room_id: str) -> None:
     with keep_log() as log:
         (ada,) = functions.enter(room_id, "ada")
         functions.frame(ada, "ping")

@@ -125,7 +125,7 @@ def test_simultaneous_joins_and_leaves_keep_the_count(world: World) -> None:
         assert max(max(pair) for pair in seen) <= 6
 
 
-def test_a_user_who_joins_and_leaves_at_once_is_in_or_out(world: World) -> None:
+def test_after_a_simultaneous_join_and_leave_a_user_is_in_or_out(world: World) -> None:
     for _ in ROUNDS:
         room_id = world.open_room(seats=3)
         world.join("ada", room_id)

@@ -59,7 +59,7 @@ def test_a_ticket_opens_its_own_room_once(scene: Scene) -> None:
     assert refusal(url) == (401, "unauthorized")
 
 
-def test_a_ticket_used_six_times_at_once_opens_one_connection(scene: Scene) -> None:
+def test_six_simultaneous_uses_of_a_ticket_open_one_connection(scene: Scene) -> None:
     url = scene.ticket(scene.member())["url"]
     assert sorted(at_once(*[lambda: outcome(url)] * 6)) == [101] + [401] * 5
 

@@ -101,7 +101,7 @@ def test_a_front_end_sees_its_new_room_and_joins_it(api: Api) -> None:
     assert expect(422, refused)["errors"][0]["loc"] == ["expects_socket"]
 
 
-def test_two_webrtc_clients_that_say_nothing_meet(api: Api, closing: ExitStack) -> None:
+def test_two_webrtc_clients_that_send_nothing_find_each_other(api: Api, closing: ExitStack) -> None:
     room_id = api.person("Olga").make_room(max_participants=2)["id"]
     ada = enter(closing, api, room_id, "Ada")
     ben = enter(closing, api, room_id, "Ben")

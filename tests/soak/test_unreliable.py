@@ -95,7 +95,7 @@ def test_a_conflict_has_a_reason_for_each_item(client: Any, engine: Engine, data
     assert not is_done(engine)
 
 
-def test_a_call_goes_on_when_its_client_has_closed(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_call_continues_after_its_client_has_closed(caplog: pytest.LogCaptureFixture) -> None:
     call = b"POST / HTTP/1.1\r\nx-amz-target: DynamoDB.GetItem\r\ncontent-length: 2\r\n\r\n{}"
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,

@@ -67,7 +67,7 @@ def test_every_declared_route_and_frame_is_registered() -> None:
     assert len({event.type_name() for event in EVENTS}) == len(EVENTS)
 
 
-def test_clients_may_send_no_server_type_but_announcements() -> None:
+def test_announcements_are_the_only_server_types_of_clients() -> None:
     assert {"user-joined", "user-left"} == ANNOUNCEMENTS
     assert {event.type_name() for event in EVENTS} - ANNOUNCEMENTS == RESERVED_TYPES
     assert not RESERVED_TYPES & set(FRAMES)

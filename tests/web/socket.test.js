@@ -552,7 +552,7 @@ for (const [name, code, sent, cut] of [
     assert.ok(findPerson(room, "ada").is_muted);
   });
 
-test("a mute takes back the unmute that is under way", async () => {
+test("a mute cancels an unmute that the room has not confirmed", async () => {
   const { service, room } = await enterRoom();
   service.network = () => [];
   const both = Promise.all([room.setMuted(false), room.setMuted(true)]);

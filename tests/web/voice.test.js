@@ -484,7 +484,7 @@ test("a frame without voice data is ignored", async () => {
   assert.deepEqual(users(ada), []);
 });
 
-test("nonsense from a peer ends only that pair", async () => {
+test("invalid data from a peer ends only that pair", async () => {
   const [ada, grace, linus] = await meet("ada", "grace", "linus");
   const last = relay.frames.findLast(({ from, to }) => from === "linus" && to === ada.connectionId).data;
   ada.hear("offer", linus, { ...last, n: 1e6, id: 1e6, description: { type: "offer", sdp: "nonsense" } });
@@ -542,7 +542,7 @@ async function speak() {
   return { ...entered, voice, mics, assertState };
 }
 
-test("an unmute while the line is cut is shown, and lapses", async () => {
+test("an unmute without a connection is shown, and fails", async () => {
   const { service, until, voice, mics, assertState } = await speak();
   await during(100, voice.setMuted(true));
   service.isUp = false;
@@ -558,7 +558,7 @@ test("an unmute while the line is cut is shown, and lapses", async () => {
   assert.deepEqual(mics(), [false, true]);
 });
 
-test("a second click takes back an unmute that waits", async () => {
+test("a second click cancels an unmute that waits", async () => {
   const { service, until, voice, mics, assertState } = await speak();
   await during(100, voice.setMuted(true));
   service.isUp = false;

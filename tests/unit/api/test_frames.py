@@ -126,7 +126,7 @@ def test_every_text_is_a_frame_or_an_error_of_the_contract(text: str) -> None:
         *(({"type": "mic", "data": data}, None) for data in (None, 7, "text", ["is_muted"], True)),
     ],
 )
-def test_fields_are_beside_type_or_under_data_and_beside_wins(frame: Frame, expected: bool | None) -> None:
+def test_fields_beside_type_win_over_fields_under_data(frame: Frame, expected: bool | None) -> None:
     if expected is None:
         with pytest.raises(InvalidRequestError):
             read(frame)
@@ -321,7 +321,7 @@ def test_a_burst_is_answered_once_then_ignored_then_closed(world: World, ada: st
     assert world.fanout.types(ben) == ["wave"] * 60
 
 
-def test_a_user_without_budget_is_told_once_until_it_is_back(world: World, ada: str, ben: str) -> None:
+def test_a_user_without_budget_gets_one_error_until_it_is_back(world: World, ada: str, ben: str) -> None:
     world.spend("ada")
     assert code_of(world.send(ada, "wave")) == "rate_limited"
     assert world.send(ada, "mic", is_muted=False) == world.send(ada, "offer") == []
@@ -330,7 +330,7 @@ def test_a_user_without_budget_is_told_once_until_it_is_back(world: World, ada: 
     assert world.send(ada, "wave", NOW + 30_000, id="a")[0]["type"] == "ack"
 
 
-def test_a_user_without_budget_who_goes_on_is_closed(world: World, room_id: str, ada: str, ben: str) -> None:
+def test_sending_on_without_budget_closes_the_connection(world: World, room_id: str, ada: str, ben: str) -> None:
     """Though each connection keeps the limit of frames."""
     connections = [ada, *(world.connect("ada", room_id) for _ in range(4))]
     world.spend("ada")

@@ -118,7 +118,7 @@ def test_it_is_a_valid_openapi_document() -> None:
     assert list(OpenAPIV31SpecValidator(document(API)).iter_errors()) == []
 
 
-def test_it_is_made_once_for_each_address() -> None:
+def test_the_document_is_made_once_for_each_address() -> None:
     other = "https://other.example/api"
     assert document(API) is document(API)
     assert (document(API)["servers"], document(other)["servers"]) == ([{"url": API}], [{"url": other}])

@@ -133,9 +133,7 @@ def test_a_connection_with_a_token_is_announced_once_when_it_opens(world: World,
     assert world.fanout.types(peer) == ["user-joined"]
 
 
-def test_two_connections_that_open_at_once_hear_of_one_another(
-    world: World, room_id: str, just_before: Interrupt
-) -> None:
+def test_simultaneous_connections_hear_of_each_other(world: World, room_id: str, just_before: Interrupt) -> None:
     world.join("ben", room_id, now_ms())
     events = [connecting({"token": token(name), "room_id": room_id}) for name in ("ada", "ben")]
     just_before(seat_sockets, "put_connection", lambda: status_of(world, events[1]))

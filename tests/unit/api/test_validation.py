@@ -183,7 +183,7 @@ def test_an_avatar_is_a_web_address_or_an_absolute_path(avatar: str | None) -> N
     "color",
     ["bg-grayBlue", "#ff00aa", "x", "A_1-#" * 8, "bg-blue-50/50", "bg-[#fff]", "hover:bg-[rgb(0,0,0)]", "w-1.5!"],
 )
-def test_a_color_is_what_css_class_names_hold(color: str) -> None:
+def test_a_color_has_the_characters_of_css_class_names(color: str) -> None:
     assert RoomCreate(name="x", color=color).color == color
 
 

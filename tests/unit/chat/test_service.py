@@ -95,7 +95,7 @@ def test_a_repeated_key_stores_one_message_and_is_answered(
     assert world.last_number(room_id) == first.seq
 
 
-def test_a_key_used_twice_at_once_stores_one_message(world: World, room_id: str, just_before: Interrupt) -> None:
+def test_simultaneous_uses_of_a_key_store_one_message(world: World, room_id: str, just_before: Interrupt) -> None:
     there = world.connect("bob", room_id)
     answers: list[RoomMessage] = []
     just_before(log_service, "put_message", lambda: answers.append(say(world, room_id, key="key")))

@@ -125,7 +125,7 @@ def test_a_failed_refresh_keeps_the_keys_and_waits_a_minute(
     assert issuer.fetches == 4
 
 
-def test_an_unknown_key_is_unavailable_while_fetches_fail(issuer: Issuer, keys: KeySet) -> None:
+def test_an_unknown_key_answers_503_while_fetches_fail(issuer: Issuer, keys: KeySet) -> None:
     find(keys, "key-0")
     issuer.rotate()
     issuer.answer = (500, {}, b"")

@@ -413,7 +413,7 @@ def test_the_name_is_the_first_visible_one(given_names: dict[str, Any], shown: s
     assert LENIENT.verify(sign_secretly(claims("name") | given_names), NOW).name == shown
 
 
-def test_two_users_without_a_name_can_be_told_apart() -> None:
+def test_two_users_without_a_name_get_different_names() -> None:
     names = [LENIENT.verify(sign_secretly(claims("name", sub=sub)), NOW).name for sub in ("ada", "ben", "ada")]
     assert names == [GUEST, "Guest 6700", GUEST]
 

@@ -51,7 +51,7 @@ def test_only_counters_that_were_used_are_written(log: Log) -> None:
     assert log.metrics[1]["Rooms"] == 0
 
 
-def test_users_are_told_apart_but_not_named(log: Log) -> None:
+def test_lines_distinguish_users_without_their_ids(log: Log) -> None:
     for user_id in ("auth0|ada", "auth0|ben", "auth0|ada"):
         with observe("http") as observation:
             observation.note_user(user_id)
@@ -223,7 +223,7 @@ def test_the_texts_of_network_and_aws_errors_are_logged(log: Log, error: Excepti
     assert SECRET not in log.text
 
 
-def test_other_lines_name_the_event_under_way(log: Log) -> None:
+def test_other_lines_name_the_running_event(log: Log) -> None:
     warn = logging.getLogger("chalicelib.fanout").warning
     with observe("frame", request_id="r=", connection_id="c="):
         current().note(room_id="room")

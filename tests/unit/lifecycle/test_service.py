@@ -130,7 +130,7 @@ def test_a_toggle_inverts_the_status(world: World, before: RoomStatus, after: Ro
     assert world.room(room.room_id).status == after
 
 
-def test_two_toggles_at_once_both_count(world: World, room_id: str, just_before: Interrupt) -> None:
+def test_two_simultaneous_toggles_both_count(world: World, room_id: str, just_before: Interrupt) -> None:
     just_before(service, "compare_and_set_status", lambda: toggle(world, room_id))
 
     assert toggle(world, room_id) == world.room(room_id).status == "active"

@@ -81,7 +81,7 @@ def test_each_room_is_swept_with_its_own_time(world: World) -> None:
     assert [log.get_position(world.store, room_id).allocated_at for room_id in ids] == times
 
 
-def test_two_sweeps_at_once_end_a_membership_once(world: World, room_id: str, just_before: Interrupt) -> None:
+def test_two_simultaneous_sweeps_end_a_membership_once(world: World, room_id: str, just_before: Interrupt) -> None:
     world.join("ada", room_id)
     just_before(endings, "claim_ending", lambda: run(world, END))
 

@@ -41,7 +41,7 @@ def test_an_avatar_of_another_host_is_refused(world: World, request_of_ada: Requ
     assert get_profile(world.store, "ada") is None
 
 
-def test_nobody_chooses_a_name_where_names_come_from_the_token() -> None:
+def test_a_name_from_the_token_cannot_be_changed() -> None:
     with on_moto(names_from_token=True) as world:
         with pytest.raises(ForbiddenError, match="come from your sign-in: change them there"):
             update_me(request_of(world), ProfileUpdate(name="Countess"))

@@ -67,7 +67,7 @@ def test_the_largest_frame_is_relayed_with_the_longest_user_id(world: World, roo
 
 
 @pytest.mark.parametrize("to", [None, "", 7, True, ["ben"], {"id": "ben"}, "x" * 129])
-def test_what_is_no_address_is_left_to_the_client(world: World, ada: str, ben: str, to: object) -> None:
+def test_a_to_that_is_no_address_is_left_to_the_client(world: World, ada: str, ben: str, to: object) -> None:
     for kind in ("wave", "typing"):
         assert world.send(ada, kind, to=to, is_typing=True) == []
         assert world.fanout.last(ben)["to"] == to

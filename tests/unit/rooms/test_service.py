@@ -68,7 +68,7 @@ def test_a_key_creates_one_room_per_user_and_day(world: World) -> None:
     assert names(world) == ["Another", "Bob's", "Quiet"]
 
 
-def test_a_key_used_twice_at_once_creates_one_room(world: World, just_before: Interrupt) -> None:
+def test_simultaneous_uses_of_a_key_create_one_room(world: World, just_before: Interrupt) -> None:
     made: list[Any] = []
     just_before(service, "new_room", lambda: made.append(create(world, key="key")))
 

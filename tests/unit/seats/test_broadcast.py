@@ -52,7 +52,7 @@ def test_the_loss_of_one_of_several_connections_is_not_announced(
 
 
 @pytest.mark.parametrize("other_goes_before", ["detach_last", "detach"])
-def test_of_two_connections_lost_at_once_one_is_the_last(
+def test_of_two_simultaneously_lost_connections_one_is_the_last(
     world: World, room_id: str, ada: str, ben: str, just_before: Interrupt, other_goes_before: str
 ) -> None:
     second = world.connect("ada", room_id)

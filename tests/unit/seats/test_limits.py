@@ -64,7 +64,7 @@ def test_a_late_index_lets_no_sixth_seat_stay(world: World, just_before: Interru
     assert world.fanout.types(there)[-2:] == ["user_joined", "user_left"]
 
 
-def test_twelve_joins_at_once_leave_the_five_oldest_seats(engine_world: World) -> None:
+def test_twelve_simultaneous_joins_leave_the_five_oldest_seats(engine_world: World) -> None:
     rooms = [engine_world.open_room() for _ in range(12)]
     joins = [partial(engine_world.join, "ada", room_id, NOW + age) for age, room_id in enumerate(rooms)]
 

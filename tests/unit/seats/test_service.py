@@ -170,7 +170,7 @@ def test_a_seat_is_free_when_its_lease_ends_and_not_before(world: World) -> None
     assert world.roster(room_id) == []
 
 
-def test_a_user_whose_lease_ended_joins_anew(world: World, room_id: str) -> None:
+def test_a_user_whose_lease_ended_joins_again(world: World, room_id: str) -> None:
     world.join("ada", room_id)
 
     answer = world.join("ada", room_id, END)
@@ -205,7 +205,9 @@ def test_of_two_joins_for_the_last_seat_one_is_refused(world: World, before_comm
     assert world.has_all_numbers(room_id)
 
 
-def test_two_joins_of_a_user_at_once_take_one_seat(world: World, room_id: str, before_commit: BeforeCommit) -> None:
+def test_two_simultaneous_joins_of_a_user_take_one_seat(
+    world: World, room_id: str, before_commit: BeforeCommit
+) -> None:
     before_commit(lambda: world.join("ada", room_id))
 
     assert world.join("ada", room_id).message == "Already in this room"
@@ -326,7 +328,7 @@ def test_a_member_who_comes_back_during_leave_leaves_again(
     assert world.said(room_id) == [f"Ada {act} the room" for act in ("joined", "left") * 2]
 
 
-def test_two_leaves_at_once_write_one_message(world: World, room_id: str, before_commit: BeforeCommit) -> None:
+def test_two_simultaneous_leaves_write_one_message(world: World, room_id: str, before_commit: BeforeCommit) -> None:
     mine, there = world.enter("ada", room_id), world.enter("bob", room_id)
     world.fanout.forget()
     before_commit(lambda: world.leave("ada", room_id))

@@ -105,7 +105,7 @@ def test_parallel_acts_pass_up_to_the_limit(engine_world: World) -> None:
     assert sorted(found) == [0] * 3 + [10] * 9
 
 
-def test_a_window_outlives_its_end_in_the_table(limits: RateLimits) -> None:
+def test_the_row_of_a_window_stays_after_its_end(limits: RateLimits) -> None:
     limits.check("ada", LIMIT, NOW)
 
     window = limits._store.get(WINDOWS, "rate#ada")
