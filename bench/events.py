@@ -18,6 +18,7 @@ SECRET = "a-secret-of-the-benchmarks-and-of-nothing-else"
 EXPIRES = 4_102_444_800
 """The year 2100."""
 NO_LIMITS = dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT", "ROOMS_LIMIT", "BUDGET_LIMIT"), "1000000000/1")
+NO_LIMITS |= dict.fromkeys(("OWNED_ROOMS_LIMIT", "SEATS_LIMIT"), "1000000000")
 """Environment variables that switch off the limits of the service."""
 
 Event = dict[str, Any]
