@@ -161,7 +161,7 @@ def carry_out(name: str, check: Check) -> bool:
 
 
 def check_all(where: Path, pool: ThreadPoolExecutor) -> bool:
-    """Run all checks, two at a time. Those of the templates need the packages' own templates."""
+    """Run all checks, two at a time. The checks of templates also read the templates that `chalice package` makes."""
     checks: dict[str, Check] = {
         **{f"package for {one}": partial(check_package, one, where) for one in ARCHITECTURES},
         "lock files": check_locks,

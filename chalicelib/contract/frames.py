@@ -104,9 +104,9 @@ class FrameSpec:
     Example: `FrameSpec("typing", Typing, typing, example={"data": {"is_typing": True}})`
 
     `price` is what the frame itself costs its user, in units of `store.budgets`; the frames that it sends are charged
-    beside it. `answers` names the frames that answer it. The dispatcher sends an `ack`, unless the handler's
-    broadcast carried it; `result` is the type of its `data`. `is_signal` counts the frame against the larger limits
-    of WebRTC signalling. `is_relayed` means that peers receive the frame as the client shaped it.
+    in addition. `answers` names the frames that answer it. The dispatcher sends an `ack`, unless the handler's
+    broadcast carried it; `result` is the type of its `data`. `is_signal` counts the frame against the larger limits of
+    WebRTC signalling. `is_relayed` means that peers receive the frame as the client shaped it.
     """
 
     name: str

@@ -131,7 +131,7 @@ class Route:
     Example: `Route("PUT", "/coworking/rooms/{room_id}/hand", set_hand, access=Access.MEMBER)`
 
     `price` is what the call itself costs its user, in units of `store.budgets`; the frames that it sends and the size
-    of its answer are charged beside it. `errors` lists the view's own errors, for the documents. `idempotent` means
+    of its answer are charged in addition. `errors` lists the view's own errors, for the documents. `idempotent` means
     that it accepts `Idempotency-Key`. `content_type` is that of a `Page`; other answers are JSON.
     """
 

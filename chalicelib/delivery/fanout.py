@@ -16,7 +16,7 @@ from chalicelib.kernel.times import Moment, now_ms
 
 DEADLINE_SECONDS = 3.0
 THREADS = 50
-"""Enough for all connections of ten people at once. Threads start when they are first needed."""
+"""Enough for all connections of ten people at the same time. Threads start when they are first needed."""
 FIRST_RETRY_SECONDS = 0.05
 LONGEST_RETRY_SECONDS = 1.0
 NEWBORN_MS = 10_000

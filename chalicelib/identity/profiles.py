@@ -40,8 +40,8 @@ def display_profile(settings: Settings, user: User, chosen: Profile | None) -> P
 class Avatars:
     """The avatars that users chose in their profiles, kept for five minutes.
 
-    A profile has up to 9 KB. As many are read at once as fit into 80 KB if all have this size, until 80 KB are read.
-    The other authors have no avatar in this answer.
+    A profile has up to 9 KB. One read takes as many as fit into 80 KB if all have this size. Reads end when 80 KB are
+    read. The other authors have no avatar in this answer.
     """
 
     _KEPT_MS = 5 * 60_000

@@ -4,7 +4,7 @@ import unicodedata
 
 # From Unicode's confusables.txt (UTS 39, version 15.1), by way of the package confusable-homoglyphs 3.3.1: the letters,
 # digits and symbols that look like a Latin letter. The small capitals are added, and white letters in black circles and
-# squares. Those that NFKD makes Latin are left out. An l stands for I and 1, too.
+# squares. Letters that NFKD turns into Latin ones are left out. An l stands for I and 1, too.
 _LOOKALIKES = {
     "a": "ɑΑαАаᎪᗅᴀꓮ𐊠𖽀⍺",
     "b": "ƄʙΒВЬᏏᏴᑲᖯᗷꓐꞴ𐊂𐊡𐌁",

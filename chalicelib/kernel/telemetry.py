@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SERVICE = "coworking-rooms"
 DIMENSIONS = ("service", "kind")
-"""Each combination of their values is a metric that costs money, so they are few."""
+"""Each combination of their values is a separate metric that costs money, so there are few dimensions."""
 
 Kind = Literal["http", "connect", "frame", "disconnect", "sweep"]
 Counted = Literal["messages", "opened", "closed", "rooms", "members"]

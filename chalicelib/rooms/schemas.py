@@ -13,7 +13,7 @@ from chalicelib.rooms import table
 from chalicelib.rooms.table import Room
 
 _COLOR = r"^[A-Za-z0-9_#:/.,%()\[\]!-]{1,40}$"
-"""The characters of CSS class names, such as `bg-blue-50/50` and `bg-[#fff]`. None of them ends an attribute."""
+"""The characters of CSS class names, such as `bg-blue-50/50` and `bg-[#fff]`. No character ends an HTML attribute."""
 DEFAULT_COLOR = "bg-grayBlue"
 DEFAULT_SEATS = 15
 

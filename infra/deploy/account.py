@@ -33,7 +33,7 @@ def describe_quotas(target: Target) -> str:
         return f"its quotas are unknown ({error.response['Error']['Code']})"
     found = (
         f"Lambda runs {calls} calls at a time; API Gateway takes {limits['rateLimit']:.0f} requests a second, "
-        f"{limits['burstLimit']} at once"
+        f"{limits['burstLimit']} in a burst"
     )
     advice = "; that is few: ask AWS for 1,000 calls (service quota L-B99A9384 of lambda)"
     return found + advice if calls < FEW_CALLS else found

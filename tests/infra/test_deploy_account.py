@@ -67,7 +67,7 @@ def test_the_output_says_what_the_account_may_use(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Target, "client", lambda *_: Client())
     said = describe_quotas(Target("dev"))
-    assert f"{calls} calls at a time; API Gateway takes 10000 requests a second, 5000 at once" in said
+    assert f"{calls} calls at a time; API Gateway takes 10000 requests a second, 5000 in a burst" in said
     assert ("that is few" in said) == few
 
 

@@ -29,7 +29,7 @@ from tests.fakes.clients import Api
 pytestmark = pytest.mark.proof
 
 EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "6"))
-"""The random requests for each operation and role. Some dozens at the limits are added."""
+"""The number of random requests for each operation and role. The test adds some dozens with values at the limits."""
 
 ROOM = "/coworking/rooms/{room_id}"
 ADMIN = "/coworking/admin/rooms/{room_id}"

@@ -152,7 +152,7 @@ def check_and_declare() -> Iterator[tuple[str, str]]:
     Yields: the names and texts of the files in `web/sdk/types/`.
 
     Raises:
-        TypesError: TypeScript reports errors. All is declared by then.
+        TypesError: TypeScript reports errors. It is raised after the last file.
     """
     with tempfile.TemporaryDirectory() as directory:
         run = run_node(TSC, "-p", ".", "--noEmit", "false", "--outDir", directory)

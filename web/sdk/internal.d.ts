@@ -52,9 +52,9 @@ export interface ConnectionEvents {
   /** A sync was not answered. */
   syncTimeout(): void;
   receive(connection: Connection, text: string): void;
-  /** It has worked for a minute. */
+  /** The connection has worked for a minute. */
   stable(): void;
-  /** It is unusable. */
+  /** The connection is unusable. */
   lost(connection: Connection, code: LibraryCode): void;
 }
 
