@@ -1,4 +1,4 @@
-"""A server that stands in for the connections API, in a process of its own, so that its CPU time isn't the client's."""
+"""A server that replaces the connections API. It has its own process, so its CPU time does not count for the client."""
 
 import asyncio
 import multiprocessing

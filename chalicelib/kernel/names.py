@@ -50,7 +50,7 @@ def clean_name(text: str) -> str:
     Hidden characters are removed. A line break becomes a space.
     """
     visible = _without_hidden(_LINE_BREAKS.sub(" ", text)).strip()
-    # NFC makes one character of four at most: cut first, since it takes long for a long text.
+    # NFC takes long for a long text, so cut first. It joins at most four characters into one.
     name = unicodedata.normalize("NFC", visible[: 4 * MAX_NAME])[:MAX_NAME]
     name = _without_hidden(name).rstrip()  # the cut may have left half of an emoji
     return "" if is_blank(name) or speaks_as_system(name) else name

@@ -20,7 +20,7 @@ def is_blank(text: str) -> bool:
 def is_surely_longer(text: str, most: int) -> bool:
     """True if the NFC of the text is known to have more than `most` characters. This takes linear time.
 
-    NFC itself sorts each run of marks, in quadratic time. If this is False, it sorts few more than `most` marks.
+    NFC itself sorts each run of marks in quadratic time. After a False, a run has at most a few more than `most` marks.
     """
     if len(text) <= most:
         return False

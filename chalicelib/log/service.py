@@ -113,8 +113,8 @@ def recover(store: Store, room_id: str, last_seq: int | None, now: Moment) -> Re
 
 
 def _is_in_log(store: Store, room_id: str, seq: int, position: LogPosition) -> bool:
-    """True if a client can know this number. If the table was restored to an earlier state, a client may be ahead of
-    the log; it would take every new message for an old one."""
+    """True if a client can know this number. If the table was restored to an earlier state, a client may know higher
+    numbers than the log has. It would ignore new messages as old ones."""
     return seq <= position.last_seq or get_message(store, room_id, seq) is not None
 
 

@@ -40,8 +40,8 @@ def signal(context: FrameContext[Signal]) -> None:
 def _find_peers(context: FrameContext[Any]) -> list[Connection]:
     """The peers that `to` names; without `to`, all.
 
-    Under `data`, a `to` that names no peer may be an address of the client's own (y-webrtc has such), so that all
-    receive the frame, except if it is signalling.
+    If a `to` under `data` names no peer, it may be an address of the client's own, as in y-webrtc. Then all receive the
+    frame, unless it is signalling.
 
     Raises:
         PeerUnavailableError: `to` names no peer.

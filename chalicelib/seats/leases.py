@@ -1,4 +1,4 @@
-"""Leases: how long a membership lasts without a sign of life.
+"""Leases: how long a membership lasts if the client sends nothing.
 
 A membership starts with an HTTP lease, which calls in the room and lists of rooms renew. The first `sync` or `ping`
 makes it a socket lease, which both renew: if a client stops without a word, its seat ends after 90 s. If the client

@@ -51,7 +51,7 @@ PARTICIPANTS = Table("participants", Participant, also={"ending_since": int})
 
 
 def get_participant(store: Store, room_id: str, user_id: str) -> Participant | None:
-    """The membership as it is now, its lease valid or not."""
+    """The membership as it is now. Its lease may have ended."""
     return store.get(PARTICIPANTS, (room_id, user_id))
 
 

@@ -103,7 +103,7 @@ class DurableTables:
         self._save_at = self._journal.size + self._plan_save()
 
     def _plan_save(self) -> int:
-        """Saving holds all requests back. It is done the more seldom the longer it takes."""
+        """Saving makes all requests wait. So the more data there is, the less often it is saved."""
         return max(SAVE_AFTER, self._file.stat().st_size if self._file.exists() else 0)
 
     def _load(self) -> int:

@@ -65,5 +65,5 @@ def parse_rate(expression: str | ScheduleExpression) -> int:
     text = expression if isinstance(expression, str) else expression.to_string()
     match = RATE.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text} is not a rate, and the local stack runs nothing else")
+        raise ValueError(f"{text} is not a rate: the local stack runs only rates")
     return int(match[1]) * SECONDS[match[2]]

@@ -409,7 +409,7 @@ test("together, peers can't use up the connections of a page", async () => {
 
 test("a page is heard only while the room shows its user unmuted", async () => {
   const [ada, grace] = await meet("ada", "grace");
-  grace.connection.level = ada.connection.level = 0.3; // Grace's page sends sound, whatever it says
+  grace.connection.level = ada.connection.level = 0.3; // Grace's page sends sound, even if it shows her muted
   const heard = async (...state) => {
     ada.show(...state);
     await relay.clock.pass(200);

@@ -77,7 +77,7 @@ export const face = ({ id, name, avatar }) => {
   return node;
 };
 
-/** Let screen readers say a text. While they have three to say, others are dropped. */
+/** Let screen readers say a text. If three texts are waiting, a further text is dropped. */
 export function say(/** @type {string} */ text) {
   const live = document.getElementById("live");
   if (!live || live.childElementCount > 2) return;

@@ -8,7 +8,7 @@ export * from "./errors.js";
 /** The service: its HTTP API, and how to enter a room. */
 export class Coworking {
   #deps;
-  /** By room id: seats that are being given up. */
+  /** The seats that are being given up, by room id. */
   #leaving = /** @type {Map<string, Promise<void>>} */ (new Map());
 
   /** `deps` replaces parts of the browser: tests use it. */

@@ -113,7 +113,7 @@ export interface PendingRequest {
   connection: Connection | null;
   /** It was sent at least once. */
   isSent: boolean;
-  /** The answer to a newer request of the same type. With it, this one is not sent again. */
+  /** The answer to a newer request of the same type. If there is one, the older request is not sent again. */
   successor?: Promise<any>;
   resolve(data: any): void;
   reject(error: Error): void;

@@ -24,7 +24,7 @@ BUSY, SENT = PostResult(503, "status 503"), PostResult(200, "status 200")
 
 
 class ScriptedGateway(Gateway):
-    """A gateway that answers a post with the result of a function of the connection id."""
+    """A gateway whose answer to a post comes from a function. The function gets the connection id."""
 
     def __init__(self, on_post: Callable[[str], PostResult]) -> None:
         super().__init__()

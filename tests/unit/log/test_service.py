@@ -106,7 +106,7 @@ def test_a_gap_below_a_message_a_minute_old_is_final() -> None:
         pytest.param(3, [1], [3, 5], False, id="an unused number after a message that is kept"),
         pytest.param(4, [1], [3, 5], False, id="the last seen is an unused number"),
         pytest.param(5, [1], [3, 5], False, id="nothing follows"),
-        pytest.param(2, [1, 2], [], True, id="all that is left is due"),
+        pytest.param(2, [1, 2], [], True, id="the rest is due for deletion"),
     ],
 )
 def test_messages_that_retention_may_have_deleted_are_a_gap(
