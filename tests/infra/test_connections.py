@@ -82,7 +82,7 @@ def test_a_closed_connection_is_gone(platform: Platform, management: Any, open_s
 
 
 def test_a_client_that_does_not_read_reaches_its_limit(management: Any, open_socket: OpenSocket) -> None:
-    socket = open_socket(max_queue=1)
+    socket = open_socket(max_queue=1, close_timeout=0.1)  # it cannot read the answer to its close frame
     connection_id = learn_id(socket)
 
     def post_megabytes() -> None:
