@@ -65,7 +65,7 @@ declare global {
   type Room = import("../sdk/public.js").Room;
   type RoomState = import("../sdk/public.js").RoomState;
   type RoomSummary = import("../sdk/wire.js").RoomSummary;
-  type Message = import("../sdk/wire.js").RoomMessage & { event?: { name: string } | null };
+  type Message = import("../sdk/wire.js").RoomMessage;
   type Pending = import("../sdk/public.js").Pending;
   type Person = import("../sdk/public.js").Participant;
   type Profile = import("../sdk/wire.js").Me;
