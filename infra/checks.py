@@ -181,7 +181,7 @@ def check_all(where: Path, pool: ThreadPoolExecutor) -> bool:
 def main() -> None:
     with TemporaryDirectory() as directory, ThreadPoolExecutor(2) as pool:
         if not check_all(Path(directory), pool):
-            sys.exit("error: what would be deployed has faults")
+            sys.exit("error: checks failed, as printed above")
 
 
 if __name__ == "__main__":

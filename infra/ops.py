@@ -1,6 +1,6 @@
 """The operators' command, on a machine with AWS credentials: `python -m infra.ops STAGE COMMAND`.
 
-    rooms                   list the occupied rooms, the fullest first
+    rooms                   list the occupied rooms, those with the most connections first
     room ROOM               show a room's members, leases, connections and inconsistencies
     empty ROOM              remove everybody from a room; the room stays open
     rotate-secret           replace the secret that signs tickets and cursors; deploy afterwards
@@ -166,7 +166,7 @@ def use_stage_env(stage: str) -> None:
     """Set the environment of the stage's functions; exits without such a stage, or without a region."""
     stages = json.loads(CONFIG.read_text())["stages"]
     if stage not in stages:
-        raise SystemExit(f".chalice/config.json has no stage {stage!r}, but {' and '.join(stages)}")
+        raise SystemExit(f".chalice/config.json has no stage {stage!r}. It has {' and '.join(stages)}")
     region = Session().get_config_variable("region")
     if not region:
         raise SystemExit("There is no region: set AWS_DEFAULT_REGION")
@@ -191,7 +191,7 @@ def run(options: argparse.Namespace, backend: Backend, now: Moment) -> Iterator[
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="python -m infra.ops", description="Look after a deployed stage.")
+    parser = argparse.ArgumentParser(prog="python -m infra.ops", description="Commands for operators of a stage.")
     parser.add_argument("stage", help="a stage of .chalice/config.json")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("rooms", help="list the occupied rooms")

@@ -94,5 +94,5 @@ def new_room(body: RoomCreate, created_by: str | None, now: Moment) -> Room:
 def _created_before(store: Store, record: IdempotencyRecord) -> RoomSummary:
     room = get_room(store, record.room_id)
     if room is None:
-        raise RoomNotFoundError("The room that this key made has been deleted")
+        raise RoomNotFoundError("The room that was made with this key has been deleted")
     return RoomSummary.of(room)

@@ -97,7 +97,7 @@ def main() -> int:
     options = parser.parse_args()
     console, target = Console(), Target(options.stage)
     if options.stage == PROD and not options.yes_destroy_prod and not options.plan:
-        say(console, f"{PROD} is not destroyed without --yes-destroy-prod (make destroy STAGE={PROD} ARGS=...)")
+        say(console, f"{PROD} is destroyed only with --yes-destroy-prod (make destroy STAGE={PROD} ARGS=...)")
         return 1
     return carry_out(lambda: destroy(target, console, options.plan, options.yes), target, console)
 

@@ -84,7 +84,7 @@ def carry_out(act: Callable[[], int], target: Target, console: Console) -> int:
         report_failure(failure, console)
         return 1
     except KeyboardInterrupt:
-        say(console, "Interrupted: run the command again to go on")
+        say(console, "Interrupted: run the command again to continue")
         return 1
     finally:
         target.close()

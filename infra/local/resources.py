@@ -88,4 +88,4 @@ def bind(address: str, port: int) -> list[socket.socket]:
         if number == errno.EADDRINUSE:
             advice = f"stop what uses it, or choose another: make run PORT={port + 1}"
             raise StackError(f"Port {port} is taken: {advice}") from error
-        raise StackError(f"Port {port} of {address} is not to be had ({error}): choose another") from error
+        raise StackError(f"Port {port} of {address} can't be used ({error}): choose another") from error

@@ -128,7 +128,7 @@ def test_after_an_interruption_the_output_says_how_to_continue(
 
     monkeypatch.setattr(deploy, "run_steps", interrupt)
 
-    assert command(deploy.main, "dev") == (1, "Interrupted: run the command again to go on")
+    assert command(deploy.main, "dev") == (1, "Interrupted: run the command again to continue")
 
 
 def test_a_bug_is_raised_and_not_reported_as_a_failure(target: Target) -> None:
@@ -148,7 +148,7 @@ def test_destroying_prod_needs_another_option(account: str, command: Command) ->
     code, said = command(destroy.main, "prod", "--yes")
 
     assert code == 1
-    assert "not destroyed without --yes-destroy-prod" in said
+    assert "destroyed only with --yes-destroy-prod" in said
 
 
 @pytest.mark.parametrize(

@@ -252,7 +252,7 @@ def test_the_tool_uses_the_environment_of_the_stage() -> None:
 
 
 def test_an_unknown_stage_is_refused() -> None:
-    with pytest.raises(SystemExit, match="no stage 'staging', but dev and prod"):
+    with pytest.raises(SystemExit, match=r"no stage 'staging'\. It has dev and prod"):
         ops.use_stage_env("staging")
 
 
