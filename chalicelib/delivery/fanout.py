@@ -58,8 +58,8 @@ class Pace:
 class Missed:
     """Connections that retries until the deadline did not reach. Their next frames get one try.
 
-    Otherwise every act in a room would take three seconds if one member has connections that never open, or a client
-    that does not read: posts to it are answered 429.
+    Otherwise one member could make every act in a room take three seconds. Connections that never open are enough, or a
+    client that does not read: API Gateway answers 429.
     """
 
     def __init__(self) -> None:

@@ -99,7 +99,7 @@ class Supervisor:
         engine = self._stack.engine
         if engine is not None and child is engine.child:
             if self._stack.gateway is not None:
-                self._stack.gateway.kill()  # it could only complain of the same
+                self._stack.gateway.kill()  # it would report the same error
             raise StackError(engine.failure_message("ended"))
         if child is not self._stack.gateway:
             return  # an earlier one, which we stopped ourselves
