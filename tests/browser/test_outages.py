@@ -57,6 +57,22 @@ def test_20_seconds_offline_lose_no_message(house: House, scene: Scene, stack: L
         assert_shows_whole_log(visitor, ada.caller, scene.room_id)
 
 
+def test_an_unmute_without_a_line_can_be_taken_back_and_lapses(house: House, scene: Scene, stack: LocalStack) -> None:
+    ada = house.guest("Ada", scene.room_id)
+    microphone = ada.page.locator(".mic")
+    ada.page.clock.install()
+    ada.expects(*CONNECTION_ERRORS)
+    ada.context.set_offline(True)
+    stack.cut()
+    expect(ada.connection).not_to_have_text("Connected")
+    for label in ("Unmuting…", "Unmute", "Unmuting…"):
+        microphone.click()
+        expect(microphone).to_have_text(label)
+    ada.page.clock.fast_forward("00:05")
+    expect(microphone).to_have_text("Unmute")
+    expect(ada.connection).to_contain_text("Not connected, so you stay muted")
+
+
 def test_a_restart_of_the_stack_loses_no_message(house: House, scene: Scene, stack: LocalStack) -> None:
     ada = scene.member("Ada")
     ben, cleo = house.guest("Ben", scene.room_id), house.guest("Cleo", scene.room_id)

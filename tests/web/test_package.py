@@ -2,11 +2,13 @@
 
 import json
 import re
+import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.node import run_node
+from tests.fakes.node import BIN, ENVIRONMENT, run_node
 from tests.web.declarations import SDK, TSC
 
 LICENSE = SDK.parent.parent / "LICENSE"
@@ -61,17 +63,24 @@ def test_the_package_has_its_files_and_licence() -> None:
     named = {*entries, *old, PACKAGE["main"], PACKAGE["types"], "README.md"}
     assert {path for path in named if not (SDK / path).exists()} == set()
     assert (SDK / "LICENSE").read_text("utf-8") == LICENSE.read_text("utf-8")
+    assert (PACKAGE["license"], PACKAGE["sideEffects"], PACKAGE["engines"]) == ("MIT", False, {"node": ">=22"})
 
 
-def install(directory: Path) -> Path:
-    """A directory where programs import the package by its name."""
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory where programs import the package by its name: only what npm puts into it."""
+    directory = tmp_path_factory.mktemp("package")
+    command = [str(BIN / "npm"), "pack", str(SDK), "--silent", "--pack-destination", str(directory)]
+    packed = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    with tarfile.open(directory / packed.stdout.strip()) as archive:
+        archive.extractall(directory, filter="data")
     (directory / "node_modules").mkdir()
-    (directory / "node_modules" / "coworking-rooms").symlink_to(SDK)
+    (directory / "package").rename(directory / "node_modules" / PACKAGE["name"])
     return directory
 
 
-def test_node_imports_the_package_by_its_name(tmp_path: Path) -> None:
-    program = install(tmp_path) / "entries.mjs"
+def test_node_imports_the_package_by_its_name(place: Path) -> None:
+    program = place / "entries.mjs"
     program.write_text(ENTRIES, "utf-8")
     run = run_node(program)
     assert run.stdout.splitlines() == [
@@ -80,8 +89,8 @@ def test_node_imports_the_package_by_its_name(tmp_path: Path) -> None:
     ], run.stderr
 
 
-def test_strict_types_find_a_misspelt_code(tmp_path: Path) -> None:
-    program = install(tmp_path) / "strict.mts"
+def test_strict_types_find_a_misspelt_code(place: Path) -> None:
+    program = place / "strict.mts"
     program.write_text(STRICT, "utf-8")
     options = ("--strict", "--noEmit", "--target", "es2024", "--module", "nodenext", "--types", "node")
     run = run_node(TSC, "--ignoreConfig", *options, program)

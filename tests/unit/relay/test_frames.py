@@ -56,6 +56,7 @@ def test_a_frame_that_grows_too_large_for_a_post_is_refused(world: World, ada: s
 
 @pytest.mark.parametrize("user_id", ["u" * 128, "\U0001f600" * 128, "\u0001" * 128])
 def test_the_largest_frame_is_relayed_with_the_longest_user_id(world: World, room_id: str, user_id: str) -> None:
+    assert (MAX_FRAME_BYTES, MAX_RELAYED_BYTES) == (32_000, 8_000)
     ben = world.enter("ben", room_id)
     world.join(user_id, room_id)
     sender = world.connect(user_id, room_id, connection_id="bSzPqfc5oAMCKrg=")
