@@ -68,6 +68,7 @@ def test_an_unmute_without_a_line_can_be_taken_back_and_lapses(house: House, sce
     for label in ("Unmuting…", "Unmute", "Unmuting…"):
         microphone.click()
         expect(microphone).to_have_text(label)
+        assert "muted" not in ada.connection.inner_text(), "it has not lapsed"
     ada.page.clock.fast_forward("00:05")
     expect(microphone).to_have_text("Unmute")
     expect(ada.connection).to_contain_text("Not connected, so you stay muted")

@@ -16,11 +16,12 @@ from typing import Literal
 from tests.fakes.tcp_server import TcpServer
 
 Kind = Literal["http", "upgrade"]
-Fault = Literal["reset", "hang up", "refuse", "garble", "silence"]
+Fault = Literal["reset", "hang up", "refuse", "garble", "invent", "silence"]
 ANSWERS: dict[Fault, bytes] = {
     "hang up": b"",
     "refuse": b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
     "garble": b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{",
+    "invent": b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nSign in",
 }
 
 

@@ -327,6 +327,18 @@ def test_all_alarms_go_to_one_topic_with_a_subscriber(
     assert [reader["Endpoint"] for reader in readers] == ["a@b.org"]
 
 
+def test_a_budget_tells_the_same_topic() -> None:
+    """The default is no budget, so the emulator makes none."""
+    template = yaml.load((ROOT / "infra" / "observability.yaml").read_text("utf-8"), TemplateLoader)
+    (budget,) = list_properties(template["Resources"], "AWS::Budgets::Budget")
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": {"Ref": "MonthlyBudget"}, "Unit": "USD"}
+    told = {
+        one["Notification"]["NotificationType"]: one["Subscribers"] for one in budget["NotificationsWithSubscribers"]
+    }
+    subscribers = [{"SubscriptionType": "SNS", "Address": {"Ref": "Topic"}}]
+    assert told == {"ACTUAL": subscribers, "FORECASTED": subscribers}
+
+
 def test_tables_of_prod_are_backed_up_and_protected(account: Account, stage: str) -> None:
     client, kept = account.client("dynamodb"), stage == "prod"
     declared = Template(TEMPLATE.read_text("utf-8"), {"Prefix": prefix(stage), "Stage": stage}).tables()

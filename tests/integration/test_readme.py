@@ -122,7 +122,7 @@ def fail_in_every_way(line: FaultyLine) -> Iterator[None]:
     line.plan("upgrade", "reset", "hang up", "refuse", "garble")
     line.cut()
     yield
-    line.plan("http", "reset", "hang up", "refuse", "garble", "silence")
+    line.plan("http", "reset", "hang up", "refuse", "garble", "invent", "silence")
     line.plan("upgrade", "silence")
     line.fall_silent()
     yield

@@ -10,11 +10,12 @@ from tests.fakes.socket_client import Frame, Scene, SocketClient
 ADMIN = "/coworking/admin/rooms/{}"
 
 
-def system_message(frame: Frame, text: str) -> Frame:
-    """The message of a sequenced event. The room must have written this text."""
+def system_message(frame: Frame, text: str, user_id: str) -> Frame:
+    """The message of a sequenced event. The room must have written this text, and say in data whom it is about."""
     message: Frame = frame["data"]["message"]
     assert (message["type"], message["user_id"], message["user"]) == ("system", None, "System")
     assert (message["text"], message["seq"]) == (text, frame["seq"])
+    assert message["event"] == {"kind": frame["type"], "user_id": user_id, "name": text.split()[0]}
     return message
 
 
@@ -24,7 +25,7 @@ def test_a_join_is_announced_with_participant_and_message(scene: Scene, ada: Soc
     for client in (ada, ben):
         frame = client.wait("user_joined")
         assert frame["data"]["participant"] == detail["participants"][-1]
-        assert system_message(frame, "Carl joined the room") == detail["messages"][-1]
+        assert system_message(frame, "Carl joined the room", carl.id) == detail["messages"][-1]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_a_leave_is_announced_with_reason_and_message(
     assert ben.wait_end().types == ["bye"]
     frame = ada.wait("user_left")
     assert (frame["data"]["user_id"], frame["data"]["reason"]) == (ben.user_id, "left")
-    assert system_message(frame, "Ben left the room") == ada.caller.see(scene.room_id)["messages"][-1]
+    assert system_message(frame, "Ben left the room", ben.user_id) == ada.caller.see(scene.room_id)["messages"][-1]
 
 
 def test_a_change_of_the_room_is_announced_to_all(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
