@@ -108,9 +108,9 @@ class World:
         """The context of a user's HTTP call in a room."""
         return Context(self.backend, room_id, user_id, now)
 
-    def request(self, user_id: str, now: Moment = NOW, *, key: str | None = None) -> Request:
-        """A request of a signed-in user, with or without an `Idempotency-Key`."""
-        request = Request(self.backend, now, {"idempotency-key": key} if key else {}, "", "", {})
+    def request(self, user_id: str, now: Moment = NOW, *, key: str | None = None, room_id: str = "") -> Request:
+        """A request of a signed-in user, with or without an `Idempotency-Key` and a room in its path."""
+        request = Request(self.backend, now, {"idempotency-key": key} if key else {}, "", "", {"room_id": room_id})
         request.__dict__["user"] = user(user_id)  # as if its token were verified
         return request
 

@@ -101,6 +101,15 @@ def test_a_front_end_sees_its_new_room_and_joins_it(api: Api) -> None:
     assert expect(422, refused)["errors"][0]["loc"] == ["expects_socket"]
 
 
+def test_front_ends_whose_tokens_have_no_name_find_themselves(api: Api) -> None:
+    """They take the participant with their own name for themselves."""
+    room_id = api.person("Olga").make_room()["id"]
+    guests = [FrontEnd(api.bearer(api.stack.token(f"guest-{number}"))) for number in range(2)]
+    names = [person["name"] for guest in guests for person in guest.join(room_id)["room"]["participants"][-1:]]
+    assert [guest.caller.get("/coworking/me").json()["name"] for guest in guests] == names
+    assert len(set(names)) == 2
+
+
 def test_two_webrtc_clients_that_send_nothing_find_each_other(api: Api, closing: ExitStack) -> None:
     room_id = api.person("Olga").make_room(max_participants=2)["id"]
     ada = enter(closing, api, room_id, "Ada")

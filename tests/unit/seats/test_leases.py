@@ -4,9 +4,10 @@ import pytest
 
 from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.kernel.errors import NotInRoomError
-from chalicelib.seats import service, sockets
+from chalicelib.seats import service, sockets, views
 from chalicelib.seats.leases import EXPECTED_LEASE_MS, GRACE_MS, RENEW_EVERY_MS, SOCKET_LEASE_MS, renew_by_call
-from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, SECOND, World, on_moto, user
+from chalicelib.seats.schemas import JoinRequest
+from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, SECOND, World, on_moto
 from tests.fakes.faults import Faults
 
 
@@ -72,7 +73,7 @@ def test_the_first_sync_or_ping_makes_a_socket_lease_for_good(world: World, room
 
 
 def expect_socket(world: World, room_id: str, now: int = NOW, *, expects_socket: bool = True) -> None:
-    service.join(world.context("ada", room_id, now), user("ada"), expects_socket=expects_socket)
+    views.join(world.request("ada", now, room_id=room_id), JoinRequest(expects_socket=expects_socket))
 
 
 def test_a_seat_waits_a_minute_for_its_first_connection(world: World, room_id: str) -> None:
