@@ -270,6 +270,7 @@ def write_debts(functions: Functions) -> None:
     (ada,) = functions.enter(room_id, "ada")
     for user_id, used in {"ben": 0, "eve": 1, "kim": BUDGET.count}.items():
         (connection,) = functions.enter(room_id, user_id)
+        functions.now += BUDGET.seconds * SECOND  # the window that the user opened has ended
         owe(functions, user_id, used)
         functions.disconnect(connection)
         functions.frame(ada, "ping")
