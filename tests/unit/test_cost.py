@@ -79,6 +79,12 @@ def test_the_page_shows_the_computed_figures(costs: Costs) -> None:
     assert page == figures.fill_page(page, cost.blocks(costs)), "run `python -m bench.cost --write`"
 
 
+def test_the_worst_user_costs_at_most_50_cents_an_hour(costs: Costs) -> None:
+    hours = costs.worst_hours()
+    assert {"mic", "sync", "message of 12,000 bytes"} <= hours.keys()
+    assert max(dollars for _, dollars in hours.values()) <= 0.50
+
+
 def test_other_prices_give_other_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dearer = tmp_path / "prices.toml"
     dearer.write_text(PRICES.read_text().replace("dollars = 1.00", "dollars = 900.00"))
