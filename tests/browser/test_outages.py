@@ -72,6 +72,7 @@ def test_an_unmute_without_a_line_can_be_taken_back_and_lapses(house: House, sce
     ada.page.clock.fast_forward("00:05")
     expect(microphone).to_have_text("Unmute")
     expect(ada.connection).to_contain_text("Not connected, so you stay muted")
+    expect(ada.page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_a_restart_of_the_stack_loses_no_message(house: House, scene: Scene, stack: LocalStack) -> None:

@@ -459,6 +459,17 @@ test("a user whom the room shows late is greeted then", async () => {
   await assertMends(10_000);
 });
 
+test("users whom the room shows late are greeted together", async () => {
+  const ada = await talk("ada");
+  const crowd = Array.from({ length: 49 }, (_, n) => `mallory ${n}`);
+  for (const userId of crowd) ada.hear("voice", { userId, connectionId: "m" }, { page: "!", n: 1 });
+  const before = relay.sent("voice").length;
+  ada.seat(["ada", ...crowd]);
+  await relay.clock.pass(10_000);
+  const greetings = relay.sent("voice").length - before;
+  assert(greetings > 0 && greetings <= 3, `${greetings} greetings`);
+});
+
 test("a user is heard from at most five pages", async () => {
   const ada = await talk("ada");
   const grace = relay.enter("grace");

@@ -29,6 +29,11 @@ def test_hidden_characters_are_found_and_removed(name: str) -> None:
     assert not has_hidden(clean_name(name))
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\t", "\x0b", "\x85", "\u2028"], ids=ascii)
+def test_a_line_break_becomes_a_space(end: str) -> None:
+    assert clean_name(f"Ada{end}Lovelace").split() == ["Ada", "Lovelace"]
+
+
 PARTS = [
     *"aB \u00e9\u4e2d1\u20e3",
     "\u200c",

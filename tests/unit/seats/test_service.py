@@ -19,10 +19,10 @@ from chalicelib.log.schemas import RoomMessage
 from chalicelib.log.table import MESSAGES
 from chalicelib.rooms.schemas import RoomsQuery
 from chalicelib.rooms.table import change_room
-from chalicelib.seats import endings, service, sockets, table
+from chalicelib.seats import endings, service, sockets, table, views
 from chalicelib.seats.schemas import RoomDetail
 from chalicelib.seats.table import claim_ending
-from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, NOWHERE, SECOND, Interrupt, World, on_moto
+from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, NOWHERE, SECOND, Interrupt, World, on_moto, user
 from tests.fakes.faults import Faults
 
 GRACE = 20 * SECOND
@@ -472,13 +472,17 @@ def test_a_read_renews_the_callers_own_lease(world: World, room_id: str) -> None
 def test_a_closed_room_is_shown_to_its_creator_and_administrators(world: World, room_id: str) -> None:
     world.join("ada", room_id)
     update_room(world.context("root", room_id), RoomUpdate(status="inactive"))
-    context = partial(world.context, room_id=room_id)
 
-    whole = service.get_room_detail(context("maker"))
+    def see(user_id: str, *, is_admin: bool = False) -> RoomDetail:
+        request = world.request(user_id, room_id=room_id)
+        request.__dict__["user"] = user(user_id, is_admin=is_admin)
+        return views.get_room(request)
+
+    whole = see("maker")
     assert [message.text for message in whole.messages] == ["Ada joined the room", "Ada left the room"]
-    assert service.get_room_detail(context("root"), is_admin=True) == whole
+    assert see("root", is_admin=True) == whole
     for stranger in ("ada", "eve"):
-        assert service.get_room_detail(context(stranger)) == RoomDetail.compose(world.room(room_id), [], [])
+        assert see(stranger) == RoomDetail.compose(world.room(room_id), [], [])
 
 
 def test_a_list_renews_http_leases_once_a_minute(world: World, room_id: str) -> None:
