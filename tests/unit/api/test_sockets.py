@@ -148,8 +148,10 @@ def test_a_token_may_take_a_seat(world: World, room_id: str) -> None:
     def joining(user_id: str, join: str = "1") -> Event:
         return connecting({"token": token(user_id), "room_id": room_id, "join": join})
 
-    for _ in range(2):
-        assert status_of(world, joining("ben")) == 200
+    before = world.credit("ben")
+    assert status_of(world, joining("ben")) == 200
+    assert before - world.credit("ben") == 10 + 16, "it costs a connection and a join"
+    assert status_of(world, joining("ben")) == 200
     assert world.members(room_id) == ["ada", "ben"]
     assert len(world.said(room_id)) == 2
     assert status_of(world, joining("cyd", "0")) == 403
