@@ -134,6 +134,7 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "join (a seat too many)": ((2, 1, 10), join_too_many),
     "leave": ((3, 10, 2), lambda s: s.world.leave("newcomer", s.room_id, LATER)),
     "leave, and a connection with it": ((3, 12, 2), lambda s: s.world.leave(PEOPLE[8], s.room_id, LATER)),
+    "join (new), an author has left": ((5, 10, 20), lambda s: s.world.join("latecomer", s.room_id, LATER)),
     "mic": ((2, 1, 2), lambda s: set_muted(s.context(9), MicToggleRequest(is_muted=False))),
     "speaking": ((2, 1, 2), lambda s: set_speaking(s.context(9), SpeakingStatusRequest(is_speaking=True))),
     "list rooms (page of 50)": ((1, 0, 3), lambda s: list_rooms(s.world.request("visitor"), FIFTY)),

@@ -15,9 +15,9 @@ from bench.bill import PRICES, Assumptions, Costs, Place
 from tests.integration.test_budgets import BUDGETS
 
 BUDGET_OF = {
-    "list": "list rooms (page of 50)",
-    "join": "join (new)",
-    "connect": "$connect",
+    "list": "list rooms, once a minute",
+    "join": "join (new), an author has left",
+    "connect": "$connect with a token",
     "sync": "sync",
     "mic": "mic",
     "speaking": "speaking",
