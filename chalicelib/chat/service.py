@@ -15,7 +15,7 @@ from chalicelib.seats.authors import show_messages
 from chalicelib.seats.broadcast import broadcast, deliver
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.entries import commit
-from chalicelib.seats.fitting import fit_messages
+from chalicelib.seats.fitting import fit_messages, left_for_log
 from chalicelib.seats.leases import renew_by_call
 from chalicelib.seats.service import require_member
 from chalicelib.seats.table import Participant, get_participant, list_participants, require_seat
@@ -75,7 +75,15 @@ def get_history(context: Context, query: HistoryQuery) -> History:
     forward = query.after_seq is not None
     read = log.list_following if forward else log.list_newest
     page, _ = store.run_parallel(
-        partial(read, store, position, query.limit + 1, after=query.after_seq or 0, before=query.before_seq),
+        partial(
+            read,
+            store,
+            position,
+            query.limit + 1,
+            after=query.after_seq or 0,
+            before=query.before_seq,
+            most_bytes=left_for_log(members),
+        ),
         partial(renew_by_call, context, mine),
     )
     limited = page.messages[: query.limit] if forward else page.messages[-query.limit :]

@@ -40,12 +40,12 @@ def display_profile(settings: Settings, user: User, chosen: Profile | None) -> P
 class Avatars:
     """The avatars that users chose in their profiles, kept for five minutes.
 
-    A profile has up to 9 KB. One read takes as many as fit into 80 KB if all have this size. Reads end when 80 KB are
+    A profile has up to 3 KB. One read takes as many as fit into 30 KB if all have this size. Reads end when 30 KB are
     read. The other authors have no avatar in this answer.
     """
 
     _KEPT_MS = 5 * 60_000
-    _READ_BYTES, _PROFILE_BYTES = 80_000, 9_000
+    _READ_BYTES, _PROFILE_BYTES = 30_000, 3_000
 
     def __init__(self, store: Store) -> None:
         self._store = store

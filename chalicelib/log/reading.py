@@ -1,8 +1,9 @@
 """Read a part of a room's log, within a limit of bytes.
 
-DynamoDB bills what a query reads, and a text may have 16 KB. Two limits keep a read below `READ_BYTES`:
+DynamoDB bills what a query reads, and a text may have 16 KB. Two limits keep a read below `READ_BYTES`, or
+below what its caller has left of them:
 
-* The position of the log counts bytes. It knows where the newest entries begin that fit in one read: the window.
+* The position of the log counts bytes. It knows where the newest entries begin that fit in the limit: the window.
   One query reads from there, up to the requested number of messages.
 * Below the window sizes are unknown. Each query reads only as many entries as fit if all have the largest size: 8 at
   first.
@@ -11,7 +12,7 @@ DynamoDB bills what a query reads, and a text may have 16 KB. Two limits keep a 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from chalicelib.log.table import MESSAGES, Entry, LogPosition, Message, get_position, read_entry
+from chalicelib.log.table import MESSAGES, Entry, LogPosition, Message, Window, read_entry
 from chalicelib.store import Store
 from chalicelib.store.tables import item_bytes
 
@@ -40,31 +41,41 @@ def messages_of(entries: Iterable[Entry]) -> list[Message]:
     return [entry for entry in entries if isinstance(entry, Message)]
 
 
-def list_newest(store: Store, position: LogPosition, limit: int, *, after: int = 0, before: int | None = None) -> Page:
-    """The last entries above `after` and below `before`: at most `limit` messages, and about 150 KB."""
-    reading = _Reading(store, position.room_id, limit, forward=False)
-    window = position.window
-    for lowest in sorted({after, max(after, window)}, reverse=True) if position.counted else [after]:
-        in_window = lowest >= window and bool(position.counted)
+def list_newest(
+    store: Store,
+    position: LogPosition,
+    limit: int,
+    *,
+    after: int = 0,
+    before: int | None = None,
+    most_bytes: int = READ_BYTES,
+) -> Page:
+    """The last entries above `after` and below `before`: at most `limit` messages, and about `most_bytes`."""
+    window = position.find_window(most_bytes)
+    reading = _Reading(store, position.room_id, limit, most_bytes, window, forward=False)
+    for lowest in sorted({after, max(after, window.start)}, reverse=True) if window else [after]:
         is_done = False
-        while not is_done and (size := reading.size(position, in_window=in_window)) > 0:
+        while not is_done and (size := reading.size(lowest)) > 0:
             is_done = reading.read(lowest, reading.entries[-1].seq if reading.entries else before, size)
     return Page(reading.entries[::-1], is_done)
 
 
-def list_following(store: Store, position: LogPosition, limit: int, *, after: int, before: int | None = None) -> Page:
-    """The first entries above `after` and below `before`: at most `limit` messages, and about 150 KB."""
-    reading = _Reading(store, position.room_id, limit, forward=True)
+def list_following(
+    store: Store,
+    position: LogPosition,
+    limit: int,
+    *,
+    after: int,
+    before: int | None = None,
+    most_bytes: int = READ_BYTES,
+) -> Page:
+    """The first entries above `after` and below `before`: at most `limit` messages, and about `most_bytes`."""
+    reading = _Reading(store, position.room_id, limit, most_bytes, position.find_window(most_bytes), forward=True)
     is_done, last = False, after
-    while not is_done and (size := reading.size(position, in_window=last >= position.window)) > 0:
+    while not is_done and (size := reading.size(last)) > 0:
         is_done = reading.read(last, before, size)
         last = reading.entries[-1].seq if reading.entries else last
     return Page(reading.entries, is_done)
-
-
-def read_newest(store: Store, room_id: str, limit: int) -> Page:
-    """The last entries of a log whose position is not known yet. Two round trips."""
-    return list_newest(store, get_position(store, room_id, consistent=True), limit)
 
 
 @dataclass
@@ -75,14 +86,16 @@ class _Reading:
     room_id: str
     wanted: int
     """Messages."""
+    left: int
+    """Bytes."""
+    window: Window | None
     forward: bool
-    left: int = READ_BYTES
     entries: list[Entry] = field(default_factory=list)
     """In the order in which they were read."""
 
-    def size(self, position: LogPosition, *, in_window: bool) -> int:
-        """How many entries the next query may read."""
-        if in_window and position.window_bytes <= self.left:
+    def size(self, after: int) -> int:
+        """How many entries above `after` the next query may read."""
+        if self.window and after >= self.window.start and self.window.size <= self.left:
             return self.wanted
         return min(self.wanted, self.left // ENTRY_BYTES)
 

@@ -8,7 +8,7 @@ from chalicelib.contract import Context
 from chalicelib.kernel import telemetry
 from chalicelib.kernel.times import Moment
 from chalicelib.log import table
-from chalicelib.log.reading import list_newest, messages_of
+from chalicelib.log.reading import READ_BYTES, list_newest, messages_of
 from chalicelib.log.table import (
     Entry,
     EventKind,
@@ -18,7 +18,6 @@ from chalicelib.log.table import (
     Void,
     find_before,
     get_message,
-    get_position,
     put_message,
     put_void,
 )
@@ -96,26 +95,29 @@ class Recovery:
         return Recovery(self.entries[-SHOWN:], False, self.last_seq)
 
 
-def recover(store: Store, room_id: str, last_seq: int | None, now: Moment) -> Recovery:
-    """All entries after `last_seq` if they are 300 or fewer and fit in one read, else the last 50."""
-    # The position is read before the log: each number up to it is in the log, or its message is not stored yet.
-    position = get_position(store, room_id, consistent=True)
+def recover(
+    store: Store, position: LogPosition, last_seq: int | None, now: Moment, most_bytes: int = READ_BYTES
+) -> Recovery:
+    """All entries after `last_seq` if they are 300 or fewer and fit in one read, else the last 50.
+
+    The position is read before the log: each number up to it is in the log, or its message is not stored yet.
+    """
     is_near = last_seq is not None and position.last_seq - last_seq <= MAX_RECOVERED
-    if last_seq is not None and is_near and _is_in_log(store, room_id, last_seq, position):
-        page = list_newest(store, position, MAX_RECOVERED + 1, after=last_seq)
+    if last_seq is not None and is_near and _is_in_log(store, last_seq, position):
+        page = list_newest(store, position, MAX_RECOVERED + 1, after=last_seq, most_bytes=most_bytes)
         if page.is_complete:
             return Recovery(page.entries, True, stable_seq(last_seq, page.entries, position, now))
     else:
-        page = list_newest(store, position, SHOWN)
+        page = list_newest(store, position, SHOWN, most_bytes=most_bytes)
     entries = page.entries[-SHOWN:]
     start = entries[0].seq - 1 if entries and not page.is_complete else 0
     return Recovery(entries, False, stable_seq(start, entries, position, now))
 
 
-def _is_in_log(store: Store, room_id: str, seq: int, position: LogPosition) -> bool:
+def _is_in_log(store: Store, seq: int, position: LogPosition) -> bool:
     """True if a client can know this number. If the table was restored to an earlier state, a client may know higher
     numbers than the log has. It would ignore new messages as old ones."""
-    return seq <= position.last_seq or get_message(store, room_id, seq) is not None
+    return seq <= position.last_seq or get_message(store, position.room_id, seq) is not None
 
 
 def stable_seq(after: int, found: Sequence[Entry], position: LogPosition, now: Moment) -> int:

@@ -1,7 +1,7 @@
 """The `messages` table: one log for each room. The item with `seq` 0 holds the position of the log."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from chalicelib.kernel.times import Moment
 from chalicelib.store import Put, Store, Table
@@ -52,9 +52,9 @@ Entry = Message | Void
 
 @dataclass(frozen=True, slots=True)
 class LogPosition:
-    """The last number of a log, when it was allocated, and the window: the newest entries that fit in one read.
+    """The last number of a log, when it was allocated, and the sizes of the newest entries.
 
-    The log is cut into parts of 56 KB. The window is the present part and the part before it.
+    The log is cut into parts of 56 KB. The present part and the part before it have known sizes.
     """
 
     room_id: str
@@ -72,15 +72,20 @@ class LogPosition:
     former_part: int | None = None
     former_size: int | None = None
 
-    @property
-    def window(self) -> int:
-        """The number before the window."""
-        return max(self.last_seq - (self.counted or 0), self.former_part or 0)
+    def find_window(self, most_bytes: int) -> "Window | None":
+        """The newest two parts, or the newest one, if they have at most `most_bytes`."""
+        uncounted, size = self.last_seq - (self.counted or 0), self.size or 0
+        for before, size_before in ((self.former_part, self.former_size), (self.part, self.part_size)):
+            if self.counted and size - (size_before or 0) <= most_bytes:
+                return Window(max(uncounted, before or 0), size - (size_before or 0))
+        return None
 
-    @property
-    def window_bytes(self) -> int:
-        """The size of the window, at most."""
-        return (self.size or 0) - (self.former_size or 0)
+
+class Window(NamedTuple):
+    """The newest entries of a log: the number before them, and their size in bytes, at most."""
+
+    start: int
+    size: int
 
 
 MESSAGES = Table("messages", Message, also={"expires_at": int})

@@ -1,4 +1,7 @@
-"""Fit answers into their limits of bytes. Long avatars go first, and then the messages that are farthest away."""
+"""Fit reads and answers into their limits of bytes.
+
+Of an answer, long avatars go first, and then the messages that are farthest away.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -6,14 +9,32 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from chalicelib import log
 from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
+from chalicelib.delivery import Connection
+from chalicelib.log.reading import ENTRY_BYTES
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.seats.schemas import ParticipantView, RoomDetail
+from chalicelib.seats.table import Participant
 
+MAX_READ_BYTES = 256_000
+"""For all reads of an operation together."""
+_OTHER_BYTES = 10_500 + 33_000
+"""The longest room, and the profiles of authors who have left."""
+_MEMBER_BYTES, _CONNECTION_BYTES = 450, 300
+"""The rest of an item: names of attributes, ids that the service makes, times."""
+_LEAST_LOG_BYTES = 2 * ENTRY_BYTES
 LONG_AVATAR = 400
 """In bytes. The longest possible avatar addresses of a full room would fill an answer."""
 V = TypeVar("V", ParticipantView, RoomMessage)
 Measure = Callable[[BaseModel], int]
+
+
+def left_for_log(members: Sequence[Participant], connections: Sequence[Connection] = ()) -> int:
+    """How many bytes of the log an operation may read that also reads these members and connections."""
+    read = sum(_MEMBER_BYTES + len(f"{one.user_id}{one.name}{one.avatar}".encode()) for one in members)
+    read += sum(_CONNECTION_BYTES + len(one.user_id.encode()) for one in connections)
+    return max(_LEAST_LOG_BYTES, min(log.READ_BYTES, MAX_READ_BYTES - _OTHER_BYTES - read))
 
 
 def fit_messages(

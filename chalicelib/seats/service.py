@@ -29,7 +29,7 @@ from chalicelib.seats.broadcast import broadcast
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.endings import end_expired, end_membership
 from chalicelib.seats.entries import commit, joined
-from chalicelib.seats.fitting import fit_detail
+from chalicelib.seats.fitting import fit_detail, left_for_log
 from chalicelib.seats.leases import lease_end, renew_by_call, renew_by_join, renew_by_list, renew_by_ticket
 from chalicelib.seats.limits import give_up_surplus, require_free_seat
 from chalicelib.seats.schemas import (
@@ -96,7 +96,7 @@ def enter(context: Context, user: User, *, expects_socket: bool = False) -> tupl
         position = log.allocate(context, joined(newcomer))
         message = commit(context, joined(newcomer), take_seat(newcomer), position=position)
         if message:
-            return "Joined room successfully", _welcome(context, open_room, newcomer, message, position)
+            return "Joined room successfully", _welcome(context, open_room, newcomer, message, position, present)
         room, members = store.run_parallel(
             partial(get_room, store, room_id), partial(list_participants, store, room_id)
         )
@@ -142,10 +142,10 @@ def get_room_detail(context: Context, *, is_admin: bool = False) -> RoomDetail:
         RoomNotFoundError: the room does not exist.
     """
     store, room_id = context.store, context.room_id
-    room, members, newest = store.run_parallel(
+    room, members, position = store.run_parallel(
         partial(get_room, store, room_id),
         partial(list_participants, store, room_id),
-        partial(log.read_newest, store, room_id, log.SHOWN),
+        partial(log.get_position, store, room_id, consistent=True),
     )
     if room is None:
         raise RoomNotFoundError
@@ -155,7 +155,7 @@ def get_room_detail(context: Context, *, is_admin: bool = False) -> RoomDetail:
             renew_by_call(context, member)
     if room.status == "inactive" and not is_admin and room.created_by != context.user_id:
         return RoomDetail.compose(room, [], [])
-    return _compose(context, room, present, newest)
+    return _compose(context, room, present, _read_newest(context, position, members))
 
 
 def request_ticket(context: Context) -> WebsocketAccess:
@@ -199,12 +199,17 @@ def _require_open(room: Room | None) -> Room:
 
 
 def _welcome(
-    context: Context, room: Room, newcomer: Participant, message: Message, position: LogPosition
+    context: Context,
+    room: Room,
+    newcomer: Participant,
+    message: Message,
+    position: LogPosition,
+    present: Sequence[Participant],
 ) -> RoomDetail:
     store, room_id = context.store, context.room_id
     members, newest, roster, seats = store.run_parallel(
         partial(list_participants, store, room_id),
-        partial(log.list_newest, store, position, log.SHOWN),
+        partial(_read_newest, context, position, present),
         partial(get_roster, store, room_id),
         partial(list_seats, store, newcomer.user_id),
     )
@@ -216,12 +221,16 @@ def _welcome(
 
 def _welcome_back(context: Context, room: Room, mine: Participant, *, expects_socket: bool) -> RoomDetail:
     store, room_id = context.store, context.room_id
-    members, newest, _ = store.run_parallel(
+    members, position, _ = store.run_parallel(
         partial(list_participants, store, room_id),
-        partial(log.read_newest, store, room_id, log.SHOWN),
+        partial(log.get_position, store, room_id, consistent=True),
         partial(renew_by_join, context, mine, expects_socket=expects_socket),
     )
-    return _compose(context, room, members, newest)
+    return _compose(context, room, members, _read_newest(context, position, members))
+
+
+def _read_newest(context: Context, position: LogPosition, members: Sequence[Participant]) -> log.Page:
+    return log.list_newest(context.store, position, log.SHOWN, most_bytes=left_for_log(members))
 
 
 def _compose(context: Context, room: Room, members: Sequence[Participant], newest: log.Page) -> RoomDetail:

@@ -9,7 +9,7 @@ from chalicelib.kernel.errors import NotInRoomError, RoomNotFoundError
 from chalicelib.rooms.table import get_room
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.endings import end_expired
-from chalicelib.seats.fitting import fit_messages, fit_participants
+from chalicelib.seats.fitting import fit_messages, fit_participants, left_for_log
 from chalicelib.seats.leases import lease_end
 from chalicelib.seats.roster import require_roster
 from chalicelib.seats.schemas import Snapshot, SnapshotData, SnapshotRoom, Sync, You
@@ -27,14 +27,15 @@ def make_snapshot(context: FrameContext[Sync]) -> Snapshot:
         RoomNotFoundError, NotInRoomError.
     """
     store, room_id, now, last_seq = context.store, context.room_id, context.now, context.frame.last_seq
-    room, members, missed, _ = store.run_parallel(
+    room, members, position, roster = store.run_parallel(
         partial(get_room, store, room_id),
         partial(list_participants, store, room_id),
-        partial(log.recover, store, room_id, last_seq, now),
+        partial(log.get_position, store, room_id, consistent=True),
         partial(require_roster, context),
     )
     if room is None:
         raise RoomNotFoundError
+    missed = log.recover(store, position, last_seq, now, left_for_log(members, roster))
     present = end_expired(context, members)
     if not renew_socket_lease(store, context.connection, lease_end(context, "socket"), now):
         raise NotInRoomError

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.log import LogPosition, Message, Void, list_following, list_newest, read_newest, table
+from chalicelib.log import LogPosition, Message, Void, list_following, list_newest, table
 from chalicelib.log.reading import ENTRY_BYTES, READ_BYTES, Page
 from chalicelib.log.table import put_message, put_void
 from chalicelib.store import Store
 from chalicelib.store.tables import item_bytes
 from tests.fakes.backend import NOW, World
+from tests.fakes.counting import Counter
 from tests.fakes.records import make_message
 
 LONG = "\N{GRINNING FACE}" * 4000
@@ -102,13 +103,31 @@ def size_of(page: Page) -> int:
 
 def test_the_window_follows_the_newest_entries(world: World) -> None:
     tables = world.store
+    window = None
     for _ in range(30):
         say(tables, LONG, "short")
         position = table.get_position(tables, "room")
-        window = list_newest(tables, position, 1000, after=position.window)
-        assert size_of(window) <= position.window_bytes <= READ_BYTES
-    assert position.window_bytes >= 56_000
-    assert numbers(read_newest(tables, "room", 2)) == [59, 60]
+        window = position.find_window(READ_BYTES)
+        assert window is not None
+        assert size_of(list_newest(tables, position, 1000, after=window.start)) <= window.size <= READ_BYTES
+    assert window is not None
+    assert window.size >= 56_000
+    assert numbers(list_newest(tables, position, 2)) == [59, 60]
+
+
+@pytest.mark.parametrize(("most_bytes", "queries"), [(READ_BYTES, 1), (80_000, 1), (30_000, 8)])
+def test_a_lower_limit_of_bytes_has_a_smaller_window(world: World, most_bytes: int, queries: int) -> None:
+    tables = world.store
+    say(tables, *["a word " * 150] * 150)
+    position = table.get_position(tables, "room")
+
+    with Counter(tables) as counter:
+        page = list_newest(tables, position, 8, most_bytes=most_bytes)
+    whole = list_newest(tables, position, 1000, most_bytes=most_bytes)
+
+    assert (numbers(page), len(counter.calls)) == ([*range(143, 151)], queries)
+    assert size_of(whole) <= most_bytes
+    assert not whole.is_complete
 
 
 def test_the_largest_entry_has_the_assumed_size() -> None:

@@ -60,8 +60,8 @@ def test_an_entry_expires_after_the_retention_time(world: World) -> None:
 
 
 def test_an_empty_log_is_complete(tables: Store) -> None:
-    assert recover(tables, "room", 0, NOW) == Recovery([], True, 0)
-    assert recover(tables, "room", None, NOW) == Recovery([], False, 0)
+    assert recover(tables, get_position(tables, "room"), 0, NOW) == Recovery([], True, 0)
+    assert recover(tables, get_position(tables, "room"), None, NOW) == Recovery([], False, 0)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_messages_that_retention_may_have_deleted_are_a_gap(
     fill(tables, old, OLD)
     fill(tables, fresh, FRESH)
     tables.put(POSITIONS, LogPosition("room", 0, 5, NOW))
-    missed = recover(tables, "room", last_seq, NOW)
+    missed = recover(tables, get_position(tables, "room"), last_seq, NOW)
 
     assert has_retention_gap(tables, "room", OLD, last_seq, missed, DUE) is has_gap
 
@@ -123,4 +123,4 @@ def test_messages_that_retention_may_have_deleted_are_a_gap(
 def test_a_room_younger_than_the_retention_time_has_no_gap(tables: Store) -> None:
     fill(tables, [4], NOW)
 
-    assert not has_retention_gap(tables, "room", FRESH, 1, recover(tables, "room", 1, NOW), DUE)
+    assert not has_retention_gap(tables, "room", FRESH, 1, recover(tables, get_position(tables, "room"), 1, NOW), DUE)

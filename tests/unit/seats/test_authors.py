@@ -7,7 +7,7 @@ from chalicelib.seats.authors import show_messages
 from tests.fakes.backend import MINUTE, NOW, World, on_moto
 from tests.fakes.records import make_message, make_participant
 
-LONG = "/" + "\N{GRINNING FACE}" * 2047
+LONG = "/" + "x" * 2047
 
 
 def avatars(world: World, *user_ids: str | None, now: int = NOW) -> list[str | None]:
@@ -48,4 +48,4 @@ def test_long_avatars_of_many_authors_are_read_bit_by_bit(world: World) -> None:
 
     shown = [sum(avatar is not None for avatar in avatars(world, *names)) for _ in range(5)]
 
-    assert shown == [9, 18, 27, 36, 40]
+    assert shown == [11, 22, 33, 40, 40]

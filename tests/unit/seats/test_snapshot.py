@@ -53,7 +53,7 @@ def test_an_outdated_position_makes_no_difference(
 ) -> None:
     late = log.get_position(world.store, room_id)
     fill(world, room_id, 2, 5)
-    monkeypatch.setattr("chalicelib.log.service.get_position", lambda *_, **__: late)
+    monkeypatch.setattr("chalicelib.log.get_position", lambda *_, **__: late)
     assert recovery(sync(world, ada, 5)) == ([], True, 5)
 
 
