@@ -6,7 +6,7 @@ import re
 from chalicelib.api.validation import validate
 from chalicelib.backend import Backend
 from chalicelib.contract import ClientFrame, Context, Frame, FrameContext, FrameSpec
-from chalicelib.contract.frames import MAX_ID, TEXT_PING, TYPE_PATTERN, Error, ErrorData
+from chalicelib.contract.frames import MAX_ID, TEXT_PING, TYPE_PATTERN, Error, ErrorData, read_address
 from chalicelib.delivery import Connection
 from chalicelib.features import FRAMES, OTHER_FRAMES, RESERVED_TYPES
 from chalicelib.kernel import strict_json, telemetry
@@ -21,7 +21,6 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.limits import WARN_EVERY_MS
 from chalicelib.kernel.strict_json import MAX_DEPTH, TooDeepError
 from chalicelib.kernel.times import Moment
-from chalicelib.relay.schemas import read_address
 from chalicelib.seats.broadcast import close_all, deliver, reply
 from chalicelib.seats.schemas import TOO_FAST
 from chalicelib.seats.sockets import SocketEvent, identify
