@@ -81,3 +81,7 @@ def test_the_functions_use_the_versions_that_the_tests_use() -> None:
     assert {name: version(pin) for name, pin in packaged.items()}.items() <= {
         name: version(pin) for name, pin in tested.items()
     }.items()
+
+
+def test_profiles_of_aws_login_find_their_library() -> None:
+    assert "awscrt" in read_pins(read("requirements/lock.txt"))
