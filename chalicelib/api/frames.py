@@ -49,7 +49,8 @@ def receive(backend: Backend, event: SocketEvent, text: str, now: Moment) -> Non
             raw = parse(text)
         except CoworkingError:
             _check_rate(backend, event, raw, now)
-            price = OTHER_FRAMES.price + len(text) // MAX_FRAME_BYTES  # API Gateway bills each 32 KB
+            size = len(text.encode("utf-8", "surrogatepass"))
+            price = OTHER_FRAMES.price + size // MAX_FRAME_BYTES  # API Gateway bills each 32 KB
             _check_budget(backend, _sender_of(backend, event, raw, now), price, now)
             raise
         _check_rate(backend, event, raw, now)

@@ -361,6 +361,9 @@ def test_large_frames_cost_more(world: World, ada: str, ben: str) -> None:
     before = world.credit("ada")
     world.send(ada, "message", text="\u2603" * 4_000)
     assert before - world.credit("ada") == 8 + 24 + 2 * 4, "24 for 12 KB of the log"
+    before = world.credit("ada")
+    world.receive(ada, "\U0001f44b" * 32_000)
+    assert before - world.credit("ada") == 2 + 4 + 1, "4 for 128 KB, and the error"
 
 
 def test_ignored_frames_use_up_the_budget(world: World, ada: str) -> None:
