@@ -6,7 +6,7 @@ import re
 from chalicelib.api.validation import validate
 from chalicelib.backend import Backend
 from chalicelib.contract import ClientFrame, Context, Frame, FrameContext, FrameSpec
-from chalicelib.contract.frames import MAX_ID, TEXT_PING, TYPE_PATTERN, Error, ErrorData, read_address
+from chalicelib.contract.frames import MAX_ID, TEXT_PING, TYPE_PATTERN, Error, ErrorData
 from chalicelib.delivery import Connection
 from chalicelib.features import FRAMES, OTHER_FRAMES, RESERVED_TYPES
 from chalicelib.kernel import strict_json, telemetry
@@ -26,9 +26,6 @@ from chalicelib.seats.schemas import TOO_FAST
 from chalicelib.seats.sockets import SocketEvent, identify
 
 MAX_FRAME_BYTES = 32_000
-MAX_RELAYED_BYTES = 8_000
-"""For frames that go to all others as they are. Signalling and frames with `to` may be larger: older WebRTC clients
-send their SDP in types of their own."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,8 +65,7 @@ def parse(text: str) -> Frame:
     """The frame in a text: a JSON object with a valid `type`, within the limits of size and depth. Or the text `ping`.
 
     Raises:
-        FrameTooLargeError: the text has more than 32,000 bytes of UTF-8 (this is checked first), or more than 8,000
-            and is to be relayed to all others.
+        FrameTooLargeError: the text has more than 32,000 bytes of UTF-8. This is checked first.
         InvalidFrameError: the text is not such an object.
     """
     size = max(len(text), len(text[: MAX_FRAME_BYTES + 1].encode("utf-8", "surrogatepass")))
@@ -87,10 +83,6 @@ def parse(text: str) -> Frame:
         raise InvalidFrameError
     if not re.fullmatch(TYPE_PATTERN, frame["type"]):
         raise InvalidFrameError("A frame's type is 1 to 64 letters, digits, _ . : and -")
-    spec = FRAMES.get(frame["type"], OTHER_FRAMES)
-    is_for_all = spec.is_relayed and not spec.is_signal and read_address(frame.get("to")) is None
-    if is_for_all and size > MAX_RELAYED_BYTES:
-        raise FrameTooLargeError(f"A frame to all others has at most {MAX_RELAYED_BYTES} bytes")
     return frame
 
 

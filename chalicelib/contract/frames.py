@@ -17,16 +17,10 @@ from chalicelib.identity.avatars import AvatarHosts
 TYPE_PATTERN = r"^[A-Za-z0-9_.:-]{1,64}$"
 MAX_ID = 64
 FrameId = Annotated[str, Field(min_length=1, max_length=MAX_ID, description="the client's own name for this frame")]
-MAX_ADDRESS = 128
 Frame = dict[str, Any]
 """A frame as JSON."""
 TEXT_PING: Frame = {"type": "ping"}
 """The text `ping` is read as this frame. Some WebSocket libraries send this text, and expect the text `pong`."""
-
-
-def read_address(to: object) -> str | None:
-    """The user id or connection id. None for any other value: the client may use it, as all other fields."""
-    return to if isinstance(to, str) and 1 <= len(to) <= MAX_ADDRESS else None
 
 
 class ClientFrame(BaseModel):

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from chalicelib.contract import FrameContext, FrameSpec
+from chalicelib.contract import Frame, FrameContext, FrameSpec
 from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.kernel.errors import FrameTooLargeError, PeerUnavailableError
 from chalicelib.kernel.times import iso
@@ -13,7 +13,10 @@ from chalicelib.seats.leases import RENEW_EVERY_MS, lease_end
 from chalicelib.seats.roster import list_peers
 from chalicelib.seats.table import renew_http_lease
 
-MAX_RELAYED_BYTES = 34_000
+MAX_BYTES_TO_ALL = 8_000
+"""Without the stamps. Signalling and frames to one peer may be larger: older WebRTC clients send their SDP in types of
+their own."""
+MAX_STAMPED_BYTES = 34_000
 """A frame of the largest size, and 2,000 bytes for the stamps."""
 ANNOUNCEMENTS = frozenset({"user-joined", "user-left"})
 """Server types that existing WebRTC clients send, too. They are relayed with the sender's own user id."""
@@ -45,20 +48,22 @@ def _find_peers(context: FrameContext[Any]) -> list[Connection]:
 
     Raises:
         PeerUnavailableError: `to` names no peer.
+        FrameTooLargeError: the frame goes to all, and is too large for that.
     """
-    to, peers = context.frame.to, list_peers(context)
-    named = [peer for peer in peers if to in (None, peer.user_id, peer.connection_id)]
-    if named or to is None:
+    to, peers, is_signal = context.frame.to, list_peers(context), isinstance(context.frame, Signal)
+    if named := [peer for peer in peers if to in (peer.user_id, peer.connection_id)]:
         return named
-    if "to" in context.raw or isinstance(context.frame, Signal):
+    if to is not None and ("to" in context.raw or is_signal):
         raise PeerUnavailableError
+    if not is_signal and len(_encode(context.raw)) > MAX_BYTES_TO_ALL:
+        raise FrameTooLargeError(f"A frame to all others has at most {MAX_BYTES_TO_ALL} bytes")
     return peers
 
 
 def _forward(context: FrameContext[Any], peers: list[Connection]) -> None:
     """Send the frame as the client shaped it, with stamps. Also renews the HTTP lease of a client without `ping`."""
-    data = json.dumps(_stamped(context), ensure_ascii=False, separators=(",", ":")).encode()
-    if len(data) > MAX_RELAYED_BYTES:
+    data = _encode(_stamped(context))
+    if len(data) > MAX_STAMPED_BYTES:
         raise FrameTooLargeError("The frame is too large to be relayed")
     frames = [OutboundFrame(peer, data) for peer in peers]
     deliver(context, [*context.claim_ack(), *frames], context.prefetched_roster)
@@ -67,6 +72,10 @@ def _forward(context: FrameContext[Any], peers: list[Connection]) -> None:
         connection.connection_id, RENEW_EVERY_MS, now
     ):
         renew_http_lease(context.store, context.room_id, context.user_id, lease_end(context, "http"), now)
+
+
+def _encode(frame: Frame) -> bytes:
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _stamped(context: FrameContext[Any]) -> dict[str, Any]:

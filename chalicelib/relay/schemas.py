@@ -5,11 +5,14 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StrictBool
 
 from chalicelib.contract import ClientFrame
-from chalicelib.contract.frames import MAX_ADDRESS, read_address
 
-To = Annotated[
-    str, Field(min_length=1, max_length=MAX_ADDRESS, description="the receiver: a user id or a connection id")
-]
+MAX_TO = 128
+To = Annotated[str, Field(min_length=1, max_length=MAX_TO, description="the receiver: a user id or a connection id")]
+
+
+def read_address(to: object) -> str | None:
+    """The user id or connection id. None for any other value: the client may use it, as all other fields."""
+    return to if isinstance(to, str) and 1 <= len(to) <= MAX_TO else None
 
 
 class Addressed(ClientFrame):

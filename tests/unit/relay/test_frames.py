@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from chalicelib.api.frames import MAX_FRAME_BYTES, MAX_RELAYED_BYTES
+from chalicelib.api.frames import MAX_FRAME_BYTES
+from chalicelib.relay.frames import MAX_BYTES_TO_ALL
 from chalicelib.seats.leases import RENEW_EVERY_MS
 from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, SECOND, World
 from tests.fakes.bodies import FIELDS
@@ -56,11 +57,11 @@ def test_a_frame_that_grows_too_large_for_a_post_is_refused(world: World, ada: s
 
 @pytest.mark.parametrize("user_id", ["u" * 128, "\U0001f600" * 128, "\u0001" * 128])
 def test_the_largest_frame_is_relayed_with_the_longest_user_id(world: World, room_id: str, user_id: str) -> None:
-    assert (MAX_FRAME_BYTES, MAX_RELAYED_BYTES) == (32_000, 8_000)
+    assert (MAX_FRAME_BYTES, MAX_BYTES_TO_ALL) == (32_000, 8_000)
     ben = world.enter("ben", room_id)
     world.join(user_id, room_id)
     sender = world.connect(user_id, room_id, connection_id="bSzPqfc5oAMCKrg=")
-    for kind, largest in (("offer", MAX_FRAME_BYTES), ("wave", MAX_RELAYED_BYTES), ("user-joined", MAX_RELAYED_BYTES)):
+    for kind, largest in (("offer", MAX_FRAME_BYTES), ("wave", MAX_BYTES_TO_ALL), ("user-joined", MAX_BYTES_TO_ALL)):
         bare = json.dumps({"type": kind, "text": ""}, separators=(",", ":"))
         text = bare.replace('""', '"' + "x" * (largest - len(bare)) + '"')
         assert world.receive(sender, text) == []
@@ -72,7 +73,7 @@ def test_a_to_that_is_no_address_is_left_to_the_client(world: World, ada: str, b
     for kind in ("wave", "typing"):
         assert world.send(ada, kind, to=to, is_typing=True) == []
         assert world.fanout.last(ben)["to"] == to
-        (error,) = world.send(ada, kind, to=to, is_typing=True, text="x" * MAX_RELAYED_BYTES)
+        (error,) = world.send(ada, kind, to=to, is_typing=True, text="x" * MAX_BYTES_TO_ALL)
         assert error["data"]["code"] == "too_large"
 
 
@@ -84,3 +85,8 @@ def test_a_type_of_the_clients_own_may_have_its_own_addresses(world: World, ada:
     assert world.fanout.last(ben)["data"] == data
     (error,) = world.send(ada, kind, to="peer-2", data=data)
     assert error["data"]["code"] == "peer_unavailable"
+    large = data | {"signal": "x" * MAX_BYTES_TO_ALL}
+    (error,) = world.send(ada, kind, data=large)
+    assert error["data"]["code"] == "too_large"
+    assert world.send(ada, kind, data=large | {"to": "ben"}) == []
+    assert world.fanout.last(ben)["data"]["to"] == "ben"
