@@ -22,7 +22,7 @@ LONGEST_RETRY_SECONDS = 1.0
 NEWBORN_MS = 10_000
 """A connection younger than this may answer 410 because its own `$connect` has not finished."""
 UNOPENED_MS = 60_000
-"""If a connection never opened, a fan-out does not wait for new connections of its user so long."""
+"""For this time after a connection never opened, fan-outs do not wait for new connections of its user."""
 UNANSWERED = PostResult(None, "the deadline passed")
 
 Act = OutboundFrame | Close

@@ -22,7 +22,7 @@ WARN_EVERY_MS = 10_000
 STRIKES = 3
 STRIKE_WINDOW_MS = 60_000
 MAX_IGNORED = 200
-"""Ignored frames of a user in `IGNORED_WINDOW_MS`: more than one connection sends that keeps the limit of frames."""
+"""Ignored frames of a user in `IGNORED_WINDOW_MS`. One connection that keeps the limit of frames sends at most 180."""
 IGNORED_WINDOW_MS = 30_000
 MAX_ENTRIES = 10_000
 

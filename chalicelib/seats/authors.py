@@ -11,7 +11,7 @@ from chalicelib.seats.table import Participant
 def show_messages(context: Context, messages: Sequence[Message], members: Sequence[Participant]) -> list[RoomMessage]:
     """Messages with the avatars of their authors: of members as in the room, of others as in their profiles.
 
-    Where names come only from the token, a profile is from before that, and is not shown.
+    If names come only from tokens, a stored profile is older than this setting, and is not shown.
     """
     avatars = {member.user_id: member.avatar for member in members}
     if not context.settings.names_from_token:
