@@ -216,7 +216,7 @@ class InternalError(CoworkingError):
 
 
 class FrameTooLargeError(CoworkingError):
-    """The frame is larger than 32,000 bytes of UTF-8."""
+    """The frame has more than 32,000 bytes of UTF-8, or more than 8,000 and goes to all others."""
 
     status, code, title = 413, "too_large", "The frame is too large"
 

@@ -47,7 +47,7 @@ export type EmojiReactionRequest = {
  *
  * | code | meaning |
  * |---|---|
- * | `too_large` | The frame is larger than 32,000 bytes of UTF-8. |
+ * | `too_large` | The frame has more than 32,000 bytes of UTF-8, or more than 8,000 and goes to all others. |
  * | `invalid_frame` | The frame is not a JSON object with a valid `type`. |
  * | `reserved_type` | Only the server sends this frame type. |
  * | `peer_unavailable` | The addressee of a signal has no connection in the room. |
@@ -671,7 +671,7 @@ export type RelayedFrame =
  * | `room_full` | All seats are taken. |
  * | `room_inactive` | The room exists, but is closed for now. |
  * | `room_not_found` | No room has this id. |
- * | `too_large` | The frame is larger than 32,000 bytes of UTF-8. |
+ * | `too_large` | The frame has more than 32,000 bytes of UTF-8, or more than 8,000 and goes to all others. |
  * | `too_many_rooms` | The caller has the highest number of rooms: seats, or rooms of their own. `detail` says which. |
  * | `unauthorized` | The credential is missing, invalid or expired. |
  * | `unavailable` | DynamoDB or another service does not answer; nothing is half done. |
