@@ -226,18 +226,26 @@ def test_a_missed_connection_gets_one_try_until_it_is_reached(api: ConnectionsAp
     assert tries == [7, 1, 1, 1, 2]
 
 
+def test_a_missed_connection_is_closed_with_retries(api: ConnectionsApi, fanout: Fanout) -> None:
+    api.answer("a=", *[429] * 9, 200)
+    (missed,) = frames(api, "a=")
+    assert fanout.deliver([missed]).sent == 0
+    assert fanout.deliver([Close(missed.connection)]).sent == 1
+
+
 def test_after_one_that_never_opens_a_users_new_ones_get_one_try(
     api: ConnectionsApi, fanout: Fanout, clock: FakeClock
 ) -> None:
+    """A frame that waits less than others shows nothing about that."""
     tries = []
-    for number, pause in enumerate((0, 0, 0, UNOPENED_MS)):
+    for number, (pause, wait) in enumerate([(0, 0.5), (0, 3), (0, 3), (0, 3), (UNOPENED_MS, 3)]):
         clock.seconds += pause / 1000
-        before, user_id = len(api.received), "ben" if number == 2 else "ada"
+        before, user_id = len(api.received), "ben" if number == 3 else "ada"
         new = replace(frame(f"{number}=", api).connection, connected_at=now_of(clock), user_id=user_id)
         api.answer(f"{number}=", 410)
-        fanout.deliver([OutboundFrame(new, b"hello")])
+        fanout.deliver([OutboundFrame(new, b"hello", wait)])
         tries.append(len(api.received) - before)
-    assert tries == [7, 1, 7, 7]
+    assert tries == [5, 7, 1, 7, 7]
 
 
 def test_retries_have_full_jitter() -> None:
