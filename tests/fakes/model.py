@@ -76,9 +76,11 @@ class Seat:
         self.kind = "socket"
         self.lease = Lease(now + SOCKET_LEASE, now + SOCKET_LEASE)
 
-    def go_offline(self, now: Moment) -> None:
+    def go_offline(self, now: Moment, *, joins_again: bool) -> None:
+        """The lease ends after the grace time, unless the user joins again: the join renews it afterwards."""
         self.is_online = self.is_speaking = False
-        self.lease = Lease(min(self.lease.earliest, now + GRACE), now + GRACE)
+        latest = max(self.lease.latest, now + GRACE) if joins_again else now + GRACE
+        self.lease = Lease(min(self.lease.earliest, now + GRACE), latest)
 
 
 @dataclass
@@ -120,6 +122,8 @@ class Effects:
     lines: list[Digest] = field(default_factory=list)
     """The new log entries, without the 'left the room' entries."""
     joins: dict[str, Seat] = field(default_factory=dict)
+    joins_again: str | None = None
+    """The user who had a seat, and joins."""
     leaves: dict[str, str] = field(default_factory=dict)
     """The users who give up their seats, with the reason in `user_left`."""
     ends_expired: bool = False
@@ -188,6 +192,7 @@ class RoomModel:
         effects = Effects(ends_expired=True)
         if seat := self.seat_of(user, now):
             seat.call(now)
+            effects.joins_again = user
         elif len(self.present(now)) >= self.size:
             effects.errors = frozenset({"room_full"})
         else:
@@ -344,7 +349,7 @@ class RoomModel:
         self._settle_frames(effects, seen, left, expired, offline)
         self.seats = {user: seat for user, seat in self.seats.items() if user not in ended} | effects.joins
         for user in offline:
-            self.seats[user].go_offline(now)
+            self.seats[user].go_offline(now, joins_again=user == effects.joins_again)
         self._settle_seats(effects, seen, now)
         self.last_seq_before, self.log = max((line.seq for line in self.log), default=0), seen.log
         for one in seen.closed & self.connections.keys():

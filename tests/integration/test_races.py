@@ -41,7 +41,7 @@ LATER = NOW + HTTP_LEASE
 
 @pytest.fixture
 def world(engine: Engine) -> Iterator[World]:
-    with on_engine(engine, joins_limit=PLENTY, messages_limit=PLENTY) as busy:
+    with on_engine(engine, joins_limit=PLENTY, messages_limit=PLENTY, seats_limit=1_000) as busy:
         yield busy
 
 
