@@ -10,9 +10,9 @@ below what its caller has left of them:
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from chalicelib.log.table import MESSAGES, Entry, LogPosition, Message, Window, read_entry
+from chalicelib.log.table import MESSAGES, Entry, LogPosition, Message, read_entry
 from chalicelib.store import Store
 from chalicelib.store.tables import item_bytes
 
@@ -21,6 +21,9 @@ READ_BYTES = 150_000
 ENTRY_BYTES = 17_500
 """The largest entry: 4,000 characters of 4 bytes, and names. Entries from before avatars were left out may have 26 KB:
 8 of them are 208 KB."""
+QUERY_BYTES = 4_096
+"""What DynamoDB bills for a query at least. It counts where less than `READ_BYTES` may be read. Otherwise, 300 short
+messages of a log without sizes would not fit."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,8 @@ def list_newest(
     most_bytes: int = READ_BYTES,
 ) -> Page:
     """The last entries above `after` and below `before`: at most `limit` messages, and about `most_bytes`."""
-    window = position.find_window(most_bytes)
-    reading = _Reading(store, position.room_id, limit, most_bytes, window, forward=False)
+    reading = _Reading(store, position, limit, most_bytes, forward=False)
+    window = reading.window
     for lowest in sorted({after, max(after, window.start)}, reverse=True) if window else [after]:
         is_done = False
         while not is_done and (size := reading.size(lowest)) > 0:
@@ -70,7 +73,7 @@ def list_following(
     most_bytes: int = READ_BYTES,
 ) -> Page:
     """The first entries above `after` and below `before`: at most `limit` messages, and about `most_bytes`."""
-    reading = _Reading(store, position.room_id, limit, most_bytes, position.find_window(most_bytes), forward=True)
+    reading = _Reading(store, position, limit, most_bytes, forward=True)
     is_done, last = False, after
     while not is_done and (size := reading.size(last)) > 0:
         is_done = reading.read(last, before, size)
@@ -78,36 +81,32 @@ def list_following(
     return Page(reading.entries, is_done)
 
 
-@dataclass
 class _Reading:
     """The entries that were read, and how much more may be read."""
 
-    store: Store
-    room_id: str
-    wanted: int
-    """Messages."""
-    left: int
-    """Bytes."""
-    window: Window | None
-    forward: bool
-    entries: list[Entry] = field(default_factory=list)
-    """In the order in which they were read."""
+    def __init__(self, store: Store, position: LogPosition, limit: int, most_bytes: int, *, forward: bool) -> None:
+        self.entries: list[Entry] = []
+        """In the order in which they were read."""
+        self.window = position.find_window(most_bytes)
+        self._store, self._room_id, self._forward = store, position.room_id, forward
+        self._wanted, self._left = limit, most_bytes
+        self._least = 0 if most_bytes == READ_BYTES else QUERY_BYTES
 
     def size(self, after: int) -> int:
         """How many entries above `after` the next query may read."""
-        if self.window and after >= self.window.start and self.window.size <= self.left:
-            return self.wanted
-        return min(self.wanted, self.left // ENTRY_BYTES)
+        if self.window and after >= self.window.start and self.window.size <= self._left:
+            return self._wanted
+        return min(self._wanted, self._left // ENTRY_BYTES)
 
     def read(self, after: int, before: int | None, size: int) -> bool:
         """Read up to `size` entries. True if the range has no more."""
         if before is not None and before - after < 2:
             return True
         between = MESSAGES.seq > after if before is None else MESSAGES.seq.between(after + 1, before - 1)
-        pages = self.store.pages(MESSAGES, self.room_id, between, consistent=True, forward=self.forward, limit=size)
+        pages = self._store.pages(MESSAGES, self._room_id, between, consistent=True, forward=self._forward, limit=size)
         items = [item for page in pages for item in page]
         found = [read_entry(item) for item in items]
         self.entries += found
-        self.wanted -= len(messages_of(found))
-        self.left -= sum(map(item_bytes, items))
+        self._wanted -= len(messages_of(found))
+        self._left -= max(self._least, sum(map(item_bytes, items)))
         return len(items) < size

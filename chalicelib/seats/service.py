@@ -209,7 +209,7 @@ def _welcome(
     store, room_id = context.store, context.room_id
     members, newest, roster, seats = store.run_parallel(
         partial(list_participants, store, room_id),
-        partial(_read_newest, context, position, present),
+        partial(_read_newest, context, position, [*present, *present]),  # a join reads them twice
         partial(get_roster, store, room_id),
         partial(list_seats, store, newcomer.user_id),
     )

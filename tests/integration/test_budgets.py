@@ -288,6 +288,7 @@ LONG_LOGS = {
     "avatars that are not shown": LongLog(100, "short", avatar="/" + EMOJI * 2047),
     "quotes that the answer escapes": LongLog(56, '"' * 4000),
     "a full room": LongLog(100, EMOJI * 4000, counted=True, people=48),
+    "a full room, short messages of unknown size": LongLog(100, "short", people=48),
 }
 
 
