@@ -78,19 +78,20 @@ export function createPairs(room, rtc, deps, on) {
     if (pair.peer.hasAnswered()) send(pair, { candidates: [] }); // they learn our new connection from it
   }
 
-  /** True if a user may have one more connection. If all are in use, a user with several gives one to a user without any. @param {string} userId */
-  function hasPlace(userId) {
-    const count = findPairs(userId).length;
-    if (pairs.size < MAX_PAIRS) return count < MAX_PAGES;
-    const surplus = count === 0 && [...pairs.values()].findLast((pair) => findPairs(pair.userId).length > 1);
+  /** Free a connection if all are in use: a user with several gives one up. Returns true if there is one now. */
+  function makeRoom() {
+    if (pairs.size < MAX_PAIRS) return true;
+    const surplus = [...pairs.values()].findLast((pair) => findPairs(pair.userId).length > 1);
     if (surplus) remove(surplus.key);
     return Boolean(surplus);
   }
 
   /** Connect to a page, unless its user has too many pages. @param {string} key @param {string} userId @param {string} page */
   function add(key, userId, page) {
+    const count = findPairs(userId).length;
+    if (count >= MAX_PAGES || (count > 0 && pairs.size >= MAX_PAIRS)) return null;
     if (!mayAddFirst(userId) && !(mayAdd(userId) && mayAddAny())) return null;
-    if (!hasPlace(userId)) return null;
+    if (!makeRoom()) return null;
     let pc;
     try {
       pc = deps.connection(rtc);
