@@ -32,6 +32,7 @@ from chalicelib.seats import service, sockets
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.sockets import ConnectionGrant, SocketEvent
 from chalicelib.seats.table import list_participants
+from chalicelib.store import budgets
 from chalicelib.store.client import RetryingConnection
 from chalicelib.voice.schemas import MicToggleRequest
 from chalicelib.voice.service import set_muted
@@ -278,12 +279,14 @@ INTRUDERS = ACTS if os.environ.get("HALF_DONE") == "all" else ("ada_leaves", "ad
 
 @pytest.fixture(scope="module")
 def template(engine: Engine) -> Iterator[Template]:
-    """The users have a seat in each copy of the room."""
-    with on_engine(engine, messages_limit=PLENTY, joins_limit=PLENTY, seats_limit=1_000) as world:
+    """The users have a seat in each copy of the room, and in each a new process takes a block of their budgets."""
+    limits = dict.fromkeys(("messages_limit", "joins_limit", "budget_limit"), PLENTY)
+    with on_engine(engine, **limits, seats_limit=1_000) as world:
         store = world.store
         with (
             patch.object(store.run_parallel, "pool", InlineExecutor()),
             patch.object(store.connection, "sleep", lambda _: None),
+            patch.object(budgets, "_SMALLEST_BLOCK", PLENTY.count),
         ):
             yield Template(world)
 
