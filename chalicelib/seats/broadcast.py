@@ -63,7 +63,7 @@ def handle_gone(context: Context, gone: Iterable[Connection], roster: Sequence[C
             try:
                 if _detach(context, connection, has_others=has_others):
                     told = _tell_offline(context, connection, left)
-                    _charge(context.for_user(connection.user_id), told)  # not to whoever finds it gone
+                    _charge(context.for_user(connection.user_id), told)  # the user of the connection pays
                     frames += told
             except Exception as error:  # noqa: BLE001  # raised below
                 failures.append(error)

@@ -11,7 +11,7 @@ ADMIN = "/coworking/admin/rooms/{}"
 
 
 def system_message(frame: Frame, text: str, user_id: str) -> Frame:
-    """The message of a sequenced event. The room must have written this text, and say in data whom it is about."""
+    """The message of a numbered event. Checks that the room wrote this text, and that `event` names the user."""
     message: Frame = frame["data"]["message"]
     assert (message["type"], message["user_id"], message["user"]) == ("system", None, "System")
     assert (message["text"], message["seq"]) == (text, frame["seq"])

@@ -462,7 +462,7 @@ test("a user whom the room shows late is greeted then", async () => {
   await assertMends(10_000);
 });
 
-test("users whom the room shows late are greeted together", async () => {
+test("users who appear late in the room are greeted together", async () => {
   const ada = await talk("ada");
   const crowd = Array.from({ length: 49 }, (_, n) => `mallory ${n}`);
   for (const userId of crowd) ada.hear("voice", { userId, connectionId: "m" }, { page: "!", n: 1 });

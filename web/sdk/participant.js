@@ -9,7 +9,7 @@ export const typing = (/** @type {unknown} */ is_typing) => ({ is_typing: is_typ
 /** Whether a participant may be heard: unmuted, and not muted by somebody else. */
 export const isAudible = (/** @type {ParticipantView & {muted_by?: unknown}} */ { is_muted, muted_by }) => !is_muted && !muted_by;
 
-/** How a frame changes the user whom it names, by its type. @type {Record<string, (data: any) => Partial<Participant>>} */
+/** The changes of a user that a frame reports, by the type of the frame. @type {Record<string, (data: any) => Partial<Participant>>} */
 const CHANGES = {
   message_sent: () => typing(false),
   typing: ({ is_typing }) => typing(is_typing),
