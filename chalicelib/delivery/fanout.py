@@ -178,8 +178,8 @@ class _Delivery:
             act, now = self.acts[index], self._pace.now()
             result = self._results[index] = self._send(act, left)
             again = result.retryable or (result.gone and self._may_open(act))
-            is_worth = isinstance(act, Close) or not self._missed.has(act.connection, result, now)
-            if again and is_worth and self._put_off(index, tries):
+            was_missed = isinstance(act, OutboundFrame) and self._missed.has(act.connection, result, now)
+            if again and not was_missed and self._put_off(index, tries):
                 return
             self._missed.note(act.connection, result, now, is_missed=again)
         with self._lock:

@@ -3,7 +3,7 @@
 Every change that must not be lost is an entry of the log, and is made by `log.commit`.
 """
 
-from chalicelib.log.reading import READ_BYTES, Page, list_following, list_newest, messages_of
+from chalicelib.log.reading import Page, list_following, list_newest, messages_of
 from chalicelib.log.service import SHOWN, Draft, Recovery, allocate, commit, has_retention_gap, recover
 from chalicelib.log.table import (
     Entry,
@@ -17,7 +17,6 @@ from chalicelib.log.table import (
 )
 
 __all__ = [
-    "READ_BYTES",
     "SHOWN",
     "Draft",
     "Entry",

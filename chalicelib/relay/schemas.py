@@ -10,7 +10,7 @@ MAX_TO = 128
 To = Annotated[str, Field(min_length=1, max_length=MAX_TO, description="the receiver: a user id or a connection id")]
 
 
-def read_address(to: object) -> str | None:
+def _read_address(to: object) -> str | None:
     """The user id or connection id. None for any other value: the client may use it, as all other fields."""
     return to if isinstance(to, str) and 1 <= len(to) <= MAX_TO else None
 
@@ -18,7 +18,7 @@ def read_address(to: object) -> str | None:
 class Addressed(ClientFrame):
     """A relayed frame to one user, to one connection, or to all others."""
 
-    to: Annotated[To | None, BeforeValidator(read_address)] = None
+    to: Annotated[To | None, BeforeValidator(_read_address)] = None
 
 
 class Typing(Addressed):

@@ -9,10 +9,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from chalicelib import log
 from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
 from chalicelib.delivery import Connection
-from chalicelib.log.reading import ENTRY_BYTES
+from chalicelib.log.reading import ENTRY_BYTES, READ_BYTES
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.seats.schemas import ParticipantView, RoomDetail
 from chalicelib.seats.table import Participant
@@ -34,7 +33,7 @@ def left_for_log(members: Sequence[Participant], connections: Sequence[Connectio
     """How many bytes of the log an operation may read that also reads these members and connections."""
     read = sum(_MEMBER_BYTES + len(f"{one.user_id}{one.name}{one.avatar}".encode()) for one in members)
     read += sum(_CONNECTION_BYTES + len(one.user_id.encode()) for one in connections)
-    return max(_LEAST_LOG_BYTES, min(log.READ_BYTES, MAX_READ_BYTES - _OTHER_BYTES - read))
+    return max(_LEAST_LOG_BYTES, min(READ_BYTES, MAX_READ_BYTES - _OTHER_BYTES - read))
 
 
 def fit_messages(
