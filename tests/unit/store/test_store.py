@@ -219,11 +219,11 @@ def test_many_records_are_read_by_their_keys(world: World, left_out: int) -> Non
     for record in (ONE, TWO):
         tables.put(COUNTED, record)
 
-    def leave_some(name: str, keys: Any) -> Any:
+    def leave_some(name: str, keys: Any, **options: Any) -> Any:
         if not busy:
-            return batch(name, keys)
+            return batch(name, keys, **options)
         busy.pop()
-        return batch(name, keys[:1]) | {"UnprocessedKeys": {name: {"Keys": keys[1:] or keys}}}
+        return batch(name, keys[:1], **options) | {"UnprocessedKeys": {name: {"Keys": keys[1:] or keys}}}
 
     with Faults(tables.connection), patch.object(tables.connection, "batch_get_item", leave_some):
         if left_out == 100:
@@ -232,6 +232,22 @@ def test_many_records_are_read_by_their_keys(world: World, left_out: int) -> Non
         else:
             found = tables.get_many(COUNTED, [ONE.key, TWO.key, "nowhere"])
             assert sorted(one.key for one in found) == sorted([ONE.key, TWO.key])
+
+
+@pytest.mark.parametrize("consistent", [False, True])
+def test_any_number_of_records_is_read_in_batches(tables: Store, lines: list[Line], consistent: bool) -> None:
+    """A range key may be a number. A key that is asked for twice is read once."""
+    keys = [("room", seq) for seq in range(1, 251)]
+
+    with Faults(tables.connection) as faults:
+        found = tables.get_many(LINES, [*keys, *keys], consistent=consistent)
+        assert tables.get_many(LINES, []) == []
+
+    assert sorted(found, key=lambda one: one.seq) == lines
+    asked = [one["RequestItems"][f"{tables.prefix}messages"] for one in faults.asked("BatchGetItem")]
+    assert [len(one["Keys"]) for one in asked] == [100, 100, 50]
+    assert asked[0]["Keys"][4] == {"room_id": {"S": "room"}, "seq": {"N": "5"}}
+    assert {one.get("ConsistentRead", False) for one in asked} == {consistent}
 
 
 def test_tables_of_another_prefix_are_other_tables(tables: Store) -> None:
