@@ -35,7 +35,7 @@ from chalicelib.seats.table import Participant, list_participants
 from chalicelib.store import Store
 
 CONFIG = Path(__file__).parent.parent / ".chalice" / "config.json"
-REFILLABLE = ("rooms", "messages", "profiles")
+REFILLABLE = ("rooms", "messages", "profiles", "grants", "personal")
 """The other tables hold who is present now; a backup can't know that."""
 LONGEST_CONNECTION_MS = 125 * 60_000
 """API Gateway closes connections after two hours."""

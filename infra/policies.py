@@ -32,6 +32,8 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "connections": ["BatchGetItem", "DeleteItem", "Query"],
         "profiles": ["BatchGetItem", "GetItem", "PutItem"],
         "guards": ["BatchGetItem", "GetItem", "PutItem", "UpdateItem"],
+        "grants": ["BatchGetItem"],
+        "personal": ["BatchGetItem"],
     },
     # A connection may also take a seat (`join=1`), which may end expired memberships.
     "websocket_connect": {

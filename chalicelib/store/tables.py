@@ -1,4 +1,4 @@
-"""The six tables with their keys and indexes, as in `infra/tables.yaml`, and `Table`, which declares rows.
+"""The eight tables with their keys and indexes, as in `infra/tables.yaml`, and `Table`, which declares rows.
 
 A record is a frozen dataclass. Each of its fields is one attribute of the item, named and typed once:
 
@@ -62,6 +62,8 @@ TABLES = {
     "connections": Keys("room_id", "connection_id", indexes={"by_connection": ("connection_id", None)}),
     "profiles": Keys("user_id"),
     "guards": Keys("key"),
+    "grants": Keys("room_id", "kind_id", indexes={"by_user": ("user_id", "kind_id")}),
+    "personal": Keys("user_id", "kind_id"),
 }
 _NUMBERS = {"seq", "joined_at"}
 

@@ -115,5 +115,5 @@ def test_tables_of_an_earlier_stack_are_imported_with_data(target: Target) -> No
     tables(target).deploy(ignore, orphans=list_tables(target))
 
     resources = target.client("cloudformation").describe_stack_resources(StackName=f"{target.prefix}tables")
-    assert len(resources["StackResources"]) == len(list_tables(target)) == 6
+    assert len(resources["StackResources"]) == len(list_tables(target)) == 8
     assert "Item" in database.get_item(TableName=f"{target.prefix}profiles", Key={"user_id": {"S": "ada"}})

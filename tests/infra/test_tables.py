@@ -5,7 +5,7 @@ import pytest
 from infra.local.engine import Engine
 from infra.local.tables import TEMPLATE, Template
 
-NAMES = ["rooms", "participants", "messages", "connections", "profiles", "guards"]
+NAMES = ["rooms", "participants", "messages", "connections", "profiles", "guards", "grants", "personal"]
 TEXT = """
 Parameters:
   Stage: { Type: String, Default: dev }
@@ -40,12 +40,15 @@ def test_missing_tables_are_created_once_as_declared(engine: Engine) -> None:
     assert engine.create_tables("once-") == [f"once-{name}" for name in NAMES]
     rooms = client.describe_table(TableName="once-rooms")["Table"]
     assert {index["IndexName"] for index in rooms["GlobalSecondaryIndexes"]} >= {"by_status"}
-    expiry = client.describe_time_to_live(TableName="once-guards")["TimeToLiveDescription"]
-    assert (expiry["TimeToLiveStatus"], expiry["AttributeName"]) == ("ENABLED", "expires_at")
+    for name in ("guards", "grants", "personal"):
+        expiry = client.describe_time_to_live(TableName=f"once-{name}")["TimeToLiveDescription"]
+        assert (expiry["TimeToLiveStatus"], expiry["AttributeName"]) == ("ENABLED", "expires_at")
 
     client.put_item(TableName="once-profiles", Item={"user_id": {"S": "ada"}})
-    client.delete_table(TableName="once-guards")
-    assert engine.create_tables("once-") == ["once-guards"]
+    later = [f"once-{name}" for name in ("guards", "grants", "personal")]
+    for name in later:
+        client.delete_table(TableName=name)
+    assert engine.create_tables("once-") == later
     assert "Item" in client.get_item(TableName="once-profiles", Key={"user_id": {"S": "ada"}})
     client.close()
 

@@ -342,7 +342,7 @@ def test_a_budget_tells_the_same_topic() -> None:
 def test_tables_of_prod_are_backed_up_and_protected(account: Account, stage: str) -> None:
     client, kept = account.client("dynamodb"), stage == "prod"
     declared = Template(TEMPLATE.read_text("utf-8"), {"Prefix": prefix(stage), "Stage": stage}).tables()
-    assert len(declared) == 6
+    assert len(declared) == 8
     for table in declared:
         description = client.describe_table(TableName=table["TableName"])["Table"]
         assert description["DeletionProtectionEnabled"] is kept

@@ -63,7 +63,7 @@ def test_health_is_one_request_in_5_seconds(engine_world: World) -> None:
             get_health(request(engine_world, NOW + later))
 
     assert [call.operation for call in counter.calls] == ["BatchGetItem"]
-    assert counter.read_units == 3
+    assert counter.read_units == 4
 
 
 @pytest.mark.parametrize("view", [get_openapi, get_asyncapi, get_docs])
