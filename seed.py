@@ -4,7 +4,7 @@ from chalicelib.backend import get_backend
 from chalicelib.kernel.times import now_ms
 from chalicelib.rooms.defaults import DEFAULT_ROOMS
 from chalicelib.rooms.service import new_room
-from chalicelib.rooms.table import ROOMS, STATUSES, adopt_room, list_all, owner_of
+from chalicelib.rooms.table import ROOMS, STATUSES, adopt_room, list_all
 
 
 def seed_rooms() -> list[str]:
@@ -21,7 +21,7 @@ def seed_rooms() -> list[str]:
     missing = [wanted for wanted in DEFAULT_ROOMS if wanted.name not in names]
     for place, wanted in enumerate(missing):
         # One millisecond apart: the list is sorted by age, so it keeps this order.
-        store.put(ROOMS, new_room(wanted, None, now + place), owner=owner_of(None))
+        store.put(ROOMS, new_room(wanted, None, now + place))
     return [wanted.name for wanted in missing]
 
 

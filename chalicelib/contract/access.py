@@ -15,7 +15,7 @@ class Access(Enum):
     OPEN = "anybody"
     USER = "a signed-in user"
     MEMBER = "a member of the room"
-    OWNER = "the creator of the room, or an administrator"
+    OWNER = "the owner of the room, or an administrator"
     ADMIN = "an administrator"
 
 

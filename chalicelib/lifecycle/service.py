@@ -67,7 +67,7 @@ def toggle_status(context: Context) -> StatusToggled:
 
 
 def delete_own_room(context: Context, user: User) -> Success:
-    """Delete a room that the user created, or any room if the user is an administrator. This proves `Access.OWNER`.
+    """Delete a room that the user owns, or any room if the user is an administrator. This proves `Access.OWNER`.
 
     Raises:
         RoomNotFoundError, ForbiddenError.
@@ -75,23 +75,24 @@ def delete_own_room(context: Context, user: User) -> Success:
     room = get_room(context.store, context.room_id)
     if room is None:
         raise RoomNotFoundError
-    if not user.is_admin and room.created_by != user.id:
-        raise ForbiddenError("Only the creator of the room may delete it")
+    if not user.is_admin and room.owner_id != user.id:
+        raise ForbiddenError("Only the owner of the room may delete it")
+    delete_room(context, owner_id=None if user.is_admin else user.id)
     context.prove(Access.OWNER)
-    delete_room(context)
     return Success(message="Room deleted")
 
 
-def delete_room(context: Context) -> None:
+def delete_room(context: Context, *, owner_id: str | None = None) -> None:
     """Delete a room and all that belongs to it. It disappears at once; the sweep finishes an interrupted deletion.
 
     Raises:
         RoomNotFoundError: the room does not exist.
+        ForbiddenError: `owner_id` is given, and the room no longer belongs to this user.
     """
     store, room_id = context.store, context.room_id
     # If the answer to an earlier try was lost, the room is marked already.
-    if not mark_deleted(store, room_id) and not is_marked_deleted(store, room_id):
-        raise RoomNotFoundError
+    if not mark_deleted(store, room_id, owner_id=owner_id) and not is_marked_deleted(store, room_id):
+        raise RoomNotFoundError if get_room(store, room_id) is None else ForbiddenError
     purge_room(context)
 
 

@@ -8,7 +8,7 @@ from chalicelib.rooms.schemas import RoomSummary
 
 
 def delete_own_room(request: Request) -> Success:
-    """Delete a room that you created. An administrator may delete any room."""
+    """Delete a room that you own. An administrator may delete any room."""
     return service.delete_own_room(request.context, request.user)
 
 

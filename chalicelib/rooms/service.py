@@ -36,15 +36,14 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
     room = new_room(body, user.id, now)
     if client_key:
         return _create_once(request, room, IdempotencyKey("rooms", user.id, client_key))
-    owner = owner_of(user.id)
     wait, owned = store.run_parallel(
         partial(backend.rate_limits.check, f"rooms#{user.id}", backend.settings.rooms_limit, now),
-        partial(list_owned, store, owner),
+        partial(list_owned, store, owner_of(user.id)),
     )
     if wait:
         raise RateLimitedError(wait)
     _require_few(request, owned)
-    store.put(ROOMS, room, owner=owner)
+    store.put(ROOMS, room)
     return RoomSummary.of(room)
 
 
@@ -52,20 +51,18 @@ def _create_once(request: Request, room: Room, key: IdempotencyKey) -> RoomSumma
     """Store a room, its key, and its count in one transaction: simultaneous calls with one key count once."""
     store, user_id, now = request.backend.store, request.user.id, request.now
     limits, limit = request.backend.rate_limits, request.backend.settings.rooms_limit
-    owner = owner_of(user_id)
     for _ in range(ATTEMPTS):
         record, count, owned = store.run_parallel(
             partial(find_record, store, key, now),
             partial(limits.plan, f"rooms#{user_id}", limit, now),
-            partial(list_owned, store, owner),
+            partial(list_owned, store, owner_of(user_id)),
         )
         if record:
             return _created_before(store, record)
         if isinstance(count, int):
             raise RateLimitedError(count)
         _require_few(request, owned)
-        made = Put(ROOMS, room, also={"owner": owner})
-        if store.transact([made, record_once(key, now, room_id=room.room_id), count]):
+        if store.transact([Put(ROOMS, room), record_once(key, now, room_id=room.room_id), count]):
             return RoomSummary.of(room)
     raise UnavailableError("You create too many rooms at the same moment; try again")
 
@@ -88,6 +85,7 @@ def new_room(body: RoomCreate, created_by: str | None, now: Moment) -> Room:
         created_at=now,
         created_by=created_by,
         used_at=now,
+        owner=owner_of(created_by),
     )
 
 

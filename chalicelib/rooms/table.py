@@ -17,6 +17,7 @@ RoomKey = tuple[Moment, str]
 SERVICE = "service"
 """The owner of the rooms that the seed makes."""
 
+_USER = "user#"
 _OCCUPIED = "yes"
 _DELETED = "deleted"
 
@@ -25,6 +26,7 @@ _DELETED = "deleted"
 class Room:
     """A room with seats. `created_by` is None if the seed made it.
 
+    `owner` may change; `created_by` does not. A room of the first release has no `owner`: its creator owns it.
     `used_at`: the last time that somebody took or gave up a seat, or that the room was opened. None: not known.
     """
 
@@ -38,6 +40,13 @@ class Room:
     created_at: Annotated[Moment, IsoMoment]
     created_by: str | None
     used_at: Moment | None = None
+    owner: str | None = None
+
+    @property
+    def owner_id(self) -> str | None:
+        """The user who owns the room. None if it is the service's own."""
+        owner = self.owner or owner_of(self.created_by)
+        return owner.removeprefix(_USER) if owner.startswith(_USER) else None
 
     @property
     def key(self) -> RoomKey:
@@ -51,12 +60,20 @@ class Room:
         return self.used_at <= moment
 
 
-ROOMS = Table("rooms", Room, also={"occupied": str, "owner": str})
+ROOMS = Table("rooms", Room, also={"occupied": str})
 
 
-def owner_of(created_by: str | None) -> str:
-    """The attribute `owner`, for the index by owner. Rows of the first release lack it until the seed adds it."""
-    return SERVICE if created_by is None else f"user#{created_by}"
+def owner_of(user_id: str | None) -> str:
+    """The attribute `owner` of a user's room, or of the service's. Rows of the first release lack it until the seed
+    adds it."""
+    return SERVICE if user_id is None else f"{_USER}{user_id}"
+
+
+def is_owned_by(user_id: str) -> Condition:
+    """The condition that a room belongs to a user."""
+    has_made = ROOMS.owner.does_not_exist() & (ROOMS.created_by == user_id)
+    condition: Condition = (ROOMS.owner == owner_of(user_id)) | has_made
+    return condition
 
 
 def adopt_room(store: Store, room: Room, now: Moment) -> None:
@@ -131,10 +148,14 @@ def count_leave(room_id: str, now: Moment) -> Update:
     return Update(ROOMS, room_id, actions, ROOMS.participant_count > 0)
 
 
-def mark_deleted(store: Store, room_id: str) -> bool:
-    """Mark a room as deleted, so that no read finds it. False if it does not exist or is marked already."""
+def mark_deleted(store: Store, room_id: str, *, owner_id: str | None = None) -> bool:
+    """Mark a room as deleted, so that no read finds it. False if it does not exist or is marked already.
+
+    With `owner_id`, also False if it does not belong to this user.
+    """
     actions = [ROOMS.status.set(_DELETED), ROOMS.occupied.set(_OCCUPIED), ROOMS.owner.remove()]
-    return store.update(ROOMS, room_id, actions, _exists()) is not None
+    condition = _exists() & is_owned_by(owner_id) if owner_id else _exists()
+    return store.update(ROOMS, room_id, actions, condition) is not None
 
 
 def is_marked_deleted(store: Store, room_id: str) -> bool:

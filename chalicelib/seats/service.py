@@ -136,7 +136,7 @@ def list_rooms(request: Request, query: RoomsQuery) -> RoomPage:
 def get_room_detail(context: Context, *, is_admin: bool = False) -> RoomDetail:
     """A room with its participants now and its last 50 messages. Renews the caller's own HTTP lease.
 
-    Of a closed room, only its creator and administrators see participants and messages.
+    Of a closed room, only its owner and administrators see participants and messages.
 
     Raises:
         RoomNotFoundError: the room does not exist.
@@ -153,7 +153,7 @@ def get_room_detail(context: Context, *, is_admin: bool = False) -> RoomDetail:
     for member in present:
         if member.user_id == context.user_id:
             renew_by_call(context, member)
-    if room.status == "inactive" and not is_admin and room.created_by != context.user_id:
+    if room.status == "inactive" and not is_admin and room.owner_id != context.user_id:
         return RoomDetail.compose(room, [], [])
     return _compose(context, room, present, _read_newest(context, position, members))
 

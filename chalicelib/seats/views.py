@@ -28,7 +28,7 @@ def list_rooms(request: Request, query: RoomsQuery) -> Reply[list[RoomSummary]]:
 def get_room(request: Request) -> RoomDetail:
     """Get a room with its participants now and its last 50 messages. You need no seat in it.
 
-    A closed room shows both only to its creator and to administrators.
+    A closed room shows both only to its owner and to administrators.
     """
     return service.get_room_detail(request.context, is_admin=request.user.is_admin)
 

@@ -97,7 +97,7 @@ def join_too_many(scene: Scene) -> None:
 
 
 def create_with_key(scene: Scene) -> None:
-    create_room(scene.world.request("maker", LATER, key="key"), RoomCreate(name="Quiet"))
+    create_room(scene.world.request("newcomer", LATER, key="key"), RoomCreate(name="Quiet"))
 
 
 Act = Callable[[Scene], object]

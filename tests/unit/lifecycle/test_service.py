@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -137,19 +138,38 @@ def test_two_simultaneous_toggles_both_count(world: World, room_id: str, just_be
 
 
 @pytest.mark.parametrize(
-    ("made_by", "caller", "may_delete"),
-    [("ada", user("ada"), True), ("ada", ADMIN, True), ("ada", user("bob"), False), (None, user("bob"), False)],
+    ("made_by", "owner", "caller", "may_delete"),
+    [
+        ("ada", None, user("ada"), True),
+        ("ada", None, ADMIN, True),
+        ("ada", None, user("bob"), False),
+        (None, None, user("bob"), False),
+        ("ada", "user#bob", user("bob"), True),
+        ("ada", "user#bob", user("ada"), False),
+        ("service", "service", user("service"), False),
+    ],
 )
-def test_the_creator_and_administrators_delete_a_room(
-    world: World, made_by: str | None, caller: User, may_delete: bool
+def test_the_owner_and_administrators_delete_a_room(
+    world: World, made_by: str | None, owner: str | None, caller: User, may_delete: bool
 ) -> None:
-    room = make_room(created_by=made_by)
+    room = make_room(created_by=made_by, owner=owner)
     world.store.put(ROOMS, room)
 
     with nullcontext() if may_delete else pytest.raises(ForbiddenError):
         assert delete(world, room.room_id, caller) == "Room deleted"
 
     assert get_room(world.store, room.room_id) == (None if may_delete else room)
+
+
+def test_a_user_who_just_lost_the_room_does_not_delete_it(world: World, room_id: str, just_before: Interrupt) -> None:
+    def move() -> None:
+        world.store.put(ROOMS, replace(world.room(room_id), owner="user#bob"))
+
+    just_before(service, "mark_deleted", move)
+    with pytest.raises(ForbiddenError):
+        delete(world, room_id, user("ada"))
+
+    assert world.room(room_id).owner_id == "bob"
 
 
 def test_a_deletion_removes_everything_in_the_room_only(world: World, room_id: str, there: str) -> None:

@@ -38,8 +38,8 @@ def walk(world: World, limit: int) -> list[list[str]]:
 
 def open_own(world: World, name: str, now: int = NOW) -> str:
     """One of the service's own rooms."""
-    room = make_room(name=name, created_by=None, created_at=now, used_at=now)
-    world.store.put(ROOMS, room, owner=owner_of(None))
+    room = make_room(name=name, created_by=None, created_at=now, used_at=now, owner=owner_of(None))
+    world.store.put(ROOMS, room)
     return room.room_id
 
 
@@ -87,8 +87,9 @@ def test_a_page_ends_before_rooms_that_do_not_fit(world: World, own: int) -> Non
             description="\U0001f600" * 2_000,
             created_by=None if number < own else "ada",
             created_at=NOW + number,
+            owner=owner_of(None if number < own else "ada"),
         )
-        world.store.put(ROOMS, room, owner=owner_of(room.created_by))
+        world.store.put(ROOMS, room)
 
     found = page(world)
     assert 100_000 < sum(map(answer_bytes, found.rooms)) < MAX_ANSWER_BYTES
