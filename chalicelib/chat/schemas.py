@@ -17,7 +17,7 @@ from pydantic import (
 from chalicelib.contract import Answer, Body, ClientFrame, ServerFrame
 from chalicelib.contract.fields import MAX_INTEGER, NotBlank, Text
 from chalicelib.contract.frames import Sender, Seq
-from chalicelib.log.schemas import RoomMessage
+from chalicelib.log.schemas import EntryFrame, RoomMessage
 
 
 def _emoji(text: str) -> str:
@@ -75,6 +75,25 @@ class History(Answer):
     """
 
     messages: list[RoomMessage]
+    has_more: bool
+
+
+class EntriesQuery(Body):
+    """A part of a room's log, events included: the oldest entries after `after_seq`."""
+
+    after_seq: Annotated[int, Field(ge=0, le=MAX_INTEGER)] = 0
+    limit: Annotated[int, Field(ge=1, le=100)] = 100
+
+
+class Entries(Answer):
+    """A part of the log, oldest first, in at most 200,000 bytes. Each entry is the frame that was pushed.
+
+    Messages come as they are now. `last_seq`: you have everything up to this number. Use it as the next `after_seq`.
+    `has_more`: there are more entries after it.
+    """
+
+    entries: list[EntryFrame]
+    last_seq: int
     has_more: bool
 
 

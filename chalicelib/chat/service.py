@@ -1,31 +1,26 @@
-"""Send messages and emoji, and read the history of a room."""
+"""Send messages and emoji."""
 
 from functools import partial
 from typing import Literal
 
 from chalicelib import log
-from chalicelib.chat.schemas import EmojiReaction, History, HistoryQuery, MessageSent
+from chalicelib.chat.schemas import EmojiReaction, MessageSent
 from chalicelib.contract import Context
-from chalicelib.contract.sizes import MAX_ANSWER_BYTES
 from chalicelib.delivery import Connection
 from chalicelib.kernel.errors import RateLimitedError, UnavailableError
 from chalicelib.log import Draft, Message
 from chalicelib.log.schemas import RoomMessage
-from chalicelib.seats.authors import show_messages
 from chalicelib.seats.broadcast import broadcast, deliver
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.entries import commit
-from chalicelib.seats.fitting import fit_messages, left_for_log
 from chalicelib.seats.leases import renew_by_call
 from chalicelib.seats.service import require_member
-from chalicelib.seats.table import Participant, get_participant, list_participants, require_seat
+from chalicelib.seats.table import Participant, get_participant, require_seat
 from chalicelib.store import ATTEMPTS, Write
 from chalicelib.store.budgets import STORED_UNIT_BYTES
 from chalicelib.store.idempotency import IdempotencyKey, IdempotencyRecord, find_record, record_once
 
 ChatType = Literal["text", "emoji"]
-_FRAME_BYTES = 100
-"""The other fields of a history."""
 
 
 def send_message(context: Context, text: str, kind: ChatType, client_key: str | None) -> RoomMessage:
@@ -57,38 +52,6 @@ def send_message(context: Context, text: str, kind: ChatType, client_key: str | 
         # The same key was used at the same moment, or the membership has ended.
         member, record = store.run_parallel(partial(get_participant, store, room_id, user_id), find)
     raise UnavailableError("You come and go too fast to send a message; try again")
-
-
-def get_history(context: Context, query: HistoryQuery) -> History:
-    """A part of the log, oldest first: the messages after `after_seq`, or the newest before `before_seq`.
-
-    Raises:
-        NotInRoomError: the user has no seat in the room.
-        RoomNotFoundError: the room does not exist.
-    """
-    store, room_id = context.store, context.room_id
-    members, position = store.run_parallel(
-        partial(list_participants, store, room_id), partial(log.get_position, store, room_id, consistent=True)
-    )
-    mine = next((member for member in members if member.user_id == context.user_id), None)
-    mine = require_member(context, mine)
-    forward = query.after_seq is not None
-    read = log.list_following if forward else log.list_newest
-    page, _ = store.run_parallel(
-        partial(
-            read,
-            store,
-            position,
-            query.limit + 1,
-            after=query.after_seq or 0,
-            before=query.before_seq,
-            most_bytes=left_for_log(members),
-        ),
-        partial(renew_by_call, context, mine),
-    )
-    limited = page.messages[: query.limit] if forward else page.messages[-query.limit :]
-    shown = fit_messages(show_messages(context, limited, members), MAX_ANSWER_BYTES - _FRAME_BYTES, forward=forward)
-    return History(messages=shown, has_more=not page.is_complete or len(shown) < len(page.messages))
 
 
 def _store(

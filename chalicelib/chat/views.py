@@ -1,7 +1,14 @@
 """HTTP: messages, emoji, history."""
 
-from chalicelib.chat import service
-from chalicelib.chat.schemas import EmojiReactionRequest, History, HistoryQuery, SendMessageRequest
+from chalicelib.chat import history, service
+from chalicelib.chat.schemas import (
+    EmojiReactionRequest,
+    Entries,
+    EntriesQuery,
+    History,
+    HistoryQuery,
+    SendMessageRequest,
+)
 from chalicelib.contract import Access, Request, Route
 from chalicelib.kernel.errors import NotInRoomError
 from chalicelib.log.schemas import RoomMessage
@@ -13,7 +20,15 @@ def get_history(request: Request, query: HistoryQuery) -> History:
     With `after_seq` you get the messages after it. With `before_seq` you get the newest messages before it. Without
     both, you get the newest of all.
     """
-    return service.get_history(request.context, query)
+    return history.get_history(request.context, query)
+
+
+def get_entries(request: Request, query: EntriesQuery) -> Entries:
+    """Read the room's log as it was pushed, oldest first: messages and events, for bots and exports.
+
+    Call it again with `last_seq` as `after_seq` until `has_more` is false.
+    """
+    return history.get_entries(request.context, query)
 
 
 def send_message(request: Request, body: SendMessageRequest) -> RoomMessage:
@@ -29,6 +44,7 @@ def send_emoji(request: Request, body: EmojiReactionRequest) -> RoomMessage:
 _ROOM = "/coworking/rooms/{room_id}"
 ROUTES = (
     Route("GET", f"{_ROOM}/messages", get_history, access=Access.MEMBER, price=10, errors=(NotInRoomError,)),
+    Route("GET", f"{_ROOM}/entries", get_entries, access=Access.MEMBER, price=10, errors=(NotInRoomError,)),
     Route(
         "POST",
         f"{_ROOM}/messages",

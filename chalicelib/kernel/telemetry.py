@@ -97,6 +97,10 @@ class Observation:
         if not is_system:
             self.count("messages")
 
+    def note_event(self, room_id: str, seq: int, kind: str) -> None:
+        """Add an event that was stored."""
+        self.stored.append({"room_id": room_id, "seq": seq, "event": kind})
+
     def note_delivery(
         self,
         addressed: Iterable[str],

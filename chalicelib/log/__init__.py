@@ -3,16 +3,30 @@
 Every change that must not be lost is an entry of the log, and is made by `log.commit`.
 """
 
-from chalicelib.log.reading import Page, list_following, list_newest, messages_of
-from chalicelib.log.service import SHOWN, Draft, Recovery, allocate, commit, has_retention_gap, recover
+from chalicelib.log.reading import Page, list_following, list_newest, messages_of, read_messages
+from chalicelib.log.service import (
+    SHOWN,
+    Draft,
+    EventDraft,
+    Numbered,
+    Recovery,
+    allocate,
+    commit,
+    commit_all,
+    has_retention_gap,
+    recover,
+)
 from chalicelib.log.table import (
     Entry,
+    Event,
     LogPosition,
     Message,
     MessageType,
     Void,
     delete_page,
+    get_entry,
     get_message,
+    get_messages,
     get_position,
 )
 
@@ -20,20 +34,27 @@ __all__ = [
     "SHOWN",
     "Draft",
     "Entry",
+    "Event",
+    "EventDraft",
     "LogPosition",
     "Message",
     "MessageType",
+    "Numbered",
     "Page",
     "Recovery",
     "Void",
     "allocate",
     "commit",
+    "commit_all",
     "delete_page",
+    "get_entry",
     "get_message",
+    "get_messages",
     "get_position",
     "has_retention_gap",
     "list_following",
     "list_newest",
     "messages_of",
+    "read_messages",
     "recover",
 ]

@@ -9,18 +9,18 @@ below what its caller has left of them:
   first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from chalicelib.log.table import MESSAGES, Entry, LogPosition, Message, read_entry
+from chalicelib.log.table import MESSAGES, Entry, Event, LogPosition, Message, Void, get_messages, read_entry
 from chalicelib.store import Store
 from chalicelib.store.tables import item_bytes
 
-READ_BYTES = 150_000
-"""The window has at most two parts of 56 KB, and the two entries that end them: 2 x (56,000 + 17,500) = 147,000."""
-ENTRY_BYTES = 17_500
-"""The largest entry: 4,000 characters of 4 bytes, and names. Entries from before avatars were left out may have 26 KB:
-8 of them are 208 KB."""
+READ_BYTES = 160_000
+"""The window has at most two parts of 56 KB, and the two entries that end them: 2 x (56,000 + 23,500) = 159,000."""
+ENTRY_BYTES = 23_500
+"""The largest entry: 4,000 characters of 4 bytes, names, 20 mentions, and some 200 reactions. Entries from before
+avatars were left out may have 26 KB."""
 QUERY_BYTES = 4_096
 """What DynamoDB bills for a query at least. It counts where less than `READ_BYTES` may be read. Otherwise, 300 short
 messages of a log without sizes would not fit."""
@@ -28,14 +28,15 @@ messages of a log without sizes would not fit."""
 
 @dataclass(frozen=True)
 class Page:
-    """Entries in order. `is_complete`: the requested range has no others."""
+    """Entries in order. `is_complete`: the requested range has no others. `left`: how many bytes may still be read."""
 
     entries: list[Entry]
     is_complete: bool
+    left: int = 0
 
     @property
     def messages(self) -> list[Message]:
-        """The entries that are shown."""
+        """The entries that are shown as messages."""
         return messages_of(self.entries)
 
 
@@ -60,7 +61,7 @@ def list_newest(
         is_done = False
         while not is_done and (size := reading.size(lowest)) > 0:
             is_done = reading.read(lowest, reading.entries[-1].seq if reading.entries else before, size)
-    return Page(reading.entries[::-1], is_done)
+    return Page(reading.entries[::-1], is_done, reading.left)
 
 
 def list_following(
@@ -71,32 +72,61 @@ def list_following(
     after: int,
     before: int | None = None,
     most_bytes: int = READ_BYTES,
+    counts_events: bool = False,
 ) -> Page:
-    """The first entries above `after` and below `before`: at most `limit` messages, and about `most_bytes`."""
-    reading = _Reading(store, position, limit, most_bytes, forward=True)
+    """The first entries above `after` and below `before`: at most `limit` messages, and about `most_bytes`.
+
+    `counts_events`: the limit holds for messages and events together.
+    """
+    reading = _Reading(store, position, limit, most_bytes, forward=True, counts_events=counts_events)
     is_done, last = False, after
     while not is_done and (size := reading.size(last)) > 0:
         is_done = reading.read(last, before, size)
         last = reading.entries[-1].seq if reading.entries else last
-    return Page(reading.entries, is_done)
+    return Page(reading.entries, is_done, reading.left)
+
+
+def read_messages(store: Store, room_id: str, seqs: Sequence[int], most_bytes: int) -> dict[int, Message]:
+    """The messages of these numbers, the newest first, within about `most_bytes`. Those that do not fit are left out.
+
+    Their sizes are unknown. Each request reads as many as fit if all have the largest size.
+    """
+    found: dict[int, Message] = {}
+    missing = sorted(set(seqs), reverse=True)
+    while missing and (size := most_bytes // ENTRY_BYTES) > 0:
+        batch, missing = missing[:size], missing[size:]
+        read = get_messages(store, room_id, batch)
+        found |= read
+        most_bytes -= sum(item_bytes(MESSAGES.write(message)) for message in read.values())
+    return found
 
 
 class _Reading:
     """The entries that were read, and how much more may be read."""
 
-    def __init__(self, store: Store, position: LogPosition, limit: int, most_bytes: int, *, forward: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        position: LogPosition,
+        limit: int,
+        most_bytes: int,
+        *,
+        forward: bool,
+        counts_events: bool = False,
+    ) -> None:
         self.entries: list[Entry] = []
         """In the order in which they were read."""
         self.window = position.find_window(most_bytes)
         self._store, self._room_id, self._forward = store, position.room_id, forward
-        self._wanted, self._left = limit, most_bytes
+        self._counts_events = counts_events
+        self._wanted, self.left = limit, most_bytes
         self._least = 0 if most_bytes == READ_BYTES else QUERY_BYTES
 
     def size(self, after: int) -> int:
         """How many entries above `after` the next query may read."""
-        if self.window and after >= self.window.start and self.window.size <= self._left:
+        if self.window and after >= self.window.start and self.window.size <= self.left:
             return self._wanted
-        return min(self._wanted, self._left // ENTRY_BYTES)
+        return min(self._wanted, self.left // ENTRY_BYTES)
 
     def read(self, after: int, before: int | None, size: int) -> bool:
         """Read up to `size` entries. True if the range has no more."""
@@ -107,6 +137,14 @@ class _Reading:
         items = [item for page in pages for item in page]
         found = [read_entry(item) for item in items]
         self.entries += found
-        self._wanted -= len(messages_of(found))
-        self._left -= max(self._least, sum(map(item_bytes, items)))
+        self._wanted -= sum(self._counts(entry) for entry in found)
+        self.left -= max(self._least, sum(map(item_bytes, items)) + sum(map(_target_bytes, found)))
         return len(items) < size
+
+    def _counts(self, entry: Entry) -> bool:
+        return not isinstance(entry, Void) if self._counts_events else isinstance(entry, Message)
+
+
+def _target_bytes(entry: Entry) -> int:
+    """What showing an event reads in addition."""
+    return entry.target_bytes or 0 if isinstance(entry, Event) else 0

@@ -1,8 +1,12 @@
 """Commit an entry to a room's log, and recover what a client missed."""
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, cast
+
+from pydantic import BaseModel
 
 from chalicelib.contract import Context
 from chalicelib.kernel import telemetry
@@ -11,13 +15,16 @@ from chalicelib.log import table
 from chalicelib.log.reading import READ_BYTES, list_newest, messages_of
 from chalicelib.log.table import (
     Entry,
-    EventKind,
+    Event,
+    LeaveReason,
     LogPosition,
     Message,
     MessageType,
+    SystemEvent,
     Void,
     find_before,
-    get_message,
+    get_entry,
+    put_event,
     put_message,
     put_void,
 )
@@ -31,50 +38,151 @@ SETTLED_MS = 60_000
 number may be as late as that again."""
 _ITEM_BYTES = 300
 """The rest of an item: names of attributes, ids, times."""
+E = TypeVar("E", Message, Event)
+E_co = TypeVar("E_co", Message, Event, covariant=True)
+
+
+class Numbered(Protocol[E_co]):
+    """What `commit` takes: a draft, which becomes an entry when it has a number."""
+
+    @property
+    def size(self) -> int:
+        """The bytes of its item, or a few more. Reading it may cost as much."""
+
+    def at(self, context: Context, seq: int, chat_n: int | None) -> E_co:
+        """The entry with this number."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """An entry before it has a number. `user_id` None means that the room itself speaks."""
+    """A message before it has a number. `user_id` None means that the room itself speaks."""
 
     text: str
     type: MessageType = "system"
     user_id: str | None = None
     user: str = "System"
-    event: EventKind | None = None
+    event: SystemEvent | None = None
     about_id: str | None = None
     about_name: str | None = None
+    reason: LeaveReason | None = None
+    reply_to: int | None = None
+    mentions: frozenset[str] = frozenset()
 
     @property
     def size(self) -> int:
-        """The bytes of its item, or a few more."""
-        texts = (self.text, self.user, self.user_id, self.about_id, self.about_name)
-        return _ITEM_BYTES + sum(len(text.encode()) for text in texts if text)
+        texts = (self.text, self.user, self.user_id, self.about_id, self.about_name, *self.mentions)
+        return _ITEM_BYTES + _size(*texts)
+
+    def at(self, context: Context, seq: int, chat_n: int | None) -> Message:
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return Message(context.room_id, seq, str(uuid.uuid4()), created_at=context.now, chat_n=chat_n, **fields)
 
 
-def allocate(context: Context, draft: Draft) -> LogPosition:
-    """Allocate a number for an entry."""
-    return table.allocate(context.store, context.room_id, context.now, draft.size)
+@dataclass(frozen=True)
+class EventDraft:
+    """An event before it has a number. `data` is the data of the frame that tells it.
+
+    `private` are more fields of `data`, for moderators and for the user `about_id`. An event that changes a message
+    names it in `target`. With `shows_text`, the text of the target is read when the event is shown.
+
+    Example: `commit(context, EventDraft("role_changed", RoleChangedData(...)), writes)`
+    """
+
+    kind: str
+    data: BaseModel
+    private: dict[str, Any] | None = None
+    about_id: str | None = None
+    target: Message | None = None
+    shows_text: bool = False
+
+    @property
+    def size(self) -> int:
+        return _ITEM_BYTES + _size(self._json, self._private) + self._target_bytes
+
+    def at(self, context: Context, seq: int, chat_n: int | None) -> Event:
+        return Event(
+            context.room_id,
+            seq,
+            self.kind,
+            context.user_id or None,
+            self._json,
+            context.now,
+            private=self._private,
+            about_id=self.about_id,
+            target_seq=self.target.seq if self.target else None,
+            target_bytes=self._target_bytes or None,
+            chat_n=chat_n,
+        )
+
+    @property
+    def _json(self) -> str:
+        return self.data.model_dump_json(exclude={"text"} if self.shows_text else None)
+
+    @property
+    def _private(self) -> str | None:
+        return json.dumps(self.private) if self.private else None
+
+    @property
+    def _target_bytes(self) -> int:
+        if not self.shows_text or self.target is None:
+            return 0
+        text: str = getattr(self.data, "text", "")
+        return _ITEM_BYTES + _size(text, self.target.user, *self.target.mentions, *self.target.reactions)
 
 
-def commit(context: Context, draft: Draft, writes: Sequence[Write], *, position: LogPosition | None = None) -> Entry:
+def allocate(context: Context, *drafts: Numbered[Any]) -> LogPosition:
+    """Allocate a number for each entry. The last one is `last_seq`."""
+    texts = sum(isinstance(draft, Draft) and draft.type == "text" for draft in drafts)
+    size = sum(draft.size for draft in drafts)
+    return table.allocate(context.store, context.room_id, context.now, size, numbers=len(drafts), texts=texts)
+
+
+def commit(
+    context: Context, draft: Numbered[E], writes: Sequence[Write], *, position: LogPosition | None = None
+) -> E | Void:
     """Number an entry, then store it together with `writes` in one transaction. Returns what the number has now.
 
     `position` has the number if it was allocated before. If the condition of a write is not met, nothing is written,
     and the number gets a void entry: without it, all clients would wait for the number.
     """
-    number = (position or allocate(context, draft)).last_seq
-    days = context.settings.message_retention_days
-    fields = {name: getattr(draft, name) for name in draft.__dataclass_fields__}
-    message = Message(context.room_id, number, str(uuid.uuid4()), created_at=context.now, **fields)
-    if not context.store.transact([put_message(message, days), *writes]):
-        void = Void(context.room_id, number, context.now)
-        put_void(context.store, void, days)
-        return void
-    telemetry.current().note_message(
-        message.room_id, message.seq, message.message_id, is_system=message.type == "system"
-    )
-    return message
+    (entry,) = commit_all(context, [draft], writes, position=position)
+    return cast("E | Void", entry)
+
+
+def commit_all(
+    context: Context,
+    drafts: Sequence[Numbered[Any]],
+    writes: Sequence[Write],
+    *,
+    position: LogPosition | None = None,
+) -> list[Entry]:
+    """`commit` for several entries with consecutive numbers: all of them and all writes, or only void entries."""
+    position = position or allocate(context, *drafts)
+    first = position.last_seq - len(drafts) + 1
+    days = position.retention_days or context.settings.message_retention_days
+    entries: list[Entry] = [draft.at(context, first + n, position.chat_n) for n, draft in enumerate(drafts)]
+    if not context.store.transact([*(_put(entry, days) for entry in entries), *writes]):
+        voids = [Void(context.room_id, entry.seq, context.now) for entry in entries]
+        for void in voids:
+            put_void(context.store, void, days)
+        return list(voids)
+    for entry in entries:
+        if isinstance(entry, Message):
+            is_system = entry.type == "system"
+            telemetry.current().note_message(entry.room_id, entry.seq, entry.message_id, is_system=is_system)
+        elif isinstance(entry, Event):
+            telemetry.current().note_event(entry.room_id, entry.seq, entry.kind)
+    return entries
+
+
+def _put(entry: Entry, days: int) -> Write:
+    if isinstance(entry, Event):
+        return put_event(entry, days)
+    return put_message(cast(Message, entry), days)
+
+
+def _size(*texts: str | None) -> int:
+    return sum(len(text.encode()) + 1 for text in texts if text)
 
 
 @dataclass(frozen=True)
@@ -84,15 +192,22 @@ class Recovery:
     entries: list[Entry]
     recovered: bool
     last_seq: int
+    left: int = 0
+    """How many bytes may still be read."""
 
     @property
     def messages(self) -> list[Message]:
-        """The entries that are shown."""
+        """The entries that are shown as messages."""
         return messages_of(self.entries)
+
+    @property
+    def events(self) -> list[Event]:
+        """The entries that change what a client has. Without `recovered` it has nothing: everything is as it is now."""
+        return [one for one in self.entries if isinstance(one, Event)] if self.recovered else []
 
     def as_incomplete(self) -> "Recovery":
         """The newest of these messages, marked as incomplete."""
-        return Recovery(self.entries[-SHOWN:], False, self.last_seq)
+        return Recovery(_newest(self.entries), False, self.last_seq, self.left)
 
 
 def recover(
@@ -106,18 +221,25 @@ def recover(
     if last_seq is not None and is_near and _is_in_log(store, last_seq, position):
         page = list_newest(store, position, MAX_RECOVERED + 1, after=last_seq, most_bytes=most_bytes)
         if page.is_complete:
-            return Recovery(page.entries, True, stable_seq(last_seq, page.entries, position, now))
+            stable = stable_seq(last_seq, page.entries, position, now)
+            return Recovery(page.entries, True, stable, page.left)
     else:
         page = list_newest(store, position, SHOWN, most_bytes=most_bytes)
-    entries = page.entries[-SHOWN:]
+    entries = _newest(page.entries)
     start = entries[0].seq - 1 if entries and not page.is_complete else 0
-    return Recovery(entries, False, stable_seq(start, entries, position, now))
+    return Recovery(entries, False, stable_seq(start, entries, position, now), page.left)
+
+
+def _newest(entries: Sequence[Entry]) -> list[Entry]:
+    """The last 50 messages, and the other entries after the first of them."""
+    seqs = [entry.seq for entry in entries if isinstance(entry, Message)][-SHOWN:]
+    return [entry for entry in entries if len(seqs) < SHOWN or entry.seq >= seqs[0]]
 
 
 def _is_in_log(store: Store, seq: int, position: LogPosition) -> bool:
     """True if a client can know this number. If the table was restored to an earlier state, a client may know higher
     numbers than the log has. It would ignore new messages as old ones."""
-    return seq <= position.last_seq or get_message(store, position.room_id, seq) is not None
+    return seq <= position.last_seq or get_entry(store, position.room_id, seq) is not None
 
 
 def stable_seq(after: int, found: Sequence[Entry], position: LogPosition, now: Moment) -> int:

@@ -1,14 +1,17 @@
 """The `messages` table: one log for each room. The item with `seq` 0 holds the position of the log."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from chalicelib.kernel.times import Moment
 from chalicelib.store import Put, Store, Table
 from chalicelib.store.tables import Item
 
 MessageType = Literal["text", "emoji", "system"]
-EventKind = Literal["user_joined", "user_left"]
+MESSAGE_TYPES = get_args(MessageType)
+SystemEvent = Literal["user_joined", "user_left"]
+LeaveReason = Literal["left", "timed_out", "removed", "room_closed"]
 
 _DAY_SECONDS = 86_400
 _POSITION = 0
@@ -28,15 +31,57 @@ class Message:
     user: str
     text: str
     created_at: Moment
-    event: EventKind | None = None
-    """The event that a system message reports, and the user of the event."""
+    event: SystemEvent | None = None
+    """The event that a system message reports, the user of the event, and why."""
     about_id: str | None = None
     about_name: str | None = None
+    reason: LeaveReason | None = None
+    reply_to: int | None = None
+    """The number of the message that this one answers."""
+    mentions: frozenset[str] = frozenset()
+    """User ids."""
+    reactions: frozenset[str] = frozenset()
+    """One element for each reaction: the emoji, a space, and the user id."""
+    reacted_seq: int | None = None
+    """The number of the last event that changed the reactions."""
+    edited_at: Moment | None = None
+    edited_seq: int | None = None
+    """The number of the last edit. A lower one is out of date."""
+    deleted_at: Moment | None = None
+    """Since then the text is empty."""
+    chat_n: int | None = None
+    """How many text messages the log had, this one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An entry that is no message: a change that all members must agree on, as it is pushed.
+
+    `user_id` made the change; None means the room itself.
+    """
+
+    room_id: str
+    seq: int
+    kind: str
+    """The type of its frame."""
+    user_id: str | None
+    data: str
+    """JSON: the `data` of its frame."""
+    created_at: Moment
+    private: str | None = None
+    """JSON: more of `data`, for moderators and for the user `about_id`."""
+    about_id: str | None = None
+    target_seq: int | None = None
+    """The message that was changed. Its text is not copied into the event: it must be gone when it is deleted."""
+    target_bytes: int | None = None
+    """The size of the target, if its text is read when the event is shown."""
+    chat_n: int | None = None
+    type: Literal["event"] = "event"
 
 
 @dataclass(frozen=True, slots=True)
 class Void:
-    """The entry of a number that no message has: the transaction of its message was refused.
+    """The entry of a number that nothing has: the transaction of its entry was refused.
 
     Clients wait for a number that is missing. A void entry tells them at once that they miss nothing.
     """
@@ -47,7 +92,7 @@ class Void:
     type: Literal["void"] = "void"
 
 
-Entry = Message | Void
+Entry = Message | Event | Void
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +116,12 @@ class LogPosition:
     """`size` at that number."""
     former_part: int | None = None
     former_size: int | None = None
+    chat_n: int | None = None
+    """How many text messages the log has had. They are counted in the update that gives out their number."""
+    retention_days: int | None = None
+    """How long entries stay. None: the default of the deployment."""
+    least_retention_days: int | None = None
+    """The shortest time that ever was in force: entries of that time may be gone."""
 
     def find_window(self, most_bytes: int) -> "Window | None":
         """The newest two parts, or the newest one, if they have at most `most_bytes`."""
@@ -89,20 +140,22 @@ class Window(NamedTuple):
 
 
 MESSAGES = Table("messages", Message, also={"expires_at": int})
+EVENTS = Table("messages", Event, also={"expires_at": int})
 VOIDS = Table("messages", Void, also={"expires_at": int})
 POSITIONS = Table("messages", LogPosition)
 
 
-def allocate(store: Store, room_id: str, now: Moment, size: int) -> LogPosition:
-    """Allocate the room's next number, for an entry of `size` bytes. It is never allocated again, used or not.
+def allocate(store: Store, room_id: str, now: Moment, size: int, *, numbers: int = 1, texts: int = 0) -> LogPosition:
+    """Allocate the room's next numbers, for entries of `size` bytes. They are never allocated again, used or not.
 
-    1 write unit, and another one every 56 KB.
+    `texts`: how many of the entries are text messages. 1 write unit, and another one every 56 KB.
     """
     actions = [
-        POSITIONS.last_seq.add(1),
+        POSITIONS.last_seq.add(numbers),
         POSITIONS.allocated_at.set(now),
-        POSITIONS.counted.add(1),
+        POSITIONS.counted.add(numbers),
         POSITIONS.size.add(size),
+        POSITIONS.chat_n.add(texts),
     ]
     position = store.update(POSITIONS, (room_id, _POSITION), actions, returns="ALL_NEW")
     if position is None:
@@ -123,28 +176,47 @@ def put_message(message: Message, retention_days: int) -> Put:
     return Put(MESSAGES, message, also={"expires_at": _expiry(message, retention_days)})
 
 
+def put_event(event: Event, retention_days: int) -> Put:
+    """The write that stores an event at its number."""
+    return Put(EVENTS, event, also={"expires_at": _expiry(event, retention_days)})
+
+
 def put_void(store: Store, void: Void, retention_days: int) -> None:
     """Fill a number that stays unused. 1 write unit."""
     store.put(VOIDS, void, expires_at=_expiry(void, retention_days))
 
 
 def get_message(store: Store, room_id: str, seq: int) -> Message | None:
-    """One message, or None if retention has deleted it."""
-    return store.get(MESSAGES, (room_id, seq))
+    """One message, or None if no message has this number, or retention has deleted it."""
+    found = store.get(MESSAGES, (room_id, seq)) if seq > 0 else None
+    return found if found and found.type in MESSAGE_TYPES else None
 
 
-def find_before(store: Store, room_id: str, seq: int) -> Entry | None:
-    """The last entry below a number."""
-    if seq < 2:
+def get_entry(store: Store, room_id: str, seq: int) -> Entry | None:
+    """One entry, or None if retention has deleted it. The number 0 has none."""
+    return find_before(store, room_id, seq + 1, least=seq)
+
+
+def get_messages(store: Store, room_id: str, seqs: Sequence[int]) -> dict[int, Message]:
+    """The messages of these numbers, as far as they exist."""
+    found = store.get_many(MESSAGES, [(room_id, seq) for seq in seqs], consistent=True) if seqs else []
+    return {one.seq: one for one in found if one.type in MESSAGE_TYPES}
+
+
+def find_before(store: Store, room_id: str, seq: int, *, least: int = 1) -> Entry | None:
+    """The last entry below a number, and not below `least`."""
+    if seq <= least:
         return None
-    below = MESSAGES.seq.between(1, seq - 1)
+    below = MESSAGES.seq.between(least, seq - 1)
     pages = store.pages(MESSAGES, room_id, below, consistent=True, forward=False, limit=1)
     return next((read_entry(item) for page in pages for item in page), None)
 
 
 def read_entry(item: Item) -> Entry:
     """The entry in an item of DynamoDB."""
-    return VOIDS.read(item) if item["type"]["S"] == "void" else MESSAGES.read(item)
+    tables: dict[str, Table[Any]] = {"void": VOIDS, "event": EVENTS}
+    entry: Entry = tables.get(item["type"]["S"], MESSAGES).read(item)
+    return entry
 
 
 def delete_page(store: Store, room_id: str) -> bool:

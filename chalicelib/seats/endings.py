@@ -7,10 +7,11 @@ from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.kernel.errors import UnavailableError
 from chalicelib.log import Message
 from chalicelib.log.schemas import RoomMessage
+from chalicelib.log.table import LeaveReason
 from chalicelib.seats.broadcast import close_all, deliver, peer_left
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.entries import commit, left
-from chalicelib.seats.schemas import CLOSE_FRAMES, LeaveReason, UserLeft, UserLeftData
+from chalicelib.seats.schemas import CLOSE_FRAMES, UserLeft, UserLeftData
 from chalicelib.seats.table import Participant, claim_ending, give_up_seat, read_member_and_roster
 from chalicelib.store import ATTEMPTS
 
@@ -65,7 +66,7 @@ def end_membership(
         if not context.store.transact(writes):
             return False
     else:
-        message = commit(context, left(member), writes)
+        message = commit(context, left(member, reason), writes)
         if message is None:
             return False
         _tell_left(context, member, message, reason, leaving, others)

@@ -8,13 +8,12 @@ from pydantic import ConfigDict, Field
 from chalicelib.contract import Answer, Body, ClientFrame, Data, ServerFrame
 from chalicelib.contract.fields import LastSeq, ShownAvatar, Timestamp
 from chalicelib.contract.frames import Ref, Sender, SenderConnection, Seq
-from chalicelib.kernel.times import iso
-from chalicelib.log.schemas import RoomMessage
+from chalicelib.kernel.times import Moment, iso
+from chalicelib.log.schemas import EntryFrame, RoomMessage
+from chalicelib.log.table import LeaveReason
 from chalicelib.rooms.schemas import RoomSummary, summary_fields
 from chalicelib.rooms.table import Room
 from chalicelib.seats.table import Participant
-
-LeaveReason = Literal["left", "timed_out", "removed", "room_closed"]
 
 
 class ParticipantView(Answer):
@@ -33,6 +32,19 @@ class ParticipantView(Answer):
         """The wire form of a membership."""
         fields = {name: getattr(participant, name) for name in cls.model_fields if hasattr(participant, name)}
         return cls(**fields | {"id": participant.user_id, "joined_at": iso(participant.joined_at)})
+
+    @classmethod
+    def newcomer(cls, user_id: str, name: str, joined_at: Moment) -> Self:
+        """A participant at the moment of the join, from the log: without an avatar."""
+        return cls(
+            id=user_id,
+            name=name,
+            avatar=None,
+            is_muted=True,
+            is_speaking=False,
+            is_online=True,
+            joined_at=iso(joined_at),
+        )
 
 
 class RoomState(RoomSummary):
@@ -133,14 +145,16 @@ class You(Data):
 
 
 class SnapshotData(Data):
-    """`recovered` means that every message after the client's `last_seq` is here. Otherwise these are the last 50.
+    """`recovered` means that every entry after the client's `last_seq` is here. Otherwise, `messages` are the last 50.
 
-    Up to `last_seq` the client misses nothing.
+    `entries` are the events after the client's `last_seq`, as they were pushed. An event that changed one of `messages`
+    is left out: messages come as they are now. Up to the new `last_seq` the client misses nothing.
     """
 
     room: SnapshotRoom
     you: You
     messages: list[RoomMessage]
+    entries: list[EntryFrame] = Field(default_factory=list)
     recovered: bool
     last_seq: int
 

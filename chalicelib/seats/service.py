@@ -235,7 +235,7 @@ def _read_newest(context: Context, position: LogPosition, members: Sequence[Part
 
 def _compose(context: Context, room: Room, members: Sequence[Participant], newest: log.Page) -> RoomDetail:
     present = [member for member in members if member.holds_at(context.now)]
-    return fit_detail(RoomDetail.compose(room, present, show_messages(context, newest.messages, present)))
+    return fit_detail(RoomDetail.compose(room, present, show_messages(context, newest.messages, present, newest.left)))
 
 
 def _grant_access(context: Context) -> WebsocketAccess:

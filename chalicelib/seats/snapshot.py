@@ -6,9 +6,11 @@ from chalicelib import log
 from chalicelib.contract import Access, FrameContext
 from chalicelib.contract.sizes import frame_bytes
 from chalicelib.kernel.errors import NotInRoomError, RoomNotFoundError
+from chalicelib.log.schemas import EntryFrame
 from chalicelib.rooms.table import get_room
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.endings import end_expired
+from chalicelib.seats.entries import read_targets, show_events
 from chalicelib.seats.fitting import fit_messages, fit_participants, left_for_log
 from chalicelib.seats.leases import lease_end
 from chalicelib.seats.roster import require_roster
@@ -40,28 +42,41 @@ def make_snapshot(context: FrameContext[Sync]) -> Snapshot:
     if not renew_socket_lease(store, context.connection, lease_end(context, "socket"), now):
         raise NotInRoomError
     context.prove(Access.MEMBER)
-    due = now - context.settings.message_retention_days * _DAY_MS
+    days = position.least_retention_days or context.settings.message_retention_days
+    due = now - days * _DAY_MS
     if log.has_retention_gap(store, room_id, room.created_at, last_seq, missed, due):
         missed = missed.as_incomplete()
     newest = missed.entries[-1].seq if missed.entries else missed.last_seq
     data = SnapshotData(
         room=SnapshotRoom.compose(room, present, newest),
         you=You(user_id=context.user_id, connection_id=context.connection.connection_id),
-        messages=show_messages(context, missed.messages, present),
+        messages=show_messages(context, missed.messages, present, missed.left),
+        entries=_show_entries(context, missed),
         recovered=missed.recovered,
         last_seq=missed.last_seq,
     )
     return trim_to_limit(context.stamp(Snapshot, ref=context.frame.id, data=data))
 
 
+def _show_entries(context: FrameContext[Sync], missed: log.Recovery) -> list[EntryFrame]:
+    """The missed events, without those whose message is sent as it is now."""
+    sent = {message.seq for message in missed.messages}
+    events = [event for event in missed.events if event.target_seq not in sent]
+    targets = read_targets(context, events, [])
+    return show_events(context, events, targets, sees_all=False)
+
+
 def trim_to_limit(snapshot: Snapshot) -> Snapshot:
-    """The snapshot within the size of one frame. If not all messages fit, it holds the newest and says so."""
-    room, messages = snapshot.data.room, snapshot.data.messages
+    """The snapshot within the size of one frame. If not all entries fit, it has the newest messages and says so."""
+    room, messages, entries = snapshot.data.room, snapshot.data.messages, snapshot.data.entries
     seated = fit_participants(room.participants, MAX_SNAPSHOT_BYTES // 2, frame_bytes)
-    bare = _with(snapshot, room=room.model_copy(update={"participants": seated}), messages=[])
-    kept = fit_messages(messages, MAX_SNAPSHOT_BYTES - frame_bytes(bare), frame_bytes)
-    is_cut = len(kept) < len(messages)
-    return _with(bare, messages=kept, **({"recovered": False} if is_cut else {}))
+    bare = _with(snapshot, room=room.model_copy(update={"participants": seated}), messages=[], entries=[])
+    left = MAX_SNAPSHOT_BYTES - frame_bytes(bare)
+    size = sum(frame_bytes(entry) + 1 for entry in entries)
+    kept = fit_messages(messages, left - size, frame_bytes)
+    if len(kept) == len(messages) and size <= left:
+        return _with(bare, messages=kept, entries=entries)
+    return _with(bare, messages=fit_messages(messages, left, frame_bytes), recovered=False)
 
 
 def _with(snapshot: Snapshot, **changes: object) -> Snapshot:

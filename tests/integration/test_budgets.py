@@ -14,8 +14,8 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib import log
+from chalicelib.chat.history import get_history
 from chalicelib.chat.schemas import HistoryQuery
-from chalicelib.chat.service import get_history
 from chalicelib.contract import Context
 from chalicelib.delivery import Connection
 from chalicelib.identity.tokens import User

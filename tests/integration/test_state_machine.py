@@ -21,8 +21,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from chalicelib import log
 from chalicelib.api import frames
 from chalicelib.backend import Backend
+from chalicelib.chat.history import get_history
 from chalicelib.chat.schemas import HistoryQuery
-from chalicelib.chat.service import get_history, send_message
+from chalicelib.chat.service import send_message
 from chalicelib.contract import Context
 from chalicelib.identity.tickets import verify_ticket
 from chalicelib.kernel.errors import CoworkingError

@@ -18,6 +18,7 @@ from chalicelib.features import EVENTS, FRAMES, OTHER_FRAMES, RESERVED_TYPES, RO
 from chalicelib.kernel import limits
 from chalicelib.lifecycle.schemas import RoomClosedData
 from chalicelib.log.service import MAX_RECOVERED, SHOWN
+from chalicelib.log.table import LeaveReason
 from chalicelib.relay.frames import ANNOUNCEMENTS
 from chalicelib.seats import schemas
 from chalicelib.seats.sockets import MAX_CONNECTIONS
@@ -108,7 +109,7 @@ def test_a_snapshot_shows_the_room_as_http_does() -> None:
 
 
 def test_the_reasons_are_those_of_the_contract() -> None:
-    assert get_args(schemas.LeaveReason) == REASONS
+    assert get_args(LeaveReason) == REASONS
     assert set(get_args(RoomClosedData.model_fields["reason"].annotation)) == {"deactivated", "deleted"}
     assert set(get_args(schemas.ByeData.model_fields["action"].annotation)) == {"reconnect", "rejoin", "stop"}
     assert [(bye.code, bye.action) for bye in (*schemas.CLOSE_FRAMES.values(), schemas.REPLACED, schemas.TOO_FAST)] == [

@@ -21,8 +21,8 @@ from chalicelib.kernel.limits import MAX_FRAMES, STRIKES, WINDOW_MS
 from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.lifecycle.service import toggle_status, update_room
 from chalicelib.log import Draft
+from chalicelib.log.table import LeaveReason
 from chalicelib.seats.entries import commit
-from chalicelib.seats.schemas import LeaveReason
 from chalicelib.seats.sockets import MAX_CONNECTIONS
 from chalicelib.seats.table import require_seat
 from tests.fakes.backend import MINUTE, NOW, World
@@ -45,7 +45,10 @@ ERRORS = {
     *("room_not_found", "muted", "rate_limited", "unavailable", "internal_error"),
 }
 ANSWERS = {"snapshot", "pong", "ack", "error"}
-MESSAGE = {"id", "seq", "type", "user_id", "user", "avatar", "text", "time", "created_at"}
+MESSAGE = {
+    *("id", "seq", "type", "user_id", "user", "avatar", "text", "time", "created_at"),
+    *("edited_at", "deleted", "reply_to", "mentions", "reactions"),
+}
 DATA: dict[str, set[str]] = {
     "snapshot": {"room", "you", "messages", "recovered", "last_seq"},
     "pong": {"last_seq", "rotate"},

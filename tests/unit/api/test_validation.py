@@ -241,6 +241,11 @@ MESSAGE = {
     "text": "hello",
     "time": "08:00",
     "created_at": "2027-01-15T08:00:00.123Z",
+    "edited_at": None,
+    "deleted": False,
+    "reply_to": None,
+    "mentions": [],
+    "reactions": [],
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib import log
 from chalicelib.chat import service
+from chalicelib.chat.history import get_history
 from chalicelib.chat.schemas import HistoryQuery
 from chalicelib.identity.profiles import PROFILES, Profile
 from chalicelib.kernel.errors import CoworkingError, NotInRoomError, RateLimitedError
@@ -49,7 +50,7 @@ def texts(world: World, room_id: str) -> list[str]:
 
 
 def read(world: World, room_id: str, now: int = NOW, *, by: str = "ada", **query: Any) -> tuple[list[int], bool]:
-    history = service.get_history(world.context(by, room_id, now), HistoryQuery(**query))
+    history = get_history(world.context(by, room_id, now), HistoryQuery(**query))
     return [message.seq for message in history.messages], history.has_more
 
 

@@ -25,7 +25,7 @@ def test_numbers_begin_at_one_and_never_repeat(tables: Store) -> None:
     assert [table.allocate(tables, "room", NOW + after, 100).last_seq for after in range(3)] == [1, 2, 3]
     assert table.allocate(tables, "another", NOW, 100).last_seq == 1
 
-    assert table.get_position(tables, "room") == LogPosition("room", 0, 3, NOW + 2, counted=3, size=300)
+    assert table.get_position(tables, "room") == LogPosition("room", 0, 3, NOW + 2, counted=3, size=300, chat_n=0)
 
 
 def test_messages_expire_but_the_position_does_not(tables: Store) -> None:

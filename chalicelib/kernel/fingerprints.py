@@ -1,0 +1,14 @@
+"""Short hashes of user ids, for rows that name a user and must not hold the id."""
+
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+
+_BYTES = 9
+
+
+def fingerprint(room_id: str, user_id: str) -> str:
+    """12 characters that stand for a user in one room. Another room has another fingerprint of the same user.
+
+    Example: `fingerprint(room_id, "auth0|ada") == "qkQ0xMYJr3bC"`
+    """
+    return urlsafe_b64encode(sha256(f"{room_id}#{user_id}".encode()).digest()[:_BYTES]).decode()
