@@ -60,7 +60,7 @@ def toggle_status(context: Context) -> StatusToggled:
     store, room_id = context.store, context.room_id
     while room := get_room(store, room_id):
         status: RoomStatus = "inactive" if room.status == "active" else "active"
-        if changed := compare_and_set_status(store, room_id, room.status, status, context.now):
+        if changed := compare_and_set_status(store, room, status, context.now):
             _announce_update(context, changed)
             return StatusToggled(room_id=room_id, new_status=status)
     raise RoomNotFoundError

@@ -1,4 +1,4 @@
-"""The list of active rooms: first the service's own, oldest first, then those of users, newest first.
+"""The list of active public rooms: first the service's own, oldest first, then those of users, newest first.
 
 A cursor names the last room of its page, so it holds while rooms come and go. A page ends early if its rooms do not
 fit into an answer.
@@ -76,14 +76,14 @@ def _fit(rooms: Sequence[RoomSummary]) -> list[RoomSummary]:
 
 
 def _read_own(store: Store, keys: Sequence[RoomKey], found: Sequence[Room]) -> list[Room]:
-    """The service's active rooms of these keys. Those that are not among the found rooms are read."""
+    """The listed rooms of these keys, which are the service's. Those that are not among the found rooms are read."""
     known: dict[RoomKey, Room | None] = {room.key: room for room in found}
     missing = [key for key in keys if key not in known]
     if missing:
         read = store.run_parallel(*(partial(get_room, store, room_id) for _, room_id in missing))
         known |= dict(zip(missing, read, strict=True))
     rooms = (known[key] for key in keys)
-    return [room for room in rooms if room and room.status == "active"]
+    return [room for room in rooms if room and room.is_listed]
 
 
 def _without_idle(request: Request, rooms: Sequence[Room]) -> list[Room]:

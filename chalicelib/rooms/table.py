@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypedDict, get_args
+
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.update import Action
 
 from chalicelib.kernel.times import Moment, from_iso, iso
 from chalicelib.store import Condition, Store, Table, Update
@@ -10,8 +13,10 @@ from chalicelib.store.store import PageKey
 from chalicelib.store.tables import IsoMoment
 
 RoomStatus = Literal["active", "inactive"]
-STATUSES: tuple[RoomStatus, ...] = get_args(RoomStatus)
-Change = dict[Literal["name", "description", "max_participants", "color", "status", "used_at"], Any]
+Visibility = Literal["public", "unlisted", "private"]
+StoredStatus = Literal["active", "hidden", "inactive"]
+"""`active` is a room in the list. A `hidden` room is active and not public: the list does not read it."""
+STATUSES: tuple[StoredStatus, ...] = get_args(StoredStatus)
 RoomKey = tuple[Moment, str]
 """When a room was made, and its id."""
 SERVICE = "service"
@@ -20,6 +25,28 @@ SERVICE = "service"
 _USER = "user#"
 _OCCUPIED = "yes"
 _DELETED = "deleted"
+_DEFAULTS: dict[str, Any] = {"visibility": "public"}
+"""The settings that a row holds only if they differ from these values."""
+
+
+class Change(TypedDict, total=False):
+    """New values of a room's attributes."""
+
+    name: str
+    description: str
+    max_participants: int
+    color: str
+    status: RoomStatus
+    used_at: Moment
+    visibility: Visibility
+    owner: str
+
+
+class StatusAttribute(UnicodeAttribute):
+    """The status of a room: a hidden room is active."""
+
+    def deserialize(self, value: Any) -> Any:
+        return "active" if value == "hidden" else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +60,7 @@ class Room:
     room_id: str
     name: str
     description: str
-    status: RoomStatus
+    status: Annotated[RoomStatus, StatusAttribute]
     participant_count: int
     max_participants: int
     color: str
@@ -41,6 +68,12 @@ class Room:
     created_by: str | None
     used_at: Moment | None = None
     owner: str | None = None
+    visibility: Visibility = "public"
+
+    @property
+    def is_listed(self) -> bool:
+        """True if the list of rooms shows the room."""
+        return self.status == "active" and self.visibility == "public"
 
     @property
     def owner_id(self) -> str | None:
@@ -60,7 +93,16 @@ class Room:
         return self.used_at <= moment
 
 
-ROOMS = Table("rooms", Room, also={"occupied": str})
+def _stored(room: Room) -> dict[str, Any]:
+    defaults = {name: None for name, default in _DEFAULTS.items() if getattr(room, name) == default}
+    return {"status": _stored_status(room.status, room.visibility), **defaults}
+
+
+def _stored_status(status: RoomStatus, visibility: Visibility) -> str:
+    return "hidden" if status == "active" and visibility != "public" else status
+
+
+ROOMS = Table("rooms", Room, also={"occupied": str}, stored=_stored)
 
 
 def owner_of(user_id: str | None) -> str:
@@ -89,7 +131,7 @@ def get_room(store: Store, room_id: str) -> Room | None:
 
 
 def list_newest(store: Store, limit: int, before: RoomKey | None = None) -> tuple[list[Room], bool]:
-    """Up to `limit` active rooms, newest first, made before that room; and whether there are more."""
+    """Up to `limit` listed rooms, newest first, made before that room; and whether there are more."""
     start: PageKey | None = None
     if before:
         created_at, room_id = before
@@ -106,38 +148,59 @@ def list_owned(store: Store, owner: str) -> list[RoomKey]:
     return sorted((from_iso(item["created_at"]["S"]), item["room_id"]["S"]) for page in pages for item in page)
 
 
-def list_all(store: Store, status: RoomStatus) -> Iterator[Room]:
+def list_all(store: Store, status: StoredStatus) -> Iterator[Room]:
     """All rooms with this status, oldest first, page by page."""
     return store.query(ROOMS, status, index="by_status")
 
 
-def change_room(store: Store, room_id: str, changes: Change) -> Room | None:
-    """Change some attributes. The room after the change, or None if it does not exist."""
-    actions = [getattr(ROOMS, name).set(value) for name, value in changes.items()]
-    return store.update(ROOMS, room_id, actions, _exists(), returns="ALL_NEW")
+def change_room(store: Store, room_id: str, changes: Change, *, owner_id: str | None = None) -> Room | None:
+    """Change some attributes. The room after the change, or None if it does not exist.
+
+    With `owner_id`, also None if it does not belong to this user.
+    """
+    while room := get_room(store, room_id):
+        if owner_id and room.owner_id != owner_id:
+            break
+        write = plan_change(room, changes, owner_id=owner_id)
+        if changed := store.update(ROOMS, room_id, write.actions, write.condition, returns="ALL_NEW"):
+            return changed
+    return None
+
+
+def plan_change(room: Room, changes: Change, *, owner_id: str | None = None) -> Update:
+    """The write that changes attributes of a room that was read.
+
+    It is refused if the room was deleted since, or if it does not belong to `owner_id`. If it changes the status or the
+    visibility, it is also refused if one of both has changed since, because the stored status depends on both.
+    """
+    values, condition = dict[str, object](changes), _exists()
+    if changes.keys() & {"status", "visibility"}:
+        status, visibility = changes.get("status", room.status), changes.get("visibility", room.visibility)
+        values["status"] = _stored_status(status, visibility)
+        condition &= _has_status(room.status) & _has("visibility", room.visibility)
+    if owner_id:
+        condition &= is_owned_by(owner_id)
+    return Update(ROOMS, room.room_id, [_set(name, value) for name, value in values.items()], condition)
 
 
 def deactivate_idle(store: Store, room: Room) -> bool:
-    """Deactivate an empty room. False if somebody has used it since it was read."""
+    """Deactivate an empty room of the list. False if somebody has used or changed it since it was read."""
     is_idle = (ROOMS.status == "active") & (ROOMS.participant_count == 0) & (ROOMS.used_at == room.used_at)
     return store.update(ROOMS, room.room_id, [ROOMS.status.set("inactive")], is_idle) is not None
 
 
-def compare_and_set_status(
-    store: Store, room_id: str, before: RoomStatus, after: RoomStatus, now: Moment
-) -> Room | None:
-    """Change the status from `before` to `after`. None if the room has another status, or does not exist.
+def compare_and_set_status(store: Store, room: Room, after: RoomStatus, now: Moment) -> Room | None:
+    """Change the status. None if the status or the visibility has changed since the room was read.
 
     This is a transaction: if an answer is lost, the retry must not find its own write and report a refusal.
     """
-    actions = [ROOMS.status.set(after), ROOMS.used_at.set(now)]
-    change = Update(ROOMS, room_id, actions, ROOMS.status == before)
-    return get_room(store, room_id) if store.transact([change]) else None
+    change = plan_change(room, {"status": after, "used_at": now})
+    return get_room(store, room.room_id) if store.transact([change]) else None
 
 
 def count_join(room_id: str, now: Moment) -> Update:
     """The write that takes a seat. It is refused if the room is full, inactive or deleted."""
-    has_seat = (ROOMS.status == "active") & (ROOMS.participant_count < ROOMS.max_participants)
+    has_seat = _has_status("active") & (ROOMS.participant_count < ROOMS.max_participants)
     actions = [ROOMS.participant_count.add(1), ROOMS.occupied.set(_OCCUPIED), ROOMS.used_at.set(now)]
     return Update(ROOMS, room_id, actions, has_seat)
 
@@ -184,6 +247,25 @@ def unindex(store: Store, room_id: str) -> None:
 def _exists() -> Condition:
     condition: Condition = ROOMS.room_id.exists() & (ROOMS.status != _DELETED)
     return condition
+
+
+def _has_status(status: RoomStatus) -> Condition:
+    condition: Condition = ROOMS.status.is_in("active", "hidden") if status == "active" else ROOMS.status == status
+    return condition
+
+
+def _has(name: str, value: object) -> Condition:
+    """The condition that a setting has this value."""
+    attribute = getattr(ROOMS, name)
+    condition: Condition = attribute == value
+    return condition | attribute.does_not_exist() if value == _DEFAULTS.get(name) else condition
+
+
+def _set(name: str, value: object) -> Action:
+    attribute = getattr(ROOMS, name)
+    is_default = name in _DEFAULTS and value == _DEFAULTS[name]
+    action: Action = attribute.remove() if is_default else attribute.set(value)
+    return action
 
 
 def _is_deleted(room: Room) -> bool:

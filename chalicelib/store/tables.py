@@ -13,8 +13,8 @@ A record is a frozen dataclass. Each of its fields is one attribute of the item,
     PROFILES.name == "Ada"                 # a condition, for writes
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from types import NoneType, UnionType
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -95,10 +95,18 @@ class IsoMoment(UnicodeAttribute):
 class Table(Generic[R]):
     """The rows of one record type in one table. Attributes of the instance build conditions and updates.
 
-    `also` names attributes that are stored but are not fields of the record.
+    `also` names attributes that are stored but are not fields of the record. `stored` returns what a row holds instead
+    of the values of a record; None leaves an attribute out.
     """
 
-    def __init__(self, base_name: str, record: type[R], *, also: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        base_name: str,
+        record: type[R],
+        *,
+        also: Mapping[str, Any] | None = None,
+        stored: Callable[[R], Mapping[str, Any]] = lambda _: {},
+    ) -> None:
         self.base_name = base_name
         self.keys = TABLES[base_name]
         self.record = record
@@ -106,6 +114,9 @@ class Table(Generic[R]):
         if taken := hints.keys() & {"base_name", "keys", "record", "read", "write", "key_of"}:
             raise TypeError(f"{record.__name__}: a table has no attributes named {', '.join(sorted(taken))}")
         self._fields = {name: _attribute(name, hint) for name, hint in hints.items()}
+        declared = fields(record)  # type: ignore[arg-type]  # a record is a dataclass
+        self._defaults = {one.name: one.default for one in declared if one.default is not MISSING}
+        self._stored = stored
         self._attributes = self._fields | {name: _attribute(name, hint) for name, hint in (also or {}).items()}
 
     def __getattr__(self, name: str) -> Attribute[Any]:
@@ -115,20 +126,19 @@ class Table(Generic[R]):
             raise AttributeError(f"{self.base_name} has no attribute {name}") from None
 
     def read(self, item: Item) -> R:
-        """The record in an item of DynamoDB."""
+        """The record in an item of DynamoDB. An attribute that the item lacks has the default of its field."""
         values = {}
         for name, attribute in self._fields.items():
             if name in item:
                 values[name] = attribute.deserialize(attribute.get_value(item[name]))
-            elif isinstance(attribute, SetAttribute):
-                values[name] = frozenset()
             else:
-                values[name] = None
+                absent = frozenset[str]() if isinstance(attribute, SetAttribute) else None
+                values[name] = self._defaults.get(name, absent)
         return self.record(**values)
 
     def write(self, record: R, **also: Any) -> Item:
         """The item of a record. An attribute that is None or an empty set is left out."""
-        values = {name: getattr(record, name) for name in self._fields} | also
+        values = {name: getattr(record, name) for name in self._fields} | dict(self._stored(record)) | also
         return {
             name: {self._attributes[name].attr_type: self._attributes[name].serialize(value)}
             for name, value in values.items()

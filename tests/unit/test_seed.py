@@ -50,10 +50,11 @@ def test_seeding_twice_changes_nothing(world: World) -> None:
 
 def test_only_missing_rooms_are_created(world: World) -> None:
     world.open_room(name="Study Hall", now=NOW)
-    closed = world.open_room(name="Coffee Break", now=NOW)
+    closed, hidden = (world.open_room(name=name, now=NOW) for name in ("Coffee Break", "Sprint Room"))
     change_room(world.store, closed, {"status": "inactive"})
+    change_room(world.store, hidden, {"visibility": "unlisted"})
 
-    assert seed.seed_rooms() == ["Focus Zone", "Creative Studio", "Sprint Room"]
+    assert seed.seed_rooms() == ["Focus Zone", "Creative Studio"]
 
 
 def test_the_new_rooms_are_printed(capsys: pytest.CaptureFixture[str]) -> None:

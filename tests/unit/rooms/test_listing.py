@@ -77,6 +77,12 @@ def test_a_page_of_everything_is_one_round_trip(engine_world: World) -> None:
     assert [call.operation for call in counter.calls] == ["Query", "Query"]
     assert (counter.round_trips, counter.write_units) == (1, 0)
 
+    for visibility in ("unlisted", "private") * 5:
+        engine_world.store.put(ROOMS, make_room(visibility=visibility, description="x" * 2000))
+    with Counter(engine_world.store) as with_hidden:
+        assert len(page(engine_world).rooms) == 4
+    assert with_hidden.read_units == counter.read_units
+
 
 @pytest.mark.parametrize("own", [0, 12])
 def test_a_page_ends_before_rooms_that_do_not_fit(world: World, own: int) -> None:
@@ -113,13 +119,17 @@ def test_cursors_hold_while_rooms_come_and_go(rooms: World) -> None:
     ]
 
 
-def test_only_active_rooms_are_listed(world: World) -> None:
+def test_only_active_public_rooms_are_listed(world: World) -> None:
     for name in "ab":
         change_room(world.store, world.open_room(name=name), {"status": "inactive"})
     change_room(world.store, open_own(world, "A"), {"status": "inactive"})
     open_own(world, "B", NOW + 1)
+    hidden = [open_own(world, "C"), world.open_room(name="c")]
+    for room_id in hidden:
+        change_room(world.store, room_id, {"visibility": "unlisted"})
 
-    assert names(world) == ["B"]
+    assert names(world) == names(world, NOW + IDLE) == ["B"]
+    assert [world.room(room_id).status for room_id in hidden] == ["active", "active"]
 
 
 def test_rooms_of_the_first_release_are_listed(world: World) -> None:

@@ -1,11 +1,13 @@
 """The `rooms` table."""
 
 from dataclasses import replace
+from itertools import product
+from typing import get_args
 
 import pytest
 
 from chalicelib.rooms import table
-from chalicelib.rooms.table import ROOMS, Room, RoomStatus
+from chalicelib.rooms.table import ROOMS, STATUSES, Change, Room, RoomStatus, Visibility, owner_of
 from chalicelib.store import Store
 from tests.fakes.backend import NOW, SECOND, World
 from tests.fakes.faults import Faults, Lost
@@ -47,17 +49,66 @@ def test_a_change_returns_the_room_after_it(tables: Store, room: Room) -> None:
     assert changed == table.get_room(tables, room.room_id)
 
 
+CHANGES: list[Change] = [
+    *(Change(status=status) for status in get_args(RoomStatus)),
+    *(Change(visibility=visibility) for visibility in get_args(Visibility)),
+    *(Change(status="active", visibility=visibility) for visibility in get_args(Visibility)),
+]
+FORMS = list(product(get_args(RoomStatus), get_args(Visibility)))
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_the_list_has_just_the_active_public_rooms(tables: Store, change: Change) -> None:
+    for status, visibility in FORMS:
+        room = make_room(status=status, visibility=visibility)
+        tables.put(ROOMS, room)
+        assert table.get_room(tables, room.room_id) == room
+        changed = table.change_room(tables, room.room_id, change)
+        assert changed == replace(room, **change) == table.get_room(tables, room.room_id)
+
+    listed, _ = table.list_newest(tables, 100)
+    found = [room for status in STATUSES for room in table.list_all(tables, status)]
+    assert len(found) == len(FORMS)
+    assert {room.room_id for room in listed} == {room.room_id for room in found if room.is_listed}
+
+
+@pytest.mark.parametrize("status", get_args(RoomStatus))
+def test_status_and_visibility_do_not_change_at_once(tables: Store, status: RoomStatus) -> None:
+    for change in CHANGES:
+        room = make_room(status=status)
+        tables.put(ROOMS, room)
+        late = table.plan_change(room, change)
+        table.change_room(tables, room.room_id, {"visibility": "private"})
+
+        assert not tables.transact([late])
+        assert not table.compare_and_set_status(tables, room, "active", NOW)
+        assert not table.deactivate_idle(tables, replace(room, status="active"))
+        assert table.get_room(tables, room.room_id) == replace(room, visibility="private")
+
+
+def test_a_change_for_an_owner_needs_the_owner(tables: Store) -> None:
+    moved, old = make_room(created_by="ada", owner=owner_of("bob")), make_room(created_by="bob")
+    for room in (moved, old):
+        tables.put(ROOMS, room)
+        for user_id, may_change in (("ada", False), ("bob", True)):
+            changed = table.change_room(tables, room.room_id, {"color": user_id}, owner_id=user_id)
+            assert (changed is not None) is may_change
+            assert tables.transact([table.plan_change(room, {"name": user_id}, owner_id=user_id)]) is may_change
+        assert table.get_room(tables, room.room_id) == replace(room, color="bob", name="bob")
+
+
 def test_an_unknown_room_is_not_changed_nor_made(tables: Store) -> None:
     assert table.change_room(tables, "nowhere", {"name": "Quiet"}) is None
-    assert table.compare_and_set_status(tables, "nowhere", "active", "inactive", NOW) is None
+    assert table.compare_and_set_status(tables, make_room(room_id="nowhere"), "inactive", NOW) is None
     table.unindex(tables, "nowhere")
 
     assert table.get_room(tables, "nowhere") is None
 
 
 def test_a_status_is_changed_only_from_the_expected_one(tables: Store, room: Room) -> None:
-    assert table.compare_and_set_status(tables, room.room_id, "inactive", "active", NOW) is None
-    changed = table.compare_and_set_status(tables, room.room_id, "active", "inactive", NOW)
+    closed = replace(room, status="inactive")
+    assert table.compare_and_set_status(tables, closed, "active", NOW) is None
+    changed = table.compare_and_set_status(tables, room, "inactive", NOW)
     assert changed == replace(room, status="inactive", used_at=NOW)
 
 
@@ -65,7 +116,7 @@ def test_a_status_change_whose_answer_is_lost_is_done_once(engine_world: World) 
     room = engine_world.room(engine_world.open_room())
     with Faults(engine_world.store.connection) as faults:
         faults.plan("TransactWriteItems", Lost(NETWORK[2]))
-        changed = table.compare_and_set_status(engine_world.store, room.room_id, "active", "inactive", NOW)
+        changed = table.compare_and_set_status(engine_world.store, room, "inactive", NOW)
 
     assert changed == replace(room, status="inactive", used_at=NOW)
 

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.delivery import Connection
 from chalicelib.log import get_message
 from chalicelib.log.table import put_message
-from chalicelib.rooms.table import ROOMS, Change, change_room, get_room, mark_deleted
+from chalicelib.rooms.table import ROOMS, Change, Visibility, change_room, get_room, mark_deleted
 from chalicelib.seats import table
 from chalicelib.seats.connections import get_roster, put_connection
 from chalicelib.seats.table import PARTICIPANTS, Participant
@@ -75,6 +75,13 @@ def test_a_join_takes_one_seat_and_writes_all_rows(tables: Store) -> None:
 
     assert (count(tables), stored(tables)) == (1, make_participant(ROOM))
     assert [message.seq for message in read_log(tables, ROOM)] == [1]
+
+
+@pytest.mark.parametrize("visibility", ["unlisted", "private"])
+def test_a_hidden_room_has_seats(tables: Store, visibility: Visibility) -> None:
+    change_room(tables, ROOM, {"visibility": visibility})
+
+    assert join(tables, "ada")
 
 
 def test_a_full_room_has_no_seat(tables: Store) -> None:

@@ -31,8 +31,8 @@ EACH_TABLE = pytest.mark.parametrize("table", [ROWS[name] for name in sorted(ROW
 def values(hint: Any) -> st.SearchStrategy[Any]:
     """Values of a field."""
     if get_origin(hint) is Annotated:
-        assert get_args(hint)[1] is IsoMoment
-        return st.integers(0, 4_102_444_799_999)
+        kind, attribute = get_args(hint)
+        return st.integers(0, 4_102_444_799_999) if attribute is IsoMoment else st.from_type(kind)
     return st.text(min_size=1) if hint is str else st.from_type(hint)
 
 
