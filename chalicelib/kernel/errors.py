@@ -14,6 +14,7 @@
     │   └── NothingToLeaveError    404 not_in_room
     ├── RoomFullError              409 room_full
     ├── RoomInactiveError          409 room_inactive
+    ├── RoomLockedError            409 room_locked
     ├── TooManyRoomsError          409 too_many_rooms
     ├── MutedError                 409 muted
     ├── RateLimitedError           429 rate_limited
@@ -159,6 +160,12 @@ class RoomInactiveError(CoworkingError):
     """The room exists, but is closed for now."""
 
     status, code, title = 409, "room_inactive", "Room is not active"
+
+
+class RoomLockedError(CoworkingError):
+    """Nobody new gets into the room for now. Members come back."""
+
+    status, code, title = 409, "room_locked", "Room is locked"
 
 
 class TooManyRoomsError(CoworkingError):

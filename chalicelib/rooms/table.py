@@ -1,5 +1,6 @@
 """The `rooms` table."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypedDict, get_args
@@ -7,6 +8,7 @@ from typing import Annotated, Any, Literal, TypedDict, get_args
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.update import Action
 
+from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.times import Moment, from_iso, iso
 from chalicelib.store import Condition, Store, Table, Update
 from chalicelib.store.store import PageKey
@@ -25,7 +27,7 @@ SERVICE = "service"
 _USER = "user#"
 _OCCUPIED = "yes"
 _DELETED = "deleted"
-_DEFAULTS: dict[str, Any] = {"visibility": "public"}
+_DEFAULTS: dict[str, Any] = {"visibility": "public", "is_locked": False, "slow_seconds": 0}
 """The settings that a row holds only if they differ from these values."""
 
 
@@ -40,6 +42,9 @@ class Change(TypedDict, total=False):
     used_at: Moment
     visibility: Visibility
     owner: str
+    is_locked: bool
+    slow_seconds: int
+    retention_days: int | None
 
 
 class StatusAttribute(UnicodeAttribute):
@@ -55,6 +60,8 @@ class Room:
 
     `owner` may change; `created_by` does not. A room of the first release has no `owner`: its creator owns it.
     `used_at`: the last time that somebody took or gave up a seat, or that the room was opened. None: not known.
+    `is_locked`: nobody new gets in. `slow_seconds`: the time between two messages of one person. `retention_days`:
+    None means the setting of the deployment. `reserved`: the seats that are kept, as JSON: see `live_reservations`.
     """
 
     room_id: str
@@ -69,6 +76,14 @@ class Room:
     used_at: Moment | None = None
     owner: str | None = None
     visibility: Visibility = "public"
+    is_locked: bool = False
+    slow_seconds: int = 0
+    retention_days: int | None = None
+    reserved: str | None = None
+
+    def days_kept(self, settings: Settings) -> int:
+        """How many days the room's log keeps an entry."""
+        return self.retention_days or settings.message_retention_days
 
     @property
     def is_listed(self) -> bool:
@@ -198,11 +213,54 @@ def compare_and_set_status(store: Store, room: Room, after: RoomStatus, now: Mom
     return get_room(store, room.room_id) if store.transact([change]) else None
 
 
-def count_join(room_id: str, now: Moment) -> Update:
-    """The write that takes a seat. It is refused if the room is full, inactive or deleted."""
-    has_seat = _has_status("active") & (ROOMS.participant_count < ROOMS.max_participants)
+def live_reservations(room: Room, now: Moment) -> dict[str, Moment]:
+    """The users for whom a seat is kept, and until when."""
+    kept: dict[str, Moment] = json.loads(room.reserved or "{}")
+    return {user_id: until for user_id, until in kept.items() if until > now}
+
+
+def kept_for_others(room: Room, user_id: str, now: Moment) -> dict[str, Moment]:
+    """The reservations of all users but this one."""
+    return {other: until for other, until in live_reservations(room, now).items() if other != user_id}
+
+
+def reserve_seat(room: Room, user_id: str, until: Moment, now: Moment) -> Update:
+    """The write that keeps a seat for a user. It is refused if the room is full, inactive or deleted.
+
+    Reservations that are over are dropped. It is also refused if the reservations have changed since the room was read.
+    """
+    others = kept_for_others(room, user_id, now)
+    condition = _has_status("active") & _has_seat_beside(room, others)
+    return Update(ROOMS, room.room_id, _keep(room, others | {user_id: until}), condition)
+
+
+def count_join(room: Room, user_id: str, now: Moment) -> Update:
+    """The write that takes a seat. It is refused if the room is full, locked, inactive or deleted.
+
+    A seat that is kept for another user is not free. The user's own reservation ends. The write is also refused if the
+    reservations have changed since the room was read.
+    """
+    others = kept_for_others(room, user_id, now)
+    condition = _has_status("active") & _has("is_locked", False) & _has_seat_beside(room, others)
     actions = [ROOMS.participant_count.add(1), ROOMS.occupied.set(_OCCUPIED), ROOMS.used_at.set(now)]
-    return Update(ROOMS, room_id, actions, has_seat)
+    return Update(ROOMS, room.room_id, [*actions, *_keep(room, others)], condition)
+
+
+def _has_seat_beside(room: Room, others: dict[str, Moment]) -> Condition:
+    """The condition that a seat is free beside the kept ones. A condition can't subtract, so it names the size."""
+    condition: Condition = _has("reserved", room.reserved)
+    if others:
+        condition &= ROOMS.max_participants == room.max_participants
+        condition &= ROOMS.participant_count < room.max_participants - len(others)
+    else:
+        condition &= ROOMS.participant_count < ROOMS.max_participants
+    return condition
+
+
+def _keep(room: Room, reservations: dict[str, Moment]) -> list[Action]:
+    """Store these reservations, if they are not stored already."""
+    text = json.dumps(reservations, ensure_ascii=False, separators=(",", ":")) if reservations else None
+    return [] if text == room.reserved else [_set("reserved", text)]
 
 
 def count_leave(room_id: str, now: Moment) -> Update:
@@ -255,16 +313,19 @@ def _has_status(status: RoomStatus) -> Condition:
 
 
 def _has(name: str, value: object) -> Condition:
-    """The condition that a setting has this value."""
+    """The condition that an attribute has this value. None: it is absent."""
     attribute = getattr(ROOMS, name)
+    is_absent: Condition = attribute.does_not_exist()
+    if value is None:
+        return is_absent
     condition: Condition = attribute == value
-    return condition | attribute.does_not_exist() if value == _DEFAULTS.get(name) else condition
+    return condition | is_absent if value == _DEFAULTS.get(name) else condition
 
 
 def _set(name: str, value: object) -> Action:
     attribute = getattr(ROOMS, name)
-    is_default = name in _DEFAULTS and value == _DEFAULTS[name]
-    action: Action = attribute.remove() if is_default else attribute.set(value)
+    is_absent = value is None or value == _DEFAULTS.get(name)
+    action: Action = attribute.remove() if is_absent else attribute.set(value)
     return action
 
 

@@ -18,8 +18,8 @@ from chalicelib.seats.table import Participant
 
 MAX_READ_BYTES = 256_000
 """For all reads of an operation together."""
-_OTHER_BYTES = 10_500 + 33_000
-"""The longest room, and the profiles of authors who have left."""
+_OTHER_BYTES = 10_500 + 27_000 + 33_000
+"""The longest room, the seats that are kept in it, and the profiles of authors who have left."""
 _MEMBER_BYTES, _CONNECTION_BYTES = 450, 300
 """The rest of an item: names of attributes, ids that the service makes, times."""
 _LEAST_LOG_BYTES = 2 * ENTRY_BYTES

@@ -14,6 +14,7 @@ from chalicelib.kernel.errors import (
     RateLimitedError,
     RoomFullError,
     RoomInactiveError,
+    RoomLockedError,
     RoomNotFoundError,
     UnavailableError,
 )
@@ -23,7 +24,7 @@ from chalicelib.log.schemas import RoomMessage
 from chalicelib.rooms import listing
 from chalicelib.rooms.listing import RoomPage
 from chalicelib.rooms.schemas import RoomsQuery
-from chalicelib.rooms.table import Room, get_room
+from chalicelib.rooms.table import Room, get_room, kept_for_others
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.broadcast import broadcast
 from chalicelib.seats.connections import get_roster
@@ -69,7 +70,7 @@ def enter(context: Context, user: User, *, expects_socket: bool = False) -> tupl
     `expects_socket`: the seat is held a minute until the first connection.
 
     Raises:
-        RoomNotFoundError, RoomInactiveError, RoomFullError, TooManyRoomsError, RateLimitedError.
+        RoomNotFoundError, RoomInactiveError, RoomLockedError, RoomFullError, TooManyRoomsError, RateLimitedError.
     """
     store, room_id, now = context.store, context.room_id, context.now
     limits, limit = context.backend.rate_limits, context.settings.joins_limit
@@ -90,11 +91,10 @@ def enter(context: Context, user: User, *, expects_socket: bool = False) -> tupl
         mine = next((member for member in present if member.user_id == user.id), None)
         if mine:
             return "Already in this room", _welcome_back(context, open_room, mine, expects_socket=expects_socket)
-        if len(present) >= open_room.max_participants:
-            raise RoomFullError
+        _require_place(context, open_room, present)
         require_free_seat(context, seats)
         position = log.allocate(context, joined(newcomer))
-        message = commit(context, joined(newcomer), take_seat(newcomer), position=position)
+        message = commit(context, joined(newcomer), take_seat(newcomer, open_room), position=position)
         if message:
             return "Joined room successfully", _welcome(context, open_room, newcomer, message, position, present)
         room, members = store.run_parallel(
@@ -196,6 +196,14 @@ def _require_open(room: Room | None) -> Room:
     if room.status != "active":
         raise RoomInactiveError
     return room
+
+
+def _require_place(context: Context, room: Room, present: Sequence[Participant]) -> None:
+    """Check that the room lets a newcomer in. Seats that are kept for others are not free."""
+    if room.is_locked:
+        raise RoomLockedError
+    if len(present) + len(kept_for_others(room, context.user_id, context.now)) >= room.max_participants:
+        raise RoomFullError
 
 
 def _welcome(

@@ -9,7 +9,7 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.delivery import Connection
 from chalicelib.kernel.times import Moment
-from chalicelib.rooms.table import count_join, count_leave
+from chalicelib.rooms.table import Room, count_join, count_leave
 from chalicelib.seats.connections import CONNECTIONS, get_roster
 from chalicelib.store import Check, Condition, Delete, Put, Store, Table, Write
 
@@ -79,11 +79,14 @@ def update_participant(
     return store.update(PARTICIPANTS, (room_id, user_id), actions, condition)
 
 
-def take_seat(participant: Participant) -> list[Write]:
-    """The writes of a join. They are refused if the user has a seat, or if the room is full, inactive or deleted."""
+def take_seat(participant: Participant, room: Room) -> list[Write]:
+    """The writes of a join into a room that was read.
+
+    They are refused if the user has a seat, or if the room is full, locked, inactive or deleted.
+    """
     return [
         Put(PARTICIPANTS, participant, PARTICIPANTS.user_id.does_not_exist()),
-        count_join(participant.room_id, participant.joined_at),
+        count_join(room, participant.user_id, participant.joined_at),
     ]
 
 

@@ -9,6 +9,7 @@ from chalicelib.kernel.errors import (
     NotInRoomError,
     RoomFullError,
     RoomInactiveError,
+    RoomLockedError,
     TooManyRoomsError,
 )
 from chalicelib.rooms.schemas import RoomsQuery, RoomSummary
@@ -66,7 +67,7 @@ ROUTES = (
         join,
         access=Access.USER,
         price=service.JOIN_PRICE,
-        errors=(RoomFullError, RoomInactiveError, TooManyRoomsError),
+        errors=(RoomFullError, RoomInactiveError, RoomLockedError, TooManyRoomsError),
     ),
     Route("POST", f"{_ROOM}/leave", leave, access=Access.MEMBER, errors=(NothingToLeaveError,)),
     Route("POST", f"{_ROOM}/ticket", request_ticket, access=Access.MEMBER, errors=(NotInRoomError,)),

@@ -239,10 +239,11 @@ def base_names(call: Call) -> list[str]:
 def test_a_full_room_with_long_names_stays_within_the_budget(engine_world: World) -> None:
     room_id = engine_world.open_room(seats=50)
     write_log(engine_world, room_id, 50)
+    room = engine_world.room(room_id)
     for number in range(49):
         member = make_participant(room_id, f"{number:036}", name="N" * 80, avatar="https://pictures.test/" + "p" * 80)
         joined = put_message(make_message(room_id, 51 + number), 90)
-        assert engine_world.store.transact([joined, *take_seat(member)])
+        assert engine_world.store.transact([joined, *take_seat(member, room)])
 
     with Counter(engine_world.store) as join:
         engine_world.join("last", room_id)
@@ -301,7 +302,7 @@ def test_bytes_bound_what_is_read_and_answered(engine_world: World, read: Any, w
     ada = world.enter("ada", room_id)
     for number in range(written.people):
         longest = make_participant(room_id, f"{number:0128}", name=EMOJI * 80, avatar="/" + "x" * 2047)
-        assert world.store.transact(take_seat(longest))
+        assert world.store.transact(take_seat(longest, world.room(room_id)))
         for tab in range(5):
             connection = Connection(room_id, f"connection-{number}-{tab}", longest.user_id, ENDPOINT, NOW, True)
             put_connection(world.store, connection)

@@ -6,6 +6,7 @@ const TROUBLE = {
   unauthorized: ["Your sign-in has expired", "Sign in again to go on.", "Sign in again"],
   room_full: ["Every seat is taken", "Try again later, or choose another room."],
   room_inactive: ["This room is closed", "It may open again. Its messages are kept."],
+  room_locked: ["This room is locked", "Nobody new gets in for now. Try again later, or choose another room."],
   room_closed: ["This room has closed", "It was closed for everybody. Other rooms are open."],
   room_not_found: ["There is no such room", "It was deleted, or the link is incomplete.", ""],
   replaced: ["You are in this room elsewhere", "It was open in too many tabs, so this one was closed.", "Continue here"],

@@ -43,6 +43,24 @@ export type EmojiReactionRequest = {
   emoji: string;
 };
 /**
+ * A part of the log, oldest first, in at most 200,000 bytes. Each entry is the frame that was pushed.
+ *
+ * Messages come as they are now. `last_seq`: you have everything up to this number. Use it as the next `after_seq`.
+ * `has_more`: there are more entries after it.
+ */
+export type Entries = { entries: EntryFrame[]; last_seq: number; has_more: boolean };
+/** An entry of the log, as it was pushed. */
+export type EntryFrame = {
+  type: string;
+  roomId: string;
+  ts: string;
+  /** user id, set by the server */
+  from?: string;
+  /** the sequence number in the room's log */
+  seq: number;
+  data: { [field: string]: unknown };
+};
+/**
  * The error: `code` for programs, `detail` for people, and further fields that depend on the code.
  *
  * | code | meaning |
@@ -185,6 +203,12 @@ export type OfferFrame = {
   /** Your own content: any JSON value. */
   data?: unknown;
 };
+/**
+ * The message that a message answers, as it is now: its first 100 characters.
+ *
+ * If it was deleted, `text` is empty. If it can't be read, `user` is empty, too.
+ */
+export type Original = { seq: number; user: string; text: string };
 /** A participant of the room. `id` is the user id. */
 export type ParticipantView = {
   id: string;
@@ -267,6 +291,7 @@ export type Problem = {
     | "not_in_room"
     | "room_full"
     | "room_inactive"
+    | "room_locked"
     | "too_many_rooms"
     | "muted"
     | "rate_limited"
@@ -290,6 +315,8 @@ export type RateLimitedProblem = {
   code: "rate_limited";
   retry_after: number;
 };
+/** How many members reacted to a message with this emoji. `me`: the reader is one of them. */
+export type Reaction = { emoji: string; count: number; me: boolean };
 /** Any other type. It is relayed as it is to the other connections of the room, or to those that `to` names. */
 export type RelayFrame = {
   type: string;
@@ -414,7 +441,8 @@ export type RoomDetail = {
  * A message of a room's log. `user_id` is null and `user` is "System" if the room itself speaks.
  *
  * `avatar` is the author's avatar now: as in the room, or in the profile of an author who has left. `event` says in
- * data what the text of a system message says in English.
+ * data what the text of a system message says in English. The text of a deleted message is empty. `mentions` are user
+ * ids.
  */
 export type RoomMessage = {
   id: string;
@@ -428,6 +456,11 @@ export type RoomMessage = {
   time: string;
   created_at: string;
   event?: MessageEvent;
+  edited_at: string | null;
+  deleted: boolean;
+  reply_to: Original | null;
+  mentions: string[];
+  reactions: Reaction[];
 };
 export type RoomStatus = "active" | "inactive";
 /** A room in the list. */
@@ -493,14 +526,16 @@ export type SeqUnusedFrame = {
   seq: number;
 };
 /**
- * `recovered` means that every message after the client's `last_seq` is here. Otherwise these are the last 50.
+ * `recovered` means that every entry after the client's `last_seq` is here. Otherwise, `messages` are the last 50.
  *
- * Up to `last_seq` the client misses nothing.
+ * `entries` are the events after the client's `last_seq`, as they were pushed. An event that changed one of `messages`
+ * is left out: messages come as they are now. Up to the new `last_seq` the client misses nothing.
  */
 export type SnapshotData = {
   room: SnapshotRoom;
   you: You;
   messages: RoomMessage[];
+  entries: EntryFrame[];
   recovered: boolean;
   last_seq: number;
 };
@@ -670,6 +705,7 @@ export type RelayedFrame =
  * | `reserved_type` | Only the server sends this frame type. |
  * | `room_full` | All seats are taken. |
  * | `room_inactive` | The room exists, but is closed for now. |
+ * | `room_locked` | Nobody new gets into the room for now. Members come back. |
  * | `room_not_found` | No room has this id. |
  * | `too_large` | The frame has more than 32,000 bytes of UTF-8, or more than 8,000 and goes to all others. |
  * | `too_many_rooms` | The caller has the highest number of rooms: seats, or rooms of their own. `detail` says which. |
@@ -694,6 +730,7 @@ export type ErrorCode =
   | "reserved_type"
   | "room_full"
   | "room_inactive"
+  | "room_locked"
   | "room_not_found"
   | "too_large"
   | "too_many_rooms"

@@ -268,7 +268,7 @@ def test_examples_of_errors_match_their_schemas() -> None:
 @pytest.mark.parametrize(
     ("name", "status", "codes"),
     [
-        ("POST /coworking/rooms/{room_id}/join", 409, {"room_full", "room_inactive", "too_many_rooms"}),
+        ("POST /coworking/rooms/{room_id}/join", 409, {"room_full", "room_inactive", "room_locked", "too_many_rooms"}),
         ("POST /coworking/rooms/{room_id}/leave", 404, {"room_not_found", "not_in_room"}),
         ("PUT /coworking/rooms/{room_id}/speaking", 409, {"muted"}),
         ("GET /coworking/rooms", 400, {"invalid_cursor"}),

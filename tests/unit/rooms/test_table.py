@@ -86,6 +86,55 @@ def test_status_and_visibility_do_not_change_at_once(tables: Store, status: Room
         assert table.get_room(tables, room.room_id) == replace(room, visibility="private")
 
 
+@pytest.mark.parametrize(
+    "change", [{"visibility": "private"}, {"is_locked": True}, {"slow_seconds": 5}, {"retention_days": 7}], ids=str
+)
+def test_a_row_holds_only_settings_that_were_changed(tables: Store, room: Room, change: Change) -> None:
+    (name,) = change
+    assert table.change_room(tables, room.room_id, change) == replace(room, **change)
+    assert name in stored(tables, room)
+
+    assert table.change_room(tables, room.room_id, {name: getattr(room, name)}) == room  # type: ignore[misc]
+    assert name not in stored(tables, room)
+
+
+def stored(tables: Store, room: Room) -> set[str]:
+    """The names of the row's attributes."""
+    return set(tables.connection.get_item(tables.prefix + "rooms", room.room_id)["Item"])
+
+
+def test_kept_seats_count_against_the_size_of_the_room(tables: Store) -> None:
+    new = make_room(max_participants=3, participant_count=1)
+    tables.put(ROOMS, new)
+
+    def read() -> Room:
+        return table.get_room(tables, new.room_id) or new
+
+    def keep(user_id: str, until: int, seen: Room | None = None) -> bool:
+        return tables.transact([table.reserve_seat(seen or read(), user_id, until, NOW)])
+
+    def join(user_id: str, now: int = NOW, seen: Room | None = None) -> bool:
+        return tables.transact([table.count_join(seen or read(), user_id, now)])
+
+    assert keep("bob", NOW + 2)
+    assert not keep("cyd", NOW + 3, seen=new), "the reservations have changed"
+    assert not join("cyd", seen=new)
+    kept = read()
+    table.change_room(tables, new.room_id, {"max_participants": 4})
+    assert not join("cyd", seen=kept), "the size has changed"
+    table.change_room(tables, new.room_id, {"max_participants": 3})
+    assert [keep("cyd", NOW + 3), keep("dan", NOW + 9), join("dan")] == [True, False, False]
+
+    assert table.live_reservations(read(), NOW) == {"bob": NOW + 2, "cyd": NOW + 3}
+    assert join("bob")
+    assert table.live_reservations(read(), NOW) == {"cyd": NOW + 3}
+    assert [join("dan", NOW + 2), join("dan", NOW + 3)] == [False, True]
+    assert read() == replace(new, participant_count=3, used_at=NOW + 3)
+
+    table.change_room(tables, new.room_id, {"status": "inactive", "max_participants": 9})
+    assert not keep("eve", NOW + 9)
+
+
 def test_a_change_for_an_owner_needs_the_owner(tables: Store) -> None:
     moved, old = make_room(created_by="ada", owner=owner_of("bob")), make_room(created_by="bob")
     for room in (moved, old):
@@ -144,7 +193,7 @@ def test_a_room_is_marked_as_deleted_once_and_purged(tables: Store, room: Room) 
 
 def test_the_sweep_visits_rooms_until_they_are_empty(tables: Store, room: Room) -> None:
     make_rooms(tables, 1)
-    assert tables.transact([table.count_join(room.room_id, NOW)])
+    assert tables.transact([table.count_join(room, "ada", NOW)])
 
     table.unindex(tables, room.room_id)
     assert list(table.list_occupied(tables)) == [room.room_id]

@@ -18,7 +18,7 @@ from chalicelib.log import service as log_service
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.log.table import MESSAGES
 from chalicelib.rooms.schemas import RoomsQuery
-from chalicelib.rooms.table import change_room
+from chalicelib.rooms.table import Change, change_room, reserve_seat
 from chalicelib.seats import endings, service, sockets, table, views
 from chalicelib.seats.schemas import RoomDetail
 from chalicelib.seats.table import claim_ending
@@ -143,6 +143,32 @@ def test_inactive_and_unknown_rooms_admit_nobody(world: World, room_id: str) -> 
     assert world.last_number(room_id) == world.last_number(NOWHERE) == 0
 
 
+def test_a_locked_room_admits_its_members_only(world: World, room_id: str) -> None:
+    world.join("ada", room_id)
+    change_room(world.store, room_id, {"is_locked": True})
+
+    with pytest.raises(errors.RoomLockedError):
+        world.join("bob", room_id)
+
+    assert world.last_number(room_id) == 1, "a refused join uses no number"
+    assert world.join("ada", room_id).message == "Already in this room"
+
+
+def test_a_kept_seat_is_for_one_user_until_it_ends(world: World) -> None:
+    room_id = world.open_room(seats=2)
+    world.join("ada", room_id)
+    assert world.store.transact([reserve_seat(world.room(room_id), "bob", NOW + MINUTE, NOW)])
+
+    with pytest.raises(errors.RoomFullError):
+        world.join("cyd", room_id, NOW + MINUTE - 1)
+    assert world.last_number(room_id) == 1, "a refused join uses no number"
+
+    world.join("bob", room_id, NOW + MINUTE - 1)
+    world.leave("bob", room_id, NOW + MINUTE - 1)
+    assert world.store.transact([reserve_seat(world.room(room_id), "bob", NOW + MINUTE, NOW)])
+    world.join("cyd", room_id, NOW + MINUTE)
+
+
 def test_fewer_seats_than_members_removes_nobody(world: World, room_id: str) -> None:
     world.join("ada", room_id)
     world.join("bob", room_id)
@@ -228,12 +254,16 @@ def test_a_room_that_is_deleted_during_a_join_leaves_no_item(
     assert [item for page in world.store.pages(MESSAGES, room_id) for item in page] == []
 
 
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [({"status": "inactive"}, errors.RoomInactiveError), ({"is_locked": True}, errors.RoomLockedError)],
+)
 def test_a_room_that_closes_during_a_join_admits_nobody(
-    world: World, room_id: str, before_commit: BeforeCommit
+    world: World, room_id: str, before_commit: BeforeCommit, change: Change, error: type[errors.CoworkingError]
 ) -> None:
-    before_commit(lambda: change_room(world.store, room_id, {"status": "inactive"}))
+    before_commit(lambda: change_room(world.store, room_id, change))
 
-    with pytest.raises(errors.RoomInactiveError):
+    with pytest.raises(error):
         world.join("ada", room_id)
 
 

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.delivery import Connection
 from chalicelib.log import get_message
 from chalicelib.log.table import put_message
-from chalicelib.rooms.table import ROOMS, Change, Visibility, change_room, get_room, mark_deleted
+from chalicelib.rooms.table import ROOMS, Change, Room, Visibility, change_room, get_room, mark_deleted
 from chalicelib.seats import table
 from chalicelib.seats.connections import get_roster, put_connection
 from chalicelib.seats.table import PARTICIPANTS, Participant
@@ -36,17 +36,22 @@ def ada(tables: Store) -> Participant:
     return seat(tables)
 
 
+def as_read(tables: Store, room_id: str = ROOM) -> Room:
+    """The room, or what a join has read if the room is gone now."""
+    return get_room(tables, room_id) or make_room(room_id=room_id)
+
+
 def seat(tables: Store, user_id: str = "ada", **different: Any) -> Participant:
     """A new member."""
     member = make_participant(ROOM, user_id, **different)
-    assert tables.transact(table.take_seat(member))
+    assert tables.transact(table.take_seat(member, as_read(tables)))
     return member
 
 
 def join(tables: Store, user_id: str, seq: int = 1, room_id: str = ROOM) -> bool:
     """Take a seat and write a message, as a join does."""
     message = put_message(make_message(room_id, seq, type="system"), 90)
-    return tables.transact([message, *table.take_seat(make_participant(room_id, user_id))])
+    return tables.transact([message, *table.take_seat(make_participant(room_id, user_id), as_read(tables, room_id))])
 
 
 def leave(tables: Store, member: Participant, leaving: Sequence[Connection] = (), seq: int = 2) -> bool:
@@ -91,7 +96,9 @@ def test_a_full_room_has_no_seat(tables: Store) -> None:
     assert [message.seq for message in read_log(tables, ROOM)] == [1, 2]
 
 
-@pytest.mark.parametrize("change", [{"status": "inactive"}, {"max_participants": 0}, None], ids=str)
+@pytest.mark.parametrize(
+    "change", [{"status": "inactive"}, {"max_participants": 0}, {"is_locked": True}, None], ids=str
+)
 def test_a_closed_room_has_no_seat(tables: Store, change: Change | None) -> None:
     assert change_room(tables, ROOM, change) if change else mark_deleted(tables, ROOM)
 
