@@ -100,6 +100,8 @@ class FakeSocket {
 export class Service {
   clock = new Clock();
   log = [];
+  /** The events of the log: `{seq, at, frame}`. */
+  events = [];
   /** The last allocated number, and its time. */
   lastNumber = { seq: 0, at: 0 };
   seats = new Set();
@@ -304,13 +306,17 @@ export class Service {
 
   sync({ user, id }, { data: { last_seq: asked } }, answer) {
     const missed = this.log.filter(({ seq }) => seq > asked);
-    const recovered = asked !== null && asked <= this.lastNumber.seq && missed.length <= 300;
+    const events = this.events.filter(({ seq }) => seq > asked);
+    const recovered = asked !== null && asked <= this.lastNumber.seq && missed.length + events.length <= 300;
     const messages = recovered ? missed : this.log.slice(-50);
     const start = recovered ? asked : messages.length === 50 ? messages[0].seq - 1 : 0;
+    const found = [...messages, ...this.events].filter(({ seq }) => seq > start).sort((one, other) => one.seq - other.seq);
+    const isShown = ({ data }) => messages.some(({ seq }) => seq === data.target_seq);
+    const entries = recovered ? events.map(({ frame }) => frame).filter((frame) => !isShown(frame)) : [];
     const participants = [...this.seats].map((one) => this.person(one));
     const room = { id: "room", participants };
     const you = { user_id: user, connection_id: id };
-    answer("snapshot", { room, you, messages, recovered, last_seq: this.settled(start, messages) });
+    answer("snapshot", { room, you, messages, entries, recovered, last_seq: this.settled(start, found) });
   }
 
   /** The number up to which the log is final. */
@@ -340,9 +346,20 @@ export class Service {
     return message;
   }
 
+  /** Somebody changes a message: an event tells it. */
+  change(type, target_seq, data) {
+    const { emoji, count, user_id, ...fields } = type === "message_deleted" ? { text: "", deleted: true } : data;
+    const more = emoji ? { reactions: [{ emoji, count, me: user_id === "ada" }] } : fields;
+    this.log = this.log.map((one) => (one.seq === target_seq ? { ...one, ...more } : one));
+    const seq = this.allocate();
+    const frame = { type, seq, data: { target_seq, ...data } };
+    this.events.push({ seq, at: this.clock.now, frame });
+    this.push(frame);
+  }
+
   message(user, text, type) {
     const seq = this.allocate();
-    return { id: `m${seq}`, seq, type, user_id: user, text, at: this.clock.now };
+    return { id: `m${seq}`, seq, type, user_id: user, text, mentions: [], reactions: [], at: this.clock.now };
   }
 
   store(message, frame, late = 0) {

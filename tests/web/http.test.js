@@ -30,6 +30,7 @@ for (const [name, call, request, body] of [
   ["leave", (api) => api.leave("x"), "POST /coworking/rooms/x/leave"],
   ["ticket", (api) => api.ticket("x"), "POST /coworking/rooms/x/ticket"],
   ["history", (api) => api.history("x", { afterSeq: 0 }), "GET /coworking/rooms/x/messages?after_seq=0"],
+  ["entries", (api) => api.entries("x", { afterSeq: 7, limit: 2 }), "GET /coworking/rooms/x/entries?after_seq=7&limit=2"],
   ["send", (api) => api.send("x", "hi"), "POST /coworking/rooms/x/messages", { message_text: "hi" }],
   ["react", (api) => api.react("x", "👏"), "POST /coworking/rooms/x/emoji", { emoji: "👏" }],
   ["setMuted", (api) => api.setMuted("x", true), "PUT /coworking/rooms/x/mic-toggle", { is_muted: true }],

@@ -1,7 +1,7 @@
 /** The client library of Coworking Rooms. */
 import { defaultDeps } from "./deps.js";
-import { createApi } from "./http.js";
 import { enter } from "./room.js";
+import { createApi } from "./routes.js";
 /** @import { Deps, Service } from "./public.js" */
 export * from "./errors.js";
 

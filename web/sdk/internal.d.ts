@@ -24,6 +24,13 @@ export interface Entry {
   frame?: Frame;
 }
 
+/** An event that changes a message. `data` depends on `type`. */
+export interface ChangeFrame {
+  type: string;
+  seq: number;
+  data: any;
+}
+
 /** What a room does for its socket. */
 export interface SocketEvents {
   roomId: string;
@@ -34,7 +41,7 @@ export interface SocketEvents {
   snapshot(data: SnapshotData, entries: Entry[], isComplete: boolean): void;
   /** An entry came for the first time. It may wait for the entries before it. */
   arrived(entry: Entry): void;
-  /** The next entries of the log. */
+  /** The log has changed. These entries are next in it: none if an entry waits. */
   entries(entries: Entry[]): void;
   /** A numbered frame that came after a snapshot with its number. */
   late(frame: Frame): void;

@@ -1,3 +1,4 @@
+import { createChanges, isChange } from "./entries.js";
 /** @import { Entry } from "./internal.js" */
 /** @import { RoomMessage, SnapshotData } from "./wire.js" */
 /** @typedef {ReturnType<typeof createLog>} Log */
@@ -17,14 +18,25 @@ export function createLog() {
   const waiting = /** @type {Map<number, Entry>} */ (new Map());
   /** The service lacks the entry after this number, too. */
   let confirmedGap = /** @type {number | null} */ (null);
+  const changes = createChanges();
+  let you = "";
 
   const covers = (/** @type {number} */ seq) => contiguousSeq !== null && seq <= contiguousSeq;
   const getWaiting = () => [...waiting].sort(([one], [other]) => one - other);
 
   const messagesOf = (/** @type {Entry[]} */ entries) => entries.flatMap(({ message }) => message ?? []);
 
+  /** Whether each number after `first` up to `last` is in one of these lists. */
+  function hasAll(/** @type {number} */ first, /** @type {number} */ last, /** @type {Set<number>} */ seqs) {
+    for (let seq = first + 1; seq <= last; seq++) if (!seqs.has(seq) && !waiting.has(seq)) return false;
+    return true;
+  }
+
   function hold(/** @type {Entry} */ { seq, message, frame }) {
-    if (!covers(seq)) waiting.set(seq, { seq, message, frame: frame ?? waiting.get(seq)?.frame });
+    if (frame && isChange(frame.type)) changes.add(/** @type {any} */ (frame));
+    if (covers(seq)) return;
+    const known = waiting.get(seq);
+    waiting.set(seq, { seq, message: frame && known?.message ? known.message : message, frame: frame ?? known?.frame });
   }
 
   /** Release waiting entries whose turn it is. Up to `settled` no more entry can appear. */
@@ -39,12 +51,12 @@ export function createLog() {
     }
     contiguousSeq = Math.max(last, settled);
     if (released.length) contiguous = [...contiguous, ...messagesOf(released)];
-    return released;
+    return released.map((entry) => (entry.message ? { ...entry, message: changes.apply(entry.message, you) } : entry));
   }
 
   function updateMessages() {
     const ahead = confirmedGap === contiguousSeq ? messagesOf(getWaiting().map(([, entry]) => entry)) : [];
-    const next = [...contiguous, ...ahead];
+    const next = [...contiguous, ...ahead].map((message) => changes.apply(message, you));
     if (next.length !== messages.length || next.some((one, index) => one !== messages[index])) messages = Object.freeze(next);
   }
 
@@ -82,24 +94,31 @@ export function createLog() {
     },
 
     /** Apply a snapshot. `asked` is the `last_seq` that the sync had. */
-    applySnapshot(/** @type {SnapshotData} */ { messages, last_seq, recovered }, /** @type {number | null} */ asked) {
+    applySnapshot(/** @type {SnapshotData} */ { messages, entries = [], last_seq, recovered, you: user }, /** @type {number | null} */ asked) {
       const before = contiguousSeq ?? 0;
       const first = messages[0]?.seq ?? 0;
       const isReset = !recovered && last_seq < (asked ?? 0); // the service lost its newest messages
-      const isComplete = !isReset && contiguousSeq !== null && (recovered || first <= before + 1);
+      const has = () => hasAll(before, last_seq, new Set(messages.map(({ seq }) => seq)));
+      const isComplete = !isReset && contiguousSeq !== null && (recovered || has());
+      you = user?.user_id ?? you;
+      changes.settle(messages, last_seq);
       if (!isComplete) {
         for (const seq of waiting.keys()) if (isReset || seq < first) waiting.delete(seq);
+        if (isReset) changes.clear();
         contiguous = [];
         contiguousSeq = Math.max(0, first - 1);
       }
       for (const message of messages) hold({ seq: message.seq, message });
+      for (const frame of entries) hold({ seq: frame.seq, frame });
       const released = release(last_seq);
       if (contiguousSeq === asked) confirmedGap = asked;
       updateMessages();
       return { isComplete, entries: released.filter(({ seq }) => seq > before) };
     },
 
-    prepend(/** @type {readonly RoomMessage[]} */ earlier) {
+    /** Add older messages. They have all changes up to the number `asOf`. */
+    prepend(/** @type {readonly RoomMessage[]} */ earlier, asOf = 0) {
+      changes.settle(earlier, asOf);
       contiguous = [...earlier, ...contiguous];
       updateMessages();
     },

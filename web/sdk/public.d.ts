@@ -1,14 +1,11 @@
 /** The types that applications see: the HTTP API, a room and its state, voice. */
 import type { CoworkingError, REASONS } from "./types/errors.js";
 import type {
-  ByeData, ErrorCode, FieldError, Health, History, JoinRoomResponse, Me, MicToggledData, ParticipantView, ProfileUpdate, RoomCreate,
+  ByeData, Entries, ErrorCode, FieldError, Health, History, JoinRoomResponse, Me, MicToggledData, ParticipantView, ProfileUpdate, RoomCreate,
   RoomDetail, RoomMessage, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData, StatusToggled, Success, UserLeftData,
   WebsocketAccess, You,
 } from "./wire.js";
-export type {
-  ByeData, ErrorCode, FieldError, Health, History, JoinRoomResponse, Me, ParticipantView, ProfileUpdate, RoomCreate, RoomDetail,
-  RoomMessage, RoomSummary, RoomUpdate, SnapshotRoom, StatusToggled, Success, WebsocketAccess, You,
-} from "./wire.js";
+export type * from "./wire.js";
 
 // The HTTP API
 
@@ -68,6 +65,11 @@ export interface Api {
   ticket(id: string, options?: CallOptions): Promise<WebsocketAccess>;
   /** A part of the log: the newest messages, those before a number, or those after one. */
   history(id: string, page?: CallOptions & { beforeSeq?: number; afterSeq?: number; limit?: number }): Promise<History>;
+  /**
+   * A part of the log as it was pushed, oldest first: messages and events. Call it again with `last_seq` as `afterSeq` until
+   * `has_more` is false.
+   */
+  entries(id: string, page?: CallOptions & { afterSeq?: number; limit?: number }): Promise<Entries>;
   /** Send a message. */
   send(id: string, text: string, options?: KeyOptions): Promise<RoomMessage>;
   /** Send an emoji. */

@@ -151,9 +151,10 @@ function createRoom(api, id, deps, leaving) {
   async function loadEarlier() {
     const [first] = log.messages;
     if (!first || !store.value.hasEarlier) return false;
+    const asOf = log.contiguousSeq ?? 0;
     const { messages, has_more } = await api.history(id, { beforeSeq: first.seq, limit: 50 });
-    if (log.messages[0] !== first) return store.value.hasEarlier; // in between, a snapshot has replaced the log
-    log.prepend(messages);
+    if (log.messages[0]?.seq !== first.seq) return store.value.hasEarlier; // in between, a snapshot has replaced the log
+    log.prepend(messages, asOf);
     set({ hasEarlier: has_more });
     return has_more;
   }

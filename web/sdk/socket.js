@@ -106,7 +106,7 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
   }
 
   function tell(/** @type {Entry[]} */ entries) {
-    if (entries.length) events.entries(entries);
+    events.entries(entries);
     scheduleResync();
   }
 
@@ -131,8 +131,9 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
 
     ack(_, frame) {
       const { ref = "", data } = frame;
-      if (!requests.resolve(ref, data)) return;
-      if (data) take({ seq: data.seq, message: data, frame });
+      const request = requests.resolve(ref, data);
+      if (!request) return;
+      if (data && ["message", "emoji"].includes(request.frame.type)) take({ seq: data.seq, message: data, frame });
       flush();
     },
 

@@ -1,0 +1,63 @@
+/** The routes of the HTTP API. */
+import { createRequest } from "./http.js";
+import { muted, speaking } from "./participant.js";
+/** @import { Call } from "./internal.js" */
+/** @import { Api, Deps, Service } from "./public.js" */
+/** @import { RoomSummary } from "./wire.js" */
+
+function query(/** @type {Record<string, string | number | undefined>} */ fields) {
+  const given = new URLSearchParams(JSON.parse(JSON.stringify(fields))); // without those that are undefined
+  return given.size ? `?${given}` : "";
+}
+
+/** @returns {Api} */
+export function createApi(/** @type {Service} */ service, /** @type {Deps} */ deps) {
+  const request = createRequest(service, deps);
+  const callRoute = async (/** @type {string} */ method, /** @type {string} */ path, /** @type {Call} */ call = {}) =>
+    (await request(method, "/coworking" + path, call)).content;
+  const roomPath = (/** @type {string} */ id) => `/rooms/${encodeURIComponent(id)}`;
+  /** A route of a room, without a body. */
+  const inRoom = (/** @type {string} */ method, path = "") => (/** @type {string} */ id, /** @type {Call=} */ options) => callRoute(method, roomPath(id) + path, options);
+  const withKey = (/** @type {Call | undefined} */ options, /** @type {unknown} */ body) => ({ key: deps.uuid(), ...options, body });
+
+  /** @type {Api} */
+  const routes = {
+    me: (options) => callRoute("GET", "/me", options),
+    updateMe: (body, options) => callRoute("PUT", "/me", { ...options, body }),
+    async rooms({ limit, cursor, signal } = {}) {
+      const { content, link } = await request("GET", "/coworking/rooms" + query({ limit, cursor }), { signal });
+      const next = /[?&]cursor=([^&>]*)[^>]*>;\s*rel="?next/.exec(link ?? "")?.[1];
+      return { rooms: content, next: next ? decodeURIComponent(next) : null };
+    },
+    async allRooms(options) {
+      const all = /** @type {RoomSummary[]} */ ([]);
+      for (let cursor = /** @type {string | null | undefined} */ (undefined); cursor !== null; ) {
+        const page = await routes.rooms({ ...options, limit: 100, cursor });
+        all.push(...page.rooms);
+        cursor = page.next;
+      }
+      return all;
+    },
+    createRoom: (room, options) => callRoute("POST", "/rooms", withKey(options, room)),
+    room: inRoom("GET"),
+    deleteRoom: inRoom("DELETE"),
+    join: (id, { expectsSocket, ...options } = {}) => callRoute("POST", roomPath(id) + "/join", { ...options, body: expectsSocket && { expects_socket: true } }),
+    leave: inRoom("POST", "/leave"),
+    ticket: inRoom("POST", "/ticket"),
+    history: (id, { beforeSeq, afterSeq, limit, signal } = {}) =>
+      callRoute("GET", `${roomPath(id)}/messages${query({ before_seq: beforeSeq, after_seq: afterSeq, limit })}`, { signal }),
+    entries: (id, { afterSeq, limit, signal } = {}) =>
+      callRoute("GET", `${roomPath(id)}/entries${query({ after_seq: afterSeq, limit })}`, { signal }),
+    send: (id, message_text, options) => callRoute("POST", roomPath(id) + "/messages", withKey(options, { message_text })),
+    react: (id, emoji, options) => callRoute("POST", roomPath(id) + "/emoji", withKey(options, { emoji })),
+    setMuted: (id, isMuted, options) => callRoute("PUT", roomPath(id) + "/mic-toggle", { ...options, body: muted(isMuted) }),
+    setSpeaking: (id, isSpeaking, options) => callRoute("PUT", roomPath(id) + "/speaking", { ...options, body: speaking(isSpeaking) }),
+    health: async (options) => (await request("GET", "/healthz", { ...options, isPublic: true })).content,
+    admin: {
+      updateRoom: (id, body, options) => callRoute("PUT", "/admin" + roomPath(id), { ...options, body }),
+      toggleRoom: (id, options) => callRoute("PATCH", `/admin${roomPath(id)}/status`, { ...options, once: true }),
+      deleteRoom: async (id, options) => void (await callRoute("DELETE", "/admin" + roomPath(id), options)),
+    },
+  };
+  return routes;
+}
