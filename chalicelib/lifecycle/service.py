@@ -124,7 +124,7 @@ def _announce_update(context: Context, room: Room) -> RoomSummary:
     """Tell the members about the changed room. If it is inactive now, end their memberships."""
     if room.status == "inactive":
         close_room(context, "deactivated")
-        return RoomSummary.of(get_room(context.store, room.room_id) or room)
-    summary = RoomSummary.of(room)
+        return RoomSummary.of(get_room(context.store, room.room_id) or room, context.settings)
+    summary = RoomSummary.of(room, context.settings)
     broadcast(context, context.stamp(RoomUpdated, data=summary), get_roster(context.store, room.room_id))
     return summary

@@ -62,7 +62,7 @@ def list_rooms(request: Request, query: RoomsQuery) -> RoomPage:
     elif has_more:
         cursor = "users", found[-1].key
     rooms = [*_read_own(store, first, found), *_without_idle(request, shown)]
-    summaries = _fit([RoomSummary.of(room) for room in rooms])
+    summaries = _fit([RoomSummary.of(room, request.backend.settings) for room in rooms])
     if len(summaries) < len(rooms):
         last = rooms[len(summaries) - 1].key
         cursor = "own" if last in own else "users", last

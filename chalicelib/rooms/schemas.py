@@ -8,6 +8,7 @@ from typing_extensions import TypeAliasType
 
 from chalicelib.contract import Answer, Body
 from chalicelib.contract.fields import NotBlank, OneLine, Text, Timestamp, Uuid, Whole
+from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.times import iso
 from chalicelib.rooms import table
 from chalicelib.rooms.table import Room
@@ -27,7 +28,8 @@ def _color(text: str) -> str:
 Color = Annotated[str, AfterValidator(_color), Field(json_schema_extra={"pattern": _COLOR}, examples=["bg-purple"])]
 Seats = Annotated[int, Field(ge=1, le=50, strict=True), Whole]
 RoomStatus = TypeAliasType("RoomStatus", table.RoomStatus)
-"""The documents refer to it by this name, and generators make one type of it."""
+RoomVisibility = TypeAliasType("RoomVisibility", table.Visibility)
+"""The documents refer to them by these names, and generators make one type of each."""
 RoomName = Annotated[
     str,
     Text(1, 255, is_trimmed=True),
@@ -55,7 +57,12 @@ class RoomsQuery(Body):
 
 
 class RoomSummary(Answer):
-    """A room in the list."""
+    """A room in the list.
+
+    `visibility`: a room that is not `public` is in no list. `is_locked`: nobody new gets in. `slow_seconds`: the time
+    between two messages of one person. `retention_days`: for how long the log keeps a message. `owner_id`: the user who
+    owns the room now; null if it is the service's own.
+    """
 
     id: Uuid
     name: str
@@ -66,14 +73,20 @@ class RoomSummary(Answer):
     color: str
     created_at: Timestamp
     created_by: str | None
+    visibility: RoomVisibility
+    is_locked: bool
+    slow_seconds: int
+    retention_days: int
+    owner_id: str | None
 
     @classmethod
-    def of(cls, room: Room) -> Self:
+    def of(cls, room: Room, settings: Settings) -> Self:
         """The wire form of a stored room."""
-        return cls(**summary_fields(room))
+        return cls(**summary_fields(room, settings))
 
 
-def summary_fields(room: Room) -> dict[str, Any]:
+def summary_fields(room: Room, settings: Settings) -> dict[str, Any]:
     """The fields of a summary, for the types that extend it."""
     fields = {name: getattr(room, name) for name in RoomSummary.model_fields if hasattr(room, name)}
-    return fields | {"id": room.room_id, "created_at": iso(room.created_at)}
+    shown = {"id": room.room_id, "created_at": iso(room.created_at), "retention_days": room.days_kept(settings)}
+    return fields | shown

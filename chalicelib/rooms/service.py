@@ -16,7 +16,7 @@ from chalicelib.kernel.times import Moment
 from chalicelib.rooms.defaults import looks_like_default
 from chalicelib.rooms.schemas import DEFAULT_COLOR, DEFAULT_SEATS, RoomCreate, RoomSummary
 from chalicelib.rooms.table import ROOMS, Room, get_room, list_owned, owner_of
-from chalicelib.store import ATTEMPTS, Put, Store
+from chalicelib.store import ATTEMPTS, Put
 from chalicelib.store.idempotency import IdempotencyKey, IdempotencyRecord, find_record, record_once
 
 
@@ -44,7 +44,7 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
         raise RateLimitedError(wait)
     _require_few(request, owned)
     store.put(ROOMS, room)
-    return RoomSummary.of(room)
+    return RoomSummary.of(room, backend.settings)
 
 
 def _create_once(request: Request, room: Room, key: IdempotencyKey) -> RoomSummary:
@@ -58,12 +58,12 @@ def _create_once(request: Request, room: Room, key: IdempotencyKey) -> RoomSumma
             partial(list_owned, store, owner_of(user_id)),
         )
         if record:
-            return _created_before(store, record)
+            return _created_before(request, record)
         if isinstance(count, int):
             raise RateLimitedError(count)
         _require_few(request, owned)
         if store.transact([Put(ROOMS, room), record_once(key, now, room_id=room.room_id), count]):
-            return RoomSummary.of(room)
+            return RoomSummary.of(room, request.backend.settings)
     raise UnavailableError("You create too many rooms at the same moment; try again")
 
 
@@ -89,8 +89,8 @@ def new_room(body: RoomCreate, created_by: str | None, now: Moment) -> Room:
     )
 
 
-def _created_before(store: Store, record: IdempotencyRecord) -> RoomSummary:
-    room = get_room(store, record.room_id)
+def _created_before(request: Request, record: IdempotencyRecord) -> RoomSummary:
+    room = get_room(request.backend.store, record.room_id)
     if room is None:
         raise RoomNotFoundError("The room that was made with this key has been deleted")
-    return RoomSummary.of(room)
+    return RoomSummary.of(room, request.backend.settings)

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 from chalicelib.contract import Answer, Body, ClientFrame, Data, ServerFrame
 from chalicelib.contract.fields import LastSeq, ShownAvatar, Timestamp
 from chalicelib.contract.frames import Ref, Sender, SenderConnection, Seq
+from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.times import Moment, iso
 from chalicelib.log.schemas import EntryFrame, RoomMessage
 from chalicelib.log.table import LeaveReason
@@ -58,10 +59,10 @@ class RoomState(RoomSummary):
     focus_goal: int = 480
 
 
-def state_fields(room: Room, members: Sequence[Participant]) -> dict[str, Any]:
+def state_fields(room: Room, settings: Settings, members: Sequence[Participant]) -> dict[str, Any]:
     """The fields of a room and its participants. The count is the number of participants listed."""
     participants = [ParticipantView.of(member) for member in members]
-    return summary_fields(room) | {"participant_count": len(participants), "participants": participants}
+    return summary_fields(room, settings) | {"participant_count": len(participants), "participants": participants}
 
 
 class RoomDetail(RoomState):
@@ -70,10 +71,12 @@ class RoomDetail(RoomState):
     messages: list[RoomMessage]
 
     @classmethod
-    def compose(cls, room: Room, members: Sequence[Participant], messages: Sequence[RoomMessage]) -> Self:
+    def compose(
+        cls, room: Room, settings: Settings, members: Sequence[Participant], messages: Sequence[RoomMessage]
+    ) -> Self:
         """The detail of a room."""
         return cls(
-            **state_fields(room, members),
+            **state_fields(room, settings, members),
             messages=list(messages),
             last_seq=messages[-1].seq if messages else 0,
         )
@@ -83,9 +86,9 @@ class SnapshotRoom(RoomState):
     """The room and its participants, oldest first."""
 
     @classmethod
-    def compose(cls, room: Room, members: Sequence[Participant], last_seq: int) -> Self:
+    def compose(cls, room: Room, settings: Settings, members: Sequence[Participant], last_seq: int) -> Self:
         """The room of a snapshot."""
-        return cls(**state_fields(room, members), last_seq=last_seq)
+        return cls(**state_fields(room, settings, members), last_seq=last_seq)
 
 
 class WebsocketAccess(Answer):

@@ -154,7 +154,7 @@ def get_room_detail(context: Context, *, is_admin: bool = False) -> RoomDetail:
         if member.user_id == context.user_id:
             renew_by_call(context, member)
     if room.status == "inactive" and not is_admin and room.owner_id != context.user_id:
-        return RoomDetail.compose(room, [], [])
+        return RoomDetail.compose(room, context.settings, [], [])
     return _compose(context, room, present, _read_newest(context, position, members))
 
 
@@ -243,7 +243,11 @@ def _read_newest(context: Context, position: LogPosition, members: Sequence[Part
 
 def _compose(context: Context, room: Room, members: Sequence[Participant], newest: log.Page) -> RoomDetail:
     present = [member for member in members if member.holds_at(context.now)]
-    return fit_detail(RoomDetail.compose(room, present, show_messages(context, newest.messages, present, newest.left)))
+    return fit_detail(
+        RoomDetail.compose(
+            room, context.settings, present, show_messages(context, newest.messages, present, newest.left)
+        )
+    )
 
 
 def _grant_access(context: Context) -> WebsocketAccess:

@@ -48,7 +48,7 @@ def make_snapshot(context: FrameContext[Sync]) -> Snapshot:
         missed = missed.as_incomplete()
     newest = missed.entries[-1].seq if missed.entries else missed.last_seq
     data = SnapshotData(
-        room=SnapshotRoom.compose(room, present, newest),
+        room=SnapshotRoom.compose(room, context.settings, present, newest),
         you=You(user_id=context.user_id, connection_id=context.connection.connection_id),
         messages=show_messages(context, missed.messages, present, missed.left),
         entries=_show_entries(context, missed),

@@ -15,6 +15,7 @@ from tests.fakes.clients import ROOMS, Api, Caller, Json, expect
 from tests.integration.conftest import Deployment, list_rooms, walk_rooms
 
 NEW = {"description": "", "status": "active", "participant_count": 0, "max_participants": 15, "color": "bg-grayBlue"}
+NEW |= {"visibility": "public", "is_locked": False, "slow_seconds": 0, "retention_days": 90}
 SEEDED = ["Focus Zone", "Creative Studio", "Study Hall", "Coffee Break", "Sprint Room"]
 
 
@@ -33,7 +34,7 @@ def ada(api: Api) -> Caller:
 )
 def test_a_new_room_has_the_requested_values(ada: Caller, wanted: Json) -> None:
     room = expect(201, ada.post(ROOMS, wanted))
-    given = {"id": room["id"], "created_at": room["created_at"], "created_by": ada.id}
+    given = {"id": room["id"], "created_at": room["created_at"], "created_by": ada.id, "owner_id": ada.id}
     assert room == NEW | wanted | {"name": wanted["name"].strip()} | given
     assert ada.see(room["id"]).items() >= room.items()
 

@@ -429,6 +429,11 @@ export type RoomDetail = {
   color: string;
   created_at: string;
   created_by: string | null;
+  visibility: RoomVisibility;
+  is_locked: boolean;
+  slow_seconds: number;
+  retention_days: number;
+  owner_id: string | null;
   participants: ParticipantView[];
   last_seq: number;
   tasks_completed: number;
@@ -463,7 +468,13 @@ export type RoomMessage = {
   reactions: Reaction[];
 };
 export type RoomStatus = "active" | "inactive";
-/** A room in the list. */
+/**
+ * A room in the list.
+ *
+ * `visibility`: a room that is not `public` is in no list. `is_locked`: nobody new gets in. `slow_seconds`: the time
+ * between two messages of one person. `retention_days`: for how long the log keeps a message. `owner_id`: the user who
+ * owns the room now; null if it is the service's own.
+ */
 export type RoomSummary = {
   id: string;
   name: string;
@@ -474,6 +485,11 @@ export type RoomSummary = {
   color: string;
   created_at: string;
   created_by: string | null;
+  visibility: RoomVisibility;
+  is_locked: boolean;
+  slow_seconds: number;
+  retention_days: number;
+  owner_id: string | null;
 };
 /** The changes an administrator may make. A field that is left out stays as it is. */
 export type RoomUpdate = {
@@ -486,6 +502,7 @@ export type RoomUpdate = {
 };
 /** The name, description, size, colour or status of the room changed. */
 export type RoomUpdatedFrame = { type: "room_updated"; roomId: string; ts: string; data: RoomSummary };
+export type RoomVisibility = "public" | "unlisted" | "private";
 /** The content of `emoji`. */
 export type SendEmojiData = {
   /** At least one emoji, and no letters. */
@@ -559,6 +576,11 @@ export type SnapshotRoom = {
   color: string;
   created_at: string;
   created_by: string | null;
+  visibility: RoomVisibility;
+  is_locked: boolean;
+  slow_seconds: number;
+  retention_days: number;
+  owner_id: string | null;
   participants: ParticipantView[];
   last_seq: number;
   tasks_completed: number;

@@ -64,7 +64,7 @@ DATA: dict[str, set[str]] = {
     "presence_changed": {"user_id", "is_online"},
     "room_updated": {
         *("id", "name", "description", "status", "participant_count", "max_participants", "color", "created_at"),
-        "created_by",
+        *("created_by", "visibility", "is_locked", "slow_seconds", "retention_days", "owner_id"),
     },
     "room_closed": {"reason"},
     "user-joined": {"userId"},

@@ -12,6 +12,7 @@ from chalicelib.chat.schemas import EmojiReactionRequest, HistoryQuery, SendMess
 from chalicelib.contract import Body
 from chalicelib.contract.fields import MAX_INTEGER, is_uuid
 from chalicelib.kernel.errors import InvalidRequestError
+from chalicelib.kernel.settings import Settings
 from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.log import Message
 from chalicelib.log.schemas import RoomMessage
@@ -230,6 +231,11 @@ SUMMARY = {
     "color": "bg-red",
     "created_at": "2027-01-15T08:00:00.123Z",
     "created_by": None,
+    "visibility": "public",
+    "is_locked": False,
+    "slow_seconds": 0,
+    "retention_days": 90,
+    "owner_id": None,
 }
 MESSAGE = {
     "id": "5a2e35d0-7f0a-4d43-a7ea-4f8c1ea0e4ab",
@@ -250,7 +256,7 @@ MESSAGE = {
 
 
 def test_summaries_and_messages_have_the_fields_of_the_contract() -> None:
-    assert RoomSummary.of(ROOM).model_dump() == SUMMARY
+    assert RoomSummary.of(ROOM, Settings()).model_dump() == SUMMARY
     assert RoomMessage.of(HELLO).model_dump() == MESSAGE
 
 
@@ -260,5 +266,5 @@ def test_a_detail_counts_the_participants_that_it_shows() -> None:
     focus = {"tasks_completed": 0, "tasks_total": 0, "focus_time": 0, "focus_goal": 480}
     shown = {"participant_count": 1, "participants": [participant], "messages": [MESSAGE], "last_seq": 3}
     empty = {"participant_count": 0, "participants": [], "messages": [], "last_seq": 0}
-    assert RoomDetail.compose(ROOM, [ADA], [RoomMessage.of(HELLO)]).model_dump() == SUMMARY | shown | focus
-    assert RoomDetail.compose(ROOM, [], []).model_dump() == SUMMARY | empty | focus
+    assert RoomDetail.compose(ROOM, Settings(), [ADA], [RoomMessage.of(HELLO)]).model_dump() == SUMMARY | shown | focus
+    assert RoomDetail.compose(ROOM, Settings(), [], []).model_dump() == SUMMARY | empty | focus

@@ -56,12 +56,12 @@ def delete(world: World, room_id: str, by: User = ADMIN) -> str:
 def test_any_subset_can_be_changed_and_members_are_told(
     world: World, room_id: str, there: str, changes: dict[str, Any]
 ) -> None:
-    before = RoomSummary.of(world.room(room_id))
+    before = RoomSummary.of(world.room(room_id), world.backend.settings)
 
     changed = change(world, room_id, **changes)
 
     assert changed == before.model_copy(update=changes)
-    assert changed == RoomSummary.of(world.room(room_id))
+    assert changed == RoomSummary.of(world.room(room_id), world.backend.settings)
     frame = world.fanout.last(there)
     assert (frame["type"], frame["data"]) == ("room_updated", changed.model_dump())
 
@@ -107,7 +107,7 @@ def test_a_connection_opened_while_its_room_closes_is_closed(
 
 @pytest.mark.parametrize("field", RoomUpdate.model_fields)
 def test_null_changes_nothing(world: World, room_id: str, field: str) -> None:
-    assert change(world, room_id, **{field: None}) == RoomSummary.of(world.room(room_id))
+    assert change(world, room_id, **{field: None}) == RoomSummary.of(world.room(room_id), world.backend.settings)
 
 
 def test_an_inactive_room_is_empty_and_can_be_opened_again(world: World, room_id: str, there: str) -> None:

@@ -54,7 +54,8 @@ def test_a_new_room_is_active_and_empty(world: World, chosen: dict[str, Any], st
     made = service.create_room(world.request("ada"), RoomCreate.model_validate({"name": "Quiet"} | chosen))
 
     given = {"status": "active", "participant_count": 0, "created_by": "ada", "created_at": iso(NOW)}
-    assert made.model_dump() == {"id": made.id, "name": "Quiet"} | stored | given
+    settings = {"visibility": "public", "is_locked": False, "slow_seconds": 0, "retention_days": 90, "owner_id": "ada"}
+    assert made.model_dump() == {"id": made.id, "name": "Quiet"} | stored | given | settings
     assert list_rooms(world) == [made]
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
+from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.times import iso
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.seats.fitting import fit_detail, fit_messages
@@ -45,7 +46,9 @@ def test_the_detail_of_a_full_room_fits(letter: str) -> None:
         ParticipantView(id=f"{number:02}{letter * 126}", joined_at=iso(NOW), is_online=True, **shown)  # type: ignore[arg-type]
         for number in range(50)
     ]
-    detail = RoomDetail.compose(room, [], show(50, letter * 4000)).model_copy(update={"participants": people})
+    detail = RoomDetail.compose(room, Settings(), [], show(50, letter * 4000)).model_copy(
+        update={"participants": people}
+    )
 
     fitted = fit_detail(detail)
 

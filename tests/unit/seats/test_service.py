@@ -457,13 +457,13 @@ def test_a_new_membership_does_not_end_with_the_old_one(world: World, room_id: s
 
 
 def test_a_room_shows_its_members_and_last_messages(world: World, room_id: str) -> None:
-    assert read_room(world, room_id) == RoomDetail.compose(world.room(room_id), [], [])
+    assert read_room(world, room_id) == RoomDetail.compose(world.room(room_id), world.backend.settings, [], [])
     for after, name in enumerate(("cyd", "bob")):
         world.join(name, room_id, NOW + after)
 
     members = [world.member(name, room_id) for name in ("cyd", "bob")]
     assert read_room(world, room_id) == RoomDetail.compose(
-        world.room(room_id), members, [RoomMessage.of(one) for one in world.log(room_id)]
+        world.room(room_id), world.backend.settings, members, [RoomMessage.of(one) for one in world.log(room_id)]
     )
 
 
@@ -512,7 +512,7 @@ def test_a_closed_room_is_shown_to_its_creator_and_administrators(world: World, 
     assert [message.text for message in whole.messages] == ["Ada joined the room", "Ada left the room"]
     assert see("root", is_admin=True) == whole
     for stranger in ("ada", "eve"):
-        assert see(stranger) == RoomDetail.compose(world.room(room_id), [], [])
+        assert see(stranger) == RoomDetail.compose(world.room(room_id), world.backend.settings, [], [])
 
 
 def test_a_list_renews_http_leases_once_a_minute(world: World, room_id: str) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from chalicelib import log
 from chalicelib.contract import Context
+from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.times import iso
 from chalicelib.log import Draft, LogPosition
 from chalicelib.log.table import MESSAGES, POSITIONS
@@ -95,7 +96,7 @@ def test_a_full_room_fits_with_the_longest_names_and_avatars(world: World, lette
     seated = [ParticipantView(id=one, joined_at=iso(NOW), **shown) for one in ids]  # type: ignore[arg-type]
     room = make_room(name=letter * 255, description=letter * 2000, color="c" * 40, created_by=ids[0])
     data = SnapshotData(
-        room=SnapshotRoom(**RoomSummary.of(room).model_dump(), participants=seated, last_seq=1),
+        room=SnapshotRoom(**RoomSummary.of(room, Settings()).model_dump(), participants=seated, last_seq=1),
         you=You(user_id=ids[0], connection_id="c" * 16),
         messages=[],
         recovered=True,
