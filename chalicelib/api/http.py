@@ -13,6 +13,7 @@ from chalicelib.api.origin import check_origin
 from chalicelib.api.validation import validate
 from chalicelib.backend import Backend
 from chalicelib.contract import Access, Page, Reply, Request, Route
+from chalicelib.contract.access import PROVEN_BY_ROWS
 from chalicelib.contract.fields import is_uuid
 from chalicelib.identity.avatars import AvatarHosts
 from chalicelib.kernel import strict_json, telemetry
@@ -95,7 +96,7 @@ def _run(backend: Backend, route: Route, sent: ChaliceRequest, path_parameters: 
     if route.query:
         arguments["query"] = validate(route.query, dict(sent.query_params or {}))
     result = route.view(request, **arguments)
-    if route.access in (Access.MEMBER, Access.OWNER):
+    if route.access in PROVEN_BY_ROWS:
         request.context.require_proof(route.access)
     if isinstance(result, Page):
         return _respond_page(route, result, sent.headers)

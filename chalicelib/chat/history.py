@@ -8,6 +8,7 @@ from chalicelib import log
 from chalicelib.chat.schemas import EmojiReaction, Entries, EntriesQuery, History, HistoryQuery, MessageSent
 from chalicelib.contract import Context, ServerFrame
 from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
+from chalicelib.grants.rules import rank_of
 from chalicelib.log import Event, LogPosition, Message
 from chalicelib.log.schemas import EntryFrame, RoomMessage
 from chalicelib.log.service import stable_seq
@@ -71,6 +72,7 @@ def get_entries(context: Context, query: EntriesQuery) -> Entries:
         ),
         partial(renew_by_call, context, mine),
     )
+    is_moderator = context.is_admin or rank_of(mine.role) >= rank_of("moderator")
     stable = stable_seq(query.after_seq, page.entries, position, context.now)
     if not page.is_complete:
         stable = min(stable, page.entries[-1].seq if page.entries else query.after_seq)
@@ -78,7 +80,7 @@ def get_entries(context: Context, query: EntriesQuery) -> Entries:
     frames = sorted(
         [
             *_message_frames(context, log.messages_of(entries), members, page.left),
-            *_event_frames(context, [one for one in entries if isinstance(one, Event)], page),
+            *_event_frames(context, [one for one in entries if isinstance(one, Event)], page, sees_all=is_moderator),
         ],
         key=lambda frame: frame.seq,
     )
@@ -108,9 +110,9 @@ def _message_frames(
     return [EntryFrame.model_validate(frame.model_dump(mode="json", context=hosts)) for frame in frames]
 
 
-def _event_frames(context: Context, events: Sequence[Event], page: log.Page) -> list[EntryFrame]:
+def _event_frames(context: Context, events: Sequence[Event], page: log.Page, *, sees_all: bool) -> list[EntryFrame]:
     targets = read_targets(context, events, page.messages)
-    return show_events(context, events, targets, sees_all=False)
+    return show_events(context, events, targets, sees_all=sees_all)
 
 
 def _frame_of(context: Context, message: Message, view: RoomMessage) -> ServerFrame:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from chalicelib.backend import Backend
-from chalicelib.contract.access import Access, MissingProofError
+from chalicelib.contract.access import PROVEN_BY_ROWS, Access, MissingProofError
 from chalicelib.contract.frames import Ack, ClientFrame, Frame, ServerFrame
 from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.kernel.settings import Settings
@@ -23,6 +23,8 @@ class Context:
     room_id: str
     user_id: str
     now: Moment
+    is_admin: bool = field(default=False, kw_only=True)
+    """True for an administrator over HTTP. A connection does not tell who is one."""
     _proven: set[Access] = field(default_factory=set, init=False, repr=False)
 
     @property
@@ -43,7 +45,7 @@ class Context:
         Raises:
             MissingProofError: it has not.
         """
-        if access in (Access.MEMBER, Access.OWNER) and access not in self._proven:
+        if access in PROVEN_BY_ROWS and access not in self._proven:
             raise MissingProofError(access.name)
 
     def for_user(self, user_id: str) -> "Context":

@@ -93,7 +93,7 @@ class Error(ServerFrame):
     data: ErrorData
 
 
-FrameAccess = Literal[Access.MEMBER, Access.OWNER]
+FrameAccess = Literal[Access.MEMBER, Access.MODERATOR, Access.OWNER]
 """The access that a frame can require. A connection belongs to a member; it does not tell who is an administrator."""
 
 

@@ -74,7 +74,7 @@ class Request:
         room_id = self.path_parameters["room_id"].lower()
         if not is_uuid(room_id):
             raise RoomNotFoundError
-        return Context(self.backend, room_id, self.user.id, self.now)
+        return Context(self.backend, room_id, self.user.id, self.now, is_admin=self.user.is_admin)
 
     @property
     def base_url(self) -> str:

@@ -9,6 +9,7 @@
     ├── MethodNotAllowedError      405 method_not_allowed
     ├── UnauthorizedError          401 unauthorized
     ├── ForbiddenError             403 forbidden
+    │   └── BannedError            403 banned
     ├── RoomNotFoundError          404 room_not_found
     ├── NotInRoomError             403 not_in_room
     │   └── NothingToLeaveError    404 not_in_room
@@ -130,6 +131,19 @@ class ForbiddenError(CoworkingError):
     """The caller is signed in, but not allowed to do this."""
 
     status, code, title = 403, "forbidden", "You are not allowed to do this"
+
+
+class BannedError(ForbiddenError):
+    """The caller is kept out, of the room or of all rooms; `until` is null if there is no end."""
+
+    code, title = "banned", "You are kept out of this room"
+
+    def __init__(self, until: str | None = None) -> None:
+        super().__init__(f"{self.title} until {until}" if until else "")
+        self.until = until
+
+    def members(self) -> dict[str, Any]:
+        return {"until": self.until}
 
 
 class RoomNotFoundError(CoworkingError):

@@ -133,6 +133,13 @@ def is_owned_by(user_id: str) -> Condition:
     return condition
 
 
+def has_owner_as_read(room: Room) -> Condition:
+    """The condition that a room has the same owner as when it was read. A deleted room has none."""
+    is_as_read = ROOMS.owner == room.owner if room.owner else ROOMS.owner.does_not_exist()
+    condition: Condition = is_as_read & _exists()
+    return condition
+
+
 def adopt_room(store: Store, room: Room, now: Moment) -> None:
     """Give a room of the first release the attributes that it lacks: its owner, and `used_at`, which starts now."""
     actions = [ROOMS.owner.set(owner_of(room.created_by)), ROOMS.used_at.set(now)]

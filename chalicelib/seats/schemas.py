@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 from chalicelib.contract import Answer, Body, ClientFrame, Data, ServerFrame
 from chalicelib.contract.fields import LastSeq, ShownAvatar, Timestamp
 from chalicelib.contract.frames import Ref, Sender, SenderConnection, Seq
+from chalicelib.grants.rules import Act, Role, list_acts
 from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.times import Moment, iso
 from chalicelib.log.schemas import EntryFrame, RoomMessage
@@ -27,12 +28,17 @@ class ParticipantView(Answer):
     is_speaking: bool
     is_online: bool
     joined_at: Timestamp
+    role: Role = "member"
+    muted_by: Annotated[str | None, Field(description="the moderator who muted the user: peers play nothing")] = (
+        None
+    )
 
     @classmethod
     def of(cls, participant: Participant) -> Self:
         """The wire form of a membership."""
         fields = {name: getattr(participant, name) for name in cls.model_fields if hasattr(participant, name)}
-        return cls(**fields | {"id": participant.user_id, "joined_at": iso(participant.joined_at)})
+        own = {"id": participant.user_id, "joined_at": iso(participant.joined_at), "role": participant.role or "member"}
+        return cls(**fields | own)
 
     @classmethod
     def newcomer(cls, user_id: str, name: str, joined_at: Moment) -> Self:
@@ -65,18 +71,37 @@ def state_fields(room: Room, settings: Settings, members: Sequence[Participant])
     return summary_fields(room, settings) | {"participant_count": len(participants), "participants": participants}
 
 
+class Caller(Answer):
+    """The caller in the room: the role (null without one), and what it allows beyond the acts of every member."""
+
+    role: Role | None = None
+    can: list[Act] = Field(default_factory=list)
+
+    @classmethod
+    def of(cls, role: Role | None, *, is_admin: bool = False) -> Self:
+        """The caller with this role."""
+        return cls(role=role, can=list_acts(role, is_admin=is_admin))
+
+
 class RoomDetail(RoomState):
     """A room with its participants (oldest first) and its last messages (oldest first): up to 50, in 200,000 bytes."""
 
     messages: list[RoomMessage]
+    you: Caller
 
     @classmethod
     def compose(
-        cls, room: Room, settings: Settings, members: Sequence[Participant], messages: Sequence[RoomMessage]
+        cls,
+        room: Room,
+        settings: Settings,
+        members: Sequence[Participant],
+        messages: Sequence[RoomMessage],
+        you: Caller | None = None,
     ) -> Self:
-        """The detail of a room."""
+        """The detail of a room, for the caller `you`."""
         return cls(
             **state_fields(room, settings, members),
+            you=you or Caller(),
             messages=list(messages),
             last_seq=messages[-1].seq if messages else 0,
         )
@@ -141,10 +166,12 @@ class Leave(ClientFrame):
 
 
 class You(Data):
-    """The client's own user id and connection id."""
+    """The client's own user id, connection id and role, and what the role allows."""
 
     user_id: str
     connection_id: str
+    role: Role | None = None
+    can: list[Act] = Field(default_factory=list)
 
 
 class SnapshotData(Data):

@@ -5,6 +5,9 @@ from functools import partial
 
 from chalicelib import log
 from chalicelib.contract import Access, Context, Request, Success
+from chalicelib.grants.rules import Role
+from chalicelib.grants.service import explain_absence, require_no_ban, require_visible, role_in
+from chalicelib.grants.table import Standing, get_standing, get_standings
 from chalicelib.identity.profiles import Profile, display_profile, get_profile
 from chalicelib.identity.tickets import issue_ticket
 from chalicelib.identity.tokens import User
@@ -15,7 +18,6 @@ from chalicelib.kernel.errors import (
     RoomFullError,
     RoomInactiveError,
     RoomLockedError,
-    RoomNotFoundError,
     UnavailableError,
 )
 from chalicelib.kernel.times import iso
@@ -28,12 +30,13 @@ from chalicelib.rooms.table import Room, get_room, kept_for_others
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.broadcast import broadcast
 from chalicelib.seats.connections import get_roster
-from chalicelib.seats.endings import end_expired, end_membership
+from chalicelib.seats.endings import end_expired, end_membership, evict
 from chalicelib.seats.entries import commit, joined
 from chalicelib.seats.fitting import fit_detail, left_for_log
 from chalicelib.seats.leases import lease_end, renew_by_call, renew_by_join, renew_by_list, renew_by_ticket
 from chalicelib.seats.limits import give_up_surplus, require_free_seat
 from chalicelib.seats.schemas import (
+    Caller,
     JoinMessage,
     JoinRoomResponse,
     ParticipantView,
@@ -70,13 +73,15 @@ def enter(context: Context, user: User, *, expects_socket: bool = False) -> tupl
     `expects_socket`: the seat is held a minute until the first connection.
 
     Raises:
-        RoomNotFoundError, RoomInactiveError, RoomLockedError, RoomFullError, TooManyRoomsError, RateLimitedError.
+        RoomNotFoundError, BannedError, RoomInactiveError, RoomLockedError, RoomFullError, TooManyRoomsError,
+        RateLimitedError.
     """
     store, room_id, now = context.store, context.room_id, context.now
     limits, limit = context.backend.rate_limits, context.settings.joins_limit
-    room, members, chosen, seats, wait = store.run_parallel(
+    room, members, standings, chosen, seats, wait = store.run_parallel(
         partial(get_room, store, room_id),
         partial(list_participants, store, room_id),
+        partial(get_standings, store, room_id, user.id),
         partial(get_profile, store, user.id),
         partial(list_seats, store, user.id),
         partial(limits.check, f"join#{user.id}", limit, now),
@@ -84,9 +89,9 @@ def enter(context: Context, user: User, *, expects_socket: bool = False) -> tupl
     if wait:
         raise RateLimitedError(wait)
     profile = display_profile(context.settings, user, chosen)
-    newcomer = _newcomer(context, profile, "expected" if expects_socket else "http")
     for attempt in range(ATTEMPTS):
-        open_room = _require_open(room)
+        open_room = _require_open(context, room, standings)
+        newcomer = _newcomer(context, profile, "expected" if expects_socket else "http", open_room, standings[0])
         present = end_expired(context, members, include_claimed=attempt > 0)
         mine = next((member for member in present if member.user_id == user.id), None)
         if mine:
@@ -94,11 +99,14 @@ def enter(context: Context, user: User, *, expects_socket: bool = False) -> tupl
         _require_place(context, open_room, present)
         require_free_seat(context, seats)
         position = log.allocate(context, joined(newcomer))
-        message = commit(context, joined(newcomer), take_seat(newcomer, open_room), position=position)
+        writes = take_seat(newcomer, open_room, standings[0])
+        message = commit(context, joined(newcomer), writes, position=position)
         if message:
             return "Joined room successfully", _welcome(context, open_room, newcomer, message, position, present)
-        room, members = store.run_parallel(
-            partial(get_room, store, room_id), partial(list_participants, store, room_id)
+        room, members, standings = store.run_parallel(
+            partial(get_room, store, room_id),
+            partial(list_participants, store, room_id),
+            partial(get_standings, store, room_id, user.id),
         )
     raise UnavailableError("The room is too busy to find you a seat; try again")
 
@@ -115,7 +123,8 @@ def leave(context: Context) -> Success:
         if member is None or not member.holds_at(context.now):
             if member:
                 end_expired(context, [member])
-            raise RoomNotFoundError if get_room(context.store, context.room_id) is None else NothingToLeaveError
+            absence = explain_absence(context)
+            raise NothingToLeaveError if isinstance(absence, NotInRoomError) else absence
         context.prove(Access.MEMBER)
         if end_membership(context, member, roster, "left"):
             return Success(message="Left room successfully")
@@ -133,7 +142,7 @@ def list_rooms(request: Request, query: RoomsQuery) -> RoomPage:
     return page
 
 
-def get_room_detail(context: Context, *, is_admin: bool = False) -> RoomDetail:
+def get_room_detail(context: Context) -> RoomDetail:
     """A room with its participants now and its last 50 messages. Renews the caller's own HTTP lease.
 
     Of a closed room, only its owner and administrators see participants and messages.
@@ -141,21 +150,22 @@ def get_room_detail(context: Context, *, is_admin: bool = False) -> RoomDetail:
     Raises:
         RoomNotFoundError: the room does not exist.
     """
-    store, room_id = context.store, context.room_id
-    room, members, position = store.run_parallel(
+    store, room_id, user_id = context.store, context.room_id, context.user_id
+    found, members, standing, position = store.run_parallel(
         partial(get_room, store, room_id),
         partial(list_participants, store, room_id),
+        partial(get_standing, store, room_id, user_id),
         partial(log.get_position, store, room_id, consistent=True),
     )
-    if room is None:
-        raise RoomNotFoundError
+    room = require_visible(context, found, standing)
     present = end_expired(context, members)
-    for member in present:
-        if member.user_id == context.user_id:
-            renew_by_call(context, member)
-    if room.status == "inactive" and not is_admin and room.owner_id != context.user_id:
-        return RoomDetail.compose(room, context.settings, [], [])
-    return _compose(context, room, present, _read_newest(context, position, members))
+    mine = next((member for member in present if member.user_id == user_id), None)
+    if mine:
+        renew_by_call(context, mine)
+    role = role_in(room, standing, user_id, is_seated=mine is not None)
+    if room.status == "inactive" and not context.is_admin and role != "owner":
+        return RoomDetail.compose(room, context.settings, [], [], Caller.of(role))
+    return _compose(context, room, present, _read_newest(context, position, members), role)
 
 
 def request_ticket(context: Context) -> WebsocketAccess:
@@ -175,10 +185,10 @@ def require_member(context: Context, member: Participant | None) -> Participant:
     if member is not None and member.user_id == context.user_id and member.holds_at(context.now):
         context.prove(Access.MEMBER)
         return member
-    raise RoomNotFoundError if get_room(context.store, context.room_id) is None else NotInRoomError
+    raise explain_absence(context)
 
 
-def _newcomer(context: Context, profile: Profile, lease_kind: LeaseKind) -> Participant:
+def _newcomer(context: Context, profile: Profile, lease_kind: LeaseKind, room: Room, standing: Standing) -> Participant:
     return Participant(
         room_id=context.room_id,
         user_id=profile.user_id,
@@ -187,12 +197,14 @@ def _newcomer(context: Context, profile: Profile, lease_kind: LeaseKind) -> Part
         joined_at=context.now,
         lease_expires_at=lease_end(context, lease_kind),
         lease_kind=lease_kind,
+        role=role_in(room, standing, profile.user_id),
+        muted_by=standing.muted_by,
     )
 
 
-def _require_open(room: Room | None) -> Room:
-    if room is None:
-        raise RoomNotFoundError
+def _require_open(context: Context, found: Room | None, standings: tuple[Standing, Standing]) -> Room:
+    room = require_visible(context, found, standings[0])
+    require_no_ban(standings, context.now)
     if room.status != "active":
         raise RoomInactiveError
     return room
@@ -215,16 +227,20 @@ def _welcome(
     present: Sequence[Participant],
 ) -> RoomDetail:
     store, room_id = context.store, context.room_id
-    members, newest, roster, seats = store.run_parallel(
+    members, newest, roster, seats, standings = store.run_parallel(
         partial(list_participants, store, room_id),
         partial(_read_newest, context, position, [*present, *present]),  # a join reads them twice
         partial(get_roster, store, room_id),
         partial(list_seats, store, newcomer.user_id),
+        partial(get_standings, store, room_id, newcomer.user_id),
     )
     data = UserJoinedData(participant=ParticipantView.of(newcomer), message=RoomMessage.of(message))
     broadcast(context, context.stamp(UserJoined, seq=message.seq, data=data), roster)
     give_up_surplus(context, seats)
-    return _compose(context, room, members, newest)
+    if standings[1].is_banned_at(context.now):
+        evict(context, newcomer.user_id, "removed")  # the ban began while the seat was taken
+    require_no_ban(standings, context.now)
+    return _compose(context, room, members, newest, newcomer.role)
 
 
 def _welcome_back(context: Context, room: Room, mine: Participant, *, expects_socket: bool) -> RoomDetail:
@@ -234,20 +250,21 @@ def _welcome_back(context: Context, room: Room, mine: Participant, *, expects_so
         partial(log.get_position, store, room_id, consistent=True),
         partial(renew_by_join, context, mine, expects_socket=expects_socket),
     )
-    return _compose(context, room, members, _read_newest(context, position, members))
+    return _compose(context, room, members, _read_newest(context, position, members), mine.role)
 
 
 def _read_newest(context: Context, position: LogPosition, members: Sequence[Participant]) -> log.Page:
     return log.list_newest(context.store, position, log.SHOWN, most_bytes=left_for_log(members))
 
 
-def _compose(context: Context, room: Room, members: Sequence[Participant], newest: log.Page) -> RoomDetail:
+def _compose(
+    context: Context, room: Room, members: Sequence[Participant], newest: log.Page, role: Role | None
+) -> RoomDetail:
     present = [member for member in members if member.holds_at(context.now)]
-    return fit_detail(
-        RoomDetail.compose(
-            room, context.settings, present, show_messages(context, newest.messages, present, newest.left)
-        )
-    )
+    messages = show_messages(context, newest.messages, present, newest.left)
+    has_seat = any(member.user_id == context.user_id for member in present)
+    you = Caller.of(role or ("member" if has_seat else None), is_admin=context.is_admin)
+    return fit_detail(RoomDetail.compose(room, context.settings, present, messages, you))
 
 
 def _grant_access(context: Context) -> WebsocketAccess:

@@ -1,10 +1,12 @@
 """The snapshot that answers `sync`: the room now, and what the client missed, within the size of one frame."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from chalicelib import log
 from chalicelib.contract import Access, FrameContext
 from chalicelib.contract.sizes import frame_bytes
+from chalicelib.grants.rules import Role, list_acts, rank_of
 from chalicelib.kernel.errors import NotInRoomError, RoomNotFoundError
 from chalicelib.log.schemas import EntryFrame
 from chalicelib.rooms.table import get_room
@@ -15,7 +17,7 @@ from chalicelib.seats.fitting import fit_messages, fit_participants, left_for_lo
 from chalicelib.seats.leases import lease_end
 from chalicelib.seats.roster import require_roster
 from chalicelib.seats.schemas import Snapshot, SnapshotData, SnapshotRoom, Sync, You
-from chalicelib.seats.table import list_participants, renew_socket_lease
+from chalicelib.seats.table import Participant, list_participants, renew_socket_lease
 
 MAX_SNAPSHOT_BYTES = 128_000
 """API Gateway posts at most 131,072 bytes."""
@@ -47,23 +49,31 @@ def make_snapshot(context: FrameContext[Sync]) -> Snapshot:
     if log.has_retention_gap(store, room_id, room.created_at, last_seq, missed, due):
         missed = missed.as_incomplete()
     newest = missed.entries[-1].seq if missed.entries else missed.last_seq
+    you = _you(context, present)
     data = SnapshotData(
         room=SnapshotRoom.compose(room, context.settings, present, newest),
-        you=You(user_id=context.user_id, connection_id=context.connection.connection_id),
+        you=you,
         messages=show_messages(context, missed.messages, present, missed.left),
-        entries=_show_entries(context, missed),
+        entries=_show_entries(context, missed, you),
         recovered=missed.recovered,
         last_seq=missed.last_seq,
     )
     return trim_to_limit(context.stamp(Snapshot, ref=context.frame.id, data=data))
 
 
-def _show_entries(context: FrameContext[Sync], missed: log.Recovery) -> list[EntryFrame]:
+def _you(context: FrameContext[Sync], present: Sequence[Participant]) -> You:
+    mine = next((member for member in present if member.user_id == context.user_id), None)
+    role: Role = (mine.role if mine else None) or "member"
+    connection_id = context.connection.connection_id
+    return You(user_id=context.user_id, connection_id=connection_id, role=role, can=list_acts(role))
+
+
+def _show_entries(context: FrameContext[Sync], missed: log.Recovery, you: You) -> list[EntryFrame]:
     """The missed events, without those whose message is sent as it is now."""
     sent = {message.seq for message in missed.messages}
     events = [event for event in missed.events if event.target_seq not in sent]
     targets = read_targets(context, events, [])
-    return show_events(context, events, targets, sees_all=False)
+    return show_events(context, events, targets, sees_all=rank_of(you.role) >= rank_of("moderator"))
 
 
 def trim_to_limit(snapshot: Snapshot) -> Snapshot:

@@ -8,6 +8,8 @@ from typing import Literal
 from pynamodb.expressions.update import Action
 
 from chalicelib.delivery import Connection
+from chalicelib.grants.rules import Role
+from chalicelib.grants.table import Standing, require_standing
 from chalicelib.kernel.times import Moment
 from chalicelib.rooms.table import Room, count_join, count_leave
 from chalicelib.seats.connections import CONNECTIONS, get_roster
@@ -33,6 +35,10 @@ class Participant:
     is_speaking: bool = False
     is_online: bool = True
     connections: frozenset[str] = frozenset()
+    role: Role | None = None
+    """As in the room's grants; None means a member by the seat alone."""
+    muted_by: str | None = None
+    """The moderator who muted the user, until a moderator lifts it."""
 
     def holds_at(self, now: Moment) -> bool:
         """True if the lease is valid. When it ends, the seat is free."""
@@ -79,14 +85,16 @@ def update_participant(
     return store.update(PARTICIPANTS, (room_id, user_id), actions, condition)
 
 
-def take_seat(participant: Participant, room: Room) -> list[Write]:
+def take_seat(participant: Participant, room: Room, standing: Standing) -> list[Write]:
     """The writes of a join into a room that was read.
 
-    They are refused if the user has a seat, or if the room is full, locked, inactive or deleted.
+    They are refused if the user has a seat, if the room is full, locked, inactive or deleted, or if its owner or the
+    user's role, mute or ban have changed since they were read.
     """
     return [
         Put(PARTICIPANTS, participant, PARTICIPANTS.user_id.does_not_exist()),
         count_join(room, participant.user_id, participant.joined_at),
+        require_standing(standing),
     ]
 
 

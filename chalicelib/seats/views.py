@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 from chalicelib.contract import Access, Reply, Request, Route, Success
 from chalicelib.kernel.errors import (
+    BannedError,
     InvalidCursorError,
     NothingToLeaveError,
     NotInRoomError,
@@ -31,7 +32,7 @@ def get_room(request: Request) -> RoomDetail:
 
     A closed room shows both only to its owner and to administrators.
     """
-    return service.get_room_detail(request.context, is_admin=request.user.is_admin)
+    return service.get_room_detail(request.context)
 
 
 _ONLY_A_SEAT = JoinRequest()
@@ -67,7 +68,7 @@ ROUTES = (
         join,
         access=Access.USER,
         price=service.JOIN_PRICE,
-        errors=(RoomFullError, RoomInactiveError, RoomLockedError, TooManyRoomsError),
+        errors=(BannedError, RoomFullError, RoomInactiveError, RoomLockedError, TooManyRoomsError),
     ),
     Route("POST", f"{_ROOM}/leave", leave, access=Access.MEMBER, errors=(NothingToLeaveError,)),
     Route("POST", f"{_ROOM}/ticket", request_ticket, access=Access.MEMBER, errors=(NotInRoomError,)),

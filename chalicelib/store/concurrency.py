@@ -10,6 +10,7 @@ B = TypeVar("B")
 C = TypeVar("C")
 D = TypeVar("D")
 E = TypeVar("E")
+F = TypeVar("F")
 
 THREADS = 32
 
@@ -43,6 +44,17 @@ class Parallel:
         fifth: Callable[[], E],
         /,
     ) -> tuple[A, B, C, D, E]: ...
+    @overload
+    def __call__(
+        self,
+        first: Callable[[], A],
+        second: Callable[[], B],
+        third: Callable[[], C],
+        fourth: Callable[[], D],
+        fifth: Callable[[], E],
+        sixth: Callable[[], F],
+        /,
+    ) -> tuple[A, B, C, D, E, F]: ...
     @overload
     def __call__(self, *calls: Callable[[], A]) -> tuple[A, ...]: ...
 

@@ -1,0 +1,137 @@
+"""Find a room as a user may see it, and prove the right to act in it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from chalicelib.contract import Access, Context
+from chalicelib.grants.rules import Role, rank_of
+from chalicelib.grants.table import FOREVER, STANDINGS, Standing, get_standing
+from chalicelib.kernel.errors import BannedError, CoworkingError, ForbiddenError, NotInRoomError, RoomNotFoundError
+from chalicelib.kernel.times import Moment, iso
+from chalicelib.rooms.table import ROOMS, Room, get_room, has_owner_as_read
+from chalicelib.store import Check, Condition
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A user who may act in a room, and the conditions under which that stays true.
+
+    A transaction that acts holds `checks`. If it changes the room's own item, it holds `room_condition` and
+    `standing_checks` instead: a transaction has one operation for each item.
+    """
+
+    room: Room
+    role: Role | None
+    is_admin: bool
+    standing: Standing
+
+    @property
+    def rank(self) -> int:
+        return rank_of(self.role, is_admin=self.is_admin)
+
+    @property
+    def room_condition(self) -> Condition:
+        """The room has the same owner as when it was read. A deleted room has none."""
+        return has_owner_as_read(self.room)
+
+    @property
+    def standing_checks(self) -> list[Check]:
+        """A moderator is still a moderator."""
+        if self.is_admin or self.role != "moderator":
+            return []
+        key = (self.room.room_id, self.standing.kind_id)
+        return [Check(STANDINGS, key, STANDINGS.role == "moderator")]
+
+    @property
+    def checks(self) -> list[Check]:
+        """All conditions, for a transaction that does not change the room's own item."""
+        return [Check(ROOMS, self.room.room_id, self.room_condition), *self.standing_checks]
+
+    def require_above(self, role: Role | None) -> None:
+        """One may act only on people of a strictly lower role.
+
+        Raises:
+            ForbiddenError: the role is not lower.
+        """
+        if self.rank <= rank_of(role):
+            raise ForbiddenError("You may act only on people with a lower role than yours")
+
+
+def role_in(room: Room, standing: Standing, user_id: str, *, is_seated: bool = False) -> Role | None:
+    """The role of a user. Somebody with a seat is a member."""
+    if room.owner_id == user_id:
+        return "owner"
+    return standing.role or ("member" if is_seated else None)
+
+
+def is_visible(room: Room, standing: Standing, user_id: str, *, is_admin: bool) -> bool:
+    """False if the room is private, and the user has no role in it. To this user it does not exist."""
+    return room.visibility != "private" or is_admin or role_in(room, standing, user_id) is not None
+
+
+def look_up(context: Context) -> tuple[Room | None, Standing]:
+    """The room as it is, and the standing of the context's user. 1 round trip."""
+    store, room_id, user_id = context.store, context.room_id, context.user_id
+    return store.run_parallel(partial(get_room, store, room_id), partial(get_standing, store, room_id, user_id))
+
+
+def require_visible(context: Context, room: Room | None, standing: Standing) -> Room:
+    """The room, if the context's user may see it.
+
+    Raises:
+        RoomNotFoundError: it does not exist, or not for this user.
+    """
+    if room is None or not is_visible(room, standing, context.user_id, is_admin=context.is_admin):
+        raise RoomNotFoundError
+    return room
+
+
+def require_no_ban(standings: Iterable[Standing], now: Moment) -> None:
+    """Refuse a user who is kept out of the room or of all rooms.
+
+    Raises:
+        BannedError: with the end of the ban, if it has one.
+    """
+    ends = [one.banned_until for one in standings if one.banned_until and one.is_banned_at(now)]
+    if ends:
+        raise BannedError(iso(max(ends)) if max(ends) < FOREVER else None)
+
+
+def explain_absence(context: Context) -> CoworkingError:
+    """The error of a user without a seat: the room does not exist for the user, or the user is not in it."""
+    try:
+        require_visible(context, *look_up(context))
+    except RoomNotFoundError as error:
+        return error
+    return NotInRoomError()
+
+
+def require_moderator(context: Context) -> Authority:
+    """The authority of a moderator, the owner or an administrator. This proves `Access.MODERATOR`.
+
+    Raises:
+        RoomNotFoundError: the room does not exist for the user.
+        ForbiddenError: the user has a lower role.
+    """
+    return _require(context, "moderator", Access.MODERATOR, "Only moderators may do this")
+
+
+def require_owner(context: Context) -> Authority:
+    """The authority of the owner or an administrator. This proves `Access.OWNER`.
+
+    Raises:
+        RoomNotFoundError: the room does not exist for the user.
+        ForbiddenError: the user is not the owner.
+    """
+    return _require(context, "owner", Access.OWNER, "Only the owner of the room may do this")
+
+
+def _require(context: Context, least: Role, access: Access, detail: str) -> Authority:
+    found, standing = look_up(context)
+    room = require_visible(context, found, standing)
+    authority = Authority(room, role_in(room, standing, context.user_id), context.is_admin, standing)
+    if authority.rank < rank_of(least):
+        raise ForbiddenError(detail)
+    context.prove(access)
+    return authority

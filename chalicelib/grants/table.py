@@ -1,0 +1,99 @@
+"""The standings of a room, in the table `grants`: what the room has noted about a user."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pynamodb.expressions.update import Action
+
+from chalicelib.grants.rules import Role
+from chalicelib.kernel.fingerprints import fingerprint
+from chalicelib.kernel.times import Moment
+from chalicelib.store import Check, Condition, Store, Table, Update
+
+FOREVER: Moment = 253_402_300_799_000
+"""The end of a ban that has no end: the last second of the year 9999."""
+PREFIX = "person#"
+DEPLOYMENT = "*"
+"""In place of a room id: the standing of a user in all rooms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a room has noted about a user: a role, a mute, a ban. It stays when the user leaves.
+
+    `user_id` is None after the user has deleted the account. A ban stays: the key holds only a fingerprint.
+    """
+
+    room_id: str
+    kind_id: str
+    user_id: str | None = None
+    name: str | None = None
+    """The name at the time, for lists."""
+    role: Role | None = None
+    """Moderator or member. The owner is noted in the room."""
+    granted_at: Moment | None = None
+    granted_by: str | None = None
+    muted_by: str | None = None
+    banned_until: Moment | None = None
+    banned_at: Moment | None = None
+    banned_by: str | None = None
+    ban_reason: str | None = None
+
+    def is_banned_at(self, now: Moment) -> bool:
+        """True if the user is kept out of the room."""
+        return self.banned_until is not None and self.banned_until > now
+
+
+STANDINGS = Table("grants", Standing, also={"expires_at": int})
+
+
+def standing_key(room_id: str, user_id: str) -> tuple[str, str]:
+    """The key of a user's standing."""
+    return room_id, f"{PREFIX}{fingerprint(room_id, user_id)}"
+
+
+def get_standing(store: Store, room_id: str, user_id: str) -> Standing:
+    """The standing of a user, empty if the room has noted nothing. 1 read unit."""
+    key = standing_key(room_id, user_id)
+    return store.get(STANDINGS, key) or Standing(*key)
+
+
+def get_standings(store: Store, room_id: str, user_id: str) -> tuple[Standing, Standing]:
+    """The standings of a user in a room and in the whole deployment. 2 read units in one request."""
+    keys = [standing_key(room_id, user_id), standing_key(DEPLOYMENT, user_id)]
+    found = {(one.room_id, one.kind_id): one for one in store.get_many(STANDINGS, keys, consistent=True)}
+    own, everywhere = (found.get(key) or Standing(*key) for key in keys)
+    return own, everywhere
+
+
+def list_standings(store: Store, room_id: str) -> Iterator[Standing]:
+    """All standings of a room, page by page."""
+    return store.query(STANDINGS, room_id, STANDINGS.kind_id.startswith(PREFIX), consistent=True)
+
+
+def list_rooms_with_standing(store: Store, user_id: str) -> list[str]:
+    """The ids of the rooms that have noted something about a user, from the index: it may be late. 0.5 read units."""
+    pages = store.pages(STANDINGS, user_id, STANDINGS.kind_id.startswith(PREFIX), index="by_user")
+    return [item["room_id"]["S"] for page in pages for item in page]
+
+
+def require_standing(standing: Standing) -> Check:
+    """The part of a transaction that refuses it if role, mute or ban have changed since they were read."""
+    return Check(STANDINGS, (standing.room_id, standing.kind_id), is_as_read(standing))
+
+
+def change_standing(standing: Standing, user_id: str, actions: Sequence[Action]) -> Update:
+    """The write that changes a standing, if role, mute and ban are as they were read. It stays until it is changed."""
+    fixed = [STANDINGS.user_id.set(user_id), STANDINGS.expires_at.remove()]
+    return Update(STANDINGS, (standing.room_id, standing.kind_id), [*fixed, *actions], is_as_read(standing))
+
+
+def is_as_read(standing: Standing) -> Condition:
+    """True if role, mute and ban are the same as when the standing was read."""
+    values = {name: getattr(standing, name) for name in ("role", "muted_by", "banned_until")}
+    conditions = [
+        getattr(STANDINGS, name).does_not_exist() if value is None else getattr(STANDINGS, name) == value
+        for name, value in values.items()
+    ]
+    whole: Condition = conditions[0] & conditions[1] & conditions[2]
+    return whole
