@@ -32,7 +32,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "connections": ["BatchGetItem", "DeleteItem", "Query"],
         "profiles": ["BatchGetItem", "GetItem", "PutItem"],
         "guards": ["BatchGetItem", "GetItem", "PutItem", "UpdateItem"],
-        "grants": ["BatchGetItem"],
+        "grants": ["BatchGetItem", "ConditionCheckItem", "GetItem"],
         "personal": ["BatchGetItem"],
     },
     # A connection may also take a seat (`join=1`), which may end expired memberships.
@@ -43,6 +43,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "messages": ["BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["DeleteItem", "PutItem", "Query"],
         "profiles": ["BatchGetItem", "GetItem"],
+        "grants": ["BatchGetItem", "ConditionCheckItem", "GetItem"],
         "guards": ["GetItem", "PutItem", "UpdateItem"],
     },
     "websocket_message": {
@@ -52,6 +53,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "connections": ["DeleteItem", "Query", "UpdateItem"],
         "connections/index/by_connection": ["Query"],
         "profiles": ["BatchGetItem"],
+        "grants": ["GetItem"],
         "guards": ["GetItem", "PutItem", "UpdateItem"],
     },
     "websocket_disconnect": {

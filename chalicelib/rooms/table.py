@@ -245,10 +245,11 @@ def count_join(room: Room, user_id: str, now: Moment) -> Update:
     """The write that takes a seat. It is refused if the room is full, locked, inactive or deleted.
 
     A seat that is kept for another user is not free. The user's own reservation ends. The write is also refused if the
-    reservations have changed since the room was read.
+    reservations or the owner have changed since the room was read.
     """
     others = kept_for_others(room, user_id, now)
     condition = _has_status("active") & _has("is_locked", False) & _has_seat_beside(room, others)
+    condition &= has_owner_as_read(room)
     actions = [ROOMS.participant_count.add(1), ROOMS.occupied.set(_OCCUPIED), ROOMS.used_at.set(now)]
     return Update(ROOMS, room.room_id, [*actions, *_keep(room, others)], condition)
 

@@ -29,9 +29,7 @@ class ParticipantView(Answer):
     is_online: bool
     joined_at: Timestamp
     role: Role = "member"
-    muted_by: Annotated[str | None, Field(description="the moderator who muted the user: peers play nothing")] = (
-        None
-    )
+    muted_by: Annotated[str | None, Field(description="the moderator who muted the user: peers play nothing")] = None
 
     @classmethod
     def of(cls, participant: Participant) -> Self:

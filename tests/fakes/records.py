@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.delivery import Connection
+from chalicelib.grants.table import Standing, standing_key
 from chalicelib.log import Message
 from chalicelib.rooms.table import Room
 from chalicelib.seats.table import Participant
@@ -40,6 +41,10 @@ def make_participant(room_id: str, user_id: str = "ada", **changes: Any) -> Part
         lease_kind="http",
     )
     return replace(participant, **changes)
+
+
+def make_standing(room_id: str, user_id: str = "ada", **changes: Any) -> Standing:
+    return replace(Standing(*standing_key(room_id, user_id)), **changes)
 
 
 def make_message(room_id: str, seq: int = 1, **changes: Any) -> Message:

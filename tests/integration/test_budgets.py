@@ -37,7 +37,7 @@ from chalicelib.voice.service import set_muted, set_speaking
 from infra.local.engine import Engine
 from tests.fakes.backend import ENDPOINT, MINUTE, NOW, SECOND, World, on_engine, user
 from tests.fakes.counting import Call, Counter
-from tests.fakes.records import make_message, make_participant, make_room
+from tests.fakes.records import make_message, make_participant, make_room, make_standing
 
 PEOPLE = [f"person-{number:02}" for number in range(12)]
 LATER = NOW + 30 * SECOND
@@ -243,7 +243,8 @@ def test_a_full_room_with_long_names_stays_within_the_budget(engine_world: World
     for number in range(49):
         member = make_participant(room_id, f"{number:036}", name="N" * 80, avatar="https://pictures.test/" + "p" * 80)
         joined = put_message(make_message(room_id, 51 + number), 90)
-        assert engine_world.store.transact([joined, *take_seat(member, room)])
+        standing = make_standing(room_id, member.user_id)
+        assert engine_world.store.transact([joined, *take_seat(member, room, standing)])
 
     with Counter(engine_world.store) as join:
         engine_world.join("last", room_id)
@@ -302,7 +303,8 @@ def test_bytes_bound_what_is_read_and_answered(engine_world: World, read: Any, w
     ada = world.enter("ada", room_id)
     for number in range(written.people):
         longest = make_participant(room_id, f"{number:0128}", name=EMOJI * 80, avatar="/" + "x" * 2047)
-        assert world.store.transact(take_seat(longest, world.room(room_id)))
+        standing = make_standing(room_id, longest.user_id)
+        assert world.store.transact(take_seat(longest, world.room(room_id), standing))
         for tab in range(5):
             connection = Connection(room_id, f"connection-{number}-{tab}", longest.user_id, ENDPOINT, NOW, True)
             put_connection(world.store, connection)

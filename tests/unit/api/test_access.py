@@ -13,23 +13,25 @@ from app import app
 from chalicelib.api import http
 from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Access, Context, Request, Route, Success
+from chalicelib.contract.access import PROVEN_BY_ROWS
 from chalicelib.kernel.telemetry import Observation, Telemetry
 from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, NOWHERE, World, on_moto
 from tests.fakes.bodies import GOOD
 from tests.fakes.events import read_json, rest_event
 
 SECRET = "a secret that the tokens of these tests are signed with"
-CALLERS = ("nobody", "invalid", "stranger", "former", "member", "creator", "admin")
-NOBODY, INVALID, STRANGER, FORMER, MEMBER, CREATOR, ADMIN = CALLERS
+CALLERS = ("nobody", "invalid", "stranger", "former", "member", "moderator", "creator", "admin")
+NOBODY, INVALID, STRANGER, FORMER, MEMBER, MODERATOR, CREATOR, ADMIN = CALLERS
 ADMITTED: dict[Access, tuple[str, ...]] = {
     Access.OPEN: CALLERS,
-    Access.USER: (STRANGER, FORMER, MEMBER, CREATOR, ADMIN),
+    Access.USER: (STRANGER, FORMER, MEMBER, MODERATOR, CREATOR, ADMIN),
     Access.MEMBER: (MEMBER,),
+    Access.MODERATOR: (MODERATOR, CREATOR, ADMIN),
     Access.OWNER: (CREATOR, ADMIN),
     Access.ADMIN: (ADMIN,),
 }
 WITH_BODY = [route for route in ROUTES if route.body]
-PROVEN_BY_ROWS = [route for route in ROUTES if route.access in (Access.MEMBER, Access.OWNER)]
+BY_ROWS = [route for route in ROUTES if route.access in PROVEN_BY_ROWS]
 
 
 def name_of(route: Route) -> str:
@@ -51,8 +53,9 @@ def room_id(world: World) -> str:
 
 
 def open_room(world: World) -> str:
-    """A room with its creator, who has no seat in it, a member, and one whose lease has ended."""
+    """A room with its creator and a moderator without seats, a member, and one whose lease has ended."""
     made = world.open_room(made_by=CREATOR)
+    world.grant(MODERATOR, made, "moderator")
     world.join(MEMBER, made)
     world.join(FORMER, made, NOW - HTTP_LEASE)
     return made
@@ -126,7 +129,7 @@ def test_access_is_refused_before_the_room_is_looked_up(world: World, route: Rou
         assert call(route, ADMIN, room_id)["statusCode"] == 404
 
 
-@pytest.mark.parametrize("route", PROVEN_BY_ROWS, ids=name_of)
+@pytest.mark.parametrize("route", BY_ROWS, ids=name_of)
 def test_a_service_without_its_proof_answers_500(world: World, room_id: str, route: Route) -> None:
     with patch.object(Context, "prove"):
         result = call(route, ADMITTED[route.access][0], room_id)
@@ -135,7 +138,7 @@ def test_a_service_without_its_proof_answers_500(world: World, room_id: str, rou
 
 
 @pytest.mark.parametrize("access", Access)
-@pytest.mark.parametrize("proven", [None, Access.MEMBER, Access.OWNER])
+@pytest.mark.parametrize("proven", [None, *PROVEN_BY_ROWS])
 def test_an_answer_needs_the_proof_of_exactly_its_access(
     world: World, room_id: str, access: Access, proven: Access | None
 ) -> None:

@@ -261,10 +261,12 @@ def test_summaries_and_messages_have_the_fields_of_the_contract() -> None:
 
 
 def test_a_detail_counts_the_participants_that_it_shows() -> None:
-    state = {"is_muted": True, "is_speaking": False, "is_online": True}
+    state = {"is_muted": True, "is_speaking": False, "is_online": True, "role": "member", "muted_by": None}
     participant = {"id": "ada", "name": "Ada", "avatar": None, "joined_at": "2027-01-15T08:00:00.123Z"} | state
+    you: dict[str, Any] = {"you": {"role": None, "can": []}}
     focus = {"tasks_completed": 0, "tasks_total": 0, "focus_time": 0, "focus_goal": 480}
     shown = {"participant_count": 1, "participants": [participant], "messages": [MESSAGE], "last_seq": 3}
     empty = {"participant_count": 0, "participants": [], "messages": [], "last_seq": 0}
-    assert RoomDetail.compose(ROOM, Settings(), [ADA], [RoomMessage.of(HELLO)]).model_dump() == SUMMARY | shown | focus
-    assert RoomDetail.compose(ROOM, Settings(), [], []).model_dump() == SUMMARY | empty | focus
+    detail = RoomDetail.compose(ROOM, Settings(), [ADA], [RoomMessage.of(HELLO)])
+    assert detail.model_dump() == SUMMARY | shown | focus | you
+    assert RoomDetail.compose(ROOM, Settings(), [], []).model_dump() == SUMMARY | empty | focus | you

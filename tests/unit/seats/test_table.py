@@ -15,7 +15,7 @@ from chalicelib.seats.connections import get_roster, put_connection
 from chalicelib.seats.table import PARTICIPANTS, Participant
 from chalicelib.store import Store
 from tests.fakes.backend import MINUTE, NOW, SECOND, World, read_log
-from tests.fakes.records import make_connection, make_message, make_participant, make_room
+from tests.fakes.records import make_connection, make_message, make_participant, make_room, make_standing
 
 ROOM = "the-room"
 END = NOW + MINUTE
@@ -44,14 +44,15 @@ def as_read(tables: Store, room_id: str = ROOM) -> Room:
 def seat(tables: Store, user_id: str = "ada", **different: Any) -> Participant:
     """A new member."""
     member = make_participant(ROOM, user_id, **different)
-    assert tables.transact(table.take_seat(member, as_read(tables)))
+    assert tables.transact(table.take_seat(member, as_read(tables), make_standing(ROOM, user_id)))
     return member
 
 
 def join(tables: Store, user_id: str, seq: int = 1, room_id: str = ROOM) -> bool:
     """Take a seat and write a message, as a join does."""
     message = put_message(make_message(room_id, seq, type="system"), 90)
-    return tables.transact([message, *table.take_seat(make_participant(room_id, user_id), as_read(tables, room_id))])
+    member, standing = make_participant(room_id, user_id), make_standing(room_id, user_id)
+    return tables.transact([message, *table.take_seat(member, as_read(tables, room_id), standing)])
 
 
 def leave(tables: Store, member: Participant, leaving: Sequence[Connection] = (), seq: int = 2) -> bool:
