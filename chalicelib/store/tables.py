@@ -171,7 +171,13 @@ def describe(base_name: str, table_name: str) -> MetaTable:
 
 def item_bytes(item: Item) -> int:
     """The size of an item as DynamoDB counts it, or a little more."""
-    return sum(len(name) + len(str(next(iter(value.values()))).encode()) for name, value in item.items())
+    return sum(len(name) + _value_bytes(next(iter(value.values()))) for name, value in item.items())
+
+
+def _value_bytes(value: Any) -> int:
+    if isinstance(value, list | tuple | set | frozenset):
+        return sum(_value_bytes(one) + 1 for one in value) + 3
+    return len(str(value).encode())
 
 
 def _key_schema(hash_name: str, range_name: str | None) -> list[dict[str, str]]:

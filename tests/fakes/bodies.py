@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.chat.schemas import EmojiReactionRequest, HistoryQuery, SendMessageRequest
+from chalicelib.chat.schemas import EmojiReactionRequest, EntriesQuery, HistoryQuery, SendMessageRequest
 from chalicelib.contract import Body
 from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.profiles.schemas import ProfileUpdate
@@ -97,4 +97,6 @@ REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
     (HistoryQuery, {}, "limit", ["0", "101", "-1", "x", "", "1.5"]),
     (HistoryQuery, {}, "before_seq", ["-1", "x", "", str(2**53), "1e3"]),
     (HistoryQuery, {}, "after_seq", ["-1", "x", "", str(2**53), "1e3"]),
+    (EntriesQuery, {}, "limit", ["0", "101", "x"]),
+    (EntriesQuery, {}, "after_seq", ["-1", "x", "", str(2**53)]),
 ]

@@ -139,7 +139,7 @@ CASES = [
     *each(BODIES, 422, "invalid_request", by="admin", options={"content": "[]"}),
     *each(["rooms_create_room", "seats_join"], 429, "rate_limited", by="spent", room="spent_room"),
     *each(["chat_send_message", "chat_send_emoji"], 429, "rate_limited", by="spent", room="spent_room"),
-    *each(["seats_list_rooms", "chat_get_history"], 422, "invalid_request", query="?limit=0"),
+    *each(["seats_list_rooms", "chat_get_history", "chat_get_entries"], 422, "invalid_request", query="?limit=0"),
     Case("profiles_update_me", 403, "forbidden", by="spent"),
     Case("seats_list_rooms", 400, "invalid_cursor", query="?cursor=x"),
     Case("rooms_create_room", 201, by="stranger"),

@@ -124,6 +124,7 @@ def test_sync_is_answered_with_a_snapshot(scene: Scene, ada: SocketClient, ben: 
     assert snapshot["data"] == {
         "you": {"user_id": ada.user_id, "connection_id": ada.id},
         "messages": detail.pop("messages"),
+        "entries": [],
         "room": detail,
         "recovered": False,
         "last_seq": 2,

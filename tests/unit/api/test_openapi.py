@@ -50,6 +50,7 @@ ROUTES = {
     "POST /coworking/rooms/{room_id}/leave": Expected({*ROOM}, "Success"),
     "POST /coworking/rooms/{room_id}/ticket": Expected({*MEMBER}, "WebsocketAccess"),
     "GET /coworking/rooms/{room_id}/messages": Expected({*MEMBER, 422}, "History"),
+    "GET /coworking/rooms/{room_id}/entries": Expected({*MEMBER, 422}, "Entries"),
     "POST /coworking/rooms/{room_id}/messages": Expected({*MEMBER, *BODY}, "RoomMessage", "SendMessageRequest"),
     "POST /coworking/rooms/{room_id}/emoji": Expected({*MEMBER, *BODY}, "RoomMessage", "EmojiReactionRequest"),
     "PUT /coworking/rooms/{room_id}/mic-toggle": Expected({*MEMBER, *BODY}, "MicToggleResponse", "MicToggleRequest"),
@@ -189,6 +190,10 @@ NUMBER = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
         (
             "GET /coworking/rooms/{room_id}/messages",
             {"before_seq": NUMBER, "after_seq": NUMBER, "limit": LIMIT | {"default": 50}},
+        ),
+        (
+            "GET /coworking/rooms/{room_id}/entries",
+            {"after_seq": NUMBER | {"default": 0}, "limit": LIMIT | {"default": 100}},
         ),
     ],
 )

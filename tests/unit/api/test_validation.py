@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.api.validation import validate
-from chalicelib.chat.schemas import EmojiReactionRequest, HistoryQuery, SendMessageRequest
+from chalicelib.chat.schemas import EmojiReactionRequest, EntriesQuery, HistoryQuery, SendMessageRequest
 from chalicelib.contract import Body
 from chalicelib.contract.fields import MAX_INTEGER, is_uuid
 from chalicelib.kernel.errors import InvalidRequestError
@@ -45,6 +45,7 @@ BODIES: dict[type[Body], dict[str, Any]] = {
     RoomUpdate: {},
     RoomsQuery: {},
     HistoryQuery: {},
+    EntriesQuery: {},
 }
 """A valid body of each type, with only the required field."""
 

@@ -63,7 +63,8 @@ def test_a_message_is_stored_and_answered_unchanged(world: World, room_id: str) 
 
     author = {"user_id": "cyd", "user": "Cyd C.", "avatar": "/cyd.png"}
     said = {"type": "text", "text": text, "time": "00:01", "created_at": "2027-01-01T00:01:01.005Z"}
-    assert answer.model_dump() == {"id": answer.id, "seq": 4} | author | said
+    bare = {"edited_at": None, "deleted": False, "reply_to": None, "mentions": [], "reactions": []}
+    assert answer.model_dump() == {"id": answer.id, "seq": 4} | author | said | bare
     assert RoomMessage.of(world.log(room_id)[-1], "/cyd.png") == answer
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from chalicelib.log import Draft, LogPosition, Message, Void, commit
+from chalicelib.log.reading import READ_BYTES
 from chalicelib.log.service import Recovery, has_retention_gap, recover, stable_seq
 from chalicelib.log.table import MESSAGES, POSITIONS, get_position
 from chalicelib.store import Put, Store
@@ -60,8 +61,8 @@ def test_an_entry_expires_after_the_retention_time(world: World) -> None:
 
 
 def test_an_empty_log_is_complete(tables: Store) -> None:
-    assert recover(tables, get_position(tables, "room"), 0, NOW) == Recovery([], True, 0)
-    assert recover(tables, get_position(tables, "room"), None, NOW) == Recovery([], False, 0)
+    assert recover(tables, get_position(tables, "room"), 0, NOW) == Recovery([], True, 0, READ_BYTES)
+    assert recover(tables, get_position(tables, "room"), None, NOW) == Recovery([], False, 0, READ_BYTES)
 
 
 @pytest.mark.parametrize(
