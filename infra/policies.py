@@ -40,7 +40,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "rooms": ["GetItem", "UpdateItem"],
         "participants": ["DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
         "participants/index/by_user": ["Query"],
-        "messages": ["BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+        "messages": ["BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["DeleteItem", "PutItem", "Query"],
         "profiles": ["BatchGetItem", "GetItem"],
         "grants": ["BatchGetItem", "ConditionCheckItem", "GetItem"],
@@ -49,7 +49,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
     "websocket_message": {
         "rooms": ["GetItem", "UpdateItem"],
         "participants": ["ConditionCheckItem", "DeleteItem", "GetItem", "Query", "UpdateItem"],
-        "messages": ["BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+        "messages": ["BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["DeleteItem", "Query", "UpdateItem"],
         "connections/index/by_connection": ["Query"],
         "profiles": ["BatchGetItem"],

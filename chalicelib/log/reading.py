@@ -5,7 +5,7 @@ below what its caller has left of them:
 
 * The position of the log counts bytes. It knows where the newest entries begin that fit in the limit: the window.
   One query reads from there, up to the requested number of messages.
-* Below the window sizes are unknown. Each query reads only as many entries as fit if all have the largest size: 8 at
+* Below the window sizes are unknown. Each query reads only as many entries as fit if all have the largest size: 6 at
   first.
 """
 

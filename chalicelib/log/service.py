@@ -24,8 +24,7 @@ from chalicelib.log.table import (
     Void,
     find_before,
     get_entry,
-    put_event,
-    put_message,
+    put_entry,
     put_void,
 )
 from chalicelib.store import Store, Write
@@ -160,25 +159,23 @@ def commit_all(
     position = position or allocate(context, *drafts)
     first = position.last_seq - len(drafts) + 1
     days = position.retention_days or context.settings.message_retention_days
-    entries: list[Entry] = [draft.at(context, first + n, position.chat_n) for n, draft in enumerate(drafts)]
-    if not context.store.transact([*(_put(entry, days) for entry in entries), *writes]):
+    entries: list[Message | Event] = [draft.at(context, first + n, position.chat_n) for n, draft in enumerate(drafts)]
+    if not context.store.transact([*(put_entry(entry, days) for entry in entries), *writes]):
         voids = [Void(context.room_id, entry.seq, context.now) for entry in entries]
         for void in voids:
             put_void(context.store, void, days)
-        return list(voids)
+        return [*voids]
     for entry in entries:
-        if isinstance(entry, Message):
-            is_system = entry.type == "system"
-            telemetry.current().note_message(entry.room_id, entry.seq, entry.message_id, is_system=is_system)
-        elif isinstance(entry, Event):
-            telemetry.current().note_event(entry.room_id, entry.seq, entry.kind)
-    return entries
+        _note(entry)
+    return [*entries]
 
 
-def _put(entry: Entry, days: int) -> Write:
+def _note(entry: Message | Event) -> None:
     if isinstance(entry, Event):
-        return put_event(entry, days)
-    return put_message(cast(Message, entry), days)
+        telemetry.current().note_event(entry.room_id, entry.seq, entry.kind)
+    else:
+        is_system = entry.type == "system"
+        telemetry.current().note_message(entry.room_id, entry.seq, entry.message_id, is_system=is_system)
 
 
 def _size(*texts: str | None) -> int:

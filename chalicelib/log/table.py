@@ -171,14 +171,10 @@ def get_position(store: Store, room_id: str, *, consistent: bool = False) -> Log
     return found or LogPosition(room_id, _POSITION, 0, 0)
 
 
-def put_message(message: Message, retention_days: int) -> Put:
-    """The write that stores a message at its number."""
-    return Put(MESSAGES, message, also={"expires_at": _expiry(message, retention_days)})
-
-
-def put_event(event: Event, retention_days: int) -> Put:
-    """The write that stores an event at its number."""
-    return Put(EVENTS, event, also={"expires_at": _expiry(event, retention_days)})
+def put_entry(entry: Message | Event, retention_days: int) -> Put:
+    """The write that stores a message or an event at its number."""
+    table: Table[Any] = EVENTS if isinstance(entry, Event) else MESSAGES
+    return Put(table, entry, also={"expires_at": _expiry(entry, retention_days)})
 
 
 def put_void(store: Store, void: Void, retention_days: int) -> None:

@@ -154,7 +154,8 @@ def _write_units(operation: str, params: dict[str, Any], parsed: dict[str, Any])
 def _read_units(params: dict[str, Any], parsed: dict[str, Any]) -> float:
     if "RequestItems" in params:
         return sum(
-            _batch_units(one["Keys"], parsed["Responses"][table]) for table, one in params["RequestItems"].items()
+            _batch_units(one["Keys"], parsed["Responses"][table]) * (2 if one.get("ConsistentRead") else 1)
+            for table, one in params["RequestItems"].items()
         )
     items = parsed["Items"] if "Items" in parsed else [parsed.get("Item", {})]
     pages: float = max(1, -(-sum(item_bytes(item) for item in items) // _READ_BYTES))

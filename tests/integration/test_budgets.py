@@ -22,7 +22,7 @@ from chalicelib.identity.tokens import User
 from chalicelib.kernel.errors import TooManyRoomsError
 from chalicelib.kernel.limits import Cache
 from chalicelib.log import Message
-from chalicelib.log.table import MESSAGES, POSITIONS, LogPosition, put_message
+from chalicelib.log.table import MESSAGES, POSITIONS, LogPosition, put_entry
 from chalicelib.rooms.listing import list_rooms
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery
 from chalicelib.rooms.service import create_room
@@ -181,7 +181,7 @@ def write_log(world: World, room_id: str, length: int) -> None:
 
 
 def store_message(world: World, message: Message) -> None:
-    entry = put_message(message, 90)
+    entry = put_entry(message, 90)
     world.store.put(entry.table, message, **entry.also)
 
 
@@ -242,7 +242,7 @@ def test_a_full_room_with_long_names_stays_within_the_budget(engine_world: World
     room = engine_world.room(room_id)
     for number in range(49):
         member = make_participant(room_id, f"{number:036}", name="N" * 80, avatar="https://pictures.test/" + "p" * 80)
-        joined = put_message(make_message(room_id, 51 + number), 90)
+        joined = put_entry(make_message(room_id, 51 + number), 90)
         standing = make_standing(room_id, member.user_id)
         assert engine_world.store.transact([joined, *take_seat(member, room, standing)])
 

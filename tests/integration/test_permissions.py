@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -26,7 +27,7 @@ from chalicelib.backend import get_backend
 from chalicelib.delivery.fanout import NEWBORN_MS
 from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit, Settings
-from chalicelib.log.table import put_message
+from chalicelib.log.table import get_message, get_position, put_entry
 from chalicelib.rooms.table import mark_deleted
 from chalicelib.seats import sockets
 from chalicelib.seats.leases import GRACE_MS, SOCKET_LEASE_MS
@@ -233,6 +234,7 @@ def chat(functions: Functions) -> None:
     functions.rest("seats_join", "ben", room_id=room_id)
     functions.rest("chat_send_message", "ben", {"message_text": "bye"}, room_id=room_id)
     functions.rest("seats_leave", "ben", room_id=room_id)
+    answer_unknown_message(room_id)
     functions.frame(ada, "sync", last_seq=None)
     functions.forget()
     functions.connect_with_seat("cleo", room_id)
@@ -241,6 +243,7 @@ def chat(functions: Functions) -> None:
         functions.rest("chat_send_message", "ada", {"message_text": "hello"}, room_id=room_id, headers=key)
     functions.now += MINUTE
     functions.rest("chat_send_emoji", "ada", {"emoji": "🍵"}, room_id=room_id)
+    answer_unknown_message(room_id)
     functions.rest("chat_get_history", "ada", room_id=room_id)
     functions.rest("chat_get_history", "ada", room_id=room_id, query={"after_seq": ["1"]})
     functions.frame(ada, "message", text="hello")
@@ -248,7 +251,16 @@ def chat(functions: Functions) -> None:
         functions.frame(ada, "message", text="hello", id="twice")
     functions.frame(ada, "sync", last_seq=1)
     functions.frame(ada, "sync", last_seq=1_000)
+    functions.rest("chat_get_entries", "ada", room_id=room_id)
     say_too_much(functions, ada, room_id)
+
+
+def answer_unknown_message(room_id: str) -> None:
+    """Let the newest message answer one that is read separately."""
+    store = get_backend().store
+    newest = get_message(store, room_id, get_position(store, room_id).last_seq)
+    assert newest
+    store.transact([put_entry(replace(newest, reply_to=1_000_000), 90)])
 
 
 def join_too_often(functions: Functions) -> None:
@@ -432,9 +444,9 @@ def do_meanwhile(do: Callable[[], object]) -> Iterator[None]:
         if pending:
             with ThreadPoolExecutor(1) as pool:
                 pool.submit(pending.pop()).result()
-        return put_message(*args)
+        return put_entry(*args)
 
-    with patch("chalicelib.log.service.put_message", put):
+    with patch("chalicelib.log.service.put_entry", put):
         yield
 
 

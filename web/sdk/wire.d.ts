@@ -26,6 +26,30 @@ export type ByeData = {
 };
 /** The last frame before the server closes the connection. */
 export type ByeFrame = { type: "bye"; roomId: string; ts: string; data: ByeData };
+/** The caller in the room: the role (null without one), and what it allows beyond the acts of every member. */
+export type Caller = {
+  role: "owner" | "moderator" | "member" | null;
+  can: (
+    | "kick"
+    | "ban"
+    | "unban"
+    | "mute"
+    | "unmute"
+    | "mute_all"
+    | "lock"
+    | "unlock"
+    | "slow"
+    | "clear_hand"
+    | "delete_messages"
+    | "invite"
+    | "admit"
+    | "grant_members"
+    | "grant_moderators"
+    | "offer_ownership"
+    | "edit_room"
+    | "delete_room"
+    | "change_status")[];
+};
 /** An emoji was stored. */
 export type EmojiReactionFrame = {
   type: "emoji_reaction";
@@ -218,6 +242,9 @@ export type ParticipantView = {
   is_speaking: boolean;
   is_online: boolean;
   joined_at: string;
+  role: "owner" | "moderator" | "member";
+  /** the moderator who muted the user: peers play nothing */
+  muted_by: string | null;
 };
 /** The user of the connection. */
 export type PeerData = { userId: string };
@@ -287,6 +314,7 @@ export type Problem = {
     | "method_not_allowed"
     | "unauthorized"
     | "forbidden"
+    | "banned"
     | "room_not_found"
     | "not_in_room"
     | "room_full"
@@ -441,6 +469,7 @@ export type RoomDetail = {
   focus_time: number;
   focus_goal: number;
   messages: RoomMessage[];
+  you: Caller;
 };
 /**
  * A message of a room's log. `user_id` is null and `user` is "System" if the room itself speaks.
@@ -664,8 +693,32 @@ export type UserLeftFrame = {
 };
 /** Access to the room's WebSocket: `url` opens one connection, once, until `expires_at`. */
 export type WebsocketAccess = { url: string; ticket: string; expires_at: string };
-/** The client's own user id and connection id. */
-export type You = { user_id: string; connection_id: string };
+/** The client's own user id, connection id and role, and what the role allows. */
+export type You = {
+  user_id: string;
+  connection_id: string;
+  role: "owner" | "moderator" | "member" | null;
+  can: (
+    | "kick"
+    | "ban"
+    | "unban"
+    | "mute"
+    | "unmute"
+    | "mute_all"
+    | "lock"
+    | "unlock"
+    | "slow"
+    | "clear_hand"
+    | "delete_messages"
+    | "invite"
+    | "admit"
+    | "grant_members"
+    | "grant_moderators"
+    | "offer_ownership"
+    | "edit_room"
+    | "delete_room"
+    | "change_status")[];
+};
 /** What a client sends. */
 export type ClientFrame =
   | SyncFrame
@@ -712,6 +765,7 @@ export type RelayedFrame =
  * | code | meaning |
  * |---|---|
  * | `auth_unavailable` | The keys that verify tokens can't be fetched. |
+ * | `banned` | The caller is kept out, of the room or of all rooms; `until` is null if there is no end. |
  * | `forbidden` | The caller is signed in, but not allowed to do this. |
  * | `internal_error` | A bug in the service; the log has the stack trace, the answer has not. |
  * | `invalid_cursor` | The cursor was not made by this server. |
@@ -737,6 +791,7 @@ export type RelayedFrame =
  */
 export type ErrorCode =
   | "auth_unavailable"
+  | "banned"
   | "forbidden"
   | "internal_error"
   | "invalid_cursor"

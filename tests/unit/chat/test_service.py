@@ -63,7 +63,7 @@ def test_a_message_is_stored_and_answered_unchanged(world: World, room_id: str) 
 
     author = {"user_id": "cyd", "user": "Cyd C.", "avatar": "/cyd.png"}
     said = {"type": "text", "text": text, "time": "00:01", "created_at": "2027-01-01T00:01:01.005Z"}
-    bare = {"edited_at": None, "deleted": False, "reply_to": None, "mentions": [], "reactions": []}
+    bare: dict[str, Any] = {"edited_at": None, "deleted": False, "reply_to": None, "mentions": [], "reactions": []}
     assert answer.model_dump() == {"id": answer.id, "seq": 4} | author | said | bare
     assert RoomMessage.of(world.log(room_id)[-1], "/cyd.png") == answer
 
@@ -100,7 +100,7 @@ def test_a_repeated_key_stores_one_message_and_is_answered(
 def test_simultaneous_uses_of_a_key_store_one_message(world: World, room_id: str, just_before: Interrupt) -> None:
     there = world.connect("bob", room_id)
     answers: list[RoomMessage] = []
-    just_before(log_service, "put_message", lambda: answers.append(say(world, room_id, key="key")))
+    just_before(log_service, "put_entry", lambda: answers.append(say(world, room_id, key="key")))
 
     answers.append(say(world, room_id, key="key"))
 
@@ -126,7 +126,7 @@ def come_back(world: World, room_id: str) -> None:
     world.join("ada", room_id)
 
 
-@pytest.mark.parametrize(("module", "moment"), [(log, "allocate"), (log_service, "put_message")], ids=["early", "late"])
+@pytest.mark.parametrize(("module", "moment"), [(log, "allocate"), (log_service, "put_entry")], ids=["early", "late"])
 @pytest.mark.parametrize("key", [None, "key"])
 @pytest.mark.parametrize(
     ("ending", "code"),
@@ -218,7 +218,7 @@ def test_the_number_of_a_failed_message_is_skipped(world: World, room_id: str, j
     def fail() -> None:
         raise ConnectionError("no network")
 
-    just_before(log_service, "put_message", fail)
+    just_before(log_service, "put_entry", fail)
     with pytest.raises(ConnectionError):
         say(world, room_id, "lost")
 

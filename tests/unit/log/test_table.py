@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.log import LogPosition, Message, table
-from chalicelib.log.table import MESSAGES, put_message
+from chalicelib.log.table import MESSAGES, put_entry
 from chalicelib.store import Store
 from tests.fakes.backend import NOW, World, read_log
 from tests.fakes.faults import Faults
@@ -15,7 +15,7 @@ from tests.fakes.records import make_message
 def write(tables: Store, *seqs: int, room_id: str = "room", **detail: Any) -> list[Message]:
     messages = [make_message(room_id, seq, **detail) for seq in seqs]
     for message in messages:
-        assert tables.transact([put_message(message, 90)])
+        assert tables.transact([put_entry(message, 90)])
     return messages
 
 
@@ -30,7 +30,7 @@ def test_numbers_begin_at_one_and_never_repeat(tables: Store) -> None:
 
 def test_messages_expire_but_the_position_does_not(tables: Store) -> None:
     table.allocate(tables, "room", NOW, 100)
-    assert tables.transact([put_message(make_message("room", 1), 30)])
+    assert tables.transact([put_entry(make_message("room", 1), 30)])
 
     position, message = (item for page in tables.pages(MESSAGES, "room") for item in page)
     assert int(message["expires_at"]["N"]) == NOW // 1000 + 30 * 86_400

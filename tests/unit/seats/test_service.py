@@ -41,7 +41,7 @@ BeforeCommit = Callable[[Callable[[], object]], None]
 @pytest.fixture
 def before_commit(just_before: Interrupt) -> BeforeCommit:
     """Run an act after the next entry has a number, and before the transaction that stores it."""
-    return partial(just_before, log_service, "put_message")
+    return partial(just_before, log_service, "put_entry")
 
 
 def entries(world: World, room_id: str) -> list[tuple[int, str]]:

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.delivery import Connection
 from chalicelib.log import get_message
-from chalicelib.log.table import put_message
+from chalicelib.log.table import put_entry
 from chalicelib.rooms.table import ROOMS, Change, Room, Visibility, change_room, get_room, mark_deleted
 from chalicelib.seats import table
 from chalicelib.seats.connections import get_roster, put_connection
@@ -50,14 +50,14 @@ def seat(tables: Store, user_id: str = "ada", **different: Any) -> Participant:
 
 def join(tables: Store, user_id: str, seq: int = 1, room_id: str = ROOM) -> bool:
     """Take a seat and write a message, as a join does."""
-    message = put_message(make_message(room_id, seq, type="system"), 90)
+    message = put_entry(make_message(room_id, seq, type="system"), 90)
     member, standing = make_participant(room_id, user_id), make_standing(room_id, user_id)
     return tables.transact([message, *table.take_seat(member, as_read(tables, room_id), standing)])
 
 
 def leave(tables: Store, member: Participant, leaving: Sequence[Connection] = (), seq: int = 2) -> bool:
     """Give up a seat and write a message, as leaving does."""
-    return tables.transact([put_message(make_message(ROOM, seq), 90), *table.give_up_seat(member, leaving, NOW)])
+    return tables.transact([put_entry(make_message(ROOM, seq), 90), *table.give_up_seat(member, leaving, NOW)])
 
 
 def stored(tables: Store, user_id: str = "ada") -> Participant | None:
