@@ -5,6 +5,7 @@ An `Idempotency-Key` or a frame `id` is remembered for 24 hours, per user and sc
 
 from dataclasses import dataclass
 
+from chalicelib.kernel.fingerprints import digest
 from chalicelib.kernel.times import Moment
 from chalicelib.store.store import Put, Store
 from chalicelib.store.tables import Table
@@ -22,8 +23,7 @@ class IdempotencyKey:
 
     @property
     def key(self) -> str:
-        # The length of the user id makes the key unambiguous: ids and keys may hold any character.
-        return f"receipt#{self.scope}#{len(self.user_id)}#{self.user_id}#{self.client_key}"
+        return f"receipt#{digest(self.scope, self.user_id, self.client_key)}"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chalicelib.kernel.fingerprints import digest
 from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit
 from chalicelib.kernel.times import Moment
@@ -23,6 +24,11 @@ class RateWindow:
 WINDOWS = Table("guards", RateWindow)
 
 
+def window_key(subject: str) -> str:
+    """The key of the window of a subject, such as `join#user-1`. It holds no user id."""
+    return f"rate#{digest(subject)}"
+
+
 class RateLimits:
     """Counts acts of a subject in windows of time.
 
@@ -41,7 +47,7 @@ class RateLimits:
 
     def check(self, subject: str, limit: Limit, now: Moment, amount: int = 1) -> int:
         """Count an act of `subject` as `amount`. Returns 0 if the window has room for it, or the seconds to wait."""
-        key = f"rate#{subject}"
+        key = window_key(subject)
         if (ends_at := self._used_up.get(key) or 0) > now:
             return _seconds(ends_at - now)
         if (self._open_windows.get(key) or 0) <= now and self._open(key, limit, now, amount):
@@ -60,7 +66,7 @@ class RateLimits:
 
     def plan(self, subject: str, limit: Limit, now: Moment) -> Put | Update | int:
         """The write that counts an act as part of a transaction, or the seconds to wait. 1 read unit."""
-        key = f"rate#{subject}"
+        key = window_key(subject)
         window = self._store.get(WINDOWS, key)
         if window is None or window.window_ends_at <= now:
             return _opening(key, limit, now, 1)

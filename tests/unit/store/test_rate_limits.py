@@ -9,7 +9,7 @@ import pytest
 from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit
 from chalicelib.store import Store
-from chalicelib.store.rate_limits import WINDOWS, RateLimits
+from chalicelib.store.rate_limits import WINDOWS, RateLimits, window_key
 from tests.fakes.backend import NOW, SECOND, Interrupt, World
 from tests.fakes.counting import Counter
 
@@ -49,14 +49,14 @@ def test_a_limit_holds_in_all_processes_until_its_window_ends(limits: RateLimits
 
 def test_a_window_that_ended_in_the_meantime_opens_again(limits: RateLimits) -> None:
     use_up(limits)
-    limits._open_windows.put("rate#ada", NOW + 60 * SECOND)  # this process takes the window for open
+    limits._open_windows.put(window_key("ada"), NOW + 60 * SECOND)  # this process takes the window for open
 
     assert limits.check("ada", LIMIT, LATER) == 0
 
 
 def test_a_window_that_the_table_has_deleted_opens_again(limits: RateLimits) -> None:
     use_up(limits)
-    limits._store.delete(WINDOWS, "rate#ada")
+    limits._store.delete(WINDOWS, window_key("ada"))
 
     assert limits.check("ada", LIMIT, NOW + SECOND) == 0
 
@@ -74,7 +74,7 @@ def test_a_window_opened_by_another_process_at_once_is_counted(
 ) -> None:
     if is_used_up:
         use_up(limits)
-        limits._open_windows.put("rate#ada", LATER + SECOND)
+        limits._open_windows.put(window_key("ada"), LATER + SECOND)
     just_before(*place(limits), lambda: another_process(limits).check("ada", LIMIT, LATER))
 
     assert waits(limits, LATER) == [0, 0, 10]
@@ -93,7 +93,7 @@ def test_a_window_that_this_process_forgot_still_counts(world: World) -> None:
     for subject in ("ada", "bob", "cyd"):
         limits.check(subject, LIMIT, NOW)
 
-    assert limits._open_windows.get("rate#ada") is None
+    assert limits._open_windows.get(window_key("ada")) is None
     assert waits(limits) == [0, 0, 10]
 
 
@@ -108,6 +108,6 @@ def test_parallel_acts_pass_up_to_the_limit(engine_world: World) -> None:
 def test_the_row_of_a_window_stays_after_its_end(limits: RateLimits) -> None:
     limits.check("ada", LIMIT, NOW)
 
-    window = limits._store.get(WINDOWS, "rate#ada")
+    window = limits._store.get(WINDOWS, window_key("ada"))
     assert window is not None
     assert window.expires_at * 1000 > window.window_ends_at == LATER
