@@ -15,7 +15,7 @@ from tests.fakes.visitors import House, Visitor
 pytestmark = pytest.mark.proof
 
 WEB = Path(__file__).parent.parent.parent / "web"
-MAX_BYTES = 70_000
+MAX_BYTES = 80_000
 FOCUS_PAGE = "dispatchEvent(new Event('focus'))"
 """The lobby loads the rooms again every ten seconds, and at once when it gets the focus."""
 PHONE = {"width": 360, "height": 740}

@@ -104,3 +104,63 @@ test("earlier messages have the changes that came while they loaded", async () =
   await service.wait(loaded);
   assert.deepEqual(room.state.messages.slice(0, 2).map(({ text, deleted }) => [text, deleted]), [["newer", undefined], ["", true]]);
 });
+
+test("replies, edits, deletions and reactions are frames", async () => {
+  const { service, room } = await enterRoom();
+  room.say("Tea?", { replyTo: 1, mentions: ["grace"] });
+  room.editMessage(2, "Coffee?", { mentions: [] });
+  room.deleteMessage(3);
+  room.reactTo(2, "🍵");
+  room.reactTo(2, "👏", false);
+  await service.clock.pass(1000);
+  assert.deepEqual(service.frames.slice(1).map(({ type, data }) => [type, data]), [
+    ["message", { text: "Tea?", reply_to: 1, mentions: ["grace"] }],
+    ["edit", { seq: 2, text: "Coffee?", mentions: [] }],
+    ["delete", { seq: 3 }],
+    ["react", { seq: 2, emoji: "🍵", on: true }],
+    ["react", { seq: 2, emoji: "👏", on: false }],
+  ]);
+  for (const call of [() => room.editMessage(2, ""), () => room.deleteMessage("2"), () => room.reactTo(2), () => room.markRead("2")])
+    await assert.rejects(async () => call(), TypeError, `${call}`);
+});
+
+test("a failed reply is sent again as a reply", async () => {
+  const { service, room } = await enterRoom();
+  service.refuse("message", 1, { code: "invalid_request" });
+  await assert.rejects(service.wait(room.say("Tea?", { replyTo: 9 })), { code: "invalid_request" });
+  const [{ key, replyTo }] = room.state.pending;
+  await service.wait(room.retry(key));
+  assert.deepEqual([replyTo, service.sent("message").map(({ data }) => data.reply_to)], [9, [9, 9]]);
+});
+
+test("of many toggles of an emoji the last one counts", async () => {
+  const { service, room } = await enterRoom();
+  for (const on of [true, false, true, false]) room.reactTo(1, "🍵", on);
+  await service.clock.pass(1000);
+  assert.deepEqual(service.sent("react").map(({ data }) => data.on), [true, false]);
+});
+
+test("reading is told every ten seconds at most, and at the end", async () => {
+  const { service, room } = await enterRoom();
+  for (let seq = 1; seq <= 41; seq++) {
+    room.markRead(seq);
+    await service.clock.pass(1000);
+  }
+  await service.clock.pass(60_000);
+  room.markRead(7);
+  room.markRead(42);
+  room.markRead(43);
+  await service.wait(room.leave());
+  assert.deepEqual(service.sent("read").map(({ data }) => data.seq), [1, 10, 20, 30, 40, 41, 42, 43]);
+});
+
+test("reading without a connection is told on the next one", async () => {
+  const { service, room, until } = await enterRoom();
+  service.say("grace", "Tea?");
+  await service.clock.pass(100);
+  service.dropAll();
+  room.markRead();
+  await until("live");
+  await service.clock.pass(10_000);
+  assert.deepEqual(service.sent("read").map(({ data }) => data.seq), [2]);
+});

@@ -40,7 +40,7 @@ export function withResolvers() {
 }
 
 /** Throw a `TypeError` for an argument of a wrong type: it is a mistake in a program, and a repetition does not help. */
-export function requireType(/** @type {"string" | "function" | "boolean"} */ type, /** @type {string} */ name, /** @type {unknown} */ value) {
+export function requireType(/** @type {"string" | "function" | "boolean" | "number"} */ type, /** @type {string} */ name, /** @type {unknown} */ value) {
   if (typeof value !== type || value === "") throw new TypeError(`${name} must be a ${value === "" ? "non-empty " : ""}${type}`);
 }
 

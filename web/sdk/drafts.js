@@ -15,9 +15,9 @@ export function createDrafts() {
   }
 
   /** Set a draft. It replaces the draft with the same key. @returns {Draft} */
-  function set(/** @type {Omit<Draft, "seq">} */ { key, text, kind, status }) {
-    const draft = { key, text, kind, status, seq: 0 };
-    drafts.set(key, draft);
+  function set(/** @type {Pending} */ pending) {
+    const draft = { ...pending, seq: 0 };
+    drafts.set(draft.key, draft);
     return draft;
   }
 

@@ -162,8 +162,16 @@ export interface Ended {
 /** A user with a seat. `is_you`: it is the user of this page. */
 export type Participant = ParticipantView & { is_you: boolean; is_typing: boolean };
 
+/** What a message may have beside its text. */
+export interface SayOptions {
+  /** The number of the message that it answers. */
+  replyTo?: number;
+  /** The ids of the users whom it mentions: 20 at most. */
+  mentions?: string[];
+}
+
 /** A message of yours that is not in the log yet. */
-export interface Pending {
+export interface Pending extends SayOptions {
   /** What `retry` and `discard` take. */
   key: string;
   /** The message or the emoji. */
@@ -238,13 +246,24 @@ export interface Room {
    * Send a message. The library repeats it until the service acknowledges it, on any connection; the service stores it once.
    * Until then it is in `state.pending`. A refused message stays there with the status `failed`.
    */
-  say(text: string): Promise<RoomMessage>;
-  /** Send an emoji, as `say` sends a text. */
+  say(text: string, options?: SayOptions): Promise<RoomMessage>;
+  /** Send an emoji, as `say` sends a text. `reactTo` is for reactions to a message. */
   react(emoji: string): Promise<RoomMessage>;
   /** Send a failed message again. */
   retry(key: string): Promise<RoomMessage>;
   /** Remove a failed message. */
   discard(key: string): void;
+  /** Change the text of a message of yours. Like the next two, it is repeated until the service answers, and `state` shows it then. */
+  editMessage(seq: number, text: string, options?: Pick<SayOptions, "mentions">): Promise<void>;
+  /** Delete a message of yours, or as a moderator. Its number stays, without its text. */
+  deleteMessage(seq: number): Promise<void>;
+  /** Add an emoji of yours to a message, or take it back. The others see it in `reactions` of the message. */
+  reactTo(seq: number, emoji: string, on?: boolean): Promise<void>;
+  /**
+   * The user has read all messages up to this number; the default is the last one. Call it as often as you like: the library tells
+   * the service every ten seconds at most.
+   */
+  markRead(seq?: number): void;
   /**
    * Mute or unmute. Unmuting fails if the service does not confirm it within 5 seconds: `closed` without a connection, `timeout`
    * without an answer. It is never repeated later; muting is.

@@ -2,11 +2,11 @@
 import { createTimers, requireType, withResolvers } from "./deps.js";
 import { CoworkingError, NetworkError, REASONS } from "./errors.js";
 import { createLog } from "./log.js";
+import { createMessages } from "./messages.js";
 import { createModel } from "./model.js";
 import { muted, speaking, speaksMuted, typing } from "./participant.js";
 import { createSocket } from "./socket.js";
-/** @import { Api, Deps, Pending, Room } from "./public.js" */
-/** @import { RoomMessage } from "./wire.js" */
+/** @import { Api, Deps, Room } from "./public.js" */
 
 /** Without an answer, unmuting fails after this time. A user does not expect to be heard much later. */
 const UNMUTE_MS = 5_000;
@@ -62,7 +62,7 @@ function createRoom(api, id, deps, leaving) {
   const log = createLog();
   const timers = createTimers(deps);
   const model = createModel(log, deps, () => socket.resync());
-  const { store, drafts, set } = model;
+  const { store, set } = model;
   const socket = createSocket(
     log,
     {
@@ -77,6 +77,7 @@ function createRoom(api, id, deps, leaving) {
       },
       ended(ended) {
         deps.window?.removeEventListener("pagehide", onPageHide);
+        messages.end();
         model.ended(ended);
       },
       frame(frame) {
@@ -88,10 +89,13 @@ function createRoom(api, id, deps, leaving) {
   );
   /** The seat is new and has not had a connection. */
   let isUnused = false;
-  let earlier = /** @type {Promise<boolean> | null} */ (null);
 
   const onError = (/** @type {CoworkingError} */ error) => model.emit("error", error);
-  const end = (/** @type {"closed" | "left"} */ code) => socket.end({ code, reason: REASONS[code], action: "stop" });
+
+  function end(/** @type {"closed" | "left"} */ code) {
+    messages.end();
+    return socket.end({ code, reason: REASONS[code], action: "stop" });
+  }
 
   async function join() {
     const joined = await api.join(id, { expectsSocket: true });
@@ -121,6 +125,7 @@ function createRoom(api, id, deps, leaving) {
 
   /** The page is closed, or left. */
   function onPageHide() {
+    messages.end();
     if (!isUnused) return;
     end("closed");
     announce(giveUp());
@@ -130,34 +135,7 @@ function createRoom(api, id, deps, leaving) {
   const tell = (/** @type {string} */ type, /** @type {object} */ data, within = 0) =>
     socket.request({ type, data }, { repeat: true, queue: "voice", latest: true, within });
 
-  /** @returns {Promise<RoomMessage>} */
-  async function say(/** @type {Pending["kind"]} */ kind, /** @type {string} */ text, key = deps.uuid()) {
-    requireType("string", kind, text);
-    const draft = drafts.set({ key, text, kind, status: "sending" });
-    set();
-    const frame = kind === "text" ? { type: "message", data: { text } } : { type: "emoji", data: { emoji: text } };
-    try {
-      const message = await socket.request(frame, { repeat: true, queue: "chat" }, key);
-      draft.seq = message.seq;
-      return message;
-    } catch (error) {
-      drafts.set({ ...draft, status: "failed" });
-      throw error;
-    } finally {
-      set();
-    }
-  }
-
-  async function loadEarlier() {
-    const [first] = log.messages;
-    if (!first || !store.value.hasEarlier) return false;
-    const asOf = log.contiguousSeq ?? 0;
-    const { messages, has_more } = await api.history(id, { beforeSeq: first.seq, limit: 50 });
-    if (log.messages[0]?.seq !== first.seq) return store.value.hasEarlier; // in between, a snapshot has replaced the log
-    log.prepend(messages, asOf);
-    set({ hasEarlier: has_more });
-    return has_more;
-  }
+  const messages = createMessages({ api, id, deps, log, model, socket });
 
   /** @type {Room} */
   const room = {
@@ -168,17 +146,7 @@ function createRoom(api, id, deps, leaving) {
     },
     subscribe: store.subscribe,
     on: model.on,
-    say: (text) => say("text", text),
-    react: (emoji) => say("emoji", emoji),
-    async retry(key) {
-      const draft = drafts.getFailed(key);
-      if (!draft) throw new CoworkingError({ code: "unknown_key" });
-      return say(draft.kind, draft.text, key);
-    },
-    discard(key) {
-      drafts.discard(key);
-      set();
-    },
+    ...messages.methods,
     async setMuted(value) {
       requireType("boolean", "isMuted", value);
       try {
@@ -201,7 +169,6 @@ function createRoom(api, id, deps, leaving) {
     },
     send: (type, data, { to } = {}) => socket.send({ type, to, data }),
     request: (type, data, { to } = {}) => socket.request({ type, to, data }),
-    loadEarlier: () => (earlier ??= loadEarlier().finally(() => (earlier = null))),
     leave: async () => void (await announce(end("left").then(() => leave()))),
     close: () => void end("closed"),
   };
