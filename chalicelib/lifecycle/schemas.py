@@ -4,18 +4,34 @@ from typing import Literal
 
 from chalicelib.contract import Answer, Body, Data, ServerFrame
 from chalicelib.contract.fields import Uuid
-from chalicelib.rooms.schemas import Color, Description, RoomName, RoomStatus, RoomSummary, Seats
+from chalicelib.rooms.schemas import (
+    Color,
+    Description,
+    RetentionDays,
+    RoomName,
+    RoomStatus,
+    RoomSummary,
+    RoomVisibility,
+    Seats,
+)
 
 CloseReason = Literal["deactivated", "deleted"]
 
 
-class RoomUpdate(Body):
-    """The changes an administrator may make. A field that is left out stays as it is."""
+class RoomPatch(Body):
+    """The changes an owner may make. A field that is left out stays as it is."""
 
     name: RoomName | None = None
     description: Description | None = None
     max_participants: Seats | None = None
     color: Color | None = None
+    visibility: RoomVisibility | None = None
+    retention_days: RetentionDays | None = None
+
+
+class RoomUpdate(RoomPatch):
+    """The changes an administrator may make. A field that is left out stays as it is."""
+
     status: RoomStatus | None = None
 
 
@@ -28,7 +44,7 @@ class StatusToggled(Answer):
 
 
 class RoomUpdated(ServerFrame):
-    """The name, description, size, colour or status of the room changed."""
+    """A setting of the room changed."""
 
     type: Literal["room_updated"] = "room_updated"
     data: RoomSummary

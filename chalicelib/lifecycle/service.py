@@ -11,10 +11,12 @@ from chalicelib.lifecycle.schemas import (
     CloseReason,
     RoomClosed,
     RoomClosedData,
+    RoomPatch,
     RoomUpdate,
     RoomUpdated,
     StatusToggled,
 )
+from chalicelib.rooms.defaults import require_own_name
 from chalicelib.rooms.schemas import RoomSummary
 from chalicelib.rooms.table import (
     Room,
@@ -44,10 +46,27 @@ def update_room(context: Context, body: RoomUpdate) -> RoomSummary:
     changes: Any = body.model_dump(exclude_none=True)
     if body.status == "active":
         changes["used_at"] = context.now
-    store, room_id = context.store, context.room_id
-    changed = change_room(store, room_id, changes) if changes else get_room(store, room_id)
+    changed = change_room(context.store, context.room_id, changes)
     if changed is None:
         raise RoomNotFoundError
+    return _announce_update(context, changed)
+
+
+def update_own_room(context: Context, user: User, body: RoomPatch) -> RoomSummary:
+    """Change a room that the user owns, or any room if the user is an administrator. This proves `Access.OWNER`.
+
+    Raises:
+        RoomNotFoundError, ForbiddenError.
+        InvalidRequestError: the name looks like that of a default room, and the user is no administrator.
+    """
+    require_own_name(user, body.name)
+    changes: Any = body.model_dump(exclude_none=True)
+    owner_id = None if user.is_admin else user.id
+    changed = change_room(context.store, context.room_id, changes, owner_id=owner_id)
+    if changed is None:
+        is_gone = get_room(context.store, context.room_id) is None
+        raise RoomNotFoundError if is_gone else ForbiddenError("Only the owner of the room may change it")
+    context.prove(Access.OWNER)
     return _announce_update(context, changed)
 
 

@@ -3,7 +3,7 @@
 from chalicelib.contract import Access, Request, Route, Success
 from chalicelib.kernel.errors import ForbiddenError
 from chalicelib.lifecycle import service
-from chalicelib.lifecycle.schemas import RoomUpdate, StatusToggled
+from chalicelib.lifecycle.schemas import RoomPatch, RoomUpdate, StatusToggled
 from chalicelib.rooms.schemas import RoomSummary
 
 
@@ -12,8 +12,16 @@ def delete_own_room(request: Request) -> Success:
     return service.delete_own_room(request.context, request.user)
 
 
+def update_own_room(request: Request, body: RoomPatch) -> RoomSummary:
+    """Change settings of a room that you own. Fields that you leave out stay as they are.
+
+    An administrator may change any room.
+    """
+    return service.update_own_room(request.context, request.user, body)
+
+
 def update_room(request: Request, body: RoomUpdate) -> RoomSummary:
-    """Change the name, description, size, colour or status of a room. Fields that you leave out stay as they are."""
+    """Change settings or the status of a room. Fields that you leave out stay as they are."""
     return service.update_room(request.context, body)
 
 
@@ -29,6 +37,7 @@ def delete_room(request: Request) -> None:
 
 _ADMIN = "/coworking/admin/rooms/{room_id}"
 ROUTES = (
+    Route("PATCH", "/coworking/rooms/{room_id}", update_own_room, access=Access.OWNER, errors=(ForbiddenError,)),
     Route("DELETE", "/coworking/rooms/{room_id}", delete_own_room, access=Access.OWNER, errors=(ForbiddenError,)),
     Route("PUT", _ADMIN, update_room, access=Access.ADMIN),
     Route("PATCH", f"{_ADMIN}/status", toggle_status, access=Access.ADMIN),

@@ -1,5 +1,7 @@
 """The rooms of the service itself, and names that look like theirs."""
 
+from chalicelib.identity.tokens import User
+from chalicelib.kernel.errors import InvalidRequestError
 from chalicelib.kernel.lookalikes import skeletons
 from chalicelib.rooms.schemas import RoomCreate
 
@@ -42,3 +44,13 @@ _SKELETONS = frozenset().union(*(skeletons(room.name) for room in DEFAULT_ROOMS)
 def looks_like_default(name: str) -> bool:
     """True if people could take a room with this name for one of the service's own."""
     return bool(skeletons(name) & _SKELETONS)
+
+
+def require_own_name(user: User, name: str | None) -> None:
+    """Check that a user may give a room this name.
+
+    Raises:
+        InvalidRequestError: the name looks like that of a default room, and the user is no administrator.
+    """
+    if name and not user.is_admin and looks_like_default(name):
+        raise InvalidRequestError.of("name", "must not look like the name of one of the service's own rooms")

@@ -17,6 +17,7 @@ _COLOR = r"^[A-Za-z0-9_#:/.,%()\[\]!-]{1,40}$"
 """The characters of CSS class names, such as `bg-blue-50/50` and `bg-[#fff]`. No character ends an HTML attribute."""
 DEFAULT_COLOR = "bg-grayBlue"
 DEFAULT_SEATS = 15
+MAX_RETENTION_DAYS = 365
 
 
 def _color(text: str) -> str:
@@ -27,6 +28,11 @@ def _color(text: str) -> str:
 
 Color = Annotated[str, AfterValidator(_color), Field(json_schema_extra={"pattern": _COLOR}, examples=["bg-purple"])]
 Seats = Annotated[int, Field(ge=1, le=50, strict=True), Whole]
+RetentionDays = Annotated[
+    int,
+    Field(ge=1, le=MAX_RETENTION_DAYS, strict=True, description="For how many days the log keeps a message."),
+    Whole,
+]
 RoomStatus = TypeAliasType("RoomStatus", table.RoomStatus)
 RoomVisibility = TypeAliasType("RoomVisibility", table.Visibility)
 """The documents refer to them by these names, and generators make one type of each."""
@@ -47,6 +53,8 @@ class RoomCreate(Body):
     description: Description | None = ""
     max_participants: Seats | None = DEFAULT_SEATS
     color: Color | None = DEFAULT_COLOR
+    visibility: RoomVisibility | None = "public"
+    retention_days: RetentionDays | None = None
 
 
 class RoomsQuery(Body):

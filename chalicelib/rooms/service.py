@@ -6,14 +6,13 @@ from functools import partial
 
 from chalicelib.contract import Request
 from chalicelib.kernel.errors import (
-    InvalidRequestError,
     RateLimitedError,
     RoomNotFoundError,
     TooManyRoomsError,
     UnavailableError,
 )
 from chalicelib.kernel.times import Moment
-from chalicelib.rooms.defaults import looks_like_default
+from chalicelib.rooms.defaults import require_own_name
 from chalicelib.rooms.schemas import DEFAULT_COLOR, DEFAULT_SEATS, RoomCreate, RoomSummary
 from chalicelib.rooms.table import ROOMS, Room, get_room, list_owned, owner_of
 from chalicelib.store import ATTEMPTS, Put
@@ -30,8 +29,7 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
     """
     backend, user, now = request.backend, request.user, request.now
     store = backend.store
-    if not user.is_admin and looks_like_default(body.name):
-        raise InvalidRequestError.of("name", "must not look like the name of one of the service's own rooms")
+    require_own_name(user, body.name)
     client_key = request.client_key
     room = new_room(body, user.id, now)
     if client_key:
@@ -86,6 +84,8 @@ def new_room(body: RoomCreate, created_by: str | None, now: Moment) -> Room:
         created_by=created_by,
         used_at=now,
         owner=owner_of(created_by),
+        visibility=body.visibility or "public",
+        retention_days=body.retention_days,
     )
 
 

@@ -183,6 +183,8 @@ def change_room(store: Store, room_id: str, changes: Change, *, owner_id: str | 
     while room := get_room(store, room_id):
         if owner_id and room.owner_id != owner_id:
             break
+        if not changes:
+            return room
         write = plan_change(room, changes, owner_id=owner_id)
         if changed := store.update(ROOMS, room_id, write.actions, write.condition, returns="ALL_NEW"):
             return changed

@@ -36,6 +36,8 @@ RESERVED = [
 ]
 RESERVED += ["Grace was removed by an administrator. Linus", "Ada left the room. Linus", "Linus Jоined the rооm!"]
 BAD_SEATS: list[Any] = [None, 0, 51, -1, 2**63, "5", 5.5, True, 1e300, [5], {}]
+BAD_DAYS: list[Any] = [0, 366, -1, 2**63, "5", 5.5, True, [5], {}]
+BAD_VISIBILITIES: list[Any] = ["", "hidden", "PUBLIC", 1, True, []]
 BAD_COLORS: list[Any] = [None, "", "red green", "x" * 41, "bg-red\n", "<b>", "é", 5, []]
 BAD_URLS = [
     "x",
@@ -59,6 +61,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "chat_send_emoji": {"emoji": "👍"},
     "voice_toggle_mic": {"is_muted": False},
     "voice_set_speaking": {"is_speaking": False},
+    "lifecycle_update_own_room": {"name": "Room"},
     "lifecycle_update_room": {"name": "Room"},
 }
 """A valid body for each route, by the name of the route."""
@@ -78,11 +81,15 @@ REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
     (RoomCreate, {"name": "x"}, "description", [*NOT_TEXT[1:], *CONTROL, "x" * 2001]),
     (RoomCreate, {"name": "x"}, "max_participants", BAD_SEATS[1:]),
     (RoomCreate, {"name": "x"}, "color", BAD_COLORS[1:]),
+    (RoomCreate, {"name": "x"}, "visibility", BAD_VISIBILITIES),
+    (RoomCreate, {"name": "x"}, "retention_days", BAD_DAYS),
     (JoinRequest, {}, "expects_socket", NOT_BOOLEAN),
     (RoomUpdate, {}, "name", [*NOT_TEXT[1:], *BLANK, *CONTROL, *HIDDEN, "x" * 256]),
     (RoomUpdate, {}, "description", [*NOT_TEXT[1:], *CONTROL, "x" * 2001]),
     (RoomUpdate, {}, "max_participants", BAD_SEATS[1:]),
     (RoomUpdate, {}, "color", BAD_COLORS[1:]),
+    (RoomUpdate, {}, "visibility", BAD_VISIBILITIES),
+    (RoomUpdate, {}, "retention_days", BAD_DAYS),
     (RoomUpdate, {}, "status", ["", "deleted", "ACTIVE", 1, True, []]),
     (ProfileUpdate, {"name": "x"}, "name", [*NOT_TEXT, *BLANK, *CONTROL, *HIDDEN, *RESERVED, "x" * 81]),
     (ProfileUpdate, {"name": "x"}, "avatar", BAD_AVATARS),

@@ -42,7 +42,7 @@ IN_A_ROOM = {
     *(f"POST {ROOM}/leave", f"POST {ROOM}/ticket", f"GET {ROOM}/messages", f"POST {ROOM}/messages"),
     *(f"POST {ROOM}/emoji", f"PUT {ROOM}/mic-toggle", f"PUT {ROOM}/speaking"),
 }
-FOR_ITS_MAKER = {f"DELETE {ROOM}"}
+FOR_ITS_MAKER = {f"PATCH {ROOM}", f"DELETE {ROOM}"}
 FOR_ADMINS = {f"PUT {ADMIN}", f"PATCH {ADMIN}/status", f"DELETE {ADMIN}"}
 READS_ANY_BODY = {f"POST {ROOM}/join"}
 """Clients that exist send bodies of any kind, which were never read."""

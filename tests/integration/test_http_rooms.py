@@ -39,6 +39,39 @@ def test_a_new_room_has_the_requested_values(ada: Caller, wanted: Json) -> None:
     assert ada.see(room["id"]).items() >= room.items()
 
 
+WANTED = {
+    "name": "Quiet",
+    "description": "shh",
+    "max_participants": 3,
+    "color": "bg-red",
+    "visibility": "private",
+    "retention_days": 7,
+}
+
+
+def test_an_owner_changes_each_setting_of_a_room_and_no_other_does(api: Api, ada: Caller) -> None:
+    room = ada.make_room(visibility="unlisted", retention_days=1)
+    path, ben = f"{ROOMS}/{room['id']}", api.person("Ben")
+    assert (room["visibility"], room["retention_days"]) == ("unlisted", 1)
+    ben.join(room["id"])
+    for name, value in WANTED.items():
+        assert expect(403, ben.patch(path, {name: value}))["code"] == "forbidden"
+    assert expect(422, ada.patch(path, {"name": "Focus Zone"}))["errors"][0]["loc"] == ["name"]
+    assert expect(422, ada.patch(path, WANTED | {"retention_days": 366}))["errors"][0]["loc"] == ["retention_days"]
+    ben.leave(room["id"])
+    assert ada.see(room["id"]).items() >= room.items(), "nothing is written"
+
+    for name, value in WANTED.items():
+        room |= {name: value}
+        assert expect(200, ada.patch(path, {name: value, "status": "inactive"})) == room
+        assert ada.see(room["id"]).items() >= room.items()
+    assert room["id"] not in [one["id"] for one in list_rooms(ada)]
+
+    assert expect(200, api.admin().patch(path, {"visibility": "public", "name": "Focus Zone"}))["owner_id"] == ada.id
+    assert list_rooms(ada)[-1]["created_at"] <= room["created_at"]
+    assert room["id"] in [one["id"] for one in list_rooms(ada)]
+
+
 def test_pages_lead_to_the_end_of_the_list_newest_first(ada: Caller) -> None:
     made = [ada.make_room(f"Room {number}") for number in range(3)]
     whole = list_rooms(ada)

@@ -156,6 +156,8 @@ CASES = [
     Case("seats_leave", 200, by="guest"),
     Case("seats_leave", 404, "not_in_room", by="stranger"),
     Case("voice_set_speaking", 409, "muted", by="guest", options={"body": {"is_speaking": True}}),
+    Case("lifecycle_update_own_room", 200, by="maker", room="fresh"),
+    Case("lifecycle_update_own_room", 403, "forbidden", by="stranger"),
     Case("lifecycle_update_room", 200, by="admin", room="fresh"),
     Case("lifecycle_toggle_status", 200, by="admin", room="fresh"),
     Case("lifecycle_delete_room", 204, by="admin", room="fresh"),

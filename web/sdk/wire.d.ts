@@ -445,6 +445,9 @@ export type RoomCreate = {
   description?: string | null;
   max_participants?: number | null;
   color?: string | null;
+  visibility?: RoomVisibility | null;
+  /** For how many days the log keeps a message. */
+  retention_days?: number | null;
 };
 /** A room with its participants (oldest first) and its last messages (oldest first): up to 50, in 200,000 bytes. */
 export type RoomDetail = {
@@ -496,6 +499,17 @@ export type RoomMessage = {
   mentions: string[];
   reactions: Reaction[];
 };
+/** The changes an owner may make. A field that is left out stays as it is. */
+export type RoomPatch = {
+  /** Trimmed, not blank, and one line without invisible characters. */
+  name?: string | null;
+  description?: string | null;
+  max_participants?: number | null;
+  color?: string | null;
+  visibility?: RoomVisibility | null;
+  /** For how many days the log keeps a message. */
+  retention_days?: number | null;
+};
 export type RoomStatus = "active" | "inactive";
 /**
  * A room in the list.
@@ -527,9 +541,12 @@ export type RoomUpdate = {
   description?: string | null;
   max_participants?: number | null;
   color?: string | null;
+  visibility?: RoomVisibility | null;
+  /** For how many days the log keeps a message. */
+  retention_days?: number | null;
   status?: RoomStatus | null;
 };
-/** The name, description, size, colour or status of the room changed. */
+/** A setting of the room changed. */
 export type RoomUpdatedFrame = { type: "room_updated"; roomId: string; ts: string; data: RoomSummary };
 export type RoomVisibility = "public" | "unlisted" | "private";
 /** The content of `emoji`. */

@@ -9,9 +9,10 @@ import pytest
 
 from chalicelib.chat.service import send_message
 from chalicelib.identity.tokens import User
-from chalicelib.kernel.errors import ForbiddenError, NotInRoomError, RoomNotFoundError
+from chalicelib.kernel.errors import ForbiddenError, InvalidRequestError, NotInRoomError, RoomNotFoundError
 from chalicelib.lifecycle import service
-from chalicelib.lifecycle.schemas import RoomUpdate
+from chalicelib.lifecycle.schemas import RoomPatch, RoomUpdate
+from chalicelib.rooms import table
 from chalicelib.rooms.schemas import RoomSummary
 from chalicelib.rooms.table import ROOMS, RoomStatus, get_room, is_marked_deleted, list_all
 from tests.fakes.backend import MINUTE, NOW, NOWHERE, SECOND, Interrupt, World, user
@@ -37,6 +38,10 @@ def change(world: World, room_id: str, **changes: Any) -> RoomSummary:
     return service.update_room(world.context("root", room_id), RoomUpdate(**changes))
 
 
+def patch(world: World, room_id: str, by: User = ADMIN, **changes: Any) -> RoomSummary:
+    return service.update_own_room(world.context(by.id, room_id), by, RoomPatch(**changes))
+
+
 def toggle(world: World, room_id: str) -> RoomStatus:
     return service.toggle_status(world.context("root", room_id)).new_status
 
@@ -49,6 +54,7 @@ def delete(world: World, room_id: str, by: User = ADMIN) -> str:
     "changes",
     [
         *({"name": "Quiet"}, {"description": "shh"}, {"description": ""}, {"max_participants": 1}, {"color": "#fff"}),
+        *({"visibility": "private"}, {"retention_days": 7}),
         {"name": "Quiet", "description": "shh", "max_participants": 2, "color": "bg-red", "status": "active"},
         {},
     ],
@@ -67,8 +73,40 @@ def test_any_subset_can_be_changed_and_members_are_told(
 
 
 def test_an_unknown_room_is_not_found_even_without_changes(world: World) -> None:
-    with pytest.raises(RoomNotFoundError):
-        change(world, NOWHERE)
+    for act in (change, patch):
+        with pytest.raises(RoomNotFoundError):
+            act(world, NOWHERE)
+
+
+@pytest.mark.parametrize("changes", [{"name": "Quiet", "visibility": "unlisted"}, {}])
+def test_the_owner_and_administrators_change_a_room(
+    world: World, room_id: str, there: str, changes: dict[str, Any]
+) -> None:
+    before = world.room(room_id)
+    for caller in ("bob", "eve"):
+        with pytest.raises(ForbiddenError, match="Only the owner"):
+            patch(world, room_id, user(caller), **changes)
+    assert (world.room(room_id), world.fanout.frames(there)) == (before, [])
+
+    for by in (user("ada"), ADMIN):
+        changed = patch(world, room_id, by, **changes)
+        assert changed == RoomSummary.of(replace(before, **changes), world.backend.settings)
+        assert world.fanout.last(there)["data"] == changed.model_dump()
+
+
+def test_a_user_who_just_lost_the_room_does_not_change_it(world: World, room_id: str, just_before: Interrupt) -> None:
+    moved = replace(world.room(room_id), owner="user#bob")
+    just_before(table, "plan_change", lambda: world.store.put(ROOMS, moved))
+
+    with pytest.raises(ForbiddenError):
+        patch(world, room_id, user("ada"), name="Mine")
+    assert world.room(room_id) == moved
+
+
+def test_only_administrators_rename_a_room_like_a_default_one(world: World, room_id: str) -> None:
+    with pytest.raises(InvalidRequestError, match="must not look like"):
+        patch(world, room_id, user("ada"), name="Study Ha||")
+    assert patch(world, room_id, ADMIN, name="Study Ha||").name == "Study Ha||"
 
 
 @pytest.mark.parametrize("close", [lambda world, room_id: change(world, room_id, status="inactive"), toggle])
