@@ -32,7 +32,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "connections": ["BatchGetItem", "DeleteItem", "Query"],
         "profiles": ["BatchGetItem", "GetItem", "PutItem"],
         "guards": ["BatchGetItem", "GetItem", "PutItem", "UpdateItem"],
-        "grants": ["BatchGetItem", "ConditionCheckItem", "GetItem"],
+        "grants": ["BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "GetItem", "Query"],
         "personal": ["BatchGetItem"],
     },
     # A connection may also take a seat (`join=1`), which may end expired memberships.
@@ -68,6 +68,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "participants": ["DeleteItem", "GetItem", "Query", "UpdateItem"],
         "messages": ["BatchWriteItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["DeleteItem", "Query"],
+        "grants": ["BatchWriteItem", "Query"],
         "guards": ["GetItem", "PutItem", "UpdateItem"],
     },
 }

@@ -77,6 +77,11 @@ def list_rooms_with_standing(store: Store, user_id: str) -> list[str]:
     return [item["room_id"]["S"] for page in pages for item in page]
 
 
+def delete_page(store: Store, room_id: str) -> bool:
+    """Delete up to 500 of a room's rows in `grants`. False if nothing is left."""
+    return store.delete_page(STANDINGS, room_id)
+
+
 def require_standing(standing: Standing) -> Check:
     """The part of a transaction that refuses it if role, mute or ban have changed since they were read."""
     return Check(STANDINGS, (standing.room_id, standing.kind_id), is_as_read(standing))

@@ -5,6 +5,7 @@ from typing import Any
 
 from chalicelib import log
 from chalicelib.contract import Access, Context, Success
+from chalicelib.grants import table as grants
 from chalicelib.identity.tokens import User
 from chalicelib.kernel.errors import ForbiddenError, RoomNotFoundError
 from chalicelib.lifecycle.schemas import (
@@ -34,7 +35,7 @@ from chalicelib.seats.endings import evict
 from chalicelib.seats.schemas import CLOSE_FRAMES
 from chalicelib.seats.table import list_participants
 
-_LOG_PAGES = 8
+_PAGES = 8
 
 
 def update_room(context: Context, body: RoomUpdate) -> RoomSummary:
@@ -118,8 +119,11 @@ def delete_room(context: Context, *, owner_id: str | None = None) -> None:
 def purge_room(context: Context) -> None:
     """Remove everything that belongs to a deleted room. A long log takes several calls; repeating a call is safe."""
     close_room(context, "deleted")
-    if not all(log.delete_page(context.store, context.room_id) for _ in range(_LOG_PAGES)):
-        purge(context.store, context.room_id)
+    store, room_id = context.store, context.room_id
+    if all(log.delete_page(store, room_id) for _ in range(_PAGES)):
+        return
+    if not all(grants.delete_page(store, room_id) for _ in range(_PAGES)):
+        purge(store, room_id)
 
 
 def close_room(context: Context, reason: CloseReason) -> None:

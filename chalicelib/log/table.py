@@ -15,7 +15,6 @@ LeaveReason = Literal["left", "timed_out", "removed", "room_closed"]
 
 _DAY_SECONDS = 86_400
 _POSITION = 0
-_DELETE_PAGE = 500
 _PART_BYTES = 56_000
 
 
@@ -217,10 +216,7 @@ def read_entry(item: Item) -> Entry:
 
 def delete_page(store: Store, room_id: str) -> bool:
     """Delete up to 500 items of a log, position included. False if nothing is left."""
-    pages = store.pages(MESSAGES, room_id, consistent=True, limit=_DELETE_PAGE, attributes=["room_id", "seq"])
-    items = [item for page in pages for item in page]
-    store.delete_all(MESSAGES, items)
-    return len(items) == _DELETE_PAGE
+    return store.delete_page(MESSAGES, room_id)
 
 
 def _cut(store: Store, position: LogPosition) -> None:

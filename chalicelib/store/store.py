@@ -25,6 +25,7 @@ PageKey = dict[str, dict[str, Any]]
 ATTEMPTS = 5
 """How often a use case reads again and retries after its transaction was refused."""
 _BATCH = 25
+_DELETE_PAGE = 500
 _READ_BATCH = 100
 _RESEND_PAUSE_SECONDS = 0.1
 
@@ -164,6 +165,14 @@ class Store:
                 unprocessed = answer.get("UnprocessedItems", {}).get(self._name(table), [])
                 left = [one["DeleteRequest"]["Key"] for one in unprocessed]
                 self._pause_before_resending(left, give_up_at, "UnprocessedItems")
+
+    def delete_page(self, table: Table[Any], hash_key: str) -> bool:
+        """Remove up to 500 items with this hash key. False if nothing is left."""
+        names = [name for name in (table.keys.hash, table.keys.range) if name]
+        pages = self.pages(table, hash_key, consistent=True, limit=_DELETE_PAGE, attributes=names)
+        items = [item for page in pages for item in page]
+        self.delete_all(table, items)
+        return len(items) == _DELETE_PAGE
 
     def _pause_before_resending(self, left: Sequence[Any], give_up_at: float, cause: str) -> None:
         if left and self.connection.monotonic() >= give_up_at:

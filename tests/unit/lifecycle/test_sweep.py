@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib import log
+from chalicelib.grants.table import get_standing
 from chalicelib.lifecycle import service, sweep
-from chalicelib.log import table
 from chalicelib.log.table import MESSAGES
 from chalicelib.rooms.table import change_room, is_marked_deleted, list_occupied, mark_deleted
 from chalicelib.seats import endings
@@ -150,10 +150,11 @@ def test_an_interrupted_deletion_is_finished(world: World, room_id: str, has_mem
 
 
 def test_a_long_log_is_deleted_in_several_sweeps(world: World, room_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "_DELETE_PAGE", 10)
-    monkeypatch.setattr(service, "_LOG_PAGES", 2)
+    monkeypatch.setattr("chalicelib.store.store._DELETE_PAGE", 10)
+    monkeypatch.setattr(service, "_PAGES", 2)
     for seq in range(1, 31):
         world.store.put(MESSAGES, make_message(room_id, seq))
+    world.grant("ada", room_id, "moderator")
 
     service.delete_room(world.context("", room_id))
     assert is_marked_deleted(world.store, room_id)
@@ -162,6 +163,7 @@ def test_a_long_log_is_deleted_in_several_sweeps(world: World, room_id: str, mon
     run(world)
     assert not is_marked_deleted(world.store, room_id)
     assert world.log(room_id) == []
+    assert get_standing(world.store, room_id, "ada").role is None
 
 
 def test_a_room_purged_during_the_sweep_is_no_failure(world: World, room_id: str, just_before: Interrupt) -> None:

@@ -51,7 +51,7 @@ def test_a_log_is_deleted_with_its_position(tables: Store, count: int) -> None:
 
 
 def test_a_log_is_deleted_page_by_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "_DELETE_PAGE", 10)
+    monkeypatch.setattr("chalicelib.store.store._DELETE_PAGE", 10)
     table.allocate(world.store, "room", NOW, 100)
     write(world.store, *range(1, 15))
 
