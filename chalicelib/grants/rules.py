@@ -13,7 +13,6 @@ Act = Literal[
     "lock",
     "unlock",
     "slow",
-    "clear_hand",
     "delete_messages",
     "invite",
     "admit",

@@ -47,7 +47,7 @@ ROUTES = {
     "GET /coworking/rooms/{room_id}": Expected({*ROOM}, "RoomDetail"),
     "PATCH /coworking/rooms/{room_id}": Expected({*ROOM, *BODY, 403}, "RoomSummary", "RoomPatch"),
     "DELETE /coworking/rooms/{room_id}": Expected({*ROOM, 403}, "Success"),
-    "POST /coworking/rooms/{room_id}/join": Expected({*ROOM, 409, 413, 422}, "JoinRoomResponse", "JoinRequest"),
+    "POST /coworking/rooms/{room_id}/join": Expected({*ROOM, 403, 409, 413, 422}, "JoinRoomResponse", "JoinRequest"),
     "POST /coworking/rooms/{room_id}/leave": Expected({*ROOM}, "Success"),
     "POST /coworking/rooms/{room_id}/ticket": Expected({*MEMBER}, "WebsocketAccess"),
     "GET /coworking/rooms/{room_id}/messages": Expected({*MEMBER, 422}, "History"),

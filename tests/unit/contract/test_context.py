@@ -29,8 +29,8 @@ def frame_context(world: World, frame_id: str | None) -> FrameContext[Sync]:
 
 
 @pytest.mark.parametrize("access", Access)
-def test_only_access_of_members_and_owners_needs_a_proof(context: Context, access: Access) -> None:
-    if access in (Access.MEMBER, Access.OWNER):
+def test_only_access_that_rows_show_needs_a_proof(context: Context, access: Access) -> None:
+    if access in (Access.MEMBER, Access.MODERATOR, Access.OWNER):
         with pytest.raises(MissingProofError, match=access.name):
             context.require_proof(access)
     else:

@@ -20,7 +20,7 @@ from chalicelib.log.table import MESSAGES
 from chalicelib.rooms.schemas import RoomsQuery
 from chalicelib.rooms.table import Change, change_room, reserve_seat
 from chalicelib.seats import endings, service, sockets, table, views
-from chalicelib.seats.schemas import RoomDetail
+from chalicelib.seats.schemas import Caller, RoomDetail
 from chalicelib.seats.table import claim_ending
 from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, NOWHERE, SECOND, Interrupt, World, on_moto, user
 from tests.fakes.faults import Faults
@@ -61,7 +61,7 @@ def test_a_newcomer_is_muted_silent_and_shown_as_they_chose(world: World, room_i
 
     shown = world.join("ada", room_id, NOW + 1).room.participants
 
-    state = {"is_muted": True, "is_speaking": False, "is_online": True}
+    state = {"is_muted": True, "is_speaking": False, "is_online": True, "role": "member", "muted_by": None}
     assert [one.model_dump() for one in shown] == [
         {"id": "bob", "name": "Bob", "avatar": None, "joined_at": iso(NOW)} | state,
         {"id": "ada", "name": "Countess", "avatar": "/ada.png", "joined_at": iso(NOW + 1)} | state,
@@ -510,7 +510,8 @@ def test_a_closed_room_is_shown_to_its_creator_and_administrators(world: World, 
 
     whole = see("maker")
     assert [message.text for message in whole.messages] == ["Ada joined the room", "Ada left the room"]
-    assert see("root", is_admin=True) == whole
+    assert (whole.you, see("root", is_admin=True).you) == (Caller.of("owner"), Caller.of(None, is_admin=True))
+    assert see("root", is_admin=True) == whole.model_copy(update={"you": Caller.of(None, is_admin=True)})
     for stranger in ("ada", "eve"):
         assert see(stranger) == RoomDetail.compose(world.room(room_id), world.backend.settings, [], [])
 
