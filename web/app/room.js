@@ -12,6 +12,7 @@ const STATUS = /** @type {Record<string, string>} */ ({ live: "Connected", recon
 const MUTED = /** @type {Record<string, string>} */ ({
   away: "You were away, so you are muted",
   elsewhere: "You were muted elsewhere",
+  moderator: "A moderator has muted you",
   unconfirmed: "Not connected, so you stay muted",
 });
 /** What a browser without voice says: on the button, and beside the state of the connection. */

@@ -6,8 +6,8 @@ export const muted = (/** @type {boolean} */ is_muted) => ({ is_muted });
 export const speaking = (/** @type {boolean} */ is_speaking) => ({ is_speaking });
 export const typing = (/** @type {unknown} */ is_typing) => ({ is_typing: is_typing === true });
 
-/** Whether a participant may be heard: unmuted, and not muted by somebody else. */
-export const isAudible = (/** @type {ParticipantView & {muted_by?: unknown}} */ { is_muted, muted_by }) => !is_muted && !muted_by;
+/** Whether a participant may be heard: unmuted, and not muted by a moderator. */
+export const isAudible = (/** @type {ParticipantView} */ { is_muted, muted_by }) => !is_muted && !muted_by;
 
 /** The changes of a user that a frame reports, by the type of the frame. @type {Record<string, (data: any) => Partial<Participant>>} */
 const CHANGES = {

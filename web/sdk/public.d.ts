@@ -355,9 +355,10 @@ export interface VoicePeer {
 export interface VoiceFacts {
   /**
    * Why you are muted though you did not mute, until you mute or unmute: `away`: you were out of the room for 20 seconds, or have
-   * a new seat; `elsewhere`: the room mutes you, or another tab; `unconfirmed`: unmuting could not be told to the room.
+   * a new seat; `elsewhere`: the room mutes you, or another tab; `unconfirmed`: unmuting could not be told to the room. Or
+   * `moderator`: a moderator has muted you, and only a moderator can end this.
    */
-  muteReason: "away" | "elsewhere" | "unconfirmed" | null;
+  muteReason: "away" | "elsewhere" | "unconfirmed" | "moderator" | null;
   /** The browser plays no sound before a click or a key. Say so, or call `resume` on a click. */
   blocked: boolean;
   /** The last error: a microphone that is gone, or a peer that sent invalid data. */

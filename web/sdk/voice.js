@@ -1,18 +1,15 @@
 /** Voice: each page has a connection to each other page. */
 
+import { createConsent } from "./consent.js";
 import { createTimers, defaultDeps, requireType } from "./deps.js";
 import { NetworkError } from "./errors.js";
 import { createSpeech } from "./levels.js";
 import { MicrophoneError, createMicrophone } from "./microphone.js";
 import { createPairs } from "./pairs.js";
-import { nextId } from "./peer.js";
 import { createPlayback } from "./playback.js";
 import { createStore } from "./store.js";
 
 /** @import { RoomState, VoiceDeps, VoiceFacts, VoiceRoom, VoiceState } from "./public.js" */
-
-/** The service keeps a seat without a connection for this time. After it, the user is muted. */
-const GRACE_MS = 20_000;
 
 /** @type {VoiceDeps} */
 const voiceDeps = {
@@ -32,13 +29,6 @@ export class Voice {
   #connection = "";
   #stopped = new AbortController();
   #speech = createSpeech();
-  /** Muted here, and muted in the room. The track is silent if one of them is true. */
-  #isMuted = true;
-  #isMutedInRoom = true;
-  /** The number of the unmuting that the room has not confirmed, or 0. */
-  #wish = 0;
-  /** The last time at which the page was in the room. */
-  #presentAt = 0;
   /** @type {VoiceFacts} */
   #facts = { muteReason: null, blocked: false, error: null, input: "", output: "", inputs: [], outputs: [] };
   /** The last published state as JSON. */
@@ -47,6 +37,7 @@ export class Voice {
   #room;
   #deps;
   #timers;
+  #consent;
   #microphone;
   #playback;
   #pairs;
@@ -64,6 +55,7 @@ export class Voice {
     this.#deps = { ...voiceDeps, ...deps };
     this.#lacks = !this.#deps.connection ? "webrtc" : !this.#deps.media?.getUserMedia ? "microphone" : null;
     this.#timers = createTimers(this.#deps);
+    this.#consent = createConsent(this.#facts, () => this.#deps.now());
     this.#microphone = createMicrophone(this.#deps, options.media, { ...on, ended: this.#onMicrophoneEnded });
     this.#playback = createPlayback(this.#deps, this.#facts, on);
     this.#pairs = createPairs(room, options.rtc, this.#deps, { ...on, player: this.#playback.add });
@@ -84,7 +76,7 @@ export class Voice {
   listen() {
     const { connection, you } = this.#room.state;
     if (this.#pairs.page || this.#lacks === "webrtc" || connection === "ended" || !you) return;
-    this.#presentAt = this.#deps.now();
+    this.#consent.attend();
     this.#pairs.start(`${you.connection_id}/${this.#deps.uuid()}`);
     const { media, window } = this.#deps;
     const { signal } = (this.#stopped = new AbortController());
@@ -110,13 +102,11 @@ export class Voice {
   stop() {
     if (!this.#pairs.page) return;
     this.#stopped.abort();
-    if (this.#microphone.track && !this.#isMuted && this.#room.state.connection !== "ended") this.#room.setMuted(true).catch(this.#fail);
+    if (this.#microphone.track && this.#consent.isGiven && this.#room.state.connection !== "ended") this.#room.setMuted(true).catch(this.#fail);
     this.#pairs.stop();
     this.#timers.clear();
     this.#microphone.close();
-    this.#isMuted = true;
-    this.#wish = 0;
-    this.#facts.muteReason = null;
+    this.#consent.withdraw();
     this.#connection = "";
     this.#publish();
   }
@@ -129,36 +119,25 @@ export class Voice {
    */
   async setMuted(muted) {
     requireType("boolean", "muted", muted);
-    this.#facts.muteReason = null;
     return muted ? this.#mute() : this.#unmute();
   }
 
   async #mute() {
-    this.#wish = 0;
-    this.#isMuted = true;
+    this.#consent.withdraw();
     if (!this.#microphone.track) this.#microphone.cancel();
     this.#publish();
     await this.#room.setMuted(true);
   }
 
   async #unmute() {
-    const wish = (this.#wish = nextId());
-    this.#publish();
-    try {
+    const unmuting = this.#consent.ask(async (give) => {
       if (!this.#microphone.track) await this.useInput();
-      if (wish !== this.#wish || !this.#microphone.track) return;
-      this.#isMuted = false;
-      this.#presentAt = this.#deps.now();
+      if (!this.#microphone.track || !give()) return;
       this.#publish();
       await this.#room.setMuted(false);
-    } catch (error) {
-      if (wish === this.#wish) this.#isMuted = true;
-      if (wish === this.#wish && error instanceof NetworkError) this.#facts.muteReason = "unconfirmed";
-      throw error;
-    } finally {
-      if (wish === this.#wish) this.#wish = 0;
-      this.#publish();
-    }
+    });
+    this.#publish();
+    await unmuting.finally(this.#publish);
   }
 
   /**
@@ -232,9 +211,7 @@ export class Voice {
     if (connection === "ended") return this.stop();
     const isNew = you !== null && you.connection_id !== this.#connection;
     const own = participants.find((one) => one.is_you);
-    const isMuted = own?.is_muted ?? true;
-    if (isMuted && !this.#isMutedInRoom && !this.#isMuted && !this.#wish) this.#forgetConsent(isNew || !own ? "away" : "elsewhere");
-    this.#isMutedInRoom = isMuted;
+    this.#consent.observe(own, isNew);
     this.#checkPresence();
     this.#pairs.update(state);
     if (isNew) {
@@ -247,22 +224,11 @@ export class Voice {
 
   /** Mute a user who was out of the room for longer than the grace period: the earlier unmuting no longer counts. */
   #checkPresence() {
-    const now = this.#deps.now();
-    if (!this.#isMuted && now - this.#presentAt > GRACE_MS) {
-      this.#forgetConsent("away");
-      this.#room.setMuted(true).catch(this.#fail);
-    }
-    if (this.#room.state.connection === "live") this.#presentAt = now;
-  }
-
-  /** @param {NonNullable<VoiceFacts["muteReason"]>} reason */
-  #forgetConsent(reason) {
-    this.#isMuted = true;
-    this.#facts.muteReason = reason;
+    if (this.#consent.lapse(this.#room.state.connection === "live")) this.#room.setMuted(true).catch(this.#fail);
   }
 
   get #isSilent() {
-    return !this.#microphone.track || this.#isMuted || this.#isMutedInRoom;
+    return !this.#microphone.track || this.#consent.isMuted;
   }
 
   #measure() {
@@ -283,9 +249,10 @@ export class Voice {
       status: !page ? "off" : this.#microphone.track ? "talking" : "listening",
       muted: this.#isSilent,
       lacks: this.#lacks,
-      unmuting: this.#wish > 0,
+      unmuting: this.#consent.isAsked,
       speaking: this.#speech.speaking,
       ...this.#facts,
+      muteReason: this.#consent.muteReason,
       peers: this.#pairs.list(),
     };
   }
