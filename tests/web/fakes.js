@@ -106,6 +106,9 @@ export class Service {
   lastNumber = { seq: 0, at: 0 };
   seats = new Set();
   unmuted = new Set();
+  /** The roles of those who are more than members, and who has muted whom. */
+  roles = {};
+  mutedBy = {};
   connections = [];
   /** The acknowledged messages, by user and id. */
   answers = new Map();
@@ -315,7 +318,8 @@ export class Service {
     const entries = recovered ? events.map(({ frame }) => frame).filter((frame) => !isShown(frame)) : [];
     const participants = [...this.seats].map((one) => this.person(one));
     const room = { id: "room", participants };
-    const you = { user_id: user, connection_id: id };
+    const role = this.roles[user] ?? "member";
+    const you = { user_id: user, connection_id: id, role, can: role === "member" ? [] : ["mute"] };
     answer("snapshot", { room, you, messages, entries, recovered, last_seq: this.settled(start, found) });
   }
 
@@ -351,8 +355,17 @@ export class Service {
     const { emoji, count, user_id, ...fields } = type === "message_deleted" ? { text: "", deleted: true } : data;
     const more = emoji ? { reactions: [{ emoji, count, me: user_id === "ada" }] } : fields;
     this.log = this.log.map((one) => (one.seq === target_seq ? { ...one, ...more } : one));
+    this.event(type, { target_seq, ...data });
+  }
+
+  /** An event of the log. */
+  event(type, data) {
+    const { action, user_id, by, role } = data;
+    if (type === "role_changed") this.roles[user_id] = role ?? "member";
+    if (action === "mute") this.unmuted.delete(user_id);
+    if (action === "mute" || action === "unmute") this.mutedBy[user_id] = action === "mute" ? by : null;
     const seq = this.allocate();
-    const frame = { type, seq, data: { target_seq, ...data } };
+    const frame = { type, seq, data };
     this.events.push({ seq, at: this.clock.now, frame });
     this.push(frame);
   }
@@ -387,7 +400,8 @@ export class Service {
   }
 
   person(id) {
-    return { id, name: id, is_muted: !this.unmuted.has(id), is_speaking: false, is_online: true };
+    const [role, muted_by] = [this.roles[id] ?? "member", this.mutedBy[id] ?? null];
+    return { id, name: id, is_muted: !this.unmuted.has(id), is_speaking: false, is_online: true, role, muted_by };
   }
 
   stamp() {

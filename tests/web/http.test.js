@@ -24,9 +24,11 @@ for (const [name, call, request, body] of [
   ["rooms", (api) => api.rooms({ limit: 2, cursor: "a b" }), "GET /coworking/rooms?limit=2&cursor=a+b"],
   ["createRoom", (api) => api.createRoom({ name: "Owls" }), "POST /coworking/rooms", { name: "Owls" }],
   ["room", (api) => api.room("a/b"), "GET /coworking/rooms/a%2Fb"],
+  ["updateRoom", (api) => api.updateRoom("x", { color: "red" }), "PATCH /coworking/rooms/x", { color: "red" }],
   ["deleteRoom", (api) => api.deleteRoom("x"), "DELETE /coworking/rooms/x"],
   ["join", (api) => api.join("x"), "POST /coworking/rooms/x/join"],
   ["join of a page", (api) => api.join("x", { expectsSocket: true }), "POST /coworking/rooms/x/join", { expects_socket: true }],
+  ["join with an invitation", (api) => api.join("x", { invite: "T" }), "POST /coworking/rooms/x/join", { invite: "T" }],
   ["leave", (api) => api.leave("x"), "POST /coworking/rooms/x/leave"],
   ["ticket", (api) => api.ticket("x"), "POST /coworking/rooms/x/ticket"],
   ["history", (api) => api.history("x", { afterSeq: 0 }), "GET /coworking/rooms/x/messages?after_seq=0"],
@@ -56,7 +58,7 @@ test("a problem becomes an error with all its fields", async () => {
   const [code, detail] = ["invalid_request", "name must not be blank"];
   const { error } = await runCall(join, problem(422, code, { detail, errors }));
   assert.equal(error.message, detail);
-  assert.deepEqual({ ...error }, { name: "CoworkingError", code, detail, status: 422, errors, retryAfter: undefined });
+  assert.deepEqual({ ...error }, { name: "CoworkingError", code, detail, status: 422, errors, retryAfter: undefined, until: undefined });
 });
 
 for (const [name, call, answers, error, calls] of [

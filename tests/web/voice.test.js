@@ -424,6 +424,8 @@ test("a page is heard only while the room shows its user unmuted", async () => {
   await relay.clock.pass(2_000);
   assert.deepEqual(await heard(false, "grace"), [true, true]);
   assert.deepEqual(await heard(false, "grace", { muted_by: "a moderator" }), [false, false]);
+  await relay.clock.pass(2_000);
+  assert.deepEqual(await heard(false, "grace", { muted_by: null }), [true, true]);
 });
 
 test("a page of a muted user is not heard from its first sound on", async () => {
@@ -570,6 +572,22 @@ test("an unmute without a connection is shown, and fails", async () => {
   await service.clock.pass(20_000);
   assertState(false, { muteReason: "unconfirmed" });
   assert.deepEqual(mics(), [false, true]);
+});
+
+test("a user whom a moderator mutes is silent until both unmute", async () => {
+  const { service, voice, assertState } = await speak();
+  const moderate = (action) => service.event("member_moderated", { action, user_id: "ada", by: "ben", reason: null, until: null });
+  moderate("mute");
+  await service.clock.pass(100);
+  assertState(false, { muteReason: "moderator" });
+  service.refuse("mic", 1, { code: "muted_by_moderator" });
+  await during(100, assert.rejects(voice.setMuted(false), { code: "muted_by_moderator" }));
+  assertState(false, { muteReason: "moderator" });
+  moderate("unmute");
+  await service.clock.pass(100);
+  assertState(false);
+  await during(100, voice.setMuted(false));
+  assertState(true);
 });
 
 test("a second click cancels an unmute that waits", async () => {

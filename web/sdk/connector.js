@@ -81,9 +81,9 @@ export function createConnector(/** @type {ConnectorEvents} */ events, /** @type
     if (state === "ended") return;
     if (current) return setState("live");
     const error = cause instanceof CoworkingError ? cause : new CoworkingError({ code: "internal_error", detail: String(cause) });
-    const { code, detail, status, retryAfter = 0 } = error;
+    const { code, detail, status, retryAfter = 0, until } = error;
     if (isTransient(error) || status === 429) retry(code, retryAfter * 1000);
-    else end({ code, reason: detail, action: "stop" });
+    else end({ code, reason: detail, action: "stop", ...(until !== undefined && { until }) });
   }
 
   /** Try again after a random delay. Otherwise all clients would come back at once. */

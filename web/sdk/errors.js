@@ -29,7 +29,7 @@ export const REASONS = /** @type {const} */ ({
 /** An error of the service or of the library. `code` is for programs, `detail` for people. `status` is 0 without an HTTP answer. */
 export class CoworkingError extends Error {
   /** The library makes errors; applications read them. */
-  constructor(/** @type {Problem} */ { code, detail = /** @type {Record<string, string>} */ (REASONS)[code] ?? code, status = 0, errors = [], retry_after }, /** @type {ErrorOptions} */ options = {}) {
+  constructor(/** @type {Problem} */ { code, detail = /** @type {Record<string, string>} */ (REASONS)[code] ?? code, status = 0, errors = [], retry_after, until }, /** @type {ErrorOptions} */ options = {}) {
     super(detail, options);
     this.name = "CoworkingError";
     /** For programs. */
@@ -42,6 +42,8 @@ export class CoworkingError extends Error {
     this.errors = errors;
     /** How many seconds to wait. */
     this.retryAfter = retry_after;
+    /** When a ban ends; null if it has no end. */
+    this.until = until;
   }
 }
 

@@ -18,8 +18,11 @@ export class Coworking {
     this.api = createApi(service, this.#deps);
   }
 
-  /** Take a seat in a room and connect to it. `signal` cancels this. If that fails or is aborted, no seat is kept. */
-  enter(/** @type {string} */ id, /** @type {{signal?: AbortSignal}} */ { signal } = {}) {
-    return enter(this.api, id, this.#deps, this.#leaving, signal);
+  /**
+   * Take a seat in a room and connect to it. `signal` cancels this. If that fails or is aborted, no seat is kept. `invite` is the
+   * token of an invitation.
+   */
+  enter(/** @type {string} */ id, /** @type {{signal?: AbortSignal, invite?: string}} */ options = {}) {
+    return enter(this.api, id, this.#deps, this.#leaving, options);
   }
 }

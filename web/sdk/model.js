@@ -3,6 +3,7 @@ import { createTimers } from "./deps.js";
 import { createDrafts } from "./drafts.js";
 import { CoworkingError } from "./errors.js";
 import { isState, typing } from "./participant.js";
+import { changesRights, isMute } from "./people.js";
 import { EMPTY, applyFrame, applySnapshot } from "./state.js";
 import { createEmitter, createStore } from "./store.js";
 /** @import { Entry } from "./internal.js" */
@@ -13,8 +14,8 @@ import { createEmitter, createStore } from "./store.js";
 /** @type {(keyof RoomEvents)[]} */
 const EVENTS = ["message", "reaction", "joined", "left", "signal", "frame", "recovered", "reconnected", "error", "ended"];
 
-/** `onContradiction` is called if a late frame contradicts the state. */
-export function createModel(/** @type {Log} */ log, /** @type {Deps} */ deps, /** @type {() => void} */ onContradiction) {
+/** `onChange` is called if only a snapshot tells the state now: a late frame contradicts it, or the user has other rights. */
+export function createModel(/** @type {Log} */ log, /** @type {Deps} */ deps, /** @type {() => void} */ onChange) {
   const TYPING_MS = 6_000;
   const SIGNALS = ["offer", "answer", "ice-candidate", "user-joined", "user-left"];
   const store = createStore(EMPTY);
@@ -35,7 +36,7 @@ export function createModel(/** @type {Log} */ log, /** @type {Deps} */ deps, /*
   /** A late `user_joined` or `user_left` that contradicts the participants is a reason to ask for a snapshot. */
   function compare(/** @type {Frame} */ { type, data }) {
     const user = type === "user_joined" ? data.participant.id : type === "user_left" && data.user_id;
-    if (user && store.value.participants.some(({ id }) => id === user) !== (type === "user_joined")) onContradiction();
+    if (user && store.value.participants.some(({ id }) => id === user) !== (type === "user_joined")) onChange();
   }
 
   const applyEntries = (/** @type {RoomState} */ state, /** @type {Entry[]} */ entries) =>
@@ -78,14 +79,16 @@ export function createModel(/** @type {Log} */ log, /** @type {Deps} */ deps, /*
       if (messages.length || !isComplete) emit("recovered", { complete: isComplete, messages });
     },
 
-    /** An emoji is shown at once: an animation does not wait for its turn in the log. */
-    arrived(/** @type {Entry} */ { message }) {
+    /** Some things do not wait for their turn in the log: the animation of an emoji, and a moderator who mutes somebody. */
+    arrived(/** @type {Entry} */ { message, frame }) {
+      if (frame && isMute(frame)) set(applyFrame(store.value, frame));
       if (store.value.you && message?.type === "emoji") emit("reaction", message);
     },
 
     entries(/** @type {Entry[]} */ entries) {
       recognize(entries);
       set(applyEntries(store.value, entries));
+      if (entries.some(({ frame }) => changesRights(frame, store.value.you))) onChange();
       emitEntries(entries);
     },
 

@@ -2,7 +2,7 @@
 import type { CoworkingError, REASONS } from "./types/errors.js";
 import type {
   ByeData, Entries, ErrorCode, FieldError, Health, History, JoinRoomResponse, Me, MicToggledData, ParticipantView, ProfileUpdate, RoomCreate,
-  RoomDetail, RoomMessage, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData, StatusToggled, Success, UserLeftData,
+  RoomDetail, RoomMessage, RoomPatch, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData, StatusToggled, Success, UserLeftData,
   WebsocketAccess, You,
 } from "./wire.js";
 export type * from "./wire.js";
@@ -52,13 +52,15 @@ export interface Api {
   createRoom(room: RoomCreate, options?: KeyOptions): Promise<RoomSummary>;
   /** A room, its participants and its last messages. */
   room(id: string, options?: CallOptions): Promise<RoomDetail>;
+  /** Change a room of yours. A field that is left out stays as it is. */
+  updateRoom(id: string, change: RoomPatch, options?: CallOptions): Promise<RoomSummary>;
   /** Delete a room of yours. */
   deleteRoom(id: string, options?: CallOptions): Promise<Success>;
   /**
    * Take a seat, or keep the one you have. `Coworking.enter` does this and connects. With `expectsSocket`, the service gives the
-   * seat up after a minute without a WebSocket.
+   * seat up after a minute without a WebSocket. `invite` is the token of an invitation.
    */
-  join(id: string, options?: CallOptions & { expectsSocket?: boolean }): Promise<JoinRoomResponse>;
+  join(id: string, options?: CallOptions & { expectsSocket?: boolean; invite?: string }): Promise<JoinRoomResponse>;
   /** Give up the seat, on all your devices. With `keepalive`, the call goes on if the page is closed. */
   leave(id: string, options?: CallOptions & { keepalive?: boolean }): Promise<Success>;
   /** A ticket for one more WebSocket. */
@@ -118,6 +120,8 @@ export interface Problem {
   errors?: FieldError[];
   /** How many seconds to wait. */
   retry_after?: number;
+  /** When a ban ends; null if it has no end. */
+  until?: string | null;
 }
 
 // A room
@@ -157,6 +161,8 @@ export interface Ended {
   reason: string;
   /** What the service asks for. After an end it is `stop`. */
   action: ByeData["action"];
+  /** With the code `banned`: when the ban ends; null if it has no end. */
+  until?: string | null;
 }
 
 /** A user with a seat. `is_you`: it is the user of this page. */

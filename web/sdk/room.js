@@ -15,12 +15,12 @@ const UNMUTE_MS = 5_000;
  * Take a seat, and wait for the first snapshot. If that fails, give the seat up.
  * @param {Api} api @param {string} id @param {Deps} deps
  * @param {Map<string, Promise<void>>} leaving by room id: seats that are being given up
- * @param {AbortSignal | undefined} signal
+ * @param {{signal?: AbortSignal, invite?: string}} options
  */
-export async function enter(api, id, deps, leaving, signal) {
+export async function enter(api, id, deps, leaving, { signal, invite }) {
   requireType("string", "id", id);
   signal?.throwIfAborted();
-  const { room, start, join, giveUp } = createRoom(api, id, deps, leaving);
+  const { room, start, join, giveUp } = createRoom(api, id, deps, leaving, invite);
   const { promise, resolve, reject } = withResolvers();
   let isOver = false;
 
@@ -43,7 +43,7 @@ export async function enter(api, id, deps, leaving, signal) {
   signal?.addEventListener("abort", abort);
   const timer = deps.setTimeout(() => fail(new NetworkError({ code: "timeout" })), 30_000);
   const stop = room.subscribe(({ connection, reason, ended }) => {
-    if (ended) fail(new CoworkingError({ code: ended.code, detail: ended.reason }));
+    if (ended) fail(new CoworkingError({ code: ended.code, detail: ended.reason, until: ended.until }));
     else if (connection === "live") resolve(room);
     else if (reason === "websocket_blocked") fail(new CoworkingError({ code: reason }));
   });
@@ -57,8 +57,8 @@ export async function enter(api, id, deps, leaving, signal) {
   }
 }
 
-/** @param {Api} api @param {string} id @param {Deps} deps @param {Map<string, Promise<void>>} leaving */
-function createRoom(api, id, deps, leaving) {
+/** @param {Api} api @param {string} id @param {Deps} deps @param {Map<string, Promise<void>>} leaving @param {string=} invite */
+function createRoom(api, id, deps, leaving, invite) {
   const log = createLog();
   const timers = createTimers(deps);
   const model = createModel(log, deps, () => socket.resync());
@@ -98,7 +98,8 @@ function createRoom(api, id, deps, leaving) {
   }
 
   async function join() {
-    const joined = await api.join(id, { expectsSocket: true });
+    const joined = await api.join(id, { expectsSocket: true, invite });
+    invite = undefined; // it has been used
     isUnused = joined.message !== "Already in this room";
     return joined;
   }

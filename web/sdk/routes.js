@@ -40,8 +40,10 @@ export function createApi(/** @type {Service} */ service, /** @type {Deps} */ de
     },
     createRoom: (room, options) => callRoute("POST", "/rooms", withKey(options, room)),
     room: inRoom("GET"),
+    updateRoom: (id, body, options) => callRoute("PATCH", roomPath(id), { ...options, body }),
     deleteRoom: inRoom("DELETE"),
-    join: (id, { expectsSocket, ...options } = {}) => callRoute("POST", roomPath(id) + "/join", { ...options, body: expectsSocket && { expects_socket: true } }),
+    join: (id, { expectsSocket, invite, ...options } = {}) =>
+      callRoute("POST", roomPath(id) + "/join", { ...options, body: (expectsSocket || invite) && { expects_socket: expectsSocket, invite } }),
     leave: inRoom("POST", "/leave"),
     ticket: inRoom("POST", "/ticket"),
     history: (id, { beforeSeq, afterSeq, limit, signal } = {}) =>

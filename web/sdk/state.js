@@ -1,5 +1,6 @@
 /** The state of a room as one value, and the functions that make the next state. */
 import { change, isState, toParticipant } from "./participant.js";
+import { applyToPeople, isAboutPeople } from "./people.js";
 /** @import { Frame, Participant, RoomState } from "./public.js" */
 /** @import { SnapshotData } from "./wire.js" */
 
@@ -29,6 +30,10 @@ export function applyFrame(/** @type {RoomState} */ state, /** @type {Frame} */ 
   const { you } = state;
   let { room, participants } = state;
   if (!room) return state;
+  if (isAboutPeople(type)) {
+    const changed = applyToPeople(state, type, data);
+    return setParticipants({ ...state, ...changed }, changed.participants);
+  }
   if (type === "room_updated") room = { ...room, ...data };
   else if (type === "user_left") participants = participants.filter(({ id }) => id !== data.user_id);
   else if (type === "user_joined") {

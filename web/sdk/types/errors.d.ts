@@ -33,8 +33,10 @@ export declare class CoworkingError extends Error {
     errors: import("../wire.js").FieldError[];
     /** How many seconds to wait. */
     retryAfter: number | undefined;
+    /** When a ban ends; null if it has no end. */
+    until: string | null | undefined;
     /** The library makes errors; applications read them. */
-    constructor(/** @type {Problem} */ { code, detail, status, errors, retry_after }: Problem, /** @type {ErrorOptions} */ options?: ErrorOptions);
+    constructor(/** @type {Problem} */ { code, detail, status, errors, retry_after, until }: Problem, /** @type {ErrorOptions} */ options?: ErrorOptions);
 }
 /** The service was not reached, or did not answer. The call may or may not have had its effect. */
 export declare class NetworkError extends CoworkingError {

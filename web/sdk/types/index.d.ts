@@ -8,9 +8,13 @@ export declare class Coworking {
     api: import("../public.js").Api;
     /** `deps` replaces parts of the browser: tests use it. */
     constructor(/** @type {Service} */ service: Service, /** @type {Partial<Deps>} */ deps?: Partial<Deps>);
-    /** Take a seat in a room and connect to it. `signal` cancels this. If that fails or is aborted, no seat is kept. */
-    enter(/** @type {string} */ id: string, /** @type {{signal?: AbortSignal}} */ { signal }?: {
+    /**
+     * Take a seat in a room and connect to it. `signal` cancels this. If that fails or is aborted, no seat is kept. `invite` is the
+     * token of an invitation.
+     */
+    enter(/** @type {string} */ id: string, /** @type {{signal?: AbortSignal, invite?: string}} */ options?: {
         signal?: AbortSignal;
+        invite?: string;
     }): Promise<import("../public.js").Room>;
 }
 export type * from "../public.js";
