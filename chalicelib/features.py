@@ -5,6 +5,7 @@ Dispatch, the reserved frame types, OpenAPI, AsyncAPI and the TypeScript declara
 
 import chalicelib.chat.frames
 import chalicelib.chat.views
+import chalicelib.grants.schemas
 import chalicelib.lifecycle.schemas
 import chalicelib.lifecycle.views
 import chalicelib.profiles.views
@@ -43,6 +44,7 @@ EVENTS = (
     *chalicelib.chat.frames.EVENTS,
     *chalicelib.voice.frames.EVENTS,
     *chalicelib.lifecycle.schemas.EVENTS,
+    *chalicelib.grants.schemas.EVENTS,
 )
 """The frames that the server sends."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import Parameter, signature
 from typing import Any, Generic, Literal, TypeVar, get_type_hints
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict
 
@@ -75,6 +76,10 @@ class Request:
         if not is_uuid(room_id):
             raise RoomNotFoundError
         return Context(self.backend, room_id, self.user.id, self.now, is_admin=self.user.is_admin)
+
+    def parameter(self, name: str) -> str:
+        """A parameter of the path, decoded: API Gateway passes on what the client sent, such as `auth0%7Cada`."""
+        return unquote(self.path_parameters[name])
 
     @property
     def base_url(self) -> str:

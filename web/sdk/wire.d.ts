@@ -433,6 +433,24 @@ export type RelayedTypingFrame = {
   roomId: string;
   ts: string;
 };
+/** The user, the role from now on, and the user who gave it. A role of null means that nothing is left of it. */
+export type RoleChangedData = {
+  user_id: string;
+  /** a role that lasts: it stays when the user leaves */
+  role: "owner" | "moderator" | "member" | null;
+  by: string;
+};
+/** A user was given a role, or lost it. */
+export type RoleChangedFrame = {
+  type: "role_changed";
+  roomId: string;
+  ts: string;
+  /** user id, set by the server */
+  from?: string;
+  /** the sequence number in the room's log */
+  seq: number;
+  data: RoleChangedData;
+};
 /** `deactivated`: the room may open again. `deleted`: it does not. */
 export type RoomClosedData = { reason: "deactivated" | "deleted" };
 /** The room was closed; `bye` follows. */
@@ -766,7 +784,8 @@ export type ServerFrame =
   | MicToggledFrame
   | SpeakingChangedFrame
   | RoomUpdatedFrame
-  | RoomClosedFrame;
+  | RoomClosedFrame
+  | RoleChangedFrame;
 /** What the server relays from another client. */
 export type RelayedFrame =
   | RelayedTypingFrame

@@ -66,6 +66,7 @@ DATA: dict[str, set[str]] = {
         *("created_by", "visibility", "is_locked", "slow_seconds", "retention_days", "owner_id"),
     },
     "room_closed": {"reason"},
+    "role_changed": {"user_id", "role", "by"},
     "user-joined": {"userId"},
     "user-left": {"userId"},
     "bye": {"code", "reason", "action"},

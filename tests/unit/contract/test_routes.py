@@ -43,6 +43,10 @@ def test_a_text_that_is_no_id_names_no_room(text: str) -> None:
         _ = make_request(path_parameters={"room_id": text}).context
 
 
+def test_a_parameter_of_the_path_is_decoded() -> None:
+    assert make_request(path_parameters={"user_id": "auth0%7Cada"}).parameter("user_id") == "auth0|ada"
+
+
 @pytest.mark.parametrize(
     ("host", "path", "route", "base"),
     [
