@@ -16,12 +16,14 @@ from chalicelib.api.frames import MAX_FRAME_BYTES, parse, read
 from chalicelib.contract import ServerFrame
 from chalicelib.delivery import OutboundFrame
 from chalicelib.features import EVENTS, FRAMES, OTHER_FRAMES, RESERVED_TYPES
+from chalicelib.grants.schemas import RoleChanged, RoleChangedData
 from chalicelib.kernel.errors import InvalidFrameError, InvalidRequestError
 from chalicelib.kernel.limits import MAX_FRAMES, STRIKES, WINDOW_MS
 from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.lifecycle.service import toggle_status, update_room
 from chalicelib.log import Draft
 from chalicelib.log.table import LeaveReason
+from chalicelib.seats.broadcast import broadcast
 from chalicelib.seats.entries import commit
 from chalicelib.seats.sockets import MAX_CONNECTIONS
 from chalicelib.seats.table import require_seat
@@ -325,6 +327,9 @@ def live(world: World) -> None:
         world.send(connection_id, "ping", id="p", last_seq=1)
     talk(world, ada)
     update_room(world.context("root", room_id), RoomUpdate(name="Deep Focus"))
+    root = world.context("root", room_id)
+    changed = RoleChangedData(user_id="ben", role="moderator", by="root")
+    broadcast(root, root.stamp(RoleChanged, seq=1, data=changed), world.connections(room_id))
     make_mistakes(world, ada, ben)
     commit(world.context("eve", room_id), Draft("refused"), [require_seat(make_participant(room_id, "eve"))])
     for _ in range(MAX_CONNECTIONS):
