@@ -16,6 +16,7 @@ _PLAIN = {
     "int_parsing_size": "must be a whole number",
     "int_type": "must be a whole number",
     "less_than_equal": "must be at most {le}",
+    "list_type": "must be a list",
     "literal_error": "must be {expected}",
     "missing": "is required",
     "model_type": "must be a JSON object",

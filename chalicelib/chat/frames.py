@@ -8,7 +8,8 @@ from chalicelib.log.schemas import RoomMessage
 
 def send_message(context: FrameContext[SendMessage]) -> None:
     """Store a chat message and push it to the room. The ack has it as it is stored."""
-    service.send_message(context, context.frame.text, "text", context.frame.id)
+    frame = context.frame
+    service.send_message(context, frame.text, "text", frame.id, reply_to=frame.reply_to, mentions=frame.mentions)
 
 
 def send_emoji(context: FrameContext[SendEmoji]) -> None:
@@ -21,7 +22,7 @@ FRAMES = (
         "message",
         SendMessage,
         send_message,
-        example={"id": "c-17", "data": {"text": "Good morning!"}},
+        example={"id": "c-17", "data": {"text": "Good morning!", "reply_to": 2, "mentions": ["grace"]}},
         price=8,
         result=RoomMessage,
     ),

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from chalicelib.contract import Answer, Body, ClientFrame, ServerFrame
-from chalicelib.contract.fields import MAX_INTEGER, NotBlank, Text
+from chalicelib.contract.fields import MAX_INTEGER, NotBlank, Text, Whole
 from chalicelib.contract.frames import Sender, Seq
 from chalicelib.log.schemas import EntryFrame, RoomMessage
 
@@ -37,6 +37,26 @@ Emoji = Annotated[
     AfterValidator(_emoji),
 ]
 _EMOJI: TypeAdapter[str] = TypeAdapter(Emoji)
+MAX_MENTIONS, MAX_MENTION_BYTES = 20, 2600
+
+
+def _few(user_ids: list[str]) -> list[str]:
+    """Different ids, within the size that a message has for them."""
+    if len(user_ids) > MAX_MENTIONS:
+        raise ValueError(f"must name at most {MAX_MENTIONS} users")
+    if sum(len(one.encode()) for one in user_ids) > MAX_MENTION_BYTES:
+        raise ValueError(f"must have at most {MAX_MENTION_BYTES} bytes together")
+    return list(dict.fromkeys(user_ids))
+
+
+UserId = Annotated[str, Field(min_length=1, max_length=128, examples=["ada"])]
+Mentions = Annotated[
+    list[UserId],
+    Field(description="The ids of users, with or without a seat.", json_schema_extra={"maxItems": MAX_MENTIONS}),
+    AfterValidator(_few),
+]
+MessageSeq = Annotated[int, Field(ge=1, le=MAX_INTEGER, strict=True), Whole]
+ReplyTo = Annotated[MessageSeq | None, Field(description="The `seq` of the message that this one answers.")]
 
 
 class SendMessageRequest(Body):
@@ -46,6 +66,8 @@ class SendMessageRequest(Body):
         Literal["text", "emoji"], Field(description="For `emoji`, the text follows the rules of `/emoji`.")
     ] = "text"
     message_text: Annotated[MessageText, Field(validation_alias=AliasChoices("message_text", "message"))]
+    reply_to: ReplyTo = None
+    mentions: Mentions = Field(default_factory=list)
 
     @field_validator("message_text", mode="wrap")
     @classmethod
@@ -102,6 +124,8 @@ class SendMessage(ClientFrame):
 
     type: Literal["message"]
     text: MessageText
+    reply_to: ReplyTo = None
+    mentions: Mentions = Field(default_factory=list)
 
 
 class SendEmoji(ClientFrame):

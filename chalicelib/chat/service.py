@@ -1,5 +1,7 @@
 """Send messages and emoji."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -7,9 +9,11 @@ from chalicelib import log
 from chalicelib.chat.schemas import EmojiReaction, MessageSent
 from chalicelib.contract import Context
 from chalicelib.delivery import Connection
-from chalicelib.kernel.errors import RateLimitedError, UnavailableError
+from chalicelib.kernel.errors import InvalidRequestError, RateLimitedError, UnavailableError
 from chalicelib.log import Draft, Message
+from chalicelib.log.reading import ENTRY_BYTES
 from chalicelib.log.schemas import RoomMessage
+from chalicelib.seats.authors import show_messages
 from chalicelib.seats.broadcast import broadcast, deliver
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.entries import commit
@@ -23,43 +27,63 @@ from chalicelib.store.idempotency import IdempotencyKey, IdempotencyRecord, find
 ChatType = Literal["text", "emoji"]
 
 
-def send_message(context: Context, text: str, kind: ChatType, client_key: str | None) -> RoomMessage:
+def send_message(
+    context: Context,
+    text: str,
+    kind: ChatType,
+    client_key: str | None,
+    *,
+    reply_to: int | None = None,
+    mentions: Iterable[str] = (),
+) -> RoomMessage:
     """Store a message and push it to the room. The same client key again answers the message stored first.
 
     Raises:
         NotInRoomError: the user has no seat in the room.
         RoomNotFoundError: the room does not exist.
         RateLimitedError: too many messages in a short time; no number of the log is used.
+        InvalidRequestError: `reply_to` is no message of the room that can be answered.
     """
     store, room_id, user_id, now = context.store, context.room_id, context.user_id, context.now
     key = IdempotencyKey(room_id, user_id, client_key) if client_key else None
     limits, limit = context.backend.rate_limits, context.settings.messages_limit
     find = partial(find_record, store, key, now) if key else lambda: None
-    member, roster, wait, record = store.run_parallel(
+    member, roster, wait, record, original = store.run_parallel(
         partial(get_participant, store, room_id, user_id),
         partial(get_roster, store, room_id),
         partial(limits.check, f"messages#{user_id}", limit, now),
         find,
+        partial(log.get_message, store, room_id, reply_to or 0),
     )
+    draft = Draft(text, kind, user_id, reply_to=reply_to, mentions=frozenset(mentions))
     for _ in range(ATTEMPTS):
         member = require_member(context, member)
         if record and (stored := _stored_before(context, record, member, roster)):
             return stored
         if wait:
             raise RateLimitedError(wait)
-        if message := _store(context, member, text, kind, key):
-            return _push(context, message, member, roster)
+        _require_original(draft, original)
+        if message := _store(context, member, draft, key):
+            return _push(context, message, member, roster, original)
         # The same key was used at the same moment, or the membership has ended.
         member, record = store.run_parallel(partial(get_participant, store, room_id, user_id), find)
     raise UnavailableError("You come and go too fast to send a message; try again")
 
 
-def _store(
-    context: Context, member: Participant, text: str, kind: ChatType, key: IdempotencyKey | None
-) -> Message | None:
+def _require_original(draft: Draft, original: Message | None) -> None:
+    """Check that an answer has a message that it can answer. If this is deleted at the same moment, nothing is shown.
+
+    Raises:
+        InvalidRequestError: it has not.
+    """
+    if draft.reply_to and (original is None or original.type == "system" or original.deleted_at is not None):
+        raise InvalidRequestError.of("reply_to", "must be the number of a message of this room that is not deleted")
+
+
+def _store(context: Context, member: Participant, draft: Draft, key: IdempotencyKey | None) -> Message | None:
     """Store a message. None if its key has been used, or its author has no seat."""
     store, room_id, user_id, now = context.store, context.room_id, context.user_id, context.now
-    draft = Draft(text, kind, member.user_id, member.name)
+    draft = replace(draft, user=member.name)
     context.backend.budgets.charge(user_id, draft.size // STORED_UNIT_BYTES, now)
     position, _ = store.run_parallel(partial(log.allocate, context, draft), partial(renew_by_call, context, member))
     writes: list[Write] = [require_seat(member)]
@@ -68,8 +92,10 @@ def _store(
     return commit(context, draft, writes, position=position)
 
 
-def _push(context: Context, message: Message, member: Participant, roster: list[Connection]) -> RoomMessage:
-    answer = RoomMessage.of(message, member.avatar)
+def _push(
+    context: Context, message: Message, member: Participant, roster: list[Connection], original: Message | None
+) -> RoomMessage:
+    answer = RoomMessage.of(message, member.avatar, original=original)
     frame = MessageSent if message.type == "text" else EmojiReaction
     broadcast(context, context.stamp(frame, seq=message.seq, data=answer), roster, ack=answer)
     return answer
@@ -82,6 +108,6 @@ def _stored_before(
     message = log.get_message(context.store, record.room_id, record.seq)
     if message is None:
         return None
-    answer = RoomMessage.of(message, member.avatar)
+    (answer,) = show_messages(context, [message], [member], ENTRY_BYTES)
     deliver(context, context.claim_ack(answer), roster)
     return answer

@@ -33,7 +33,14 @@ def get_entries(request: Request, query: EntriesQuery) -> Entries:
 
 def send_message(request: Request, body: SendMessageRequest) -> RoomMessage:
     """Send a message to the room. The answer is the message as it is stored, with its number."""
-    return service.send_message(request.context, body.message_text, body.message_type, request.client_key)
+    return service.send_message(
+        request.context,
+        body.message_text,
+        body.message_type,
+        request.client_key,
+        reply_to=body.reply_to,
+        mentions=body.mentions,
+    )
 
 
 def send_emoji(request: Request, body: EmojiReactionRequest) -> RoomMessage:

@@ -51,6 +51,8 @@ BAD_URLS = [
 BAD_CHARACTERS = ["/a b", "\\\\host", "/\\host", "https://host/\x00"]
 BAD_AVATARS = ["", *BAD_URLS, *BAD_CHARACTERS, "https://host/" + "a" * 2036, 5, True, []]
 BAD_EMOJIS = [*NOT_TEXT, *BLANK, *CONTROL, "x", "👍x", "é", "1", "#", ":)", "👍" * 11, "字👍"]
+BAD_SEQS: list[Any] = [0, -1, 2**53, 1.5, "5", True, [5], {}]
+BAD_MENTIONS: list[Any] = [None, "ada", 5, {}, [str(n) for n in range(21)], ["\U0001f600" * 128] * 6]
 NOT_BOOLEAN: list[Any] = [None, 0, 1, "true", "false", "", [], {}]
 
 GOOD: dict[str, dict[str, Any]] = {
@@ -96,6 +98,8 @@ REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
     (SendMessageRequest, {"message_text": "x"}, "message_text", [*NOT_TEXT, *BLANK, *CONTROL, "x" * 4001]),
     (SendMessageRequest, {}, "message", [*NOT_TEXT, *BLANK, *CONTROL, "x" * 4001]),
     (SendMessageRequest, {"message_text": "x"}, "message_type", ["system", "", "TEXT", None, 1, []]),
+    (SendMessageRequest, {"message_text": "x"}, "reply_to", BAD_SEQS),
+    (SendMessageRequest, {"message_text": "x"}, "mentions", BAD_MENTIONS),
     (EmojiReactionRequest, {}, "emoji", BAD_EMOJIS),
     (MicToggleRequest, {}, "is_muted", NOT_BOOLEAN),
     (SpeakingStatusRequest, {}, "is_speaking", NOT_BOOLEAN),

@@ -26,7 +26,7 @@ from chalicelib.seats.sockets import MAX_CONNECTIONS
 FROM_CLIENTS = {
     "sync": {"last_seq"},
     "ping": {"last_seq"},
-    "message": {"text"},
+    "message": {"text", "reply_to", "mentions"},
     "emoji": {"emoji"},
     "mic": {"is_muted"},
     "speaking": {"is_speaking"},

@@ -582,6 +582,10 @@ export type SendEmojiFrame = {
 export type SendMessageData = {
   /** Not blank. */
   text: string;
+  /** The `seq` of the message that this one answers. */
+  reply_to?: number | null;
+  /** The ids of users, with or without a seat. */
+  mentions?: string[];
 };
 /** A chat message. */
 export type SendMessageFrame = {
@@ -596,6 +600,10 @@ export type SendMessageRequest = {
   message_type?: "text" | "emoji";
   /** Not blank. */
   message_text: string;
+  /** The `seq` of the message that this one answers. */
+  reply_to?: number | null;
+  /** The ids of users, with or without a seat. */
+  mentions?: string[];
 };
 /** The log has no message with this number: do not wait for it. */
 export type SeqUnusedFrame = {

@@ -1,6 +1,7 @@
 """Messages and emoji are stored once and in order, and read back."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import pytest
@@ -10,12 +11,13 @@ from chalicelib.chat import service
 from chalicelib.chat.history import get_history
 from chalicelib.chat.schemas import HistoryQuery
 from chalicelib.identity.profiles import PROFILES, Profile
-from chalicelib.kernel.errors import CoworkingError, NotInRoomError, RateLimitedError
+from chalicelib.kernel.errors import CoworkingError, InvalidRequestError, NotInRoomError, RateLimitedError
 from chalicelib.kernel.settings import Limit
 from chalicelib.lifecycle.service import delete_room
+from chalicelib.log import Event
 from chalicelib.log import service as log_service
-from chalicelib.log.schemas import RoomMessage
-from chalicelib.log.table import MESSAGES
+from chalicelib.log.schemas import Original, RoomMessage
+from chalicelib.log.table import EVENTS, MESSAGES, POSITIONS
 from tests.fakes.backend import DAY, HTTP_LEASE, MINUTE, NOW, SECOND, Interrupt, World, on_moto
 from tests.fakes.records import make_message
 
@@ -95,6 +97,48 @@ def test_a_repeated_key_stores_one_message_and_is_answered(
     assert texts(world, room_id) == ["🎉"]
     assert len(world.fanout.frames(there)) == 1
     assert world.last_number(room_id) == first.seq
+
+
+REPLIES: dict[str, tuple[int | None, bool]] = {
+    "text": (3, True),
+    "emoji": (4, True),
+    "deleted": (5, False),
+    "system": (1, False),
+    "event": (6, False),
+    "missing": (7, False),
+    "far": (2**53 - 1, False),
+}
+
+
+@pytest.mark.parametrize(("seq", "is_accepted"), REPLIES.values(), ids=REPLIES)
+@pytest.mark.parametrize("kind", ["text", "emoji"])
+def test_an_answer_shows_a_message_that_is_there(
+    world: World, room_id: str, seq: int, is_accepted: bool, kind: Literal["text", "emoji"]
+) -> None:
+    bob = world.connect("bob", room_id)
+    say(world, room_id, "first " * 20)
+    say(world, room_id, "\U0001f389", kind="emoji")
+    world.store.put(MESSAGES, make_message(room_id, 5, text="", deleted_at=NOW))
+    world.store.put(EVENTS, Event(room_id, 6, "message_deleted", "ada", "{}", NOW))
+    world.store.update(POSITIONS, (room_id, 0), [POSITIONS.last_seq.set(6)])
+    original = world.log(room_id)[seq - 1] if is_accepted else None
+
+    context = world.context("bob", room_id)
+    send = partial(
+        service.send_message, context, "\U0001f44d", kind, "key", reply_to=seq, mentions=["eve", "ada", "eve"]
+    )
+    if original is None:
+        with pytest.raises(InvalidRequestError, match="reply_to must be"):
+            send()
+        assert world.last_number(room_id) == 6
+        return
+    answer = send()
+    assert answer.reply_to == Original(seq=seq, user="Ada", text=original.text[:100])
+    assert answer.mentions == ["ada", "eve"]
+    assert send() == answer, "a repeated key answers the same"
+    (read,) = get_history(context, HistoryQuery(after_seq=6)).messages
+    assert read == answer
+    assert world.fanout.last(bob)["data"] == answer.model_dump()
 
 
 def test_simultaneous_uses_of_a_key_store_one_message(world: World, room_id: str, just_before: Interrupt) -> None:
