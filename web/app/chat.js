@@ -89,14 +89,14 @@ export function createChat(/** @type {Room} */ room) {
     let last;
     let isMarked = !mark;
     for (const message of messages) {
-      const { seq, user_id: user, created_at: at } = message;
+      const { seq, user_id: user, created_at: at, edited_at: edited, deleted } = message;
       const [day, before] = [at, last?.created_at ?? 0].map((time) => calendar.format(new Date(time)));
       const isNew = !isMarked && seq > mark && user && user !== you?.user_id;
       if (day !== before) rule(day);
       if (isNew) rule("New", "rule new");
       if (isNew) isMarked = true;
       const follows = !isNew && !!last && !!user && last.user_id === user && Date.parse(at) - Date.parse(last.created_at) < TOGETHER_MS;
-      rows.push([`${seq} ${follows}`, () => line(message, follows, size)]);
+      rows.push([`${seq} ${follows} ${edited} ${deleted}`, () => line(message, follows, size)]);
       last = message;
     }
     const self = participants.find((one) => one.is_you) ?? { name: "You" };
@@ -156,10 +156,10 @@ export function sentence(/** @type {Message} */ { text, event }) {
 
 /** The row of a message. A message that `follows` another of the same person shows no name. `size` watches long texts. */
 function line(/** @type {Message} */ message, /** @type {boolean} */ follows, /** @type {ResizeObserver} */ size) {
-  const { type, user, user_id: id, avatar, text, created_at: at } = message;
+  const { type, user, user_id: id, avatar, text, created_at: at, deleted } = message;
   const time = h("time", { datetime: at }, clock.format(new Date(at)));
   if (type === "system") return h("li.event soft", sentence(message), " ", time);
-  const body = h("p", { class: type === "emoji" && isEmoji(text) ? "text big" : "text", dir: "auto" }, ...linked(text));
+  const body = deleted ? h("p.soft", "Message deleted") : h("p", { class: type === "emoji" && isEmoji(text) ? "text big" : "text", dir: "auto" }, ...linked(text));
   const more = button("More", () => (body.style.maxHeight = "none"));
   more.hidden = true;
   if (text.length >= 100) size.observe(body);
