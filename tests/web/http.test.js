@@ -34,6 +34,8 @@ for (const [name, call, request, body] of [
   ["history", (api) => api.history("x", { afterSeq: 0 }), "GET /coworking/rooms/x/messages?after_seq=0"],
   ["entries", (api) => api.entries("x", { afterSeq: 7, limit: 2 }), "GET /coworking/rooms/x/entries?after_seq=7&limit=2"],
   ["send", (api) => api.send("x", "hi"), "POST /coworking/rooms/x/messages", { message_text: "hi" }],
+  ["send of a reply", (api) => api.send("x", "hi", { replyTo: 7, mentions: ["ben"] }), "POST /coworking/rooms/x/messages",
+    { message_text: "hi", reply_to: 7, mentions: ["ben"] }],
   ["react", (api) => api.react("x", "👏"), "POST /coworking/rooms/x/emoji", { emoji: "👏" }],
   ["setMuted", (api) => api.setMuted("x", true), "PUT /coworking/rooms/x/mic-toggle", { is_muted: true }],
   ["setSpeaking", (api) => api.setSpeaking("x", false), "PUT /coworking/rooms/x/speaking", { is_speaking: false }],

@@ -11,7 +11,8 @@ import { CoworkingError } from "./errors.js";
  * @param {{api: Api, id: string, deps: Deps, log: Log, model: ReturnType<typeof createModel>, socket: ReturnType<typeof createSocket>}} room
  */
 export function createMessages({ api, id, deps, log, model, socket }) {
-  const READ_MS = 10_000;
+  /** The service ignores what comes within ten seconds. The network may shorten a pause. */
+  const READ_MS = 11_000;
   const { store, drafts, set } = model;
   const timers = createTimers(deps);
   let earlier = /** @type {Promise<boolean> | null} */ (null);
@@ -56,7 +57,7 @@ export function createMessages({ api, id, deps, log, model, socket }) {
     return has_more;
   }
 
-  /** Tell the service how far the user has read: now, or when ten seconds have passed since the last time. */
+  /** Tell the service how far the user has read: now, or when eleven seconds have passed since the last time. */
   function tellRead() {
     if (read <= told) return;
     if (socket.send({ type: "read", data: { seq: read } })) told = read;

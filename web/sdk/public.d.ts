@@ -73,7 +73,7 @@ export interface Api {
    */
   entries(id: string, page?: CallOptions & { afterSeq?: number; limit?: number }): Promise<Entries>;
   /** Send a message. */
-  send(id: string, text: string, options?: KeyOptions): Promise<RoomMessage>;
+  send(id: string, text: string, options?: KeyOptions & SayOptions): Promise<RoomMessage>;
   /** Send an emoji. */
   react(id: string, emoji: string, options?: KeyOptions): Promise<RoomMessage>;
   /** Tell the others that your microphone is off or on. */
@@ -267,7 +267,7 @@ export interface Room {
   reactTo(seq: number, emoji: string, on?: boolean): Promise<void>;
   /**
    * The user has read all messages up to this number; the default is the last one. Call it as often as you like: the library tells
-   * the service every ten seconds at most.
+   * the service every eleven seconds at most.
    */
   markRead(seq?: number): void;
   /**

@@ -50,7 +50,8 @@ export function createApi(/** @type {Service} */ service, /** @type {Deps} */ de
       callRoute("GET", `${roomPath(id)}/messages${query({ before_seq: beforeSeq, after_seq: afterSeq, limit })}`, { signal }),
     entries: (id, { afterSeq, limit, signal } = {}) =>
       callRoute("GET", `${roomPath(id)}/entries${query({ after_seq: afterSeq, limit })}`, { signal }),
-    send: (id, message_text, options) => callRoute("POST", roomPath(id) + "/messages", withKey(options, { message_text })),
+    send: (id, message_text, { replyTo: reply_to, mentions, ...options } = {}) =>
+      callRoute("POST", roomPath(id) + "/messages", withKey(options, { message_text, reply_to, mentions })),
     react: (id, emoji, options) => callRoute("POST", roomPath(id) + "/emoji", withKey(options, { emoji })),
     setMuted: (id, isMuted, options) => callRoute("PUT", roomPath(id) + "/mic-toggle", { ...options, body: muted(isMuted) }),
     setSpeaking: (id, isSpeaking, options) => callRoute("PUT", roomPath(id) + "/speaking", { ...options, body: speaking(isSpeaking) }),
