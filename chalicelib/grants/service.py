@@ -65,9 +65,9 @@ def role_in(room: Room, standing: Standing, user_id: str, *, is_seated: bool = F
     return standing.role or ("member" if is_seated else None)
 
 
-def is_visible(room: Room, standing: Standing, user_id: str, *, is_admin: bool) -> bool:
-    """False if the room is private, and the user has no role in it. To this user it does not exist."""
-    return room.visibility != "private" or is_admin or role_in(room, standing, user_id) is not None
+def is_visible(room: Room, standing: Standing, user_id: str, *, is_admin: bool, is_seated: bool = False) -> bool:
+    """False if the room is private, and the user has no role and no seat in it. To this user it does not exist."""
+    return room.visibility != "private" or is_admin or role_in(room, standing, user_id, is_seated=is_seated) is not None
 
 
 def look_up(context: Context) -> tuple[Room | None, Standing]:
@@ -76,13 +76,14 @@ def look_up(context: Context) -> tuple[Room | None, Standing]:
     return store.run_parallel(partial(get_room, store, room_id), partial(get_standing, store, room_id, user_id))
 
 
-def require_visible(context: Context, room: Room | None, standing: Standing) -> Room:
-    """The room, if the context's user may see it.
+def require_visible(context: Context, room: Room | None, standing: Standing, *, is_seated: bool = False) -> Room:
+    """The room, if the context's user may see it. A member keeps the seat in a room that turns private.
 
     Raises:
         RoomNotFoundError: it does not exist, or not for this user.
     """
-    if room is None or not is_visible(room, standing, context.user_id, is_admin=context.is_admin):
+    is_admin = context.is_admin
+    if room is None or not is_visible(room, standing, context.user_id, is_admin=is_admin, is_seated=is_seated):
         raise RoomNotFoundError
     return room
 

@@ -4,8 +4,9 @@ from functools import partial
 from typing import Any
 
 from chalicelib import log
-from chalicelib.contract import Access, Context, Success
+from chalicelib.contract import Context, Success
 from chalicelib.grants import table as grants
+from chalicelib.grants.service import require_owner
 from chalicelib.identity.tokens import User
 from chalicelib.kernel.errors import ForbiddenError, RoomNotFoundError
 from chalicelib.lifecycle.schemas import (
@@ -61,13 +62,13 @@ def update_own_room(context: Context, user: User, body: RoomPatch) -> RoomSummar
         InvalidRequestError: the name looks like that of a default room, and the user is no administrator.
     """
     require_own_name(user, body.name)
+    require_owner(context)
     changes: Any = body.model_dump(exclude_none=True)
     owner_id = None if user.is_admin else user.id
     changed = change_room(context.store, context.room_id, changes, owner_id=owner_id)
     if changed is None:
         is_gone = get_room(context.store, context.room_id) is None
-        raise RoomNotFoundError if is_gone else ForbiddenError("Only the owner of the room may change it")
-    context.prove(Access.OWNER)
+        raise RoomNotFoundError if is_gone else ForbiddenError
     return _announce_update(context, changed)
 
 
@@ -92,13 +93,8 @@ def delete_own_room(context: Context, user: User) -> Success:
     Raises:
         RoomNotFoundError, ForbiddenError.
     """
-    room = get_room(context.store, context.room_id)
-    if room is None:
-        raise RoomNotFoundError
-    if not user.is_admin and room.owner_id != user.id:
-        raise ForbiddenError("Only the owner of the room may delete it")
+    require_owner(context)
     delete_room(context, owner_id=None if user.is_admin else user.id)
-    context.prove(Access.OWNER)
     return Success(message="Room deleted")
 
 

@@ -91,6 +91,6 @@ def new_room(body: RoomCreate, created_by: str | None, now: Moment) -> Room:
 
 def _created_before(request: Request, record: IdempotencyRecord) -> RoomSummary:
     room = get_room(request.backend.store, record.room_id)
-    if room is None:
+    if room is None or (room.visibility == "private" and room.owner_id != request.user.id):
         raise RoomNotFoundError("The room that was made with this key has been deleted")
     return RoomSummary.of(room, request.backend.settings)

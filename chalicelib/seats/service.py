@@ -90,11 +90,10 @@ def enter(context: Context, user: User, *, expects_socket: bool = False) -> tupl
         raise RateLimitedError(wait)
     profile = display_profile(context.settings, user, chosen)
     for attempt in range(ATTEMPTS):
-        open_room = _require_open(context, room, standings)
+        open_room = _require_open(context, room, standings, is_seated=_find_seat(context, members) is not None)
         newcomer = _newcomer(context, profile, "expected" if expects_socket else "http", open_room, standings[0])
         present = end_expired(context, members, include_claimed=attempt > 0)
-        mine = next((member for member in present if member.user_id == user.id), None)
-        if mine:
+        if mine := _find_seat(context, present):
             return "Already in this room", _welcome_back(context, open_room, mine, expects_socket=expects_socket)
         _require_place(context, open_room, present)
         require_free_seat(context, seats)
@@ -157,9 +156,9 @@ def get_room_detail(context: Context) -> RoomDetail:
         partial(get_standing, store, room_id, user_id),
         partial(log.get_position, store, room_id, consistent=True),
     )
-    room = require_visible(context, found, standing)
+    mine = _find_seat(context, members)
+    room = require_visible(context, found, standing, is_seated=mine is not None)
     present = end_expired(context, members)
-    mine = next((member for member in present if member.user_id == user_id), None)
     if mine:
         renew_by_call(context, mine)
     role = role_in(room, standing, user_id, is_seated=mine is not None)
@@ -202,8 +201,15 @@ def _newcomer(context: Context, profile: Profile, lease_kind: LeaseKind, room: R
     )
 
 
-def _require_open(context: Context, found: Room | None, standings: tuple[Standing, Standing]) -> Room:
-    room = require_visible(context, found, standings[0])
+def _find_seat(context: Context, members: Sequence[Participant]) -> Participant | None:
+    """The valid membership of the context's user."""
+    return next((one for one in members if one.user_id == context.user_id and one.holds_at(context.now)), None)
+
+
+def _require_open(
+    context: Context, found: Room | None, standings: tuple[Standing, Standing], *, is_seated: bool
+) -> Room:
+    room = require_visible(context, found, standings[0], is_seated=is_seated)
     require_no_ban(standings, context.now)
     if room.status != "active":
         raise RoomInactiveError

@@ -7,7 +7,8 @@ from chalicelib import log
 from chalicelib.contract import Access, FrameContext
 from chalicelib.contract.sizes import frame_bytes
 from chalicelib.grants.rules import Role, list_acts, rank_of
-from chalicelib.kernel.errors import NotInRoomError, RoomNotFoundError
+from chalicelib.grants.service import explain_absence
+from chalicelib.kernel.errors import RoomNotFoundError
 from chalicelib.log.schemas import EntryFrame
 from chalicelib.rooms.table import get_room
 from chalicelib.seats.authors import show_messages
@@ -42,7 +43,7 @@ def make_snapshot(context: FrameContext[Sync]) -> Snapshot:
     missed = log.recover(store, position, last_seq, now, left_for_log(members, roster))
     present = end_expired(context, members)
     if not renew_socket_lease(store, context.connection, lease_end(context, "socket"), now):
-        raise NotInRoomError
+        raise explain_absence(context)
     context.prove(Access.MEMBER)
     days = position.least_retention_days or context.settings.message_retention_days
     due = now - days * _DAY_MS

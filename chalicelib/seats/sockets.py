@@ -9,6 +9,7 @@ from chalicelib.contract import Context, ServerFrame
 from chalicelib.contract.fields import is_uuid
 from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.delivery.fanout import NEWBORN_MS
+from chalicelib.grants.service import explain_absence
 from chalicelib.identity.tickets import use_ticket
 from chalicelib.identity.tokens import User
 from chalicelib.kernel import telemetry
@@ -77,7 +78,7 @@ def connect(backend: Backend, grant: ConnectionGrant, event: SocketEvent, now: M
     before = attach(store, connection, lease, now, is_expected=is_expected)
     if before is None:
         remove_connection(store, connection)
-        raise NotInRoomError
+        raise explain_absence(context)
     backend.connection_cache.put(event.connection_id, connection)
     if grant.has_token:
         # Read again: of two connections that open at the same moment, the later one must see the other.

@@ -106,9 +106,9 @@ class World:
         """The units that this process has of a user's budget."""
         return self.backend.budgets._account(user_id).credit
 
-    def context(self, user_id: str, room_id: str, now: Moment = NOW) -> Context:
+    def context(self, user_id: str, room_id: str, now: Moment = NOW, *, is_admin: bool = False) -> Context:
         """The context of a user's HTTP call in a room."""
-        return Context(self.backend, room_id, user_id, now)
+        return Context(self.backend, room_id, user_id, now, is_admin=is_admin)
 
     def request(self, user_id: str, now: Moment = NOW, *, key: str | None = None, room_id: str = "") -> Request:
         """A request of a signed-in user, with or without an `Idempotency-Key` and a room in its path."""

@@ -39,7 +39,7 @@ def change(world: World, room_id: str, **changes: Any) -> RoomSummary:
 
 
 def patch(world: World, room_id: str, by: User = ADMIN, **changes: Any) -> RoomSummary:
-    return service.update_own_room(world.context(by.id, room_id), by, RoomPatch(**changes))
+    return service.update_own_room(world.context(by.id, room_id, is_admin=by.is_admin), by, RoomPatch(**changes))
 
 
 def toggle(world: World, room_id: str) -> RoomStatus:
@@ -47,7 +47,7 @@ def toggle(world: World, room_id: str) -> RoomStatus:
 
 
 def delete(world: World, room_id: str, by: User = ADMIN) -> str:
-    return service.delete_own_room(world.context(by.id, room_id), by).message
+    return service.delete_own_room(world.context(by.id, room_id, is_admin=by.is_admin), by).message
 
 
 @pytest.mark.parametrize(
