@@ -9,12 +9,13 @@ from chalicelib.chat.schemas import EmojiReaction, Entries, EntriesQuery, Histor
 from chalicelib.contract import Context, ServerFrame
 from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
 from chalicelib.grants.rules import rank_of
+from chalicelib.kernel.times import Moment
 from chalicelib.log import Event, LogPosition, Message
 from chalicelib.log.schemas import EntryFrame, RoomMessage
 from chalicelib.log.service import stable_seq
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.entries import read_targets, show_events
-from chalicelib.seats.fitting import fit_messages, left_for_log
+from chalicelib.seats.fitting import fit_messages, left_for_entries, left_for_log
 from chalicelib.seats.leases import renew_by_call
 from chalicelib.seats.schemas import ParticipantView, UserJoined, UserJoinedData, UserLeft, UserLeftData
 from chalicelib.seats.service import require_member
@@ -60,35 +61,46 @@ def get_entries(context: Context, query: EntriesQuery) -> Entries:
         RoomNotFoundError: the room does not exist.
     """
     members, mine, position = _read_room(context)
+    after = min(query.after_seq, position.last_seq)  # it is higher if the table was restored to an earlier state
     page, _ = context.store.run_parallel(
         partial(
             log.list_following,
             context.store,
             position,
             query.limit,
-            after=query.after_seq,
-            most_bytes=left_for_log(members),
+            after=after,
+            most_bytes=left_for_entries(members),
             counts_events=True,
         ),
         partial(renew_by_call, context, mine),
     )
-    is_moderator = context.is_admin or rank_of(mine.role) >= rank_of("moderator")
-    stable = stable_seq(query.after_seq, page.entries, position, context.now)
-    if not page.is_complete:
-        stable = min(stable, page.entries[-1].seq if page.entries else query.after_seq)
-    entries = [entry for entry in page.entries if entry.seq <= stable]
-    frames = sorted(
-        [
-            *_message_frames(context, log.messages_of(entries), members, page.left),
-            *_event_frames(context, [one for one in entries if isinstance(one, Event)], page, sees_all=is_moderator),
-        ],
-        key=lambda frame: frame.seq,
-    )
-    ends = accumulate(answer_bytes(frame) + 1 for frame in frames)
-    shown = [frame for frame, end in zip(frames, ends, strict=True) if end < MAX_ANSWER_BYTES - _FRAME_BYTES]
+    stable = _find_end(page, after, position, context.now)
+    events = [entry for entry in page.entries if isinstance(entry, Event) and entry.seq <= stable]
+    targets = read_targets(context, events, page.messages, page.left + log.LOOKUP_BYTES)
+    if targets.first_unread:
+        stable = targets.first_unread - 1
+    messages = [message for message in page.messages if message.seq <= stable]
+    sees_all = context.is_admin or rank_of(mine.role) >= rank_of("moderator")
+    told = show_events(context, events, targets.found, sees_all=sees_all)
+    frames = [*_message_frames(context, messages, members, targets.left), *(one for one in told if one.seq <= stable)]
+    shown = _fit_frames(sorted(frames, key=lambda frame: frame.seq))
     if len(shown) < len(frames):
         stable = shown[-1].seq
-    return Entries(entries=shown, last_seq=stable, has_more=stable < position.last_seq)
+    return Entries(entries=shown, last_seq=stable, has_more=after < stable < position.last_seq)
+
+
+def _find_end(page: log.Page, after: int, position: LogPosition, now: Moment) -> int:
+    """The last number up to which the page has every entry, and none can still appear."""
+    stable = stable_seq(after, page.entries, position, now)
+    if page.is_complete:
+        return stable
+    return min(stable, page.entries[-1].seq if page.entries else after)
+
+
+def _fit_frames(frames: Sequence[EntryFrame]) -> list[EntryFrame]:
+    """The first frames that fit in an answer."""
+    ends = accumulate(answer_bytes(frame) + 1 for frame in frames)
+    return [frame for frame, end in zip(frames, ends, strict=True) if end < MAX_ANSWER_BYTES - _FRAME_BYTES]
 
 
 def _read_room(context: Context) -> tuple[list[Participant], Participant, LogPosition]:
@@ -108,11 +120,6 @@ def _message_frames(
     frames = [_frame_of(context, message, view) for message, view in zip(messages, shown, strict=True)]
     hosts = context.backend.avatar_hosts
     return [EntryFrame.model_validate(frame.model_dump(mode="json", context=hosts)) for frame in frames]
-
-
-def _event_frames(context: Context, events: Sequence[Event], page: log.Page, *, sees_all: bool) -> list[EntryFrame]:
-    targets = read_targets(context, events, page.messages)
-    return show_events(context, events, targets, sees_all=sees_all)
 
 
 def _frame_of(context: Context, message: Message, view: RoomMessage) -> ServerFrame:

@@ -111,7 +111,7 @@ class Entries(Answer):
     """A part of the log, oldest first, in at most 200,000 bytes. Each entry is the frame that was pushed.
 
     Messages come as they are now. `last_seq`: you have everything up to this number. Use it as the next `after_seq`.
-    `has_more`: there are more entries after it.
+    `has_more`: more entries can be read now. An entry that is being stored comes with a later call.
     """
 
     entries: list[EntryFrame]

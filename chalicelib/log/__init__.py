@@ -3,7 +3,7 @@
 Every change that must not be lost is an entry of the log, and is made by `log.commit`.
 """
 
-from chalicelib.log.reading import Page, list_following, list_newest, messages_of, read_messages
+from chalicelib.log.reading import LOOKUP_BYTES, Page, list_following, list_newest, messages_of, read_messages
 from chalicelib.log.service import (
     SHOWN,
     Draft,
@@ -31,6 +31,7 @@ from chalicelib.log.table import (
 )
 
 __all__ = [
+    "LOOKUP_BYTES",
     "SHOWN",
     "Draft",
     "Entry",

@@ -46,10 +46,10 @@ class Numbered(Protocol[E_co]):
 
     @property
     def size(self) -> int:
-        """The bytes of its item, or a few more. Reading it may cost as much."""
+        """The bytes of its item without the id of its user, or a few more. Reading it may cost as much."""
 
-    def at(self, context: Context, seq: int, chat_n: int | None) -> E_co:
-        """The entry with this number."""
+    def at(self, context: Context, seq: int, chat_n: int, message_seq: int | None) -> E_co:
+        """The entry with this number. `chat_n` and `message_seq`: see `Event`."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,9 @@ class Draft:
 
     @property
     def size(self) -> int:
-        texts = (self.text, self.user, self.user_id, self.about_id, self.about_name, *self.mentions)
-        return _ITEM_BYTES + _size(*texts)
+        return _ITEM_BYTES + _size(self.text, self.user, self.about_id, self.about_name, *self.mentions)
 
-    def at(self, context: Context, seq: int, chat_n: int | None) -> Message:
+    def at(self, context: Context, seq: int, chat_n: int, message_seq: int | None) -> Message:  # noqa: ARG002
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return Message(context.room_id, seq, str(uuid.uuid4()), created_at=context.now, chat_n=chat_n, **fields)
 
@@ -96,9 +95,9 @@ class EventDraft:
 
     @property
     def size(self) -> int:
-        return _ITEM_BYTES + _size(self._json, self._private) + self._target_bytes
+        return _ITEM_BYTES + _size(self._json, self._private, self.about_id) + self._target_bytes
 
-    def at(self, context: Context, seq: int, chat_n: int | None) -> Event:
+    def at(self, context: Context, seq: int, chat_n: int, message_seq: int | None) -> Event:
         return Event(
             context.room_id,
             seq,
@@ -110,6 +109,7 @@ class EventDraft:
             about_id=self.about_id,
             target_seq=self.target.seq if self.target else None,
             target_bytes=self._target_bytes or None,
+            message_seq=message_seq if message_seq and message_seq < seq else None,
             chat_n=chat_n,
         )
 
@@ -119,7 +119,7 @@ class EventDraft:
 
     @property
     def _private(self) -> str | None:
-        return json.dumps(self.private) if self.private else None
+        return json.dumps(self.private, ensure_ascii=False) if self.private else None
 
     @property
     def _target_bytes(self) -> int:
@@ -131,9 +131,19 @@ class EventDraft:
 
 def allocate(context: Context, *drafts: Numbered[Any]) -> LogPosition:
     """Allocate a number for each entry. The last one is `last_seq`."""
-    texts = sum(isinstance(draft, Draft) and draft.type == "text" for draft in drafts)
-    size = sum(draft.size for draft in drafts)
-    return table.allocate(context.store, context.room_id, context.now, size, numbers=len(drafts), texts=texts)
+    return table.allocate(
+        context.store,
+        context.room_id,
+        context.now,
+        sum(draft.size + _size(context.user_id) for draft in drafts),
+        numbers=len(drafts),
+        texts=sum(map(_is_text, drafts)),
+        message=max((n for n, draft in enumerate(drafts, 1) if isinstance(draft, Draft)), default=None),
+    )
+
+
+def _is_text(draft: Numbered[Any]) -> bool:
+    return isinstance(draft, Draft) and draft.type == "text"
 
 
 def commit(
@@ -157,9 +167,8 @@ def commit_all(
 ) -> list[Entry]:
     """`commit` for several entries with consecutive numbers: all of them and all writes, or only void entries."""
     position = position or allocate(context, *drafts)
-    first = position.last_seq - len(drafts) + 1
     days = position.retention_days or context.settings.message_retention_days
-    entries: list[Message | Event] = [draft.at(context, first + n, position.chat_n) for n, draft in enumerate(drafts)]
+    entries = _number(context, drafts, position)
     if not context.store.transact([*(put_entry(entry, days) for entry in entries), *writes]):
         voids = [Void(context.room_id, entry.seq, context.now) for entry in entries]
         for void in voids:
@@ -168,6 +177,16 @@ def commit_all(
     for entry in entries:
         _note(entry)
     return [*entries]
+
+
+def _number(context: Context, drafts: Sequence[Numbered[Any]], position: LogPosition) -> list[Message | Event]:
+    """The entries of the position's last numbers."""
+    entries: list[Message | Event] = []
+    chat_n = position.chat_n or 0
+    for draft in reversed(drafts):
+        entries.append(draft.at(context, position.last_seq - len(entries), chat_n, position.message_seq))
+        chat_n -= _is_text(draft)
+    return entries[::-1]
 
 
 def _note(entry: Message | Event) -> None:
@@ -216,7 +235,9 @@ def recover(
     """
     is_near = last_seq is not None and position.last_seq - last_seq <= MAX_RECOVERED
     if last_seq is not None and is_near and _is_in_log(store, last_seq, position):
-        page = list_newest(store, position, MAX_RECOVERED + 1, after=last_seq, most_bytes=most_bytes)
+        page = list_newest(
+            store, position, MAX_RECOVERED + 1, after=last_seq, most_bytes=most_bytes, skips_events=False
+        )
         if page.is_complete:
             stable = stable_seq(last_seq, page.entries, position, now)
             return Recovery(page.entries, True, stable, page.left)

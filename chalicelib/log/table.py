@@ -74,8 +74,15 @@ class Event:
     """The message that was changed. Its text is not copied into the event: it must be gone when it is deleted."""
     target_bytes: int | None = None
     """The size of the target, if its text is read when the event is shown."""
+    message_seq: int | None = None
+    """The number of the last message before it. All numbers between are events: readers of messages skip them."""
     chat_n: int | None = None
     type: Literal["event"] = "event"
+
+    def is_in(self, message: Message) -> bool:
+        """True if the message, as it was read, has the change. One query can read the message before the change."""
+        last = message.edited_seq if self.target_bytes else message.reacted_seq
+        return message.seq == self.target_seq and (message.deleted_at is not None or (last or 0) >= self.seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,8 @@ class LogPosition:
     former_size: int | None = None
     chat_n: int | None = None
     """How many text messages the log has had. They are counted in the update that gives out their number."""
+    message_seq: int | None = None
+    """The number of the last message."""
     retention_days: int | None = None
     """How long entries stay. None: the default of the deployment."""
     least_retention_days: int | None = None
@@ -144,10 +153,13 @@ VOIDS = Table("messages", Void, also={"expires_at": int})
 POSITIONS = Table("messages", LogPosition)
 
 
-def allocate(store: Store, room_id: str, now: Moment, size: int, *, numbers: int = 1, texts: int = 0) -> LogPosition:
+def allocate(
+    store: Store, room_id: str, now: Moment, size: int, *, numbers: int = 1, texts: int = 0, message: int | None = None
+) -> LogPosition:
     """Allocate the room's next numbers, for entries of `size` bytes. They are never allocated again, used or not.
 
-    `texts`: how many of the entries are text messages. 1 write unit, and another one every 56 KB.
+    `texts`: how many of the entries are text messages. `message`: which of them is the last message, from 1. 1 write
+    unit, and another one every 56 KB.
     """
     actions = [
         POSITIONS.last_seq.add(numbers),
@@ -156,6 +168,8 @@ def allocate(store: Store, room_id: str, now: Moment, size: int, *, numbers: int
         POSITIONS.size.add(size),
         POSITIONS.chat_n.add(texts),
     ]
+    if message:
+        actions.append(POSITIONS.message_seq.set((POSITIONS.last_seq | 0) + message))
     position = store.update(POSITIONS, (room_id, _POSITION), actions, returns="ALL_NEW")
     if position is None:
         raise RuntimeError("DynamoDB returned no position")

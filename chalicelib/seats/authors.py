@@ -28,12 +28,13 @@ def show_messages(
     unknown = {message.reply_to for message in messages if message.reply_to} - known.keys()
     found, originals = context.store.run_parallel(
         partial(context.backend.avatars.find, absent, context.now),
-        partial(log.read_messages, context.store, context.room_id, sorted(unknown), most_bytes),
+        partial(log.read_messages, context.store, context.room_id, sorted(unknown, reverse=True), most_bytes),
     )
-    avatars, known, reader = avatars | found, known | originals, fingerprint(context.room_id, context.user_id)
+    avatars, reader = avatars | found, fingerprint(context.room_id, context.user_id)
+    shown = known | originals.found
     return [
         RoomMessage.of(
-            message, avatars.get(message.user_id or ""), reader=reader, original=known.get(message.reply_to or 0)
+            message, avatars.get(message.user_id or ""), reader=reader, original=shown.get(message.reply_to or 0)
         )
         for message in messages
     ]

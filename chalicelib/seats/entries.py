@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from chalicelib import log
 from chalicelib.contract import Context
@@ -64,7 +64,7 @@ def commit_all(
 
 
 def show_events(
-    context: Context, events: Sequence[Event], targets: Mapping[int, Message], *, sees_all: bool
+    context: Context, events: Sequence[Event], targets: Mapping[int, Message | None], *, sees_all: bool
 ) -> list[EntryFrame]:
     """Events as frames. `targets` are the messages that were changed; `sees_all` is true for moderators.
 
@@ -92,8 +92,25 @@ def show_events(
     return shown
 
 
-def read_targets(context: Context, events: Sequence[Event], known: Sequence[Message]) -> dict[int, Message]:
-    """The messages whose text the events show, read as far as they are not known. Their sizes are counted already."""
-    found = {message.seq: message for message in known}
-    missing = {event.target_seq for event in events if event.target_bytes and event.target_seq} - found.keys()
-    return found | log.get_messages(context.store, context.room_id, sorted(missing))
+class Targets(NamedTuple):
+    """The messages whose text events show: None if there is none. `left`: how many bytes may still be read."""
+
+    found: dict[int, Message | None]
+    first_unread: int | None
+    """The number of the first event whose message did not fit."""
+    left: int
+
+
+def read_targets(context: Context, events: Sequence[Event], known: Sequence[Message], most_bytes: int) -> Targets:
+    """Read the messages whose text the events show, as far as `known` does not have them with the change.
+
+    `most_bytes`: without those that the log has counted for these messages.
+    """
+    messages = {message.seq: message for message in known}
+    edits = [(event, event.target_seq) for event in events if event.target_bytes and event.target_seq]
+    missing = [seq for event, seq in edits if seq not in messages or not event.is_in(messages[seq])]
+    counted = sum(event.target_bytes or 0 for event, _ in edits)
+    read = log.read_messages(context.store, context.room_id, missing, most_bytes + counted)
+    unread = set(missing) - read.found.keys()
+    found = {**messages, **read.found}
+    return Targets(found, next((event.seq for event, seq in edits if seq in unread), None), read.left)

@@ -11,18 +11,18 @@ from pydantic import BaseModel
 
 from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
 from chalicelib.delivery import Connection
-from chalicelib.log.reading import ENTRY_BYTES, READ_BYTES
+from chalicelib.log.reading import LOOKUP_BYTES, READ_BYTES
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.seats.schemas import ParticipantView, RoomDetail
 from chalicelib.seats.table import Participant
 
 MAX_READ_BYTES = 256_000
 """For all reads of an operation together."""
-_OTHER_BYTES = 10_500 + 27_000 + 33_000
-"""The longest room, the seats that are kept in it, and the profiles of authors who have left."""
+_ROOM_BYTES, _PROFILES_BYTES = 10_500 + 27_000, 33_000
+"""The longest room with the seats that are kept in it, and the profiles of authors who have left."""
 _MEMBER_BYTES, _CONNECTION_BYTES = 450, 300
 """The rest of an item: names of attributes, ids that the service makes, times."""
-_LEAST_LOG_BYTES = 2 * ENTRY_BYTES
+_LEAST_LOG_BYTES = 2 * LOOKUP_BYTES
 LONG_AVATAR = 400
 """In bytes. The longest possible avatar addresses of a full room would fill an answer."""
 V = TypeVar("V", ParticipantView, RoomMessage)
@@ -33,7 +33,12 @@ def left_for_log(members: Sequence[Participant], connections: Sequence[Connectio
     """How many bytes of the log an operation may read that also reads these members and connections."""
     read = sum(_MEMBER_BYTES + len(f"{one.user_id}{one.name}{one.avatar}".encode()) for one in members)
     read += sum(_CONNECTION_BYTES + len(one.user_id.encode()) for one in connections)
-    return max(_LEAST_LOG_BYTES, min(READ_BYTES, MAX_READ_BYTES - _OTHER_BYTES - read))
+    return max(_LEAST_LOG_BYTES, min(READ_BYTES, MAX_READ_BYTES - _ROOM_BYTES - _PROFILES_BYTES - read))
+
+
+def left_for_entries(members: Sequence[Participant]) -> int:
+    """How many bytes of the log a read of entries may read. It does not read the room, and may look up one message."""
+    return min(READ_BYTES, left_for_log(members) + _ROOM_BYTES - LOOKUP_BYTES)
 
 
 def fit_messages(

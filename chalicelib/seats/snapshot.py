@@ -9,7 +9,7 @@ from chalicelib.contract.sizes import frame_bytes
 from chalicelib.grants.rules import Role, list_acts, rank_of
 from chalicelib.grants.service import explain_absence
 from chalicelib.kernel.errors import RoomNotFoundError
-from chalicelib.log.schemas import EntryFrame
+from chalicelib.log import Event
 from chalicelib.rooms.table import get_room
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.endings import end_expired
@@ -51,11 +51,15 @@ def make_snapshot(context: FrameContext[Sync]) -> Snapshot:
         missed = missed.as_incomplete()
     newest = missed.entries[-1].seq if missed.entries else missed.last_seq
     you = _you(context, present)
+    events = _list_events(missed)
+    targets = read_targets(context, events, [], missed.left)
+    if targets.first_unread:
+        missed, events = missed.as_incomplete(), []
     data = SnapshotData(
         room=SnapshotRoom.compose(room, context.settings, present, newest),
         you=you,
-        messages=show_messages(context, missed.messages, present, missed.left),
-        entries=_show_entries(context, missed, you),
+        messages=show_messages(context, missed.messages, present, targets.left),
+        entries=show_events(context, events, targets.found, sees_all=rank_of(you.role) >= rank_of("moderator")),
         recovered=missed.recovered,
         last_seq=missed.last_seq,
     )
@@ -69,12 +73,10 @@ def _you(context: FrameContext[Sync], present: Sequence[Participant]) -> You:
     return You(user_id=context.user_id, connection_id=connection_id, role=role, can=list_acts(role))
 
 
-def _show_entries(context: FrameContext[Sync], missed: log.Recovery, you: You) -> list[EntryFrame]:
-    """The missed events, without those whose message is sent as it is now."""
-    sent = {message.seq for message in missed.messages}
-    events = [event for event in missed.events if event.target_seq not in sent]
-    targets = read_targets(context, events, [])
-    return show_events(context, events, targets, sees_all=rank_of(you.role) >= rank_of("moderator"))
+def _list_events(missed: log.Recovery) -> list[Event]:
+    """The missed events, without those whose change is in a message that is sent."""
+    sent = {message.seq: message for message in missed.messages}
+    return [one for one in missed.events if not ((message := sent.get(one.target_seq or 0)) and one.is_in(message))]
 
 
 def trim_to_limit(snapshot: Snapshot) -> Snapshot:

@@ -14,8 +14,8 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib import log
-from chalicelib.chat.history import get_history
-from chalicelib.chat.schemas import HistoryQuery
+from chalicelib.chat.history import get_entries, get_history
+from chalicelib.chat.schemas import EntriesQuery, HistoryQuery
 from chalicelib.contract import Context
 from chalicelib.delivery import Connection
 from chalicelib.identity.tokens import User
@@ -143,6 +143,7 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "list rooms, once a minute": ((3, 5, 4), lambda s: service.list_rooms(s.world.request("settled", LATER), FIFTY)),
     "room detail": ((2, 0, 20), lambda s: service.get_room_detail(s.world.context("visitor", s.room_id, LATER))),
     "history": ((2, 0, 8), lambda s: get_history(s.context(9), HistoryQuery())),
+    "entries": ((2, 0, 8), lambda s: get_entries(s.context(9), EntriesQuery(after_seq=s.log_length - 20))),
     "mic, once a minute": ((2, 2, 2), lambda s: set_muted(s.context(9, MUCH_LATER), MicToggleRequest(is_muted=True))),
     "chat frame, once a minute": ((3, 7, 2), lambda s: s.send(10, "message", MUCH_LATER, text="hello")),
     "a fresh ticket": ((2, 1, 1), lambda s: service.request_ticket(s.context(11))),
@@ -263,6 +264,9 @@ HOSTILE = {
     "history": lambda world, ada, room_id: get_history(
         world.context("ada", room_id), HistoryQuery(limit=100)
     ).model_dump(),
+    "entries": lambda world, ada, room_id: get_entries(
+        world.context("ada", room_id), EntriesQuery(after_seq=31)
+    ).model_dump(),
     "history, forward": lambda world, ada, room_id: get_history(
         world.context("ada", room_id), HistoryQuery(limit=100, after_seq=31)
     ).model_dump(),
@@ -328,7 +332,7 @@ def test_bytes_bound_what_is_read_and_answered(engine_world: World, read: Any, w
     text = json.dumps(answer, ensure_ascii=False)
     size = len(text.encode()) if "data" in answer else len(json.dumps(text))  # Lambda escapes HTTP answers once more
     assert size <= 204_800
-    messages = (answer.get("data") or answer.get("room") or answer)["messages"]
+    messages = answer.get("entries") or (answer.get("data") or answer.get("room") or answer)["messages"]
     assert len(messages) >= (2 if written.people else 3)
     assert answer.get("has_more", True)
     assert not answer.get("data", {}).get("recovered", False)

@@ -1,15 +1,19 @@
 """Reading a part of a log: both ways, in order, and within a limit of bytes."""
 
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 
-from chalicelib.log import LogPosition, Message, Void, list_following, list_newest, table
-from chalicelib.log.reading import ENTRY_BYTES, READ_BYTES, Page
+from chalicelib import log
+from chalicelib.log import Draft, EventDraft, LogPosition, Message, Numbered, Void, list_following, list_newest, table
+from chalicelib.log.reading import ENTRY_BYTES, READ_BYTES, Page, read_messages
 from chalicelib.log.table import put_entry, put_void
 from chalicelib.store import Store
 from chalicelib.store.tables import item_bytes
 from tests.fakes.backend import NOW, World
+from tests.fakes.changes import Change
 from tests.fakes.counting import Counter
 from tests.fakes.records import make_message
 
@@ -95,6 +99,52 @@ def test_pages_of_limited_size_reach_everything(world: World, sizes: str, is_cou
         assert size_of(page) <= READ_BYTES
         forward += numbers(page)
     assert backward == forward == [*range(1, 33)]
+
+
+def fill(world: World, *kinds: str) -> LogPosition:
+    """Write texts (`m`) and events (`e`)."""
+    context = world.context("ada", "room")
+    for kind in kinds:
+        draft: Numbered[Any] = Draft("hello", "text") if kind == "m" else EventDraft("told", Change())
+        log.commit(context, draft, [])
+    return table.get_position(world.store, "room")
+
+
+@pytest.mark.parametrize("is_counted", [True, False], ids=["counted", "uncounted"])
+def test_a_long_series_of_events_does_not_hide_messages(world: World, is_counted: bool) -> None:
+    position = fill(world, "m", *"e" * 60, "m", "m", "e")
+    position = position if is_counted else LogPosition("room", 0, position.last_seq, NOW)
+
+    with Counter(world.store) as counter:
+        page = list_newest(world.store, position, 4)
+        assert ([one.seq for one in page.messages], page.is_complete) == ([1, 62, 63], True)
+    assert len(counter.calls) <= 4
+    whole = list_newest(world.store, position, 4, skips_events=False)
+    assert (numbers(whole), whole.is_complete) == ([*range(1, 65)], True)
+
+
+def test_queries_grow_where_few_entries_are_messages(world: World) -> None:
+    position = fill(world, *"meeeeeeeee" * 12)
+
+    for read, expected in (
+        (list_newest, [*range(21, 121, 10)]),
+        (partial(list_following, after=0), [*range(1, 92, 10)]),
+    ):
+        with Counter(world.store) as counter:
+            page = read(world.store, position, 10)
+        assert [one.seq for one in page.messages] == expected
+        assert len(counter.calls) <= 6, "and not one for each message"
+        assert not page.is_complete
+
+
+def test_messages_are_looked_up_within_a_limit_of_bytes(world: World) -> None:
+    say(world.store, *[LONG] * 9)
+
+    with Counter(world.store) as counter:
+        found, left = read_messages(world.store, "room", [9, 20, 2, 2, 5, 6, 7], 90_000)
+
+    assert {seq: one and one.seq for seq, one in found.items()} == {9: 9, 20: None, 2: 2, 5: 5, 6: 6}
+    assert counter.read_units * 4_096 == 90_000 - left
 
 
 def size_of(page: Page) -> int:

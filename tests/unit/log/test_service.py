@@ -1,21 +1,26 @@
 """Committing entries, and recovery: a client gets all messages it missed, or is told that some are missing."""
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from chalicelib.log import Draft, LogPosition, Message, Void, commit
+from chalicelib.log import Draft, Event, EventDraft, LogPosition, Message, Numbered, Void, allocate, commit, commit_all
 from chalicelib.log.reading import READ_BYTES
 from chalicelib.log.service import Recovery, has_retention_gap, recover, stable_seq
 from chalicelib.log.table import MESSAGES, POSITIONS, get_position
 from chalicelib.store import Put, Store
+from chalicelib.store.tables import item_bytes
 from tests.fakes.backend import DAY, MINUTE, NOW, World, read_log
+from tests.fakes.changes import Change
 from tests.fakes.records import make_message
 from tests.unit.store.samples import COUNTED, IS_NEW, ONE
 
 OLD = NOW - 100 * DAY
 FRESH = NOW - 80 * DAY
 DUE = NOW - 90 * DAY
+EMOJI = "\N{GRINNING FACE}"
 
 
 @pytest.fixture
@@ -51,13 +56,64 @@ def test_an_entry_and_its_writes_are_committed_together(world: World) -> None:
     assert get_position(world.store, "room").last_seq == 2
 
 
-def test_an_entry_expires_after_the_retention_time(world: World) -> None:
-    for _ in range(2):
-        commit(world.context("ada", "room"), Draft("hello"), [Put(COUNTED, ONE, IS_NEW)])
+def test_entries_of_one_commit_are_stored_or_refused_together(world: World) -> None:
+    context, writes = world.context("ada", "room"), [Put(COUNTED, ONE, IS_NEW)]
+    drafts: list[Numbered[Any]] = [
+        Draft("hello", "text", "ada", "Ada"),
+        EventDraft("told", Change(what="all"), about_id="ben"),
+    ]
 
-    days = world.backend.settings.message_retention_days
+    entries = [entry for _ in range(2) for entry in commit_all(context, drafts, writes)]
+
+    assert [(one.seq, type(one)) for one in entries] == [(1, Message), (2, Event), (3, Void), (4, Void)]
+    assert read_log(world.store, "room") == entries
+    event = entries[1]
+    assert isinstance(event, Event)
+    assert (event.kind, event.user_id, event.about_id) == ("told", "ada", "ben")
+    assert json.loads(event.data) == {"what": "all", "text": None}
+
+
+def test_messages_are_counted_with_their_numbers(world: World) -> None:
+    """Events know the last message before them, and all entries the number of text messages."""
+    context = world.context("ada", "room")
+    text, emoji = Draft("hi", "text", "ada", "Ada"), Draft("!", "emoji", "ada", "Ada")
+    event: Numbered[Any] = EventDraft("told", Change())
+
+    entries = [*commit_all(context, [event, text, event], []), commit(context, emoji, []), commit(context, event, [])]
+
+    assert [one.chat_n for one in entries if not isinstance(one, Void)] == [0, 1, 1, 1, 1]
+    assert [one.message_seq for one in entries if isinstance(one, Event)] == [None, 2, 4]
+    assert get_position(world.store, "room").chat_n == 1
+
+
+@pytest.mark.parametrize("days", [None, 7])
+def test_an_entry_expires_after_the_retention_time(world: World, days: int | None) -> None:
+    world.store.put(POSITIONS, LogPosition("room", 0, 5, NOW, retention_days=days))
+    drafts: list[Numbered[Any]] = [Draft("hello"), EventDraft("told", Change()), Draft("refused")]
+    for number, draft in enumerate(drafts):
+        commit(world.context("ada", "room"), draft, [Put(COUNTED, ONE, COUNTED.number == 1)] * (number == 2))
+
+    days = days or world.backend.settings.message_retention_days
     items = [item for page in world.store.pages(MESSAGES, "room", MESSAGES.seq > 0) for item in page]
-    assert [item["expires_at"]["N"] for item in items] == [str(NOW // 1000 + days * DAY // 1000)] * 2
+    assert [item["expires_at"]["N"] for item in items] == [str(NOW // 1000 + days * DAY // 1000)] * 3
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        Draft(EMOJI * 4000, "text", "ada", EMOJI * 80, mentions=frozenset(f"{n:0130}" for n in range(20))),
+        Draft("joined", event="user_joined", about_id=EMOJI * 128, about_name=EMOJI * 80),
+        EventDraft("k" * 64, Change(what=EMOJI * 4000), private={"reason": EMOJI * 500}, about_id=EMOJI * 128),
+    ],
+    ids=["message", "system message", "event"],
+)
+def test_an_item_has_at_most_the_size_that_is_counted(world: World, draft: Numbered[Any]) -> None:
+    position = allocate(world.context(EMOJI * 128, "room"), draft)
+    commit(world.context(EMOJI * 128, "room"), draft, [], position=position)
+
+    (item,) = (item for page in world.store.pages(MESSAGES, "room", MESSAGES.seq > 0) for item in page)
+    assert position.size is not None
+    assert item_bytes(item) <= position.size
 
 
 def test_an_empty_log_is_complete(tables: Store) -> None:

@@ -11,7 +11,9 @@ from chalicelib.log.table import MESSAGES, POSITIONS
 from chalicelib.rooms.schemas import RoomSummary
 from chalicelib.seats.schemas import ParticipantView, Snapshot, SnapshotData, SnapshotRoom, You
 from chalicelib.seats.snapshot import MAX_SNAPSHOT_BYTES, trim_to_limit
+from chalicelib.seats.table import PARTICIPANTS
 from tests.fakes.backend import DAY, MINUTE, NOW, World
+from tests.fakes.changes import edit, tell
 from tests.fakes.fanout import Frame
 from tests.fakes.records import make_message, make_room
 
@@ -40,6 +42,79 @@ def test_up_to_300_missed_messages_come_back_else_the_last_50(world: World, room
         assert recovery(sync(world, ada, 310 - missed)) == ([*range(311 - missed, 311)], True, 310)
     for last_seq in (None, 0, 9):
         assert recovery(sync(world, ada, last_seq)) == ([*range(261, 311)], False, 310)
+
+
+def test_missed_events_come_as_entries(world: World, room_id: str, ada: str) -> None:
+    """An edit shows the text as it is now. It is left out if its message is sent, or gone."""
+    for text in ("known", "deleted"):
+        world.send(ada, "message", text=text)
+    told = tell(world, room_id, "first")
+    world.send(ada, "message", text="missed")
+    edits = [edit(world, room_id, seq, f"edit {n}") for n, seq in enumerate((2, 3, 5, 2))]
+    world.store.delete(MESSAGES, (room_id, 3))
+
+    missed = sync(world, ada, 3, NOW + MINUTE)
+
+    assert recovery(missed) == ([5], True, edits[-1])
+    assert missed["messages"][0]["text"] == "edit 2"
+    assert [(one["seq"], one["type"], one["from"], one["data"]) for one in missed["entries"]] == [
+        (told, "told", "ada", {"what": "first", "text": None}),
+        (edits[0], "edited", "ada", {"what": "", "text": "edit 3"}),
+        (edits[3], "edited", "ada", {"what": "", "text": "edit 3"}),
+    ]
+    assert sync(world, ada, edits[-1], NOW + MINUTE)["entries"] == []
+    for last_seq in (None, 1000):
+        fresh = sync(world, ada, last_seq, NOW + MINUTE)
+        assert (fresh["entries"], *recovery(fresh)) == ([], [1, 2, 5], False, edits[-1])
+
+
+def test_an_event_that_its_message_does_not_show_yet_is_sent(world: World, room_id: str, ada: str) -> None:
+    """A query may read the message before a transaction, and the event after it."""
+    world.send(ada, "message", text="hello")
+    seq = edit(world, room_id, 2, "better")
+    world.store.update(MESSAGES, (room_id, 2), [MESSAGES.edited_seq.set(seq - 1)])
+
+    assert [one["seq"] for one in sync(world, ada, 1)["entries"]] == [seq]
+
+
+def test_private_data_is_for_its_user_and_moderators(world: World, room_id: str, ada: str, ben: str) -> None:
+    tell(world, room_id, "muted", about="ben")
+    for connection_id, is_told in ((ada, False), (ben, True)):
+        (event,) = sync(world, connection_id, 2)["entries"]
+        assert event["data"] == {"what": "muted", "text": None} | ({"reason": "secret"} if is_told else {})
+
+    world.store.update(PARTICIPANTS, (room_id, "ada"), [PARTICIPANTS.role.set("moderator")])
+    (event,) = sync(world, ada, 2)["entries"]
+    assert event["data"]["reason"] == "secret"
+
+
+@pytest.mark.parametrize(("missed", "is_recovered"), [(300, True), (301, False)])
+def test_300_messages_and_events_come_back(
+    world: World, room_id: str, ada: str, missed: int, is_recovered: bool
+) -> None:
+    fill(world, room_id, 2, 1 + missed // 2)
+    for _ in range(missed - missed // 2):
+        tell(world, room_id)
+    data = sync(world, ada, 1)
+    found = len(data["messages"]), len(data["entries"])
+    assert (found, data["recovered"]) == (((150, 150), True) if is_recovered else ((50, 0), False))
+    assert data["last_seq"] == 1 + missed
+
+
+@pytest.mark.parametrize("what", ["frame", "texts"])
+def test_a_client_hears_if_not_all_events_fit(world: World, room_id: str, ada: str, what: str) -> None:
+    """110 events of 1,150 bytes are read, and do not fit in a frame. The texts of 40 edits are not all read."""
+    fill(world, room_id, 2, 41)
+    for seq in range(2, 112 if what == "frame" else 42):
+        tell(world, room_id, "x" * 1150) if what == "frame" else edit(world, room_id, seq, "new")
+    if what == "texts":
+        for seq in range(2, 42):
+            world.store.update(MESSAGES, (room_id, seq), [MESSAGES.text.set("\u2603" * 4000)])
+
+    data = sync(world, ada, 41)
+
+    assert (data["recovered"], data["entries"]) == (False, [])
+    assert len(world.fanout.acts[-1].data) <= MAX_SNAPSHOT_BYTES  # type: ignore[union-attr]
 
 
 def test_a_client_ahead_of_the_log_gets_the_last_messages(world: World, room_id: str, ada: str) -> None:
