@@ -11,7 +11,6 @@ from chalicelib.contract import Context
 from chalicelib.delivery import Connection
 from chalicelib.kernel.errors import InvalidRequestError, RateLimitedError, UnavailableError
 from chalicelib.log import Draft, Message
-from chalicelib.log.reading import ENTRY_BYTES
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.broadcast import broadcast, deliver
@@ -108,6 +107,6 @@ def _stored_before(
     message = log.get_message(context.store, record.room_id, record.seq)
     if message is None:
         return None
-    (answer,) = show_messages(context, [message], [member], ENTRY_BYTES)
+    (answer,) = show_messages(context, [message], [member], log.LOOKUP_BYTES)
     deliver(context, context.claim_ack(answer), roster)
     return answer
