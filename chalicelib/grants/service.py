@@ -7,7 +7,14 @@ from functools import partial
 from chalicelib.contract import Access, Context
 from chalicelib.grants.rules import Role, rank_of
 from chalicelib.grants.table import FOREVER, STANDINGS, Standing, get_standing
-from chalicelib.kernel.errors import BannedError, CoworkingError, ForbiddenError, NotInRoomError, RoomNotFoundError
+from chalicelib.kernel.errors import (
+    AccountClosingError,
+    BannedError,
+    CoworkingError,
+    ForbiddenError,
+    NotInRoomError,
+    RoomNotFoundError,
+)
 from chalicelib.kernel.times import Moment, iso
 from chalicelib.rooms.table import ROOMS, Room, get_room, has_owner_as_read
 from chalicelib.store import Check, Condition
@@ -89,11 +96,15 @@ def require_visible(context: Context, room: Room | None, standing: Standing, *, 
 
 
 def require_no_ban(standings: Iterable[Standing], now: Moment) -> None:
-    """Refuse a user who is kept out of the room or of all rooms.
+    """Refuse a user who is kept out of the room or of all rooms, or who deletes the account.
 
     Raises:
         BannedError: with the end of the ban, if it has one.
+        AccountClosingError: the user's data is being deleted.
     """
+    standings = list(standings)
+    if any(one.erasing_since for one in standings):
+        raise AccountClosingError
     ends = [one.banned_until for one in standings if one.banned_until and one.is_banned_at(now)]
     if ends:
         raise BannedError(iso(max(ends)) if max(ends) < FOREVER else None)

@@ -1,20 +1,22 @@
 """The standings of a room, in the table `grants`: what the room has noted about a user."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pynamodb.expressions.update import Action
 
 from chalicelib.grants.rules import Role
 from chalicelib.kernel.fingerprints import fingerprint
 from chalicelib.kernel.times import Moment
-from chalicelib.store import Check, Condition, Store, Table, Update
+from chalicelib.store import Check, Condition, Delete, Store, Table, Update
 
 FOREVER: Moment = 253_402_300_799_000
 """The end of a ban that has no end: the last second of the year 9999."""
 PREFIX = "person#"
 DEPLOYMENT = "*"
 """In place of a room id: the standing of a user in all rooms."""
+DELETED_MODERATOR = "deleted"
+"""In place of the id of a moderator who has deleted the account, where somebody is still muted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Standing:
     banned_at: Moment | None = None
     banned_by: str | None = None
     ban_reason: str | None = None
+    erasing_since: Moment | None = None
+    """In the standing of the whole deployment: since then the user's data is being deleted."""
 
     def is_banned_at(self, now: Moment) -> bool:
         """True if the user is kept out of the room."""
@@ -102,3 +106,32 @@ def is_as_read(standing: Standing) -> Condition:
     ]
     whole: Condition = conditions[0] & conditions[1] & conditions[2]
     return whole
+
+
+def without_user(standing: Standing, user_id: str, now: Moment) -> Standing | None:
+    """The standing without a user: of this user, or where this user granted, muted or banned. None: nothing is left.
+
+    The user's own ban or mute stays, without id, name and reason. Of others, the reason goes with its author.
+    """
+    if standing.kind_id == standing_key(standing.room_id, user_id)[1]:
+        bare = Standing(standing.room_id, standing.kind_id, muted_by=standing.muted_by)
+        if standing.is_banned_at(now):
+            return replace(bare, banned_until=standing.banned_until, banned_at=standing.banned_at)
+        return bare if bare.muted_by else None
+    own = {name for name in ("granted_by", "muted_by", "banned_by") if getattr(standing, name) == user_id}
+    return replace(
+        standing,
+        granted_by=None if "granted_by" in own else standing.granted_by,
+        muted_by=DELETED_MODERATOR if "muted_by" in own else standing.muted_by,
+        banned_by=None if "banned_by" in own else standing.banned_by,
+        ban_reason=None if "banned_by" in own else standing.ban_reason,
+    )
+
+
+def replace_standing(before: Standing, after: Standing | None) -> Update | Delete:
+    """The write that makes one standing into another, if role, mute and ban are as they were read. None deletes it."""
+    key, as_read = (before.room_id, before.kind_id), is_as_read(before)
+    if after is None:
+        return Delete(STANDINGS, key, as_read)
+    actions, condition = STANDINGS.difference(before, after)
+    return Update(STANDINGS, key, actions, condition & as_read)

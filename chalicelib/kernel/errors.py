@@ -17,6 +17,7 @@
     ├── RoomInactiveError          409 room_inactive
     ├── RoomLockedError            409 room_locked
     ├── TooManyRoomsError          409 too_many_rooms
+    ├── AccountClosingError        409 account_closing
     ├── MutedError                 409 muted
     ├── RateLimitedError           429 rate_limited
     ├── UnavailableError           503 unavailable
@@ -186,6 +187,12 @@ class TooManyRoomsError(CoworkingError):
     """The caller has the highest number of rooms: seats, or rooms of their own. `detail` says which."""
 
     status, code, title = 409, "too_many_rooms", "Too many rooms"
+
+
+class AccountClosingError(CoworkingError):
+    """The caller deletes the account, and some of its data is left. Until it is gone, nothing new is stored."""
+
+    status, code, title = 409, "account_closing", "Your account is being deleted"
 
 
 class MutedError(CoworkingError):

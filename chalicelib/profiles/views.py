@@ -1,7 +1,7 @@
 """HTTP: the caller's profile."""
 
 from chalicelib.contract import Access, Request, Route
-from chalicelib.kernel.errors import ForbiddenError
+from chalicelib.kernel.errors import AccountClosingError, ForbiddenError
 from chalicelib.profiles.schemas import Me, ProfileUpdate
 from chalicelib.profiles.service import choose_profile, read_profile
 
@@ -18,5 +18,5 @@ def update_me(request: Request, body: ProfileUpdate) -> Me:
 
 ROUTES = (
     Route("GET", "/coworking/me", get_me, access=Access.USER),
-    Route("PUT", "/coworking/me", update_me, access=Access.USER, errors=(ForbiddenError,)),
+    Route("PUT", "/coworking/me", update_me, access=Access.USER, errors=(AccountClosingError, ForbiddenError)),
 )

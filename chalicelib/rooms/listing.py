@@ -4,10 +4,6 @@ A cursor names the last room of its page, so it holds while rooms come and go. A
 fit into an answer.
 """
 
-import base64
-import binascii
-import hmac
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +11,8 @@ from itertools import accumulate
 from typing import Literal
 
 from chalicelib.contract import Request
+from chalicelib.contract.cursors import read_cursor, write_cursor
 from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
-from chalicelib.kernel.errors import InvalidCursorError
 from chalicelib.rooms.schemas import RoomsQuery, RoomSummary
 from chalicelib.rooms.table import SERVICE, Room, RoomKey, deactivate_idle, get_room, list_newest, list_owned
 from chalicelib.store import Store
@@ -24,7 +20,7 @@ from chalicelib.store import Store
 MAX_CLOSED = 5
 """Unused rooms that one request deactivates."""
 
-_MAC_BYTES = 16
+_LIST = "rooms"
 _DAY_MS = 86_400_000
 _Cursor = tuple[Literal["own", "users"], RoomKey | None]
 """The part of the list, and the last room that the client got of it."""
@@ -99,21 +95,9 @@ def _without_idle(request: Request, rooms: Sequence[Room]) -> list[Room]:
 
 
 def _write_cursor(secret: bytes, cursor: _Cursor) -> str:
-    text = json.dumps(cursor, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(_mac(secret, text) + text).decode()
+    return write_cursor(secret, _LIST, cursor)
 
 
 def _read_cursor(secret: bytes, cursor: str) -> _Cursor:
-    try:
-        raw = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error) as error:
-        raise InvalidCursorError from error
-    mac, text = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-    if not hmac.compare_digest(mac, _mac(secret, text)):
-        raise InvalidCursorError
-    part, (created_at, room_id) = json.loads(text)
+    part, (created_at, room_id) = read_cursor(secret, _LIST, cursor)
     return part, (created_at, room_id)
-
-
-def _mac(secret: bytes, text: bytes) -> bytes:
-    return hmac.digest(secret, b"rooms:" + text, "sha256")[:_MAC_BYTES]

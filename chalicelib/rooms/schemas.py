@@ -69,7 +69,7 @@ class RoomSummary(Answer):
 
     `visibility`: a room that is not `public` is in no list. `is_locked`: nobody new gets in. `slow_seconds`: the time
     between two messages of one person. `retention_days`: for how long the log keeps a message. `owner_id`: the user who
-    owns the room now; null if it is the service's own.
+    owns the room now; null if it is the service's own, or belongs to nobody.
     """
 
     id: Uuid

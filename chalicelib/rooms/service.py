@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from chalicelib.contract import Request
+from chalicelib.identity.accounts import require_open_account
 from chalicelib.kernel.errors import (
     RateLimitedError,
     RoomNotFoundError,
@@ -26,6 +27,7 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
         InvalidRequestError: the name looks like that of a default room, and the user is no administrator.
         RateLimitedError: the user has created too many rooms in a day.
         TooManyRoomsError: the user owns as many rooms as a user may own.
+        AccountClosingError: the user's data is being deleted.
     """
     backend, user, now = request.backend, request.user, request.now
     store = backend.store
@@ -34,9 +36,10 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
     room = new_room(body, user.id, now)
     if client_key:
         return _create_once(request, room, IdempotencyKey("rooms", user.id, client_key))
-    wait, owned = store.run_parallel(
+    wait, owned, _ = store.run_parallel(
         partial(backend.rate_limits.check, f"rooms#{user.id}", backend.settings.rooms_limit, now),
         partial(list_owned, store, owner_of(user.id)),
+        partial(require_open_account, store, user.id),
     )
     if wait:
         raise RateLimitedError(wait)
@@ -50,10 +53,11 @@ def _create_once(request: Request, room: Room, key: IdempotencyKey) -> RoomSumma
     store, user_id, now = request.backend.store, request.user.id, request.now
     limits, limit = request.backend.rate_limits, request.backend.settings.rooms_limit
     for _ in range(ATTEMPTS):
-        record, count, owned = store.run_parallel(
+        record, count, owned, _ = store.run_parallel(
             partial(find_record, store, key, now),
             partial(limits.plan, f"rooms#{user_id}", limit, now),
             partial(list_owned, store, owner_of(user_id)),
+            partial(require_open_account, store, user_id),
         )
         if record:
             return _created_before(request, record)

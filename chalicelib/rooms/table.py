@@ -23,6 +23,8 @@ RoomKey = tuple[Moment, str]
 """When a room was made, and its id."""
 SERVICE = "service"
 """The owner of the rooms that the seed makes."""
+NOBODY = "nobody"
+"""The owner of a room whose owner has deleted the account. Administrators may open and delete it."""
 
 _USER = "user#"
 _OCCUPIED = "yes"
@@ -56,7 +58,7 @@ class StatusAttribute(UnicodeAttribute):
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A room with seats. `created_by` is None if the seed made it.
+    """A room with seats. `created_by` is None if the seed made it, or if its creator has deleted the account.
 
     `owner` may change; `created_by` does not. A room of the first release has no `owner`: its creator owns it.
     `used_at`: the last time that somebody took or gave up a seat, or that the room was opened. None: not known.
@@ -92,7 +94,7 @@ class Room:
 
     @property
     def owner_id(self) -> str | None:
-        """The user who owns the room. None if it is the service's own."""
+        """The user who owns the room. None if it is the service's own, or belongs to nobody."""
         owner = self.owner or owner_of(self.created_by)
         return owner.removeprefix(_USER) if owner.startswith(_USER) else None
 
@@ -102,8 +104,9 @@ class Room:
         return self.created_at, self.room_id
 
     def is_unused_since(self, moment: Moment) -> bool:
-        """True if the room is a user's, and nobody has been in it since this moment."""
-        if self.created_by is None or self.participant_count > 0 or self.used_at is None:
+        """True if the room is not the service's own, and nobody has been in it since this moment."""
+        is_own = (self.owner or owner_of(self.created_by)) == SERVICE
+        if is_own or self.participant_count > 0 or self.used_at is None:
             return False
         return self.used_at <= moment
 

@@ -73,8 +73,8 @@ def enter(context: Context, user: User, *, expects_socket: bool = False) -> tupl
     `expects_socket`: the seat is held a minute until the first connection.
 
     Raises:
-        RoomNotFoundError, BannedError, RoomInactiveError, RoomLockedError, RoomFullError, TooManyRoomsError,
-        RateLimitedError.
+        RoomNotFoundError, BannedError, AccountClosingError, RoomInactiveError, RoomLockedError, RoomFullError,
+        TooManyRoomsError, RateLimitedError.
     """
     store, room_id, now = context.store, context.room_id, context.now
     limits, limit = context.backend.rate_limits, context.settings.joins_limit
@@ -243,8 +243,8 @@ def _welcome(
     data = UserJoinedData(participant=ParticipantView.of(newcomer), message=RoomMessage.of(message))
     broadcast(context, context.stamp(UserJoined, seq=message.seq, data=data), roster)
     give_up_surplus(context, seats)
-    if standings[1].is_banned_at(context.now):
-        evict(context, newcomer.user_id, "removed")  # the ban began while the seat was taken
+    if standings[1].is_banned_at(context.now) or standings[1].erasing_since:
+        evict(context, newcomer.user_id, "removed")  # it began while the seat was taken
     require_no_ban(standings, context.now)
     return _compose(context, room, members, newest, newcomer.role)
 

@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 from chalicelib.contract import Access, Reply, Request, Route, Success
 from chalicelib.kernel.errors import (
+    AccountClosingError,
     BannedError,
     InvalidCursorError,
     NothingToLeaveError,
@@ -68,7 +69,14 @@ ROUTES = (
         join,
         access=Access.USER,
         price=service.JOIN_PRICE,
-        errors=(BannedError, RoomFullError, RoomInactiveError, RoomLockedError, TooManyRoomsError),
+        errors=(
+            AccountClosingError,
+            BannedError,
+            RoomFullError,
+            RoomInactiveError,
+            RoomLockedError,
+            TooManyRoomsError,
+        ),
     ),
     Route("POST", f"{_ROOM}/leave", leave, access=Access.MEMBER, errors=(NothingToLeaveError,)),
     Route("POST", f"{_ROOM}/ticket", request_ticket, access=Access.MEMBER, errors=(NotInRoomError,)),

@@ -147,6 +147,11 @@ class Store:
             return None
         return table.read(answer["Attributes"]) if answer.get("Attributes") else None
 
+    def replace(self, table: Table[R], before: R, after: R) -> bool:
+        """Write the fields that differ. False if one of them has changed since `before` was read."""
+        actions, condition = table.difference(before, after)
+        return self.update(table, table.key_of(before), actions, condition) is not None
+
     def delete(self, table: Table[Any], key: Key) -> None:
         """Remove an item. Removing it again does nothing."""
         self.connection.delete_item(self._name(table), *_parts(key))

@@ -28,6 +28,7 @@ from pynamodb.attributes import (
 )
 from pynamodb.connection.base import MetaTable
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from chalicelib.kernel.times import from_iso, iso
 
@@ -111,7 +112,7 @@ class Table(Generic[R]):
         self.keys = TABLES[base_name]
         self.record = record
         hints = get_type_hints(record, include_extras=True)
-        if taken := hints.keys() & {"base_name", "keys", "record", "read", "write", "key_of"}:
+        if taken := hints.keys() & {"base_name", "keys", "record", "read", "write", "key_of", "difference"}:
             raise TypeError(f"{record.__name__}: a table has no attributes named {', '.join(sorted(taken))}")
         self._fields = {name: _attribute(name, hint) for name, hint in hints.items()}
         declared = fields(record)  # type: ignore[arg-type]  # a record is a dataclass
@@ -144,6 +145,17 @@ class Table(Generic[R]):
             for name, value in values.items()
             if value is not None and value != frozenset()
         }
+
+    def difference(self, before: R, after: R) -> tuple[list[Action], Condition]:
+        """The changes that make one record into another, and the condition that these fields are as in the first."""
+        old, new = self.write(before), self.write(after)
+        actions: list[Action] = []
+        condition: Condition = self._attributes[self.keys.hash].exists()
+        for name in sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)):
+            attribute = self._attributes[name]
+            actions.append(attribute.set(getattr(after, name)) if name in new else attribute.remove())
+            condition &= attribute == getattr(before, name) if name in old else attribute.does_not_exist()
+        return actions, condition
 
     def key_of(self, record: R) -> Key:
         """The key of a record."""
