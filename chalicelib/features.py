@@ -3,6 +3,7 @@
 Dispatch, the reserved frame types, OpenAPI, AsyncAPI and the TypeScript declarations follow from it.
 """
 
+import chalicelib.account.views
 import chalicelib.chat.frames
 import chalicelib.chat.views
 import chalicelib.grants.schemas
@@ -18,6 +19,7 @@ import chalicelib.voice.views
 from chalicelib.contract.frames import Ack, Error
 
 ROUTES = (
+    *chalicelib.account.views.ROUTES,
     *chalicelib.profiles.views.ROUTES,
     *chalicelib.rooms.views.ROUTES,
     *chalicelib.seats.views.ROUTES,

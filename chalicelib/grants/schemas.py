@@ -14,7 +14,7 @@ class RoleChangedData(Data):
 
     user_id: str
     role: Annotated[Role | None, Field(description="a role that lasts: it stays when the user leaves")]
-    by: str
+    by: Annotated[str | None, Field(description="null if this user has deleted the account")]
 
 
 class RoleChanged(EventFrame):

@@ -282,6 +282,22 @@ def count_leave(room_id: str, now: Moment) -> Update:
     return Update(ROOMS, room_id, actions, ROOMS.participant_count > 0)
 
 
+def release_room(room: Room, user_id: str) -> Update:
+    """The write that closes the room of an owner who deletes the account. It belongs to nobody then."""
+    return plan_change(room, {"owner": NOBODY, "status": "inactive"}, owner_id=user_id)
+
+
+def forget_user(store: Store, room: Room, user_id: str) -> bool:
+    """Remove a user's id from the room: as the creator, and of a seat that is kept. False if that has changed."""
+    condition, actions = _exists() & _has("reserved", room.reserved), list[Action]()
+    if room.created_by == user_id:
+        actions.append(ROOMS.created_by.remove())
+    kept: dict[str, Moment] = json.loads(room.reserved or "{}")
+    if user_id in kept:
+        actions += _keep(room, {other: until for other, until in kept.items() if other != user_id})
+    return not actions or store.update(ROOMS, room.room_id, actions, condition) is not None
+
+
 def mark_deleted(store: Store, room_id: str, *, owner_id: str | None = None) -> bool:
     """Mark a room as deleted, so that no read finds it. False if it does not exist or is marked already.
 

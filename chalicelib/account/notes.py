@@ -1,0 +1,44 @@
+"""Remove a user from the rows of `grants`: what a room, or the whole deployment, has noted."""
+
+from chalicelib.account.work import Work
+from chalicelib.grants.table import PREFIX, STANDINGS, replace_standing, without_user
+from chalicelib.kernel.times import Moment
+from chalicelib.store import Store, Write
+from chalicelib.store.tables import Item
+
+_PAGE = 100
+
+
+def erase_notes(work: Work, room_id: str) -> bool:
+    """Rewrite the rows of a room that name the user, page by page. True if that is done."""
+    while work.take_page():
+        after = work.erasure.at_kind
+        condition = STANDINGS.kind_id > after if after else None
+        items, next_key = work.store.page(STANDINGS, room_id, condition, limit=_PAGE, consistent_read=True)
+        for item in items:
+            _erase(work.store, item, work.user_id, work.now)
+        if next_key is None:
+            return True
+        work.note(at_kind=items[-1]["kind_id"]["S"])
+    return False
+
+
+def erase_note(work: Work, room_id: str, kind_id: str) -> None:
+    """Remove the user from one row."""
+    items, _ = work.store.page(STANDINGS, room_id, STANDINGS.kind_id == kind_id, consistent_read=True)
+    for item in items:
+        _erase(work.store, item, work.user_id, work.now)
+
+
+def _erase(store: Store, item: Item, user_id: str, now: Moment) -> None:
+    """Write a row without the user. If the row changes at the same moment, the next round does it."""
+    if write := _plan(item, user_id, now):
+        store.transact([write])
+
+
+def _plan(item: Item, user_id: str, now: Moment) -> Write | None:
+    if not item["kind_id"]["S"].startswith(PREFIX):
+        return None
+    standing = STANDINGS.read(item)
+    after = without_user(standing, user_id, now)
+    return None if after == standing else replace_standing(standing, after)
