@@ -23,13 +23,6 @@ def erase_notes(work: Work, room_id: str) -> bool:
     return False
 
 
-def erase_note(work: Work, room_id: str, kind_id: str) -> None:
-    """Remove the user from one row."""
-    items, _ = work.store.page(STANDINGS, room_id, STANDINGS.kind_id == kind_id, consistent_read=True)
-    for item in items:
-        _erase(work.store, item, work.user_id, work.now)
-
-
 def _erase(store: Store, item: Item, user_id: str, now: Moment) -> None:
     """Write a row without the user. If the row changes at the same moment, the next round does it."""
     if write := _plan(item, user_id, now):

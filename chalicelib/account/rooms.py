@@ -26,8 +26,8 @@ from chalicelib.seats.connections import get_roster, remove_connection
 from chalicelib.seats.endings import evict
 from chalicelib.seats.entries import commit
 from chalicelib.seats.schemas import CLOSE_FRAMES
-from chalicelib.seats.table import PARTICIPANTS, get_participant, list_participants, update_participant
-from chalicelib.store import ATTEMPTS, Update, Write
+from chalicelib.seats.table import PARTICIPANTS, change_role, get_participant, list_participants, update_participant
+from chalicelib.store import ATTEMPTS, Write
 
 
 def erase_in_room(work: Work, room_id: str) -> None:
@@ -80,9 +80,8 @@ def _hand_over(context: Context, room: Room, user_id: str, standing: Standing) -
         plan_change(room, {"owner": owner_of(user_id)}, owner_id=context.user_id),
         change_standing(standing, user_id, [STANDINGS.role.remove()]),
     ]
-    if get_participant(store, room.room_id, user_id):
-        key = (room.room_id, user_id)
-        writes.append(Update(PARTICIPANTS, key, [PARTICIPANTS.role.set("owner")], PARTICIPANTS.user_id.exists()))
+    if heir := get_participant(store, room.room_id, user_id):
+        writes.append(change_role(heir, "owner"))
     data = RoleChangedData(user_id=user_id, role="owner", by=None)
     if event := commit(silent, EventDraft(RoleChanged.type_name(), data, about_id=user_id), writes):
         frame = silent.stamp(RoleChanged, seq=event.seq, sender=None, data=data)

@@ -72,7 +72,7 @@ def get_standings(store: Store, room_id: str, user_id: str) -> tuple[Standing, S
 
 def list_standings(store: Store, room_id: str) -> Iterator[Standing]:
     """All standings of a room, page by page."""
-    return store.query(STANDINGS, room_id, STANDINGS.kind_id.startswith(PREFIX), consistent=True)
+    yield from store.query(STANDINGS, room_id, STANDINGS.kind_id.startswith(PREFIX), consistent=True)
 
 
 def list_rooms_with_standing(store: Store, user_id: str) -> list[str]:

@@ -52,7 +52,7 @@ def get_erasure(store: Store, user_id: str) -> Erasure | None:
 
 def list_erasures(store: Store) -> Iterator[Erasure]:
     """All erasures that are under way, page by page. 0.5 read units if there are none."""
-    return store.query(ERASURES, _EVERYWHERE, ERASURES.kind_id.startswith(_PREFIX))
+    yield from store.query(ERASURES, _EVERYWHERE, ERASURES.kind_id.startswith(_PREFIX))
 
 
 def require_open_account(store: Store, user_id: str) -> None:

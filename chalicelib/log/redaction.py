@@ -9,23 +9,28 @@ from typing import Any
 from chalicelib.kernel.errors import UnavailableError
 from chalicelib.kernel.times import Moment
 from chalicelib.log.schemas import DELETED_USER
-from chalicelib.log.table import EVENTS, MESSAGES, Entry, Event, Message, Void, get_entry, read_entry
+from chalicelib.log.table import EVENTS, MESSAGES, Entry, Event, Message, Void, read_entry
 from chalicelib.store import ATTEMPTS, Store
 
 PAGE = 100
 _PARALLEL = 25
+Change = tuple[Entry, Entry]
+"""An entry as it was read, and as it is written."""
 
 
 def erase_page(store: Store, room_id: str, user_id: str, after: int, now: Moment) -> int | None:
     """Rewrite those of the next 100 entries that name a user. Returns the last number, or None if there are no more.
 
-    The cost grows with the log: its own read units, and 2 write units for each entry that names the user.
+    The cost grows with the log: its own read units, and one or more write units for each entry that names the user.
+    An edit or a reaction at the same moment makes it read the entries again.
     """
-    items, next_key = store.page(MESSAGES, room_id, MESSAGES.seq > after, limit=PAGE, consistent_read=True)
-    named = [entry for entry in map(read_entry, items) if redact(entry, user_id, now) != entry]
-    for batch in _batches(named):
-        store.run_parallel(*(partial(_rewrite, store, entry, user_id, now) for entry in batch))
-    return int(items[-1]["seq"]["N"]) if items and next_key else None
+    for _ in range(ATTEMPTS):
+        items, next_key = store.page(MESSAGES, room_id, MESSAGES.seq > after, limit=PAGE, consistent_read=True)
+        entries = [(entry, redact(entry, user_id, now)) for entry in map(read_entry, items)]
+        named = [(before, redacted) for before, redacted in entries if before != redacted]
+        if all(_replace_all(store, batch) for batch in _batches(named)):
+            return entries[-1][0].seq if next_key else None
+    raise UnavailableError
 
 
 def redact(entry: Entry, user_id: str, now: Moment) -> Entry:
@@ -77,15 +82,9 @@ def scrub(value: Any, user_id: str) -> Any:
     return value
 
 
-def _rewrite(store: Store, entry: Entry | None, user_id: str, now: Moment) -> None:
-    """Rewrite one entry. An edit or a reaction at the same moment makes it read the entry again."""
-    for _ in range(ATTEMPTS):
-        if entry is None or (redacted := redact(entry, user_id, now)) == entry:
-            return
-        if _replace(store, entry, redacted):
-            return
-        entry = get_entry(store, entry.room_id, entry.seq)
-    raise UnavailableError
+def _replace_all(store: Store, changes: Sequence[Change]) -> bool:
+    """Write changed entries at the same time. False if one of them is no longer as it was read."""
+    return all(store.run_parallel(*(partial(_replace, store, *change) for change in changes)))
 
 
 def _replace(store: Store, before: Entry, after: Entry) -> bool:
@@ -94,5 +93,5 @@ def _replace(store: Store, before: Entry, after: Entry) -> bool:
     return isinstance(before, Message) and isinstance(after, Message) and store.replace(MESSAGES, before, after)
 
 
-def _batches(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    return (entries[start : start + _PARALLEL] for start in range(0, len(entries), _PARALLEL))
+def _batches(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
+    return (changes[start : start + _PARALLEL] for start in range(0, len(changes), _PARALLEL))

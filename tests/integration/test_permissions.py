@@ -22,9 +22,12 @@ import pytest
 from botocore import handlers
 from botocore.awsrequest import AWSResponse
 
+from chalicelib.account import service
+from chalicelib.account.table import PERSONAL, PersonalKey
 from chalicelib.api.routes import ROUTES
 from chalicelib.backend import get_backend
 from chalicelib.delivery.fanout import NEWBORN_MS
+from chalicelib.grants.table import FOREVER, STANDINGS
 from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit, Settings
 from chalicelib.log.table import get_message, get_position, put_entry
@@ -33,6 +36,7 @@ from chalicelib.seats import sockets
 from chalicelib.seats.leases import GRACE_MS, SOCKET_LEASE_MS
 from chalicelib.seats.service import enter
 from chalicelib.seats.sockets import MAX_CONNECTIONS
+from chalicelib.seats.table import PARTICIPANTS
 from chalicelib.store import Check, Delete, Put, Store, Table, Update, Write
 from chalicelib.store.budgets import Account
 from chalicelib.store.tables import TABLES
@@ -42,6 +46,7 @@ from infra.local.events import SocketEvents
 from tests.fakes.backend import DAY, MINUTE, SECOND
 from tests.fakes.functions import HANDLERS, Functions, deployed_functions
 from tests.fakes.reach import Name, Package
+from tests.fakes.records import make_standing
 
 pytestmark = pytest.mark.proof
 
@@ -184,6 +189,7 @@ def drive(functions: Functions) -> None:
     close_rooms(functions)
     refuse_entries(functions)
     come_back_after_months(functions)
+    delete_accounts(functions)
 
 
 def use_service(functions: Functions) -> None:
@@ -397,6 +403,7 @@ def close_rooms(functions: Functions) -> None:
         room_id = functions.open_room()
         functions.enter(room_id, "ada")
         functions.rest("chat_send_message", "ada", {"message_text": "hello"}, room_id=room_id)
+        get_backend().store.put(STANDINGS, make_standing(room_id))
         finish(room_id)
         functions.sweep()
         assert functions.refused("seats_get_room", "ada", room_id=room_id) == "room_not_found"
@@ -433,6 +440,35 @@ def come_back_after_months(functions: Functions) -> None:
     functions.now += 100 * DAY
     (ada,) = functions.enter(room_id, "ada")
     functions.frame(ada, "sync", last_seq=1)
+
+
+def delete_accounts(functions: Functions) -> None:
+    """Let each function delete what an account has: the call does its part, or ends before it has done anything."""
+    for work_on in (service.work_on, lambda *_: False):
+        functions.rest("profiles_update_me", "gus", {"name": "Gus"})
+        handed_on, closed = (str(functions.rest("rooms_create_room", "gus", {"name": "Room"})["id"]) for _ in range(2))
+        functions.enter(handed_on, "gus", "hal")
+        functions.enter(closed, "ivy")
+        functions.rest("chat_send_message", "gus", {"message_text": "hello"}, room_id=handed_on)
+        leave_traces(get_backend().store, handed_on)
+        with patch.object(service, "work_on", work_on):
+            functions.rest("account_erase_me", "gus")
+        assert functions.refused("seats_join", "gus", room_id=handed_on) == "account_closing"
+        for _ in range(3):
+            functions.now += MINUTE
+            functions.rest("account_erase_me", "gus") if work_on is service.work_on else functions.sweep()
+        functions.rest("seats_join", "gus", room_id=handed_on)
+        functions.rest("seats_leave", "gus", room_id=handed_on)
+
+
+def leave_traces(store: Store, room_id: str) -> None:
+    """Give Gus a role, a ban, a seat that is kept, and rows of each kind."""
+    ban = {"banned_until": FOREVER, "muted_by": "gus"}
+    for user_id, notes in (("gus", {"role": "moderator"}), ("hal", {"role": "moderator"}), ("ivy", ban)):
+        standing = replace(make_standing(room_id, user_id, **notes), user_id=user_id)
+        store.put(STANDINGS, standing)
+    store.update(PARTICIPANTS, (room_id, "hal"), [PARTICIPANTS.muted_by.set("gus")])
+    store.put(PERSONAL, PersonalKey("gus", "other"))
 
 
 @contextmanager
