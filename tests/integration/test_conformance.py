@@ -35,7 +35,13 @@ ROOM = "/coworking/rooms/{room_id}"
 ADMIN = "/coworking/admin/rooms/{room_id}"
 OPEN = {"GET /healthz", "GET /openapi.json", "GET /asyncapi.json", "GET /docs"}
 SIGNED_IN = {
-    *("GET /coworking/me", "PUT /coworking/me", "GET /coworking/rooms", "POST /coworking/rooms"),
+    *(
+        "GET /coworking/me",
+        "PUT /coworking/me",
+        "DELETE /coworking/me",
+        "GET /coworking/rooms",
+        "POST /coworking/rooms",
+    ),
     *(f"GET {ROOM}", f"POST {ROOM}/join"),
 }
 IN_A_ROOM = {

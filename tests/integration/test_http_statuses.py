@@ -92,6 +92,20 @@ class Stage:
         return landlady
 
     @property
+    def leaver(self) -> Caller:
+        """A new user who has seats and rooms."""
+        leaver = self.api.person("Lee")
+        leaver.join(leaver.make_room()["id"])
+        return leaver
+
+    @cached_property
+    def gone(self) -> Caller:
+        """A user who has just deleted the account."""
+        gone = self.leaver
+        gone.delete("/coworking/me")
+        return gone
+
+    @property
     def fresh(self) -> str:
         """A new room of the maker, which a case may change or delete."""
         return str(self.maker.make_room()["id"])
@@ -141,6 +155,10 @@ CASES = [
     *each(["chat_send_message", "chat_send_emoji"], 429, "rate_limited", by="spent", room="spent_room"),
     *each(["seats_list_rooms", "chat_get_history", "chat_get_entries"], 422, "invalid_request", query="?limit=0"),
     Case("profiles_update_me", 403, "forbidden", by="spent"),
+    Case("profiles_update_me", 409, "account_closing", by="gone"),
+    Case("account_erase_me", 202, by="leaver"),
+    Case("seats_join", 409, "account_closing", by="gone"),
+    Case("rooms_create_room", 409, "account_closing", by="gone"),
     Case("seats_list_rooms", 400, "invalid_cursor", query="?cursor=x"),
     Case("rooms_create_room", 201, by="stranger"),
     Case("rooms_create_room", 409, "too_many_rooms", by="landlady"),

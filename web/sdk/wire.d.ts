@@ -83,6 +83,8 @@ export type EntryFrame = {
   seq: number;
   data: { [field: string]: unknown };
 };
+/** The deletion has begun, or was under way already. It goes on by itself; a small account takes two minutes. */
+export type ErasureState = { state: "started" | "under_way" };
 /**
  * The error: `code` for programs, `detail` for people, and further fields that depend on the code.
  *
@@ -320,6 +322,7 @@ export type Problem = {
     | "room_inactive"
     | "room_locked"
     | "too_many_rooms"
+    | "account_closing"
     | "muted"
     | "rate_limited"
     | "unavailable"
@@ -438,7 +441,8 @@ export type RoleChangedData = {
   user_id: string;
   /** a role that lasts: it stays when the user leaves */
   role: "owner" | "moderator" | "member" | null;
-  by: string;
+  /** null if this user has deleted the account */
+  by: string | null;
 };
 /** A user was given a role, or lost it. */
 export type RoleChangedFrame = {
@@ -533,7 +537,7 @@ export type RoomStatus = "active" | "inactive";
  *
  * `visibility`: a room that is not `public` is in no list. `is_locked`: nobody new gets in. `slow_seconds`: the time
  * between two messages of one person. `retention_days`: for how long the log keeps a message. `owner_id`: the user who
- * owns the room now; null if it is the service's own.
+ * owns the room now; null if it is the service's own, or belongs to nobody.
  */
 export type RoomSummary = {
   id: string;
@@ -806,6 +810,7 @@ export type RelayedFrame =
  *
  * | code | meaning |
  * |---|---|
+ * | `account_closing` | The caller deletes the account, and some of its data is left. Until it is gone, nothing new is stored. |
  * | `auth_unavailable` | The keys that verify tokens can't be fetched. |
  * | `banned` | The caller is kept out, of the room or of all rooms; `until` is null if there is no end. |
  * | `forbidden` | The caller is signed in, but not allowed to do this. |
@@ -832,6 +837,7 @@ export type RelayedFrame =
  * | `unsupported_media_type` | The body is not `application/json`. |
  */
 export type ErrorCode =
+  | "account_closing"
   | "auth_unavailable"
   | "banned"
   | "forbidden"

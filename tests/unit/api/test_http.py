@@ -127,7 +127,7 @@ def test_an_error_of_chalice_is_a_problem_document(changes: dict[str, Any], stat
     assert result["statusCode"] == status
     assert result["headers"]["Content-Type"] == "application/problem+json"
     assert (read_json(result)["status"], read_json(result)["code"]) == (status, code)
-    assert result["headers"].get("Allow") == ("GET, PUT" if status == 405 else None)
+    assert result["headers"].get("Allow") == ("DELETE, GET, PUT" if status == 405 else None)
 
 
 @pytest.mark.parametrize(

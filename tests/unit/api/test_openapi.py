@@ -41,7 +41,8 @@ ROUTES = {
     "GET /asyncapi.json": Expected({500}),
     "GET /docs": Expected({500}),
     "GET /coworking/me": Expected({*USER}, "Me"),
-    "PUT /coworking/me": Expected({*USER, *BODY, 403}, "Me", "ProfileUpdate"),
+    "PUT /coworking/me": Expected({*USER, *BODY, 403, 409}, "Me", "ProfileUpdate"),
+    "DELETE /coworking/me": Expected({*USER}, "ErasureState", status=202),
     "GET /coworking/rooms": Expected({*USER, 400, 422}),
     "POST /coworking/rooms": Expected({*USER, *BODY, 404, 409}, "RoomSummary", "RoomCreate", 201),
     "GET /coworking/rooms/{room_id}": Expected({*ROOM}, "RoomDetail"),
@@ -274,7 +275,12 @@ def test_examples_of_errors_match_their_schemas() -> None:
 @pytest.mark.parametrize(
     ("name", "status", "codes"),
     [
-        ("POST /coworking/rooms/{room_id}/join", 409, {"room_full", "room_inactive", "room_locked", "too_many_rooms"}),
+        ("PUT /coworking/me", 409, {"account_closing"}),
+        (
+            "POST /coworking/rooms/{room_id}/join",
+            409,
+            {"account_closing", "room_full", "room_inactive", "room_locked", "too_many_rooms"},
+        ),
         ("POST /coworking/rooms/{room_id}/leave", 404, {"room_not_found", "not_in_room"}),
         ("PUT /coworking/rooms/{room_id}/speaking", 409, {"muted"}),
         ("GET /coworking/rooms", 400, {"invalid_cursor"}),
