@@ -69,7 +69,7 @@ export type EmojiReactionRequest = {
  * A part of the log, oldest first, in at most 200,000 bytes. Each entry is the frame that was pushed.
  *
  * Messages come as they are now. `last_seq`: you have everything up to this number. Use it as the next `after_seq`.
- * `has_more`: there are more entries after it.
+ * `has_more`: more entries can be read now. An entry that is being stored comes with a later call.
  */
 export type Entries = { entries: EntryFrame[]; last_seq: number; has_more: boolean };
 /** An entry of the log, as it was pushed. */
