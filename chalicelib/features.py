@@ -11,6 +11,8 @@ import chalicelib.lifecycle.schemas
 import chalicelib.lifecycle.views
 import chalicelib.profiles.views
 import chalicelib.relay.frames
+import chalicelib.roles.schemas
+import chalicelib.roles.views
 import chalicelib.rooms.views
 import chalicelib.seats.frames
 import chalicelib.seats.views
@@ -26,6 +28,7 @@ ROUTES = (
     *chalicelib.chat.views.ROUTES,
     *chalicelib.voice.views.ROUTES,
     *chalicelib.lifecycle.views.ROUTES,
+    *chalicelib.roles.views.ROUTES,
 )
 
 FRAMES = {
@@ -47,6 +50,7 @@ EVENTS = (
     *chalicelib.voice.frames.EVENTS,
     *chalicelib.lifecycle.schemas.EVENTS,
     *chalicelib.grants.schemas.EVENTS,
+    *chalicelib.roles.schemas.EVENTS,
 )
 """The frames that the server sends."""
 

@@ -15,7 +15,7 @@ CHALICE = Path(__file__).parent.parent / ".chalice"
 # The actions on each table, or on an index of a table. `healthz` reads all tables.
 TABLES: dict[str, dict[str, list[str]]] = {
     "api_handler": {
-        "rooms": ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
+        "rooms": ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
         "rooms/index/by_status": ["Query"],
         "rooms/index/by_owner": ["Query"],
         "participants": [

@@ -1,8 +1,12 @@
 """Remove a user from the rows of `grants`: what a room, or the whole deployment, has noted."""
 
 from chalicelib.account.work import Work
+from chalicelib.grants import audit
+from chalicelib.grants.audit import AUDIT
 from chalicelib.grants.table import PREFIX, STANDINGS, replace_standing, without_user
 from chalicelib.kernel.times import Moment
+from chalicelib.roles import table as offers
+from chalicelib.roles.table import OFFERS, use_offer
 from chalicelib.store import Store, Write
 from chalicelib.store.tables import Item
 
@@ -30,7 +34,13 @@ def _erase(store: Store, item: Item, user_id: str, now: Moment) -> None:
 
 
 def _plan(item: Item, user_id: str, now: Moment) -> Write | None:
-    if not item["kind_id"]["S"].startswith(PREFIX):
+    kind_id = item["kind_id"]["S"]
+    if kind_id.startswith(audit.PREFIX):
+        return audit.remove_user(AUDIT.read(item), user_id)
+    if kind_id.startswith(offers.PREFIX):
+        offer = OFFERS.read(item)
+        return use_offer(offer) if user_id in (offer.user_id, offer.offered_by) else None
+    if not kind_id.startswith(PREFIX):
         return None
     standing = STANDINGS.read(item)
     after = without_user(standing, user_id, now)

@@ -18,6 +18,7 @@ from chalicelib.api.http import PROBLEM
 from chalicelib.api.problems import InvalidRequestProblem, Problem, RateLimitedProblem
 from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Access, Page, Reply, Route
+from chalicelib.contract.fields import NO_CONTROLS
 from chalicelib.contract.routes import MAX_CLIENT_KEY
 from chalicelib.kernel import errors
 from chalicelib.kernel.errors import CoworkingError
@@ -73,6 +74,13 @@ _PARAMETERS: Json = {
         "required": True,
         "description": "The room's id.",
         "schema": {"type": "string", "format": "uuid"},
+    },
+    "user_id": {
+        "name": "user_id",
+        "in": "path",
+        "required": True,
+        "description": "The id of a user, who may have no seat.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": NO_CONTROLS},
     },
     "Idempotency-Key": {
         "name": "Idempotency-Key",
@@ -172,7 +180,7 @@ def _describe(route: Route, schemas: dict[Any, Json]) -> Json:
 
 
 def _parameters(route: Route) -> list[Json]:
-    names = ["room_id"] * route.has_room + ["Idempotency-Key"] * route.idempotent
+    names = route.path_names + ["Idempotency-Key"] * route.idempotent
     return [*(_reference("parameters", name) for name in names), *_query_parameters(route)]
 
 
@@ -207,7 +215,8 @@ def _groups(route: Route) -> list[tuple[type[CoworkingError], ...]]:
     possible += [errors.ForbiddenError] * (route.access is Access.ADMIN)
     possible += _BODY if route.body and not route.is_body_optional else ()
     possible += [errors.PayloadTooLargeError] * route.is_body_optional
-    possible += [errors.InvalidRequestError] * bool(route.body or route.query or route.idempotent)
+    is_checked = route.body or route.query or route.idempotent or "user_id" in route.path_names
+    possible += [errors.InvalidRequestError] * bool(is_checked)
     possible += [errors.RoomNotFoundError] * route.has_room
     listed = [error for error in http_errors() if error in possible]
     listed.sort(key=lambda error: error.status)

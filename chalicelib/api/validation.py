@@ -20,6 +20,7 @@ _PLAIN = {
     "literal_error": "must be {expected}",
     "missing": "is required",
     "model_type": "must be a JSON object",
+    "string_pattern_mismatch": "must have the form {pattern}",
     "string_too_long": "must have at most {max_length} characters",
     "string_too_short": "must not be blank",
     "string_type": "must be text",

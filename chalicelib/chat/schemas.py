@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from chalicelib.contract import Answer, Body, ClientFrame, ServerFrame
-from chalicelib.contract.fields import MAX_INTEGER, NotBlank, Text, Whole
+from chalicelib.contract.fields import MAX_INTEGER, NotBlank, Text, UserId, Whole
 from chalicelib.contract.frames import Sender, Seq
 from chalicelib.log.schemas import EntryFrame, RoomMessage
 
@@ -49,7 +49,6 @@ def _few(user_ids: list[str]) -> list[str]:
     return list(dict.fromkeys(user_ids))
 
 
-UserId = Annotated[str, Field(min_length=1, max_length=128, examples=["ada"])]
 Mentions = Annotated[
     list[UserId],
     Field(description="The ids of users, with or without a seat.", json_schema_extra={"maxItems": MAX_MENTIONS}),

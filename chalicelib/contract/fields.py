@@ -99,6 +99,24 @@ ShownAvatar = Annotated[str | None, PlainSerializer(_show_avatar, return_type=st
 """An avatar as others see it: null if its host is not allowed."""
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-22T20:53:15.042Z"])]
 Uuid = Annotated[str, Field(json_schema_extra={"format": "uuid"}, examples=["1f0e7c0a-5c7e-4b8e-9d5e-0a4b8f1c2d3e"])]
+NO_CONTROLS = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+_NO_ID = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def _user_id(text: str) -> str:
+    """As in tokens: an opaque text without control characters. It is compared as it is, so it is not normalized."""
+    if _NO_ID.search(text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+UserId = Annotated[
+    str,
+    Field(min_length=1, max_length=128, examples=["ada"]),
+    Field(json_schema_extra={"pattern": NO_CONTROLS}),
+    AfterValidator(_user_id),
+]
+"""The id of a user, with or without a seat. Nobody knows whether such a user exists."""
 LastSeq = Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None
 _UUID_LENGTH = 36
 

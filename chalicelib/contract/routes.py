@@ -4,6 +4,7 @@ The types of a view's parameters `body` and `query` validate requests and make t
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,12 +12,12 @@ from inspect import Parameter, signature
 from typing import Any, Generic, Literal, TypeVar, get_type_hints
 from urllib.parse import unquote
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from chalicelib.backend import Backend
 from chalicelib.contract.access import Access
 from chalicelib.contract.context import Context
-from chalicelib.contract.fields import is_uuid
+from chalicelib.contract.fields import UserId, is_uuid
 from chalicelib.identity.tokens import User
 from chalicelib.kernel import telemetry
 from chalicelib.kernel.errors import CoworkingError, InvalidRequestError, RoomNotFoundError
@@ -24,6 +25,7 @@ from chalicelib.kernel.times import Moment
 
 T = TypeVar("T")
 MAX_CLIENT_KEY = 64
+_USER_ID: TypeAdapter[str] = TypeAdapter(UserId)
 
 
 class Body(BaseModel):
@@ -80,6 +82,18 @@ class Request:
     def parameter(self, name: str) -> str:
         """A parameter of the path, decoded: API Gateway passes on what the client sent, such as `auth0%7Cada`."""
         return unquote(self.path_parameters[name])
+
+    @property
+    def target_id(self) -> str:
+        """The user that the path names.
+
+        Raises:
+            InvalidRequestError: it is no valid id of a user.
+        """
+        try:
+            return _USER_ID.validate_python(self.parameter("user_id"))
+        except ValidationError as error:
+            raise InvalidRequestError.of("user_id", "must be 1 to 128 characters without control characters") from error
 
     @property
     def base_url(self) -> str:
@@ -164,6 +178,11 @@ class Route:
     def has_room(self) -> bool:
         """True if the path names a room."""
         return "{room_id}" in self.path
+
+    @cached_property
+    def path_names(self) -> list[str]:
+        """The names of the path's parameters."""
+        return re.findall(r"{(\w+)}", self.path)
 
     @cached_property
     def types(self) -> dict[str, Any]:

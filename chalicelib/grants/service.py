@@ -6,7 +6,7 @@ from functools import partial
 
 from chalicelib.contract import Access, Context
 from chalicelib.grants.rules import Role, rank_of
-from chalicelib.grants.table import FOREVER, STANDINGS, Standing, get_standing
+from chalicelib.grants.table import FOREVER, Standing, get_standing, get_standings, require_standing
 from chalicelib.kernel.errors import (
     AccountClosingError,
     BannedError,
@@ -16,8 +16,13 @@ from chalicelib.kernel.errors import (
     RoomNotFoundError,
 )
 from chalicelib.kernel.times import Moment, iso
-from chalicelib.rooms.table import ROOMS, Room, get_room, has_owner_as_read
+from chalicelib.rooms.table import ROOMS, Room, get_room, has_owner_as_read, has_visibility_as_read
 from chalicelib.store import Check, Condition
+
+_LEAST: dict[Access, tuple[Role, str]] = {
+    Access.MODERATOR: ("moderator", "Only moderators may do this"),
+    Access.OWNER: ("owner", "Only the owner of the room may do this"),
+}
 
 
 @dataclass(frozen=True)
@@ -39,16 +44,14 @@ class Authority:
 
     @property
     def room_condition(self) -> Condition:
-        """The room has the same owner as when it was read. A deleted room has none."""
-        return has_owner_as_read(self.room)
+        """The room has the owner and the visibility that it had when it was read. A deleted room has no owner."""
+        condition: Condition = has_owner_as_read(self.room) & has_visibility_as_read(self.room)
+        return condition
 
     @property
     def standing_checks(self) -> list[Check]:
-        """A moderator is still a moderator."""
-        if self.is_admin or self.role != "moderator":
-            return []
-        key = (self.room.room_id, self.standing.kind_id)
-        return [Check(STANDINGS, key, STANDINGS.role == "moderator")]
+        """A moderator is still a moderator, and not kept out."""
+        return [] if self.is_admin or self.role != "moderator" else [require_standing(self.standing)]
 
     @property
     def checks(self) -> list[Check]:
@@ -124,9 +127,10 @@ def require_moderator(context: Context) -> Authority:
 
     Raises:
         RoomNotFoundError: the room does not exist for the user.
+        BannedError: the user is kept out.
         ForbiddenError: the user has a lower role.
     """
-    return _require(context, "moderator", Access.MODERATOR, "Only moderators may do this")
+    return authorize(context, *look_up_everywhere(context), Access.MODERATOR)
 
 
 def require_owner(context: Context) -> Authority:
@@ -134,15 +138,31 @@ def require_owner(context: Context) -> Authority:
 
     Raises:
         RoomNotFoundError: the room does not exist for the user.
+        BannedError: the user is kept out.
         ForbiddenError: the user is not the owner.
     """
-    return _require(context, "owner", Access.OWNER, "Only the owner of the room may do this")
+    return authorize(context, *look_up_everywhere(context), Access.OWNER)
 
 
-def _require(context: Context, least: Role, access: Access, detail: str) -> Authority:
-    found, standing = look_up(context)
-    room = require_visible(context, found, standing)
-    authority = Authority(room, role_in(room, standing, context.user_id), context.is_admin, standing)
+def look_up_everywhere(context: Context) -> tuple[Room | None, tuple[Standing, Standing]]:
+    """The room as it is, and the standings of the context's user in it and in the whole deployment. 1 round trip."""
+    store, room_id, user_id = context.store, context.room_id, context.user_id
+    return store.run_parallel(partial(get_room, store, room_id), partial(get_standings, store, room_id, user_id))
+
+
+def authorize(context: Context, found: Room | None, standings: tuple[Standing, Standing], access: Access) -> Authority:
+    """The authority of the context's user in a room that was read. This proves `access`. A ban suspends a role.
+
+    Raises:
+        RoomNotFoundError: the room does not exist for the user.
+        BannedError: the user is kept out, and no administrator.
+        ForbiddenError: the user has a lower role than `access` needs.
+    """
+    room = require_visible(context, found, standings[0])
+    if not context.is_admin:
+        require_no_ban(standings, context.now)
+    authority = Authority(room, role_in(room, standings[0], context.user_id), context.is_admin, standings[0])
+    least, detail = _LEAST[access]
     if authority.rank < rank_of(least):
         raise ForbiddenError(detail)
     context.prove(access)

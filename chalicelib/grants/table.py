@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pynamodb.expressions.update import Action
 
@@ -13,6 +14,9 @@ from chalicelib.store import Check, Condition, Delete, Store, Table, Update
 FOREVER: Moment = 253_402_300_799_000
 """The end of a ban that has no end: the last second of the year 9999."""
 PREFIX = "person#"
+PAGE = 50
+"""Standings in one page. The largest have about 3 KB: a reason of 512 characters of 4 bytes, and ids."""
+_KEPT_SECONDS = 30 * 86_400
 DEPLOYMENT = "*"
 """In place of a room id: the standing of a user in all rooms."""
 DELETED_MODERATOR = "deleted"
@@ -42,6 +46,11 @@ class Standing:
     ban_reason: str | None = None
     erasing_since: Moment | None = None
     """In the standing of the whole deployment: since then the user's data is being deleted."""
+
+    @property
+    def is_lasting(self) -> bool:
+        """True if something is noted that has no end."""
+        return bool(self.role or self.muted_by or self.erasing_since or self.banned_until == FOREVER)
 
     def is_banned_at(self, now: Moment) -> bool:
         """True if the user is kept out of the room."""
@@ -95,6 +104,31 @@ def change_standing(standing: Standing, user_id: str, actions: Sequence[Action])
     """The write that changes a standing, if role, mute and ban are as they were read. It stays until it is changed."""
     fixed = [STANDINGS.user_id.set(user_id), STANDINGS.expires_at.remove()]
     return Update(STANDINGS, (standing.room_id, standing.kind_id), [*fixed, *actions], is_as_read(standing))
+
+
+def write_standing(before: Standing, user_id: str, now: Moment, **changes: Any) -> Update:
+    """The write that changes fields of a standing, if role, mute and ban are as they were read.
+
+    Without a role, a mute or a ban that lasts, DynamoDB deletes the row a month later.
+    """
+    after = replace(before, user_id=user_id, **changes)
+    actions = [_set(name, getattr(after, name)) for name in ("user_id", *changes)]
+    ends = None if after.is_lasting else max(after.banned_until or 0, now) // 1000 + _KEPT_SECONDS
+    return Update(STANDINGS, (before.room_id, before.kind_id), [*actions, _set("expires_at", ends)], is_as_read(before))
+
+
+def page_standings(store: Store, room_id: str, after: str | None = None) -> tuple[list[Standing], str | None]:
+    """A page of a room's standings, and where the next one starts, if there is one. 1 read unit for each 4 KB."""
+    start = {"room_id": {"S": room_id}, "kind_id": {"S": PREFIX + after}} if after else None
+    condition = STANDINGS.kind_id.startswith(PREFIX)
+    items, next_key = store.page(STANDINGS, room_id, condition, start=start, limit=PAGE, consistent_read=True)
+    return [STANDINGS.read(item) for item in items], next_key["kind_id"]["S"].removeprefix(PREFIX) if next_key else None
+
+
+def _set(name: str, value: object) -> Action:
+    attribute = getattr(STANDINGS, name)
+    action: Action = attribute.remove() if value is None else attribute.set(value)
+    return action
 
 
 def is_as_read(standing: Standing) -> Condition:

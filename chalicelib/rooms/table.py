@@ -143,6 +143,16 @@ def has_owner_as_read(room: Room) -> Condition:
     return condition
 
 
+def has_visibility_as_read(room: Room) -> Condition:
+    """The condition that a room has the same visibility as when it was read."""
+    return _has("visibility", room.visibility)
+
+
+def hand_over(room: Room, user_id: str) -> Update:
+    """The write that gives a room to a user, if its owner is as it was read."""
+    return Update(ROOMS, room.room_id, [ROOMS.owner.set(owner_of(user_id))], has_owner_as_read(room))
+
+
 def adopt_room(store: Store, room: Room, now: Moment) -> None:
     """Give a room of the first release the attributes that it lacks: its owner, and `used_at`, which starts now."""
     actions = [ROOMS.owner.set(owner_of(room.created_by)), ROOMS.used_at.set(now)]
@@ -276,10 +286,11 @@ def _keep(room: Room, reservations: dict[str, Moment]) -> list[Action]:
     return [] if text == room.reserved else [_set("reserved", text)]
 
 
-def count_leave(room_id: str, now: Moment) -> Update:
-    """The write that gives a seat back."""
+def count_leave(room_id: str, now: Moment, condition: Condition | None = None) -> Update:
+    """The write that gives a seat back. It is refused if the condition is not met."""
     actions = [ROOMS.participant_count.add(-1), ROOMS.used_at.set(now)]
-    return Update(ROOMS, room_id, actions, ROOMS.participant_count > 0)
+    is_taken: Condition = ROOMS.participant_count > 0
+    return Update(ROOMS, room_id, actions, is_taken if condition is None else is_taken & condition)
 
 
 def release_room(room: Room, user_id: str) -> Update:

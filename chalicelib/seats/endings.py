@@ -1,19 +1,37 @@
 """The end of a membership: by leaving, because its lease ran out, or because the room closes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 from chalicelib.contract import Context
 from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.kernel.errors import UnavailableError
-from chalicelib.log import Message
+from chalicelib.log import Event, EventDraft, Message
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.log.table import LeaveReason
 from chalicelib.seats.broadcast import close_all, deliver, peer_left
 from chalicelib.seats.connections import get_roster
-from chalicelib.seats.entries import commit, left
+from chalicelib.seats.entries import commit_all, left
 from chalicelib.seats.schemas import CLOSE_FRAMES, UserLeft, UserLeftData
 from chalicelib.seats.table import Participant, claim_ending, give_up_seat, read_member_and_roster
-from chalicelib.store import ATTEMPTS
+from chalicelib.store import ATTEMPTS, Condition, Write
+
+
+@dataclass(frozen=True)
+class Removal:
+    """An act that ends a membership: one transaction does all of it.
+
+    `context` is that of the user who acts, and pays for the frames. `draft` is the event of the act; its number is the
+    one before that of the system message. `writes` are what else is written or checked. `room_condition` must be true
+    of the room's own item, which the end of a membership changes. `show` makes the frames that tell the event.
+    """
+
+    context: Context
+    draft: EventDraft
+    writes: Sequence[Write]
+    room_condition: Condition
+    show: Callable[[Event, Sequence[Connection]], list[OutboundFrame]]
 
 
 def end_expired(
@@ -52,42 +70,47 @@ def end_membership(
     reason: LeaveReason,
     *,
     write_log: bool = True,
+    removal: Removal | None = None,
 ) -> bool:
     """End a membership: seat, log entry, connections. False if it has changed since it was read.
 
-    Without `write_log`, no entry is written and nobody is told.
+    Without `write_log`, no entry is written and nobody is told. With `removal`, this is part of the act of a
+    moderator: one transaction does all of it. False also means that a condition of the removal is not met.
     """
     if not member.connections <= {connection.connection_id for connection in roster}:
         roster = get_roster(context.store, context.room_id)  # a connection was added between the two reads
     leaving = [connection for connection in roster if connection.user_id == member.user_id]
     others = [connection for connection in roster if connection.user_id != member.user_id]
-    writes = give_up_seat(member, leaving, context.now)
+    actor = removal.context if removal else context
+    writes = give_up_seat(member, leaving, context.now, removal.room_condition if removal else None)
     if not write_log:
         if not context.store.transact(writes):
             return False
     else:
-        message = commit(context, left(member, reason), writes)
-        if message is None:
+        drafts, more = ([removal.draft], removal.writes) if removal else ([], ())
+        entries = commit_all(actor, [*drafts, left(member, reason)], [*writes, *more])
+        if not entries:
             return False
-        _tell_left(context, member, message, reason, leaving, others)
+        told = removal.show(cast(Event, entries[0]), roster) if removal else []
+        told += _show_left(context, member, cast(Message, entries[-1]), reason, leaving, others)
+        deliver(actor, [*actor.claim_ack(), *told], others)
     close_all(context, leaving, CLOSE_FRAMES[reason])
     return True
 
 
-def _tell_left(
+def _show_left(
     context: Context,
     member: Participant,
     message: Message,
     reason: LeaveReason,
     leaving: Sequence[Connection],
     others: Sequence[Connection],
-) -> None:
+) -> list[OutboundFrame]:
     data = UserLeftData(user_id=member.user_id, reason=reason, message=RoomMessage.of(message))
     texts = [context.stamp(UserLeft, seq=message.seq, data=data).encode()]
     if last := _last_connection(member, leaving):
         texts.append(peer_left(context, last).encode())
-    frames = [OutboundFrame(other, text) for other in others for text in texts]
-    deliver(context, [*context.claim_ack(), *frames], others)
+    return [OutboundFrame(other, text) for other in others for text in texts]
 
 
 def _last_connection(member: Participant, leaving: Sequence[Connection]) -> str | None:

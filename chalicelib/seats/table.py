@@ -98,15 +98,17 @@ def take_seat(participant: Participant, room: Room, standing: Standing) -> list[
     ]
 
 
-def give_up_seat(participant: Participant, leaving: Sequence[Connection], now: Moment) -> list[Write]:
+def give_up_seat(
+    participant: Participant, leaving: Sequence[Connection], now: Moment, room_condition: Condition | None = None
+) -> list[Write]:
     """The writes that end a membership and remove its connections from the roster.
 
-    They are refused if the membership has changed since it was read.
+    They are refused if the membership has changed since it was read, or if the condition of the room is not met.
     """
     return [
         Delete(PARTICIPANTS, (participant.room_id, participant.user_id), _is_as_read(participant)),
         *(Delete(CONNECTIONS, (one.room_id, one.connection_id)) for one in leaving),
-        count_leave(participant.room_id, now),
+        count_leave(participant.room_id, now, room_condition),
     ]
 
 

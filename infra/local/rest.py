@@ -29,14 +29,14 @@ class RestEvents(LambdaEventConverter):
     """Makes Lambda proxy events; more complete than those of Chalice's own local mode."""
 
     def find_route(self, path: str) -> tuple[str, dict[str, str]] | None:
-        """The route of a path without its query, and the decoded path parameters."""
+        """The route of a path without its query, and the path parameters as the client sent them: percent-encoded."""
         try:
             match = self._route_matcher.match_route(path)
         except ValueError:
             return None
         # The matcher also leaves what it captured from routes that didn't fit in the end.
         names = {name: value for name, value in match.captured.items() if f"{{{name}}}" in match.route}
-        return (match.route, {name: unquote(value) for name, value in names.items()}) if all(names.values()) else None
+        return (match.route, names) if all(names.values()) else None
 
     def create_lambda_event(self, method: str, path: str, headers: Any, body: bytes | None = None) -> dict[str, Any]:
         """The event of a request to an existing route; `headers` are Starlette's."""

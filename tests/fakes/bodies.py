@@ -6,6 +6,7 @@ from chalicelib.chat.schemas import EmojiReactionRequest, EntriesQuery, HistoryQ
 from chalicelib.contract import Body
 from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.profiles.schemas import ProfileUpdate
+from chalicelib.roles.schemas import OwnershipRequest, RoleRequest, RolesQuery
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery
 from chalicelib.seats.schemas import JoinRequest
 from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
@@ -53,6 +54,7 @@ BAD_AVATARS = ["", *BAD_URLS, *BAD_CHARACTERS, "https://host/" + "a" * 2036, 5, 
 BAD_EMOJIS = [*NOT_TEXT, *BLANK, *CONTROL, "x", "👍x", "é", "1", "#", ":)", "👍" * 11, "字👍"]
 BAD_SEQS: list[Any] = [0, -1, 2**53, 1.5, "5", True, [5], {}]
 BAD_MENTIONS: list[Any] = [None, "ada", 5, {}, [str(n) for n in range(21)], ["\U0001f600" * 128] * 6]
+BAD_USERS: list[Any] = [None, "", "x" * 129, "a\nb", "\ud800", 5, True, [], {}]
 NOT_BOOLEAN: list[Any] = [None, 0, 1, "true", "false", "", [], {}]
 
 GOOD: dict[str, dict[str, Any]] = {
@@ -63,6 +65,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "chat_send_emoji": {"emoji": "👍"},
     "voice_toggle_mic": {"is_muted": False},
     "voice_set_speaking": {"is_speaking": False},
+    "roles_grant_role": {"role": "member"},
+    "roles_offer_ownership": {"user_id": "heir"},
     "lifecycle_update_own_room": {"name": "Room"},
     "lifecycle_update_room": {"name": "Room"},
 }
@@ -103,6 +107,9 @@ REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
     (EmojiReactionRequest, {}, "emoji", BAD_EMOJIS),
     (MicToggleRequest, {}, "is_muted", NOT_BOOLEAN),
     (SpeakingStatusRequest, {}, "is_speaking", NOT_BOOLEAN),
+    (RoleRequest, {}, "role", [None, "owner", "", "MEMBER", "admin", 1, True, []]),
+    (OwnershipRequest, {}, "user_id", BAD_USERS),
+    (RolesQuery, {}, "cursor", ["", "x", "x" * 13, "x" * 11 + "#"]),
     (RoomsQuery, {}, "limit", ["0", "101", "-1", "x", "", "1.5", "NaN", "9" * 5000]),
     (RoomsQuery, {}, "cursor", ["x" * 2049]),
     (HistoryQuery, {}, "limit", ["0", "101", "-1", "x", "", "1.5"]),

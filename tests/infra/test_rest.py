@@ -19,7 +19,7 @@ def test_the_event_is_that_of_a_proxy_integration(platform: Platform) -> None:
     ).json()
     context = answer.pop("context")
     assert answer.pop("headers")["host"] == "rooms.test:81"
-    assert answer == {"name": "a b/c", "body": "héllo", "query": {"x": ["1", "2"], "empty": [""]}}
+    assert answer == {"name": "a%20b%2Fc", "body": "héllo", "query": {"x": ["1", "2"], "empty": [""]}}
     expected = {"resourcePath": "/echo/{name}", "stage": "api", "domainName": "rooms.test"}
     assert {name: context[name] for name in expected} == expected
     assert context["path"].startswith("/api/echo/")

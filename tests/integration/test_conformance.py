@@ -45,19 +45,34 @@ SIGNED_IN = {
     *(f"GET {ROOM}", f"POST {ROOM}/join"),
 }
 IN_A_ROOM = {
-    *(f"POST {ROOM}/leave", f"POST {ROOM}/ticket", f"GET {ROOM}/messages", f"POST {ROOM}/messages"),
+    *(
+        f"POST {ROOM}/leave",
+        f"POST {ROOM}/ticket",
+        f"GET {ROOM}/messages",
+        f"GET {ROOM}/entries",
+        f"POST {ROOM}/messages",
+    ),
     *(f"POST {ROOM}/emoji", f"PUT {ROOM}/mic-toggle", f"PUT {ROOM}/speaking"),
 }
-FOR_ITS_MAKER = {f"PATCH {ROOM}", f"DELETE {ROOM}"}
+FOR_ITS_HEIR = {f"POST {ROOM}/owner/accept"}
+ROLE = f"{ROOM}/roles/{{user_id}}"
+FOR_ITS_MAKER = {
+    f"PATCH {ROOM}",
+    f"DELETE {ROOM}",
+    f"GET {ROOM}/roles",
+    f"PUT {ROLE}",
+    f"DELETE {ROLE}",
+    f"POST {ROOM}/owner",
+}
 FOR_ADMINS = {f"PUT {ADMIN}", f"PATCH {ADMIN}/status", f"DELETE {ADMIN}"}
 READS_ANY_BODY = {f"POST {ROOM}/join"}
 """Clients that exist send bodies of any kind, which were never read."""
-ENDS_SEATS = FOR_ITS_MAKER | FOR_ADMINS | {f"POST {ROOM}/leave", f"POST {ROOM}/join"}
+ENDS_SEATS = FOR_ITS_MAKER | FOR_ITS_HEIR | FOR_ADMINS | {f"POST {ROOM}/leave", f"POST {ROOM}/join"}
 """After one of these, the visitor needs a new room."""
 
 CAN_DO = {
     "nobody": OPEN,
-    "user": OPEN | SIGNED_IN,
+    "user": OPEN | SIGNED_IN | FOR_ITS_HEIR,
     "member": OPEN | SIGNED_IN | IN_A_ROOM | FOR_ITS_MAKER,
     "admin": OPEN | SIGNED_IN | FOR_ITS_MAKER | FOR_ADMINS,
 }
@@ -112,11 +127,13 @@ class Visitor:
         self.room_id = self.open_room()
 
     def open_room(self) -> str:
-        """A new room. A member also joins it and unmutes."""
+        """A new room. A member also joins it and unmutes. It is offered to a user."""
         room_id: str = self.maker.make_room()["id"]
         if self.role == "member":
             self.caller.join(room_id)
             self.caller.put(f"/coworking/rooms/{room_id}/mic-toggle", {"is_muted": False})
+        if self.role == "user":
+            self.maker.post(f"/coworking/rooms/{room_id}/owner", {"user_id": self.caller.id})
         return room_id
 
 

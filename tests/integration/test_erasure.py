@@ -13,6 +13,7 @@ from chalicelib import log
 from chalicelib.account import service
 from chalicelib.account.sweep import sweep_erasures
 from chalicelib.chat.service import send_message
+from chalicelib.grants.audit import AuditLine, new_line_id, put_line
 from chalicelib.grants.table import DEPLOYMENT, FOREVER, STANDINGS, get_standing
 from chalicelib.identity.accounts import list_erasures
 from chalicelib.identity.profiles import PROFILES, Profile, get_profile
@@ -23,6 +24,7 @@ from chalicelib.log import EventDraft
 from chalicelib.log.table import MESSAGES
 from chalicelib.profiles.schemas import ProfileUpdate
 from chalicelib.profiles.service import choose_profile
+from chalicelib.roles.table import make_offer, put_offer
 from chalicelib.rooms.schemas import RoomCreate
 from chalicelib.rooms.service import create_room
 from chalicelib.rooms.table import NOBODY, ROOMS
@@ -106,6 +108,11 @@ def furnish(world: World, reader: Any) -> Scene:
         (scene.foreign, ADA, {"name": NAME, "banned_until": FOREVER, "banned_by": "olga", "ban_reason": TEXT}),
     ):
         note(world, room_id, user_id, **notes)
+    for by, user_id in ((ADA, "ben"), ("olga", ADA), ("olga", "ben")):
+        name, reason = NAME if user_id == ADA else "Ben", TEXT if ADA in (by, user_id) else "rude"
+        line = AuditLine(scene.visited, new_line_id(NOW), "ban", by, NOW, user_id=user_id, name=name, reason=reason)
+        offer = make_offer(world.room(scene.visited), user_id, by, NOW)
+        assert world.store.transact([put_line(line), put_offer(offer)])
     world.store.update(PARTICIPANTS, (scene.visited, "ben"), [PARTICIPANTS.muted_by.set(ADA)])
     world.store.update(ROOMS, scene.foreign, [ROOMS.reserved.set(json.dumps({ADA: NOW + MINUTE}))])
     return scene

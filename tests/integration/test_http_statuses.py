@@ -27,6 +27,7 @@ TOO_LARGE = b'{"name": "' + b"x" * 65_536 + b'"}'
 A_FORM = {"content": "x=1", "headers": {"Content-Type": "text/plain"}}
 ROOM_VIEWS = [route.name for route in ROUTES if route.has_room]
 ADMIN_VIEWS = [route.name for route in ROUTES if route.access is Access.ADMIN]
+MODERATOR_VIEWS = [route.name for route in ROUTES if route.access in (Access.MODERATOR, Access.OWNER)]
 MEMBER_VIEWS = [route.name for route in ROUTES if route.access is Access.MEMBER and route.name != "seats_leave"]
 SENTENCES = {
     **{(view, "forbidden"): "Only administrators may do this" for view in ADMIN_VIEWS},
@@ -91,6 +92,20 @@ class Stage:
         client.close()
         return landlady
 
+    @cached_property
+    def heir(self) -> Caller:
+        """A user to whom the room `offered` is offered."""
+        return self.api.person("Hera")
+
+    @cached_property
+    def offered(self) -> str:
+        """A room that is offered to two users. The other one owns as many rooms as a user may own."""
+        olga = self.api.person("Olga")
+        room: str = olga.make_room()["id"]
+        for user in (self.heir, self.landlady):
+            expect(201, olga.post(f"{ROOMS}/{room}/owner", {"user_id": user.id}))
+        return room
+
     @property
     def leaver(self) -> Caller:
         """A new user who has seats and rooms."""
@@ -121,6 +136,7 @@ class Case:
     by: str = "member"
     room: str = "room"
     query: str = ""
+    user: str = "auth0%7Cada"
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -128,7 +144,7 @@ class Case:
         return route_of(self.view)
 
     def call(self, stage: Stage) -> httpx.Response:
-        path = self.route.path.format(room_id=getattr(stage, self.room))
+        path = self.route.path.format(room_id=getattr(stage, self.room), user_id=self.user)
         caller: Caller = getattr(stage, self.by)
         options = self.options or {"body": GOOD.get(self.view)}
         return caller.request(self.route.method, path + self.query, **options)
@@ -164,7 +180,7 @@ CASES = [
     Case("rooms_create_room", 409, "too_many_rooms", by="landlady"),
     Case("rooms_create_room", 404, "room_not_found", by="forgetful", options={"body": {"name": "Room"}, "key": "gone"}),
     Case("lifecycle_delete_own_room", 200, by="maker", room="fresh"),
-    Case("lifecycle_delete_own_room", 403, "forbidden", by="stranger"),
+    *each(MODERATOR_VIEWS, 403, "forbidden", by="stranger"),
     Case("seats_join", 200),
     Case("seats_join", 409, "room_full", by="stranger", room="full"),
     Case("seats_join", 409, "room_inactive", by="stranger", room="inactive"),
@@ -175,7 +191,14 @@ CASES = [
     Case("seats_leave", 404, "not_in_room", by="stranger"),
     Case("voice_set_speaking", 409, "muted", by="guest", options={"body": {"is_speaking": True}}),
     Case("lifecycle_update_own_room", 200, by="maker", room="fresh"),
-    Case("lifecycle_update_own_room", 403, "forbidden", by="stranger"),
+    *each(["roles_list_roles", "roles_grant_role"], 200),
+    Case("roles_revoke_role", 204),
+    Case("roles_offer_ownership", 201),
+    Case("roles_accept_ownership", 403, "forbidden"),
+    Case("roles_accept_ownership", 409, "too_many_rooms", by="landlady", room="offered"),
+    Case("roles_accept_ownership", 200, by="heir", room="offered"),
+    Case("roles_list_roles", 422, "invalid_request", query="?cursor=x"),
+    *each(["roles_grant_role", "roles_revoke_role"], 422, "invalid_request", user="x" * 129),
     Case("lifecycle_update_room", 200, by="admin", room="fresh"),
     Case("lifecycle_toggle_status", 200, by="admin", room="fresh"),
     Case("lifecycle_delete_room", 204, by="admin", room="fresh"),
@@ -246,7 +269,7 @@ def test_the_table_has_every_declared_status(route: Route) -> None:
 def test_a_preflight_is_answered(api: Api, path: str) -> None:
     asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
     asked |= {"Access-Control-Request-Headers": "idempotency-key"}
-    answer = api.nobody.request("OPTIONS", path.format(room_id=uuid.uuid4()), headers=asked)
+    answer = api.nobody.request("OPTIONS", path.format(room_id=uuid.uuid4(), user_id="ada"), headers=asked)
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     allowed = {name.lower() for name in answer.headers["Access-Control-Allow-Headers"].split(",")}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from traceback import walk_stack
@@ -186,6 +186,7 @@ def drive(functions: Functions) -> None:
     lose_connections(functions)
     write_debts(functions)
     end_memberships(functions)
+    give_roles(functions)
     close_rooms(functions)
     refuse_entries(functions)
     come_back_after_months(functions)
@@ -397,13 +398,31 @@ def end_memberships(functions: Functions) -> None:
     functions.sweep()
 
 
+def give_roles(functions: Functions) -> None:
+    """Give roles to somebody with a seat and to somebody without, and take them away. Then hand the room over."""
+    room_id = functions.open_room()
+    functions.enter(room_id, "ben")
+    call = partial(functions.rest, room_id=room_id)
+    for user_id in ("ben", "eve"):
+        call("roles_grant_role", "olga", {"role": "moderator"}, parameters={"user_id": user_id})
+    call("roles_list_roles", "ben")
+    call("roles_offer_ownership", "olga", {"user_id": "ben"})
+    call("roles_accept_ownership", "ben")
+    call("lifecycle_update_own_room", "ben", {"visibility": "private"})
+    call("roles_grant_role", "olga", {"role": "member"}, parameters={"user_id": "kim"})
+    for user_id in ("eve", "olga"):
+        call("roles_revoke_role", "ben", parameters={"user_id": user_id})
+    functions.rest("seats_join", "kim", room_id=room_id)
+    call("roles_revoke_role", "ben", parameters={"user_id": "kim"})
+
+
 def close_rooms(functions: Functions) -> None:
     """Delete a room in one call, and a room whose deletion was interrupted."""
     for finish in (lambda room_id: functions.rest("lifecycle_delete_room", "admin", room_id=room_id), give_up_closing):
         room_id = functions.open_room()
         functions.enter(room_id, "ada")
         functions.rest("chat_send_message", "ada", {"message_text": "hello"}, room_id=room_id)
-        get_backend().store.put(STANDINGS, make_standing(room_id))
+        functions.rest("roles_grant_role", "olga", {"role": "member"}, room_id=room_id, parameters={"user_id": "kim"})
         finish(room_id)
         functions.sweep()
         assert functions.refused("seats_get_room", "ada", room_id=room_id) == "room_not_found"
@@ -450,6 +469,7 @@ def delete_accounts(functions: Functions) -> None:
         functions.enter(handed_on, "gus", "hal")
         functions.enter(closed, "ivy")
         functions.rest("chat_send_message", "gus", {"message_text": "hello"}, room_id=handed_on)
+        functions.rest("roles_offer_ownership", "gus", {"user_id": "ivy"}, room_id=handed_on)
         leave_traces(get_backend().store, handed_on)
         with patch.object(service, "work_on", work_on):
             functions.rest("account_erase_me", "gus")

@@ -234,6 +234,21 @@ export type OfferFrame = {
  * If it was deleted, `text` is empty. If it can't be read, `user` is empty, too.
  */
 export type Original = { seq: number; user: string; text: string };
+/** The user to whom the room is offered, and until when the user can accept. */
+export type OwnershipOffer = { user_id: string; until: string };
+/** The user to whom the room is offered, the user who offers it, and until when the offer is valid. */
+export type OwnershipOfferedData = { user_id: string; by: string; until: string };
+/** The room is offered to you. Only your own connections get this frame. */
+export type OwnershipOfferedFrame = {
+  type: "ownership_offered";
+  roomId: string;
+  ts: string;
+  /** user id, set by the server */
+  from?: string;
+  data: OwnershipOfferedData;
+};
+/** The user to whom the room is offered. */
+export type OwnershipRequest = { user_id: string };
 /** A participant of the room. `id` is the user id. */
 export type ParticipantView = {
   id: string;
@@ -455,6 +470,22 @@ export type RoleChangedFrame = {
   seq: number;
   data: RoleChangedData;
 };
+/** A user with a role that lasts, when it was given, and by whom. `name` is the last name that the room knew. */
+export type RoleGrant = {
+  user_id: string;
+  name: string | null;
+  role: "owner" | "moderator" | "member";
+  granted_at: string | null;
+  granted_by: string | null;
+};
+/** The role that the user gets. Only the owner and administrators make moderators. */
+export type RoleRequest = { role: "moderator" | "member" };
+/**
+ * Users with a role that lasts; the owner is on the first page. `cursor`: there are more, or null.
+ *
+ * A page may be short, or empty, even if there is a next one.
+ */
+export type Roles = { roles: RoleGrant[]; cursor: string | null };
 /** `deactivated`: the room may open again. `deleted`: it does not. */
 export type RoomClosedData = { reason: "deactivated" | "deleted" };
 /** The room was closed; `bye` follows. */
@@ -797,7 +828,8 @@ export type ServerFrame =
   | SpeakingChangedFrame
   | RoomUpdatedFrame
   | RoomClosedFrame
-  | RoleChangedFrame;
+  | RoleChangedFrame
+  | OwnershipOfferedFrame;
 /** What the server relays from another client. */
 export type RelayedFrame =
   | RelayedTypingFrame

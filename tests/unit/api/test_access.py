@@ -15,6 +15,7 @@ from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Access, Context, Request, Route, Success
 from chalicelib.contract.access import PROVEN_BY_ROWS
 from chalicelib.kernel.telemetry import Observation, Telemetry
+from chalicelib.roles.table import make_offer, put_offer
 from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, NOWHERE, World, on_moto
 from tests.fakes.bodies import GOOD
 from tests.fakes.events import read_json, rest_event
@@ -58,6 +59,8 @@ def open_room(world: World) -> str:
     world.grant(MODERATOR, made, "moderator")
     world.join(MEMBER, made)
     world.join(FORMER, made, NOW - HTTP_LEASE)
+    for caller in CALLERS:
+        world.store.transact([put_offer(make_offer(world.room(made), caller, CREATOR, NOW))])
     return made
 
 
@@ -78,6 +81,8 @@ def call(route: Route, caller: str, room_id: str, **changes: Any) -> dict[str, A
 
 def status_for(route: Route, caller: str) -> tuple[int, str]:
     """The status and the error code that a caller gets."""
+    if (route.name, caller) == ("roles_accept_ownership", CREATOR):
+        return 403, "forbidden"  # who owns the room already
     if caller in ADMITTED[route.access]:
         return route.status, ""
     if caller in (NOBODY, INVALID):

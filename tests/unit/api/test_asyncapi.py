@@ -16,14 +16,13 @@ from chalicelib.api.frames import MAX_FRAME_BYTES, parse, read
 from chalicelib.contract import ServerFrame
 from chalicelib.delivery import OutboundFrame
 from chalicelib.features import EVENTS, FRAMES, OTHER_FRAMES, RESERVED_TYPES
-from chalicelib.grants.schemas import RoleChanged, RoleChangedData
 from chalicelib.kernel.errors import InvalidFrameError, InvalidRequestError
 from chalicelib.kernel.limits import MAX_FRAMES, STRIKES, WINDOW_MS
 from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.lifecycle.service import toggle_status, update_room
 from chalicelib.log import Draft
 from chalicelib.log.table import LeaveReason
-from chalicelib.seats.broadcast import broadcast
+from chalicelib.roles.service import grant_role, offer_ownership
 from chalicelib.seats.entries import commit
 from chalicelib.seats.sockets import MAX_CONNECTIONS
 from chalicelib.seats.table import require_seat
@@ -69,6 +68,7 @@ DATA: dict[str, set[str]] = {
     },
     "room_closed": {"reason"},
     "role_changed": {"user_id", "role", "by"},
+    "ownership_offered": {"user_id", "by", "until"},
     "user-joined": {"userId"},
     "user-left": {"userId"},
     "bye": {"code", "reason", "action"},
@@ -305,6 +305,12 @@ def talk(world: World, ada: str) -> None:
     world.send(ada, "user-joined", data={"userId": "somebody", "name": "Ada"})
 
 
+def moderate(world: World, room_id: str) -> None:
+    owner = world.context("maker", room_id)
+    grant_role(owner, "ben", "moderator")
+    offer_ownership(owner, "ben")
+
+
 def make_mistakes(world: World, ada: str, ben: str) -> None:
     world.send("stranger", "sync")
     world.send(ada, "message", text="x" * MAX_FRAME_BYTES)
@@ -327,9 +333,7 @@ def live(world: World) -> None:
         world.send(connection_id, "ping", id="p", last_seq=1)
     talk(world, ada)
     update_room(world.context("root", room_id), RoomUpdate(name="Deep Focus"))
-    root = world.context("root", room_id)
-    changed = RoleChangedData(user_id="ben", role="moderator", by="root")
-    broadcast(root, root.stamp(RoleChanged, seq=1, data=changed), world.connections(room_id))
+    moderate(world, room_id)
     make_mistakes(world, ada, ben)
     commit(world.context("eve", room_id), Draft("refused"), [require_seat(make_participant(room_id, "eve"))])
     for _ in range(MAX_CONNECTIONS):

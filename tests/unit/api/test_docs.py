@@ -49,7 +49,7 @@ def test_the_page_is_small_and_made_once_for_each_address() -> None:
     found = render(API)
     assert found is render(API)
     assert found.text.startswith("<!doctype html>")
-    assert len(found.text.encode()) < 64_000
+    assert len(found.text.encode()) < 128_000
     assert found.headers.items() >= {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}.items()
 
 

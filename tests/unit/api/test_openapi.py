@@ -59,6 +59,11 @@ ROUTES = {
     "PUT /coworking/rooms/{room_id}/speaking": Expected(
         {*MEMBER, *BODY, 409}, "SpeakingStatusResponse", "SpeakingStatusRequest"
     ),
+    "GET /coworking/rooms/{room_id}/roles": Expected({*MEMBER, 422}, "Roles"),
+    "PUT /coworking/rooms/{room_id}/roles/{user_id}": Expected({*MEMBER, *BODY}, "RoleGrant", "RoleRequest"),
+    "DELETE /coworking/rooms/{room_id}/roles/{user_id}": Expected({*MEMBER, 422}, status=204),
+    "POST /coworking/rooms/{room_id}/owner": Expected({*MEMBER, *BODY}, "OwnershipOffer", "OwnershipRequest", 201),
+    "POST /coworking/rooms/{room_id}/owner/accept": Expected({*MEMBER, 409}, "RoleGrant"),
     "PUT /coworking/admin/rooms/{room_id}": Expected({*ROOM, *BODY, 403}, "RoomSummary", "RoomUpdate"),
     "PATCH /coworking/admin/rooms/{room_id}/status": Expected({*ROOM, 403}, "StatusToggled"),
     "DELETE /coworking/admin/rooms/{room_id}": Expected({*ROOM, 403}, status=204),

@@ -17,6 +17,7 @@ from chalicelib.lifecycle.schemas import RoomPatch, RoomUpdate
 from chalicelib.log import Message
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.profiles.schemas import ProfileUpdate
+from chalicelib.roles.schemas import OwnershipRequest, RoleRequest, RolesQuery
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery, RoomSummary
 from chalicelib.rooms.table import Room
 from chalicelib.seats.schemas import JoinRequest, RoomDetail
@@ -42,6 +43,9 @@ BODIES: dict[type[Body], dict[str, Any]] = {
     EmojiReactionRequest: {"emoji": "👍"},
     MicToggleRequest: {"is_muted": True},
     SpeakingStatusRequest: {"is_speaking": True},
+    RoleRequest: {"role": "member"},
+    OwnershipRequest: {"user_id": "ada"},
+    RolesQuery: {},
     RoomPatch: {},
     RoomUpdate: {},
     RoomsQuery: {},

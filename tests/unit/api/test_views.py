@@ -73,7 +73,7 @@ def test_a_document_is_written_once_without_a_read(engine_world: World, view: An
 
     assert view(request(engine_world, NOW + 1)) is page
     assert counter.calls == []
-    assert len(page.text.encode()) < 64_000
+    assert len(page.text.encode()) < 128_000
 
 
 def test_the_documents_are_those_of_the_address(world: World) -> None:

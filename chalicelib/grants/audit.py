@@ -1,0 +1,63 @@
+"""The audit of a room: who used the rights of a role, on whom, and why. It is kept longer than the log."""
+
+import uuid
+from dataclasses import dataclass, replace
+
+from chalicelib.grants.rules import Role
+from chalicelib.kernel.times import Moment
+from chalicelib.store import Put, Store, Table, Update
+
+AUDIT_DAYS = 365
+PREFIX = "audit#"
+_DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """One act. `action` is an act of moderation, `role` or `owner`. `by` is the user who acted, `user_id` the other."""
+
+    room_id: str
+    kind_id: str
+    action: str
+    by: str | None
+    """None after the user has deleted the account."""
+    created_at: Moment
+    user_id: str | None = None
+    name: str | None = None
+    """The name of the other user at that time, if it was known."""
+    reason: str | None = None
+    until: Moment | None = None
+    seconds: int | None = None
+    role: Role | None = None
+
+
+AUDIT = Table("grants", AuditLine, also={"expires_at": int})
+
+
+def new_line_id(now: Moment) -> str:
+    """The key of a line within its room. Later lines have higher keys."""
+    return f"{PREFIX}{now:015d}-{uuid.uuid4().hex[:8]}"
+
+
+def put_line(line: AuditLine) -> Put:
+    """The write that adds a line. DynamoDB deletes it after a year."""
+    return Put(AUDIT, line, also={"expires_at": line.created_at // 1000 + AUDIT_DAYS * _DAY_SECONDS})
+
+
+def remove_user(line: AuditLine, user_id: str) -> Update | None:
+    """The write that removes a user from a line, with the name and the reason. None: the line names others."""
+    if user_id not in (line.by, line.user_id):
+        return None
+    by = None if line.by == user_id else line.by
+    about = (None, None) if line.user_id == user_id else (line.user_id, line.name)
+    after = replace(line, by=by, user_id=about[0], name=about[1], reason=None)
+    return Update(AUDIT, (line.room_id, line.kind_id), *AUDIT.difference(line, after))
+
+
+def page_lines(store: Store, room_id: str, limit: int, before: str | None = None) -> tuple[list[AuditLine], str | None]:
+    """The newest lines, before that one, and where the next page starts. 1 read unit for each 4 KB."""
+    start = {"room_id": {"S": room_id}, "kind_id": {"S": PREFIX + before}} if before else None
+    options = {"limit": limit, "scan_index_forward": False, "consistent_read": True}
+    items, next_key = store.page(AUDIT, room_id, AUDIT.kind_id.startswith(PREFIX), start=start, **options)
+    lines = [AUDIT.read(item) for item in items]
+    return lines, next_key["kind_id"]["S"].removeprefix(PREFIX) if next_key else None

@@ -1,0 +1,1 @@
+"""Roles: grant and revoke them, and hand a room over to another owner."""
