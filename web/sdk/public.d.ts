@@ -1,7 +1,8 @@
 /** The types that applications see: the HTTP API, a room and its state, voice. */
 import type { CoworkingError, REASONS } from "./types/errors.js";
 import type {
-  ByeData, Entries, ErrorCode, FieldError, Health, History, JoinRoomResponse, Me, MicToggledData, ParticipantView, ProfileUpdate, RoomCreate,
+  ByeData, Entries, ErasureState, ErrorCode, FieldError, Health, History, JoinRoomResponse, Me, MicToggledData, OwnershipOffer,
+  ParticipantView, ProfileUpdate, RoleGrant, Roles, RoomCreate,
   RoomDetail, RoomMessage, RoomPatch, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData, StatusToggled, Success, UserLeftData,
   WebsocketAccess, You,
 } from "./wire.js";
@@ -44,6 +45,8 @@ export interface Api {
   me(options?: CallOptions): Promise<Me>;
   /** Change your name and picture. */
   updateMe(profile: ProfileUpdate, options?: CallOptions): Promise<Me>;
+  /** Delete your account: profile, seats, roles, and the texts of your messages. There is no way back. It goes on without you. */
+  deleteMe(options?: CallOptions): Promise<ErasureState>;
   /** One page of the active rooms, oldest first. `next` is the cursor of the next page. */
   rooms(page?: CallOptions & { limit?: number; cursor?: string }): Promise<{ rooms: RoomSummary[]; next: string | null }>;
   /** All pages of the active rooms. */
@@ -80,6 +83,16 @@ export interface Api {
   setMuted(id: string, isMuted: boolean, options?: CallOptions): Promise<Changed<MicToggledData>>;
   /** Tell the others that you speak or stop. */
   setSpeaking(id: string, isSpeaking: boolean, options?: CallOptions): Promise<Changed<SpeakingChangedData>>;
+  /** The users with a role that lasts. For moderators. `cursor` of the answer is that of the next page. */
+  roles(id: string, page?: CallOptions & { cursor?: string }): Promise<Roles>;
+  /** Give a user a role that lasts. The user needs no seat. */
+  setRole(id: string, userId: string, role: "moderator" | "member", options?: CallOptions): Promise<RoleGrant>;
+  /** Take a user's role away. In a private room, the user also loses the seat. */
+  removeRole(id: string, userId: string, options?: CallOptions): Promise<void>;
+  /** Offer your room to a user, who has 24 hours to accept. Their pages get a frame `ownership_offered`. */
+  offerOwner(id: string, userId: string, options?: CallOptions): Promise<OwnershipOffer>;
+  /** Accept a room that was offered to you. */
+  acceptOwner(id: string, options?: CallOptions): Promise<RoleGrant>;
   /** Whether the service works. */
   health(options?: CallOptions): Promise<Health>;
   /** For administrators. */

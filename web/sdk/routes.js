@@ -16,6 +16,7 @@ export function createApi(/** @type {Service} */ service, /** @type {Deps} */ de
   const callRoute = async (/** @type {string} */ method, /** @type {string} */ path, /** @type {Call} */ call = {}) =>
     (await request(method, "/coworking" + path, call)).content;
   const roomPath = (/** @type {string} */ id) => `/rooms/${encodeURIComponent(id)}`;
+  const userPath = (/** @type {string} */ id, /** @type {string} */ kind, /** @type {string} */ user) => `${roomPath(id)}/${kind}/${encodeURIComponent(user)}`;
   /** A route of a room, without a body. */
   const inRoom = (/** @type {string} */ method, path = "") => (/** @type {string} */ id, /** @type {Call=} */ options) => callRoute(method, roomPath(id) + path, options);
   const withKey = (/** @type {Call | undefined} */ options, /** @type {unknown} */ body) => ({ key: deps.uuid(), ...options, body });
@@ -24,6 +25,7 @@ export function createApi(/** @type {Service} */ service, /** @type {Deps} */ de
   const routes = {
     me: (options) => callRoute("GET", "/me", options),
     updateMe: (body, options) => callRoute("PUT", "/me", { ...options, body }),
+    deleteMe: (options) => callRoute("DELETE", "/me", options),
     async rooms({ limit, cursor, signal } = {}) {
       const { content, link } = await request("GET", "/coworking/rooms" + query({ limit, cursor }), { signal });
       const next = /[?&]cursor=([^&>]*)[^>]*>;\s*rel="?next/.exec(link ?? "")?.[1];
@@ -55,6 +57,11 @@ export function createApi(/** @type {Service} */ service, /** @type {Deps} */ de
     react: (id, emoji, options) => callRoute("POST", roomPath(id) + "/emoji", withKey(options, { emoji })),
     setMuted: (id, isMuted, options) => callRoute("PUT", roomPath(id) + "/mic-toggle", { ...options, body: muted(isMuted) }),
     setSpeaking: (id, isSpeaking, options) => callRoute("PUT", roomPath(id) + "/speaking", { ...options, body: speaking(isSpeaking) }),
+    roles: (id, { cursor, signal } = {}) => callRoute("GET", `${roomPath(id)}/roles${query({ cursor })}`, { signal }),
+    setRole: (id, user, role, options) => callRoute("PUT", userPath(id, "roles", user), { ...options, body: { role } }),
+    removeRole: async (id, user, options) => void (await callRoute("DELETE", userPath(id, "roles", user), options)),
+    offerOwner: (id, user_id, options) => callRoute("POST", roomPath(id) + "/owner", { ...options, body: { user_id } }),
+    acceptOwner: inRoom("POST", "/owner/accept"),
     health: async (options) => (await request("GET", "/healthz", { ...options, isPublic: true })).content,
     admin: {
       updateRoom: (id, body, options) => callRoute("PUT", "/admin" + roomPath(id), { ...options, body }),
