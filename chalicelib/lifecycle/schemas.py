@@ -4,6 +4,7 @@ from typing import Literal
 
 from chalicelib.contract import Answer, Body, Data, ServerFrame
 from chalicelib.contract.fields import Uuid
+from chalicelib.log.schemas import EventFrame
 from chalicelib.rooms.schemas import (
     Color,
     Description,
@@ -43,7 +44,7 @@ class StatusToggled(Answer):
     new_status: RoomStatus
 
 
-class RoomUpdated(ServerFrame):
+class RoomUpdated(EventFrame):
     """A setting of the room changed."""
 
     type: Literal["room_updated"] = "room_updated"

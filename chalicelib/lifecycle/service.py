@@ -1,5 +1,6 @@
 """Change, close and delete rooms."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,7 @@ from chalicelib.contract import Context, Success
 from chalicelib.grants import table as grants
 from chalicelib.grants.service import require_owner
 from chalicelib.identity.tokens import User
-from chalicelib.kernel.errors import ForbiddenError, RoomNotFoundError
+from chalicelib.kernel.errors import ForbiddenError, RoomNotFoundError, UnavailableError
 from chalicelib.lifecycle.schemas import (
     CloseReason,
     RoomClosed,
@@ -18,23 +19,26 @@ from chalicelib.lifecycle.schemas import (
     RoomUpdated,
     StatusToggled,
 )
+from chalicelib.log import EventDraft, LogPosition
 from chalicelib.rooms.defaults import require_own_name
 from chalicelib.rooms.schemas import RoomSummary
 from chalicelib.rooms.table import (
+    Change,
     Room,
     RoomStatus,
-    change_room,
-    compare_and_set_status,
     get_room,
     is_marked_deleted,
     mark_deleted,
+    plan_change,
     purge,
 )
 from chalicelib.seats.broadcast import broadcast, close_all
 from chalicelib.seats.connections import get_roster, remove_connection
 from chalicelib.seats.endings import evict
+from chalicelib.seats.entries import commit
 from chalicelib.seats.schemas import CLOSE_FRAMES
 from chalicelib.seats.table import list_participants
+from chalicelib.store import ATTEMPTS, Write
 
 _PAGES = 8
 
@@ -48,10 +52,7 @@ def update_room(context: Context, body: RoomUpdate) -> RoomSummary:
     changes: Any = body.model_dump(exclude_none=True)
     if body.status == "active":
         changes["used_at"] = context.now
-    changed = change_room(context.store, context.room_id, changes)
-    if changed is None:
-        raise RoomNotFoundError
-    return _announce_update(context, changed)
+    return _change(context, changes)
 
 
 def update_own_room(context: Context, user: User, body: RoomPatch) -> RoomSummary:
@@ -64,12 +65,7 @@ def update_own_room(context: Context, user: User, body: RoomPatch) -> RoomSummar
     require_own_name(user, body.name)
     require_owner(context)
     changes: Any = body.model_dump(exclude_none=True)
-    owner_id = None if user.is_admin else user.id
-    changed = change_room(context.store, context.room_id, changes, owner_id=owner_id)
-    if changed is None:
-        is_gone = get_room(context.store, context.room_id) is None
-        raise RoomNotFoundError if is_gone else ForbiddenError
-    return _announce_update(context, changed)
+    return _change(context, changes, owner_id=None if user.is_admin else user.id)
 
 
 def toggle_status(context: Context) -> StatusToggled:
@@ -81,8 +77,7 @@ def toggle_status(context: Context) -> StatusToggled:
     store, room_id = context.store, context.room_id
     while room := get_room(store, room_id):
         status: RoomStatus = "inactive" if room.status == "active" else "active"
-        if changed := compare_and_set_status(store, room, status, context.now):
-            _announce_update(context, changed)
+        if _try_change(context, room, {"status": status, "used_at": context.now}):
             return StatusToggled(room_id=room_id, new_status=status)
     raise RoomNotFoundError
 
@@ -139,11 +134,42 @@ def close_room(context: Context, reason: CloseReason) -> None:
         evict(context, member.user_id, "room_closed", write_log=reason == "deactivated")
 
 
-def _announce_update(context: Context, room: Room) -> RoomSummary:
-    """Tell the members about the changed room. If it is inactive now, end their memberships."""
-    if room.status == "inactive":
+def _change(context: Context, changes: Change, *, owner_id: str | None = None) -> RoomSummary:
+    """Change attributes of a room. With `owner_id`, only if the room belongs to this user."""
+    for _ in range(ATTEMPTS):
+        room = get_room(context.store, context.room_id)
+        if room is None:
+            raise RoomNotFoundError
+        if owner_id and room.owner_id != owner_id:
+            raise ForbiddenError("Only the owner of the room may do this")
+        if summary := _try_change(context, room, changes, owner_id=owner_id):
+            return summary
+    raise UnavailableError("The room is changed too often; try again")
+
+
+def _try_change(context: Context, room: Room, changes: Change, *, owner_id: str | None = None) -> RoomSummary | None:
+    """Change a room that was read, and tell its members, also of no change. None if it has changed since.
+
+    If it is inactive now, its memberships end instead: nobody is left to be told of an event.
+    """
+    writes: list[Write] = [plan_change(room, changes, owner_id=owner_id)] if changes else []
+    summary = RoomSummary.of(replace(room, **changes), context.settings)
+    if summary.status == "inactive":
+        position = log.get_position(context.store, context.room_id, consistent=True)
+        if writes and not context.store.transact([*writes, *_keep_log(context, position, changes)]):
+            return None
         close_room(context, "deactivated")
         return RoomSummary.of(get_room(context.store, room.room_id) or room, context.settings)
-    summary = RoomSummary.of(room, context.settings)
-    broadcast(context, context.stamp(RoomUpdated, data=summary), get_roster(context.store, room.room_id))
+    draft = EventDraft("room_updated", summary)
+    position = log.allocate(context, draft)
+    event = commit(context, draft, [*writes, *_keep_log(context, position, changes)], position=position)
+    if event is None:
+        return None
+    broadcast(context, context.stamp(RoomUpdated, seq=event.seq, data=summary), get_roster(context.store, room.room_id))
     return summary
+
+
+def _keep_log(context: Context, position: LogPosition, changes: Change) -> list[Write]:
+    """The write that changes how long the log keeps its entries."""
+    days, default = changes.get("retention_days"), context.settings.message_retention_days
+    return [log.keep_for(position, days, default)] if days else []

@@ -28,6 +28,7 @@ from chalicelib.log.table import (
     get_message,
     get_messages,
     get_position,
+    keep_for,
 )
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "get_messages",
     "get_position",
     "has_retention_gap",
+    "keep_for",
     "list_following",
     "list_newest",
     "messages_of",

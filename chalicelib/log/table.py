@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 from chalicelib.kernel.times import Moment
-from chalicelib.store import Put, Store, Table
+from chalicelib.store import Put, Store, Table, Update
 from chalicelib.store.tables import Item
 
 MessageType = Literal["text", "emoji", "system"]
@@ -182,6 +182,23 @@ def get_position(store: Store, room_id: str, *, consistent: bool = False) -> Log
     """The position of the log. 0.5 read units, twice that if consistent."""
     found = store.get(POSITIONS, (room_id, _POSITION), consistent=consistent)
     return found or LogPosition(room_id, _POSITION, 0, 0)
+
+
+def keep_for(position: LogPosition, days: int, default: int) -> Update:
+    """The write that sets how long a room keeps new entries. `default` held before the first such write.
+
+    It is refused if another one came between. Entries keep the expiry with which they were stored.
+    """
+    least = min(days, position.least_retention_days or default)
+    actions = [
+        POSITIONS.retention_days.set(days),
+        POSITIONS.least_retention_days.set(least),
+        POSITIONS.last_seq.add(0),  # the room may have no entry yet
+        POSITIONS.allocated_at.add(0),
+    ]
+    known, read = POSITIONS.least_retention_days, position.least_retention_days
+    is_as_read = known.does_not_exist() if read is None else known == read
+    return Update(POSITIONS, (position.room_id, _POSITION), actions, is_as_read)
 
 
 def put_entry(entry: Message | Event, retention_days: int) -> Put:

@@ -13,10 +13,11 @@ from chalicelib.kernel.errors import (
     UnavailableError,
 )
 from chalicelib.kernel.times import Moment
+from chalicelib.log import LogPosition, keep_for
 from chalicelib.rooms.defaults import require_own_name
 from chalicelib.rooms.schemas import DEFAULT_COLOR, DEFAULT_SEATS, RoomCreate, RoomSummary
 from chalicelib.rooms.table import ROOMS, Room, get_room, list_owned, owner_of
-from chalicelib.store import ATTEMPTS, Put
+from chalicelib.store import ATTEMPTS, Put, Write
 from chalicelib.store.idempotency import IdempotencyKey, IdempotencyRecord, find_record, record_once
 
 
@@ -44,7 +45,7 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
     if wait:
         raise RateLimitedError(wait)
     _require_few(request, owned)
-    store.put(ROOMS, room)
+    store.transact(_make(room))
     return RoomSummary.of(room, backend.settings)
 
 
@@ -64,9 +65,18 @@ def _create_once(request: Request, room: Room, key: IdempotencyKey) -> RoomSumma
         if isinstance(count, int):
             raise RateLimitedError(count)
         _require_few(request, owned)
-        if store.transact([Put(ROOMS, room), record_once(key, now, room_id=room.room_id), count]):
+        if store.transact([*_make(room), record_once(key, now, room_id=room.room_id), count]):
             return RoomSummary.of(room, request.backend.settings)
     raise UnavailableError("You create too many rooms at the same moment; try again")
+
+
+def _make(room: Room) -> list[Write]:
+    """The writes that make a room. A room with a retention time of its own tells its log."""
+    made: list[Write] = [Put(ROOMS, room)]
+    if room.retention_days:
+        position = LogPosition(room.room_id, 0, 0, 0)
+        made.append(keep_for(position, room.retention_days, room.retention_days))
+    return made
 
 
 def _require_few(request: Request, owned: Sequence[object]) -> None:

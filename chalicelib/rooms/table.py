@@ -188,22 +188,6 @@ def list_all(store: Store, status: StoredStatus) -> Iterator[Room]:
     return store.query(ROOMS, status, index="by_status")
 
 
-def change_room(store: Store, room_id: str, changes: Change, *, owner_id: str | None = None) -> Room | None:
-    """Change some attributes. The room after the change, or None if it does not exist.
-
-    With `owner_id`, also None if it does not belong to this user.
-    """
-    while room := get_room(store, room_id):
-        if owner_id and room.owner_id != owner_id:
-            break
-        if not changes:
-            return room
-        write = plan_change(room, changes, owner_id=owner_id)
-        if changed := store.update(ROOMS, room_id, write.actions, write.condition, returns="ALL_NEW"):
-            return changed
-    return None
-
-
 def plan_change(room: Room, changes: Change, *, owner_id: str | None = None) -> Update:
     """The write that changes attributes of a room that was read.
 
@@ -224,15 +208,6 @@ def deactivate_idle(store: Store, room: Room) -> bool:
     """Deactivate an empty room of the list. False if somebody has used or changed it since it was read."""
     is_idle = (ROOMS.status == "active") & (ROOMS.participant_count == 0) & (ROOMS.used_at == room.used_at)
     return store.update(ROOMS, room.room_id, [ROOMS.status.set("inactive")], is_idle) is not None
-
-
-def compare_and_set_status(store: Store, room: Room, after: RoomStatus, now: Moment) -> Room | None:
-    """Change the status. None if the status or the visibility has changed since the room was read.
-
-    This is a transaction: if an answer is lost, the retry must not find its own write and report a refusal.
-    """
-    change = plan_change(room, {"status": after, "used_at": now})
-    return get_room(store, room.room_id) if store.transact([change]) else None
 
 
 def live_reservations(room: Room, now: Moment) -> dict[str, Moment]:

@@ -6,8 +6,9 @@ from unittest.mock import patch
 import pytest
 
 import seed
-from chalicelib.rooms.table import Room, change_room, list_all
+from chalicelib.rooms.table import Room, list_all
 from tests.fakes.backend import NOW, World
+from tests.fakes.rooms import change_room
 
 DEFAULTS = [
     ("Focus Zone", "Deep work sessions - minimal distractions", 10, "bg-grayBlue"),

@@ -599,7 +599,16 @@ export type RoomUpdate = {
   status?: RoomStatus | null;
 };
 /** A setting of the room changed. */
-export type RoomUpdatedFrame = { type: "room_updated"; roomId: string; ts: string; data: RoomSummary };
+export type RoomUpdatedFrame = {
+  type: "room_updated";
+  roomId: string;
+  ts: string;
+  /** user id, set by the server */
+  from?: string;
+  /** the sequence number in the room's log */
+  seq: number;
+  data: RoomSummary;
+};
 export type RoomVisibility = "public" | "unlisted" | "private";
 /** The content of `emoji`. */
 export type SendEmojiData = {

@@ -14,12 +14,12 @@ from chalicelib.api.sockets import SUBPROTOCOL
 from chalicelib.identity.tickets import issue_ticket
 from chalicelib.kernel.settings import Limit
 from chalicelib.kernel.times import now_ms
-from chalicelib.rooms.table import change_room
 from chalicelib.seats import connections
 from chalicelib.seats import sockets as seat_sockets
 from infra.local.events import SocketEvents
 from tests.fakes.backend import Interrupt, World, on_moto
 from tests.fakes.faults import Faults
+from tests.fakes.rooms import change_room
 
 SECRET = "only-for-these-tests-" * 3
 Event = dict[str, Any]

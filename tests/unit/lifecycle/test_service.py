@@ -12,7 +12,6 @@ from chalicelib.identity.tokens import User
 from chalicelib.kernel.errors import ForbiddenError, InvalidRequestError, NotInRoomError, RoomNotFoundError
 from chalicelib.lifecycle import service
 from chalicelib.lifecycle.schemas import RoomPatch, RoomUpdate
-from chalicelib.rooms import table
 from chalicelib.rooms.schemas import RoomSummary
 from chalicelib.rooms.table import ROOMS, RoomStatus, get_room, is_marked_deleted, list_all
 from tests.fakes.backend import MINUTE, NOW, NOWHERE, SECOND, Interrupt, World, user
@@ -96,7 +95,7 @@ def test_the_owner_and_administrators_change_a_room(
 
 def test_a_user_who_just_lost_the_room_does_not_change_it(world: World, room_id: str, just_before: Interrupt) -> None:
     moved = replace(world.room(room_id), owner="user#bob")
-    just_before(table, "plan_change", lambda: world.store.put(ROOMS, moved))
+    just_before(service, "plan_change", lambda: world.store.put(ROOMS, moved))
 
     with pytest.raises(ForbiddenError):
         patch(world, room_id, user("ada"), name="Mine")
@@ -170,7 +169,7 @@ def test_a_toggle_inverts_the_status(world: World, before: RoomStatus, after: Ro
 
 
 def test_two_simultaneous_toggles_both_count(world: World, room_id: str, just_before: Interrupt) -> None:
-    just_before(service, "compare_and_set_status", lambda: toggle(world, room_id))
+    just_before(service, "plan_change", lambda: toggle(world, room_id))
 
     assert toggle(world, room_id) == world.room(room_id).status == "active"
 

@@ -9,11 +9,12 @@ from chalicelib import log
 from chalicelib.grants.table import get_standing
 from chalicelib.lifecycle import service, sweep
 from chalicelib.log.table import MESSAGES
-from chalicelib.rooms.table import change_room, is_marked_deleted, list_occupied, mark_deleted
+from chalicelib.rooms.table import is_marked_deleted, list_occupied, mark_deleted
 from chalicelib.seats import endings
 from chalicelib.seats.table import claim_ending, list_participants
 from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, SECOND, Interrupt, World
 from tests.fakes.records import make_message
+from tests.fakes.rooms import change_room
 
 END = NOW + HTTP_LEASE
 """When a lease that began at NOW ends."""

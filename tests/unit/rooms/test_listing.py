@@ -10,10 +10,11 @@ from chalicelib.kernel.errors import InvalidCursorError
 from chalicelib.rooms import listing
 from chalicelib.rooms.listing import MAX_CLOSED, RoomPage
 from chalicelib.rooms.schemas import RoomsQuery
-from chalicelib.rooms.table import ROOMS, change_room, owner_of
+from chalicelib.rooms.table import ROOMS, owner_of
 from tests.fakes.backend import DAY, MINUTE, NOW, Interrupt, World
 from tests.fakes.counting import Counter
 from tests.fakes.records import make_room
+from tests.fakes.rooms import change_room
 
 IDLE = 30 * DAY
 

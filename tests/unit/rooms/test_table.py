@@ -12,6 +12,7 @@ from chalicelib.store import Store
 from tests.fakes.backend import NOW, SECOND, World
 from tests.fakes.faults import Faults, Lost
 from tests.fakes.records import make_room
+from tests.fakes.rooms import change_room, compare_and_set_status
 from tests.unit.store.test_client import NETWORK
 
 
@@ -43,7 +44,7 @@ def test_pages_have_the_active_rooms_newest_first(tables: Store) -> None:
 
 
 def test_a_change_returns_the_room_after_it(tables: Store, room: Room) -> None:
-    changed = table.change_room(tables, room.room_id, {"name": "Quiet", "max_participants": 3, "status": "inactive"})
+    changed = change_room(tables, room.room_id, {"name": "Quiet", "max_participants": 3, "status": "inactive"})
 
     assert changed == replace(room, name="Quiet", max_participants=3, status="inactive")
     assert changed == table.get_room(tables, room.room_id)
@@ -63,7 +64,7 @@ def test_the_list_has_just_the_active_public_rooms(tables: Store, change: Change
         room = make_room(status=status, visibility=visibility)
         tables.put(ROOMS, room)
         assert table.get_room(tables, room.room_id) == room
-        changed = table.change_room(tables, room.room_id, change)
+        changed = change_room(tables, room.room_id, change)
         assert changed == replace(room, **change) == table.get_room(tables, room.room_id)
 
     listed, _ = table.list_newest(tables, 100)
@@ -78,10 +79,10 @@ def test_status_and_visibility_do_not_change_at_once(tables: Store, status: Room
         room = make_room(status=status)
         tables.put(ROOMS, room)
         late = table.plan_change(room, change)
-        table.change_room(tables, room.room_id, {"visibility": "private"})
+        change_room(tables, room.room_id, {"visibility": "private"})
 
         assert not tables.transact([late])
-        assert not table.compare_and_set_status(tables, room, "active", NOW)
+        assert not compare_and_set_status(tables, room, "active", NOW)
         assert not table.deactivate_idle(tables, replace(room, status="active"))
         assert table.get_room(tables, room.room_id) == replace(room, visibility="private")
 
@@ -91,10 +92,10 @@ def test_status_and_visibility_do_not_change_at_once(tables: Store, status: Room
 )
 def test_a_row_holds_only_settings_that_were_changed(tables: Store, room: Room, change: Change) -> None:
     (name,) = change
-    assert table.change_room(tables, room.room_id, change) == replace(room, **change)
+    assert change_room(tables, room.room_id, change) == replace(room, **change)
     assert name in stored(tables, room)
 
-    assert table.change_room(tables, room.room_id, {name: getattr(room, name)}) == room  # type: ignore[misc]
+    assert change_room(tables, room.room_id, {name: getattr(room, name)}) == room  # type: ignore[misc]
     assert name not in stored(tables, room)
 
 
@@ -120,9 +121,9 @@ def test_kept_seats_count_against_the_size_of_the_room(tables: Store) -> None:
     assert not keep("cyd", NOW + 3, seen=new), "the reservations have changed"
     assert not join("cyd", seen=new)
     kept = read()
-    table.change_room(tables, new.room_id, {"max_participants": 4})
+    change_room(tables, new.room_id, {"max_participants": 4})
     assert not join("cyd", seen=kept), "the size has changed"
-    table.change_room(tables, new.room_id, {"max_participants": 3})
+    change_room(tables, new.room_id, {"max_participants": 3})
     assert [keep("cyd", NOW + 3), keep("dan", NOW + 9), join("dan")] == [True, False, False]
 
     assert table.live_reservations(read(), NOW) == {"bob": NOW + 2, "cyd": NOW + 3}
@@ -131,7 +132,7 @@ def test_kept_seats_count_against_the_size_of_the_room(tables: Store) -> None:
     assert [join("dan", NOW + 2), join("dan", NOW + 3)] == [False, True]
     assert read() == replace(new, participant_count=3, used_at=NOW + 3)
 
-    table.change_room(tables, new.room_id, {"status": "inactive", "max_participants": 9})
+    change_room(tables, new.room_id, {"status": "inactive", "max_participants": 9})
     assert not keep("eve", NOW + 9)
 
 
@@ -140,15 +141,15 @@ def test_a_change_for_an_owner_needs_the_owner(tables: Store) -> None:
     for room in (moved, old):
         tables.put(ROOMS, room)
         for user_id, may_change in (("ada", False), ("bob", True)):
-            changed = table.change_room(tables, room.room_id, {"color": user_id}, owner_id=user_id)
+            changed = change_room(tables, room.room_id, {"color": user_id}, owner_id=user_id)
             assert (changed is not None) is may_change
             assert tables.transact([table.plan_change(room, {"name": user_id}, owner_id=user_id)]) is may_change
         assert table.get_room(tables, room.room_id) == replace(room, color="bob", name="bob")
 
 
 def test_an_unknown_room_is_not_changed_nor_made(tables: Store) -> None:
-    assert table.change_room(tables, "nowhere", {"name": "Quiet"}) is None
-    assert table.compare_and_set_status(tables, make_room(room_id="nowhere"), "inactive", NOW) is None
+    assert change_room(tables, "nowhere", {"name": "Quiet"}) is None
+    assert compare_and_set_status(tables, make_room(room_id="nowhere"), "inactive", NOW) is None
     table.unindex(tables, "nowhere")
 
     assert table.get_room(tables, "nowhere") is None
@@ -156,8 +157,8 @@ def test_an_unknown_room_is_not_changed_nor_made(tables: Store) -> None:
 
 def test_a_status_is_changed_only_from_the_expected_one(tables: Store, room: Room) -> None:
     closed = replace(room, status="inactive")
-    assert table.compare_and_set_status(tables, closed, "active", NOW) is None
-    changed = table.compare_and_set_status(tables, room, "inactive", NOW)
+    assert compare_and_set_status(tables, closed, "active", NOW) is None
+    changed = compare_and_set_status(tables, room, "inactive", NOW)
     assert changed == replace(room, status="inactive", used_at=NOW)
 
 
@@ -165,7 +166,7 @@ def test_a_status_change_whose_answer_is_lost_is_done_once(engine_world: World) 
     room = engine_world.room(engine_world.open_room())
     with Faults(engine_world.store.connection) as faults:
         faults.plan("TransactWriteItems", Lost(NETWORK[2]))
-        changed = table.compare_and_set_status(engine_world.store, room, "inactive", NOW)
+        changed = compare_and_set_status(engine_world.store, room, "inactive", NOW)
 
     assert changed == replace(room, status="inactive", used_at=NOW)
 
@@ -177,7 +178,7 @@ def test_only_the_sweep_finds_a_deleted_room(tables: Store, room: Room) -> None:
 
     assert table.get_room(tables, room.room_id) is None
     assert table.list_newest(tables, 10) == ([], False)
-    assert table.change_room(tables, room.room_id, {"name": "Quiet"}) is None
+    assert change_room(tables, room.room_id, {"name": "Quiet"}) is None
     assert table.is_marked_deleted(tables, room.room_id)
     assert list(table.list_occupied(tables)) == [room.room_id]
 

@@ -18,12 +18,13 @@ from chalicelib.log import service as log_service
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.log.table import MESSAGES
 from chalicelib.rooms.schemas import RoomsQuery
-from chalicelib.rooms.table import Change, change_room, reserve_seat
+from chalicelib.rooms.table import Change, reserve_seat
 from chalicelib.seats import endings, service, sockets, table, views
 from chalicelib.seats.schemas import Caller, RoomDetail
 from chalicelib.seats.table import claim_ending
 from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, NOWHERE, SECOND, Interrupt, World, on_moto, user
 from tests.fakes.faults import Faults
+from tests.fakes.rooms import change_room
 
 GRACE = 20 * SECOND
 END = NOW + HTTP_LEASE

@@ -9,13 +9,14 @@ import pytest
 from chalicelib.delivery import Connection
 from chalicelib.log import get_message
 from chalicelib.log.table import put_entry
-from chalicelib.rooms.table import ROOMS, Change, Room, Visibility, change_room, get_room, mark_deleted
+from chalicelib.rooms.table import ROOMS, Change, Room, Visibility, get_room, mark_deleted
 from chalicelib.seats import table
 from chalicelib.seats.connections import get_roster, put_connection
 from chalicelib.seats.table import PARTICIPANTS, Participant
 from chalicelib.store import Store
 from tests.fakes.backend import MINUTE, NOW, SECOND, World, read_log
 from tests.fakes.records import make_connection, make_message, make_participant, make_room, make_standing
+from tests.fakes.rooms import change_room
 
 ROOM = "the-room"
 END = NOW + MINUTE
