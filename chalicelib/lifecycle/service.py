@@ -32,7 +32,7 @@ from chalicelib.rooms.table import (
     plan_change,
     purge,
 )
-from chalicelib.seats.broadcast import broadcast, close_all
+from chalicelib.seats.broadcast import broadcast, close_connections, say_bye
 from chalicelib.seats.connections import get_roster, remove_connection
 from chalicelib.seats.endings import evict
 from chalicelib.seats.entries import commit
@@ -127,9 +127,10 @@ def close_room(context: Context, reason: CloseReason) -> None:
         partial(get_roster, store, room_id), partial(list_participants, store, room_id)
     )
     broadcast(context, context.stamp(RoomClosed, data=RoomClosedData(reason=reason)), roster)
-    close_all(context, roster, CLOSE_FRAMES["room_closed"])
+    say_bye(context, roster, CLOSE_FRAMES["room_closed"])
     for connection in roster:
         remove_connection(store, connection)
+    close_connections(context, roster)
     for member in members:
         evict(context, member.user_id, "room_closed", write_log=reason == "deactivated")
 

@@ -75,11 +75,21 @@ def handle_gone(context: Context, gone: Iterable[Connection], roster: Sequence[C
 
 
 def close_all(context: Context, leaving: Sequence[Connection], reason: ByeData) -> None:
-    """Send `bye` to connections, then close them. The caller removes them from the roster."""
-    if not leaving:
-        return
+    """Send `bye` to connections that are off the roster, then close them."""
+    say_bye(context, leaving, reason)
+    close_connections(context, leaving)
+
+
+def say_bye(context: Context, leaving: Sequence[Connection], reason: ByeData) -> None:
+    """Send `bye`. The caller removes the connections from the roster, then closes them: `bye` is their last frame."""
     bye = context.stamp(Bye, data=reason).encode()
     _post(context, [OutboundFrame(connection, bye) for connection in leaving])
+
+
+def close_connections(context: Context, leaving: Sequence[Connection]) -> None:
+    """Close connections."""
+    if not leaving:
+        return
     try:
         context.backend.fanout.deliver([Close(connection) for connection in leaving])
     except Exception:  # noqa: BLE001  # logged; what was told is stored already
