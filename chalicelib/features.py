@@ -3,6 +3,7 @@
 Dispatch, the reserved frame types, OpenAPI, AsyncAPI and the TypeScript declarations follow from it.
 """
 
+import chalicelib.access.views
 import chalicelib.account.views
 import chalicelib.chat.frames
 import chalicelib.chat.views
@@ -27,6 +28,7 @@ ROUTES = (
     *chalicelib.seats.views.ROUTES,
     *chalicelib.chat.views.ROUTES,
     *chalicelib.voice.views.ROUTES,
+    *chalicelib.access.views.ROUTES,
     *chalicelib.lifecycle.views.ROUTES,
     *chalicelib.roles.views.ROUTES,
 )

@@ -82,6 +82,20 @@ _PARAMETERS: Json = {
         "description": "The id of a user, who may have no seat.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": NO_CONTROLS},
     },
+    "invite_id": {
+        "name": "invite_id",
+        "in": "path",
+        "required": True,
+        "description": "The id of an invitation, from the list.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 64},
+    },
+    "token": {
+        "name": "token",
+        "in": "path",
+        "required": True,
+        "description": "The token of an invitation.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+    },
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",

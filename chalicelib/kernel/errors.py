@@ -13,11 +13,13 @@
     ├── RoomNotFoundError          404 room_not_found
     ├── NotInRoomError             403 not_in_room
     │   └── NothingToLeaveError    404 not_in_room
+    ├── InviteNotFoundError        404 invite_not_found
     ├── RoomFullError              409 room_full
     ├── RoomInactiveError          409 room_inactive
     ├── RoomLockedError            409 room_locked
     ├── TooManyRoomsError          409 too_many_rooms
     ├── AccountClosingError        409 account_closing
+    ├── TooManyInvitesError        409 too_many_invites
     ├── MutedError                 409 muted
     ├── RateLimitedError           429 rate_limited
     ├── UnavailableError           503 unavailable
@@ -165,6 +167,12 @@ class NothingToLeaveError(NotInRoomError):
     status = 404
 
 
+class InviteNotFoundError(CoworkingError):
+    """No valid invitation has this token: it is wrong, used up, over, revoked, or for another room."""
+
+    status, code, title = 404, "invite_not_found", "This invitation is not valid"
+
+
 class RoomFullError(CoworkingError):
     """All seats are taken."""
 
@@ -193,6 +201,12 @@ class AccountClosingError(CoworkingError):
     """The caller deletes the account, and some of its data is left. Until it is gone, nothing new is stored."""
 
     status, code, title = 409, "account_closing", "Your account is being deleted"
+
+
+class TooManyInvitesError(CoworkingError):
+    """The room has the highest number of invitations that are valid at the same time."""
+
+    status, code, title = 409, "too_many_invites", "The room has too many invitations; revoke one of them first"
 
 
 class MutedError(CoworkingError):

@@ -131,6 +131,7 @@ class JoinRequest(Body):
     expects_socket: Annotated[
         bool, Field(strict=True, description="true: the seat is held for a minute until the first connection opens")
     ] = False
+    invite: Annotated[str | None, Field(max_length=128, description="the token of an invitation into this room")] = None
 
 
 class JoinRoomResponse(Answer):

@@ -1,11 +1,15 @@
 """Take and give up seats: join and leave, and the reads of a room that belong to it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any, cast
 
 from chalicelib import log
-from chalicelib.contract import Access, Context, Request, Success
+from chalicelib.contract import Access, Context, Request, ServerFrame, Success
+from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.grants.rules import Role
+from chalicelib.grants.schemas import RoleChanged, RoleChangedData
 from chalicelib.grants.service import explain_absence, require_no_ban, require_visible, role_in
 from chalicelib.grants.table import Standing, get_standing, get_standings
 from chalicelib.identity.profiles import Profile, display_profile, get_profile
@@ -21,17 +25,18 @@ from chalicelib.kernel.errors import (
     UnavailableError,
 )
 from chalicelib.kernel.times import iso
-from chalicelib.log import LogPosition, Message
+from chalicelib.log import Event, LogPosition, Message, Numbered
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.rooms import listing
 from chalicelib.rooms.listing import RoomPage
 from chalicelib.rooms.schemas import RoomsQuery
 from chalicelib.rooms.table import Room, get_room, kept_for_others
 from chalicelib.seats.authors import show_messages
-from chalicelib.seats.broadcast import broadcast
+from chalicelib.seats.broadcast import deliver
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.endings import end_expired, end_membership, evict
-from chalicelib.seats.entries import commit, joined
+from chalicelib.seats.entrance import BY_GRANT, Admission, Entrance, Invitation
+from chalicelib.seats.entries import commit_all, joined
 from chalicelib.seats.fitting import fit_detail, left_for_log
 from chalicelib.seats.leases import lease_end, renew_by_call, renew_by_join, renew_by_list, renew_by_ticket
 from chalicelib.seats.limits import give_up_surplus, require_free_seat
@@ -60,52 +65,59 @@ JOIN_PRICE = 16
 """In units of `store.budgets`."""
 
 
-def join(context: Context, user: User, *, expects_socket: bool = False) -> JoinRoomResponse:
-    """Take a seat, or confirm it, and get access to the room's WebSocket. The errors are those of `enter`."""
+def join(context: Context, user: User, *, expects_socket: bool = False, invite: str | None = None) -> JoinRoomResponse:
+    """Take a seat, or confirm it, and get access to the room's WebSocket. The errors are those of `enter`.
+
+    `invite`: the token of an invitation.
+    """
     websocket = _grant_access(context)  # this can fail, so it comes before the seat
-    message, room = enter(context, user, expects_socket=expects_socket)
+    entrance = Invitation(invite) if invite else BY_GRANT
+    message, room = enter(context, user, expects_socket=expects_socket, entrance=entrance)
     return JoinRoomResponse(message=message, room=room, websocket=websocket, websocket_url=websocket.url)
 
 
-def enter(context: Context, user: User, *, expects_socket: bool = False) -> tuple[JoinMessage, RoomDetail]:
+def enter(
+    context: Context, user: User, *, expects_socket: bool = False, entrance: Entrance = BY_GRANT
+) -> tuple[JoinMessage, RoomDetail]:
     """Take a seat, or confirm the seat that the user has. Expired members of the room are ended first.
 
     `expects_socket`: the seat is held a minute until the first connection.
 
     Raises:
-        RoomNotFoundError, BannedError, AccountClosingError, RoomInactiveError, RoomLockedError, RoomFullError,
-        TooManyRoomsError, RateLimitedError.
+        RoomNotFoundError, InviteNotFoundError, BannedError, AccountClosingError, RoomInactiveError, RoomLockedError,
+        RoomFullError, TooManyRoomsError, RateLimitedError.
     """
     store, room_id, now = context.store, context.room_id, context.now
     limits, limit = context.backend.rate_limits, context.settings.joins_limit
-    room, members, standings, chosen, seats, wait = store.run_parallel(
+    room, members, standings, chosen, seats, wait, _ = store.run_parallel(
         partial(get_room, store, room_id),
         partial(list_participants, store, room_id),
         partial(get_standings, store, room_id, user.id),
         partial(get_profile, store, user.id),
         partial(list_seats, store, user.id),
         partial(limits.check, f"join#{user.id}", limit, now),
+        partial(entrance.read, context),
     )
     if wait:
         raise RateLimitedError(wait)
     profile = display_profile(context.settings, user, chosen)
     for attempt in range(ATTEMPTS):
-        open_room = _require_open(context, room, standings, is_seated=_find_seat(context, members) is not None)
-        newcomer = _newcomer(context, profile, "expected" if expects_socket else "http", open_room, standings[0])
+        is_seated = _find_seat(context, members) is not None
+        open_room = _require_open(context, entrance, room, standings, is_seated=is_seated)
         present = end_expired(context, members, include_claimed=attempt > 0)
         if mine := _find_seat(context, present):
             return "Already in this room", _welcome_back(context, open_room, mine, expects_socket=expects_socket)
         _require_place(context, open_room, present)
         require_free_seat(context, seats)
-        position = log.allocate(context, joined(newcomer))
-        writes = take_seat(newcomer, open_room, standings[0])
-        message = commit(context, joined(newcomer), writes, position=position)
-        if message:
-            return "Joined room successfully", _welcome(context, open_room, newcomer, message, position, present)
-        room, members, standings = store.run_parallel(
+        admission = entrance.admit(context, open_room, standings[0], profile)
+        newcomer = _newcomer(context, profile, "expected" if expects_socket else "http", open_room, admission.standing)
+        if entered := _take_seat(context, open_room, newcomer, admission):
+            return "Joined room successfully", _welcome(context, open_room, newcomer, entered, present)
+        room, members, standings, _ = store.run_parallel(
             partial(get_room, store, room_id),
             partial(list_participants, store, room_id),
             partial(get_standings, store, room_id, user.id),
+            partial(entrance.read, context),
         )
     raise UnavailableError("The room is too busy to find you a seat; try again")
 
@@ -207,10 +219,11 @@ def _find_seat(context: Context, members: Sequence[Participant]) -> Participant 
 
 
 def _require_open(
-    context: Context, found: Room | None, standings: tuple[Standing, Standing], *, is_seated: bool
+    context: Context, entrance: Entrance, found: Room | None, standings: tuple[Standing, Standing], *, is_seated: bool
 ) -> Room:
-    room = require_visible(context, found, standings[0], is_seated=is_seated)
+    room = entrance.require_visible(context, found, standings[0], is_seated=is_seated)
     require_no_ban(standings, context.now)
+    entrance.require_open(context, room, standings[0], is_seated=is_seated)
     if room.status != "active":
         raise RoomInactiveError
     return room
@@ -224,29 +237,53 @@ def _require_place(context: Context, room: Room, present: Sequence[Participant])
         raise RoomFullError
 
 
+@dataclass(frozen=True)
+class _Entered:
+    """The entries of a join, and the position of the log after them."""
+
+    message: Message
+    role_change: Event | None
+    position: LogPosition
+
+
+def _take_seat(context: Context, room: Room, newcomer: Participant, admission: Admission) -> _Entered | None:
+    """Store a newcomer and the entries about it. None if something has changed since it was read."""
+    drafts: list[Numbered[Any]] = [joined(newcomer), *([admission.event] if admission.event else [])]
+    position = log.allocate(context, *drafts)
+    entries = commit_all(context, drafts, take_seat(newcomer, room, admission.writes), position=position)
+    if not entries:
+        return None
+    message, *events = entries
+    return _Entered(cast(Message, message), next(iter(cast(list[Event], events)), None), position)
+
+
 def _welcome(
-    context: Context,
-    room: Room,
-    newcomer: Participant,
-    message: Message,
-    position: LogPosition,
-    present: Sequence[Participant],
+    context: Context, room: Room, newcomer: Participant, entered: _Entered, present: Sequence[Participant]
 ) -> RoomDetail:
     store, room_id = context.store, context.room_id
     members, newest, roster, seats, standings = store.run_parallel(
         partial(list_participants, store, room_id),
-        partial(_read_newest, context, position, [*present, *present]),  # a join reads them twice
+        partial(_read_newest, context, entered.position, [*present, *present]),  # a join reads them twice
         partial(get_roster, store, room_id),
         partial(list_seats, store, newcomer.user_id),
         partial(get_standings, store, room_id, newcomer.user_id),
     )
-    data = UserJoinedData(participant=ParticipantView.of(newcomer), message=RoomMessage.of(message))
-    broadcast(context, context.stamp(UserJoined, seq=message.seq, data=data), roster)
+    _tell_joined(context, newcomer, entered, roster)
     give_up_surplus(context, seats)
     if standings[1].is_banned_at(context.now) or standings[1].erasing_since:
         evict(context, newcomer.user_id, "removed")  # it began while the seat was taken
     require_no_ban(standings, context.now)
     return _compose(context, room, members, newest, newcomer.role)
+
+
+def _tell_joined(context: Context, newcomer: Participant, entered: _Entered, roster: Sequence[Connection]) -> None:
+    message, event = entered.message, entered.role_change
+    data = UserJoinedData(participant=ParticipantView.of(newcomer), message=RoomMessage.of(message))
+    frames: list[ServerFrame] = [context.stamp(UserJoined, seq=message.seq, data=data)]
+    if event:
+        frames.append(context.stamp(RoleChanged, seq=event.seq, data=RoleChangedData.model_validate_json(event.data)))
+    texts = [frame.encode(context.backend.avatar_hosts) for frame in frames]
+    deliver(context, [OutboundFrame(one, text) for one in roster for text in texts], roster)
 
 
 def _welcome_back(context: Context, room: Room, mine: Participant, *, expects_socket: bool) -> RoomDetail:

@@ -9,7 +9,6 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.delivery import Connection
 from chalicelib.grants.rules import Role
-from chalicelib.grants.table import Standing, require_standing
 from chalicelib.kernel.times import Moment
 from chalicelib.rooms.table import Room, count_join, count_leave
 from chalicelib.seats.connections import CONNECTIONS, get_roster
@@ -85,16 +84,16 @@ def update_participant(
     return store.update(PARTICIPANTS, (room_id, user_id), actions, condition)
 
 
-def take_seat(participant: Participant, room: Room, standing: Standing) -> list[Write]:
-    """The writes of a join into a room that was read.
+def take_seat(participant: Participant, room: Room, admission: Sequence[Write]) -> list[Write]:
+    """The writes of a join into a room that was read. `admission` has those that prove why the user gets in.
 
-    They are refused if the user has a seat, if the room is full, locked, inactive or deleted, or if its owner or the
-    user's role, mute or ban have changed since they were read.
+    They are refused if the user has a seat, if the room is full, locked, inactive or deleted, or if its owner has
+    changed since it was read.
     """
     return [
         Put(PARTICIPANTS, participant, PARTICIPANTS.user_id.does_not_exist()),
         count_join(room, participant.user_id, participant.joined_at),
-        require_standing(standing),
+        *admission,
     ]
 
 

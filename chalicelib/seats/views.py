@@ -7,6 +7,7 @@ from chalicelib.kernel.errors import (
     AccountClosingError,
     BannedError,
     InvalidCursorError,
+    InviteNotFoundError,
     NothingToLeaveError,
     NotInRoomError,
     RoomFullError,
@@ -40,8 +41,11 @@ _ONLY_A_SEAT = JoinRequest()
 
 
 def join(request: Request, body: JoinRequest = _ONLY_A_SEAT) -> JoinRoomResponse:
-    """Take a seat. If you have one already, nothing changes, and you get a new ticket."""
-    return service.join(request.context, request.user, expects_socket=body.expects_socket)
+    """Take a seat. If you have one already, nothing changes, and you get a new ticket.
+
+    With the token of an invitation, you also get into a private room, and get the role that the invitation gives.
+    """
+    return service.join(request.context, request.user, expects_socket=body.expects_socket, invite=body.invite)
 
 
 def leave(request: Request) -> Success:
@@ -72,6 +76,7 @@ ROUTES = (
         errors=(
             AccountClosingError,
             BannedError,
+            InviteNotFoundError,
             RoomFullError,
             RoomInactiveError,
             RoomLockedError,

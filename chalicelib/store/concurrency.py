@@ -11,6 +11,7 @@ C = TypeVar("C")
 D = TypeVar("D")
 E = TypeVar("E")
 F = TypeVar("F")
+G = TypeVar("G")
 
 THREADS = 32
 
@@ -55,6 +56,18 @@ class Parallel:
         sixth: Callable[[], F],
         /,
     ) -> tuple[A, B, C, D, E, F]: ...
+    @overload
+    def __call__(
+        self,
+        first: Callable[[], A],
+        second: Callable[[], B],
+        third: Callable[[], C],
+        fourth: Callable[[], D],
+        fifth: Callable[[], E],
+        sixth: Callable[[], F],
+        seventh: Callable[[], G],
+        /,
+    ) -> tuple[A, B, C, D, E, F, G]: ...
     @overload
     def __call__(self, *calls: Callable[[], A]) -> tuple[A, ...]: ...
 

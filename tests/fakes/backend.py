@@ -116,15 +116,17 @@ class World:
         request.__dict__["user"] = user(user_id)  # as if its token were verified
         return request
 
-    def open_room(self, *, seats: int = 15, made_by: str = "maker", now: Moment = NOW, name: str = "Focus Zone") -> str:
+    def open_room(
+        self, *, seats: int = 15, made_by: str = "maker", now: Moment = NOW, name: str = "Focus Zone", **settings: Any
+    ) -> str:
         """Create a room. Returns its id."""
-        request = RoomCreate(name=name, max_participants=seats)
+        request = RoomCreate(name=name, max_participants=seats, **settings)
         room = new_room(request, made_by, now)
         self.store.put(ROOMS, room)
         return room.room_id
 
-    def join(self, user_id: str, room_id: str, now: Moment = NOW) -> JoinRoomResponse:
-        return service.join(self.context(user_id, room_id, now), user(user_id))
+    def join(self, user_id: str, room_id: str, now: Moment = NOW, *, invite: str | None = None) -> JoinRoomResponse:
+        return service.join(self.context(user_id, room_id, now), user(user_id), invite=invite)
 
     def grant(self, user_id: str, room_id: str, role: Role) -> None:
         """Give a user a role in a room, as a moderator's grant does."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chalicelib.access.schemas import InviteCreate
 from chalicelib.chat.schemas import EmojiReactionRequest, EntriesQuery, HistoryQuery, SendMessageRequest
 from chalicelib.contract import Body
 from chalicelib.lifecycle.schemas import RoomUpdate
@@ -61,6 +62,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "profiles_update_me": {"name": "Ada", "avatar": None},
     "rooms_create_room": {"name": "Room"},
     "seats_join": {"expects_socket": True},
+    "access_create_invite": {"role": "member", "uses": 10, "expires_in": 3600},
     "chat_send_message": {"message_text": "hello"},
     "chat_send_emoji": {"emoji": "👍"},
     "voice_toggle_mic": {"is_muted": False},
@@ -90,6 +92,10 @@ REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
     (RoomCreate, {"name": "x"}, "visibility", BAD_VISIBILITIES),
     (RoomCreate, {"name": "x"}, "retention_days", BAD_DAYS),
     (JoinRequest, {}, "expects_socket", NOT_BOOLEAN),
+    (JoinRequest, {}, "invite", ["x" * 129, 5, True, []]),
+    (InviteCreate, {}, "role", [None, "", "owner", "MEMBER", 1, True, []]),
+    (InviteCreate, {}, "uses", [0, -1, 1001, "5", 5.5, True, 1e300, []]),
+    (InviteCreate, {}, "expires_in", [0, 59, 30 * 86_400 + 1, "60", 60.5, True, []]),
     (RoomUpdate, {}, "name", [*NOT_TEXT[1:], *BLANK, *CONTROL, *HIDDEN, "x" * 256]),
     (RoomUpdate, {}, "description", [*NOT_TEXT[1:], *CONTROL, "x" * 2001]),
     (RoomUpdate, {}, "max_participants", BAD_SEATS[1:]),

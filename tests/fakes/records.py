@@ -1,15 +1,17 @@
 """Complete records for tests. A test names only the fields that matter to it."""
 
 import uuid
+from base64 import urlsafe_b64encode
 from dataclasses import replace
 from typing import Any
 
 from chalicelib.delivery import Connection
+from chalicelib.grants.invites import Invite, invite_id_of, invite_key
 from chalicelib.grants.table import Standing, standing_key
 from chalicelib.log import Message
 from chalicelib.rooms.table import Room
 from chalicelib.seats.table import Participant
-from tests.fakes.backend import ENDPOINT, MINUTE, NOW
+from tests.fakes.backend import DAY, ENDPOINT, MINUTE, NOW
 
 
 def make_room(**changes: Any) -> Room:
@@ -45,6 +47,16 @@ def make_participant(room_id: str, user_id: str = "ada", **changes: Any) -> Part
 
 def make_standing(room_id: str, user_id: str = "ada", **changes: Any) -> Standing:
     return replace(Standing(*standing_key(room_id, user_id)), **changes)
+
+
+def token_of(room_id: str) -> str:
+    """The token of an invitation into a room, always the same: the service makes random ones."""
+    return urlsafe_b64encode(uuid.UUID(room_id).bytes + bytes(16)).decode().rstrip("=")
+
+
+def make_invite(room_id: str, token: str, **changes: Any) -> Invite:
+    invite = Invite(*invite_key(room_id, invite_id_of(token)), "maker", "member", 25, NOW + DAY, NOW)
+    return replace(invite, **changes)
 
 
 def make_message(room_id: str, seq: int = 1, **changes: Any) -> Message:

@@ -18,6 +18,8 @@ from chalicelib.chat.history import get_entries, get_history
 from chalicelib.chat.schemas import EntriesQuery, HistoryQuery
 from chalicelib.contract import Context
 from chalicelib.delivery import Connection
+from chalicelib.grants.invites import new_token, put_invite
+from chalicelib.grants.table import FOREVER, require_standing
 from chalicelib.identity.tokens import User
 from chalicelib.kernel.errors import TooManyRoomsError
 from chalicelib.kernel.limits import Cache
@@ -37,7 +39,7 @@ from chalicelib.voice.service import set_muted, set_speaking
 from infra.local.engine import Engine
 from tests.fakes.backend import ENDPOINT, MINUTE, NOW, SECOND, World, on_engine, user
 from tests.fakes.counting import Call, Counter
-from tests.fakes.records import make_message, make_participant, make_room, make_standing
+from tests.fakes.records import make_invite, make_message, make_participant, make_room, make_standing
 
 PEOPLE = [f"person-{number:02}" for number in range(12)]
 LATER = NOW + 30 * SECOND
@@ -55,6 +57,8 @@ class Scene:
     empty_room_id: str
     log_length: int
     sockets: dict[str, str] = field(default_factory=dict)
+    token: str = ""
+    """Of an invitation into the room."""
 
     def send(self, person: int, kind: str, now: int = LATER, **fields: Any) -> None:
         self.world.send(self.sockets[PEOPLE[person]], kind, now, **fields)
@@ -148,6 +152,7 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "chat frame, once a minute": ((3, 7, 2), lambda s: s.send(10, "message", MUCH_LATER, text="hello")),
     "a fresh ticket": ((2, 1, 1), lambda s: service.request_ticket(s.context(11))),
     "making a room, with a key": ((2, 8, 3.5), create_with_key),
+    "join (new), with an invitation": ((5, 17, 21), lambda s: s.world.join("guest", s.room_id, LATER, invite=s.token)),
 }
 """They run in this order: some need the results of earlier ones."""
 BUDGETS = {operation: budget for operation, (budget, _) in OPERATIONS.items()}
@@ -167,6 +172,9 @@ def furnish(world: World, *, crowded: bool) -> Scene:
             room_id = world.open_room()
             for number in range(15):
                 world.enter(f"stranger-{number}", room_id)
+    token = new_token(scene.room_id)
+    assert world.store.transact([put_invite(make_invite(scene.room_id, token, ends_at=FOREVER))])
+    scene.token = token
     assert world.backend.secret
     return scene
 
@@ -245,7 +253,7 @@ def test_a_full_room_with_long_names_stays_within_the_budget(engine_world: World
         member = make_participant(room_id, f"{number:036}", name="N" * 80, avatar="https://pictures.test/" + "p" * 80)
         joined = put_entry(make_message(room_id, 51 + number), 90)
         standing = make_standing(room_id, member.user_id)
-        assert engine_world.store.transact([joined, *take_seat(member, room, standing)])
+        assert engine_world.store.transact([joined, *take_seat(member, room, [require_standing(standing)])])
 
     with Counter(engine_world.store) as join:
         engine_world.join("last", room_id)
@@ -308,7 +316,7 @@ def test_bytes_bound_what_is_read_and_answered(engine_world: World, read: Any, w
     for number in range(written.people):
         longest = make_participant(room_id, f"{number:0128}", name=EMOJI * 80, avatar="/" + "x" * 2047)
         standing = make_standing(room_id, longest.user_id)
-        assert world.store.transact(take_seat(longest, world.room(room_id), standing))
+        assert world.store.transact(take_seat(longest, world.room(room_id), [require_standing(standing)]))
         for tab in range(5):
             connection = Connection(room_id, f"connection-{number}-{tab}", longest.user_id, ENDPOINT, NOW, True)
             put_connection(world.store, connection)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from botocore.session import get_session
 
+from chalicelib.access.service import MAX_INVITES
 from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Access, Route
 from infra.local.engine import CREDENTIALS, REGION
@@ -25,6 +26,7 @@ KEYS = {name.lower(): value for name, value in CREDENTIALS.items()}
 MEMBERS = {"type", "title", "status", "detail", "code"}
 TOO_LARGE = b'{"name": "' + b"x" * 65_536 + b'"}'
 A_FORM = {"content": "x=1", "headers": {"Content-Type": "text/plain"}}
+UNKNOWN = {"user_id": "unknown", "invite_id": "unknown", "token": "unknown"}
 ROOM_VIEWS = [route.name for route in ROUTES if route.has_room]
 ADMIN_VIEWS = [route.name for route in ROUTES if route.access is Access.ADMIN]
 MODERATOR_VIEWS = [route.name for route in ROUTES if route.access in (Access.MODERATOR, Access.OWNER)]
@@ -106,6 +108,20 @@ class Stage:
             expect(201, olga.post(f"{ROOMS}/{room}/owner", {"user_id": user.id}))
         return room
 
+    @cached_property
+    def invited(self) -> dict[str, str]:
+        """The parameters of an invitation into `room`."""
+        made = expect(201, self.member.post(f"{ROOMS}/{self.room}/invites", {}))
+        return {"invite_id": made["id"], "token": made["token"]}
+
+    @cached_property
+    def crowded(self) -> str:
+        """A room with as many invitations as a room may have."""
+        room = self.open_room(15)
+        for _ in range(MAX_INVITES):
+            expect(201, self.member.post(f"{ROOMS}/{room}/invites", {}))
+        return room
+
     @property
     def leaver(self) -> Caller:
         """A new user who has seats and rooms."""
@@ -137,6 +153,8 @@ class Case:
     room: str = "room"
     query: str = ""
     user: str = "auth0%7Cada"
+    parameters: str = ""
+    """The attribute of the stage that has the other parameters of the path."""
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -144,7 +162,8 @@ class Case:
         return route_of(self.view)
 
     def call(self, stage: Stage) -> httpx.Response:
-        path = self.route.path.format(room_id=getattr(stage, self.room), user_id=self.user)
+        parameters = getattr(stage, self.parameters) if self.parameters else UNKNOWN
+        path = self.route.path.format(**parameters | {"room_id": getattr(stage, self.room), "user_id": self.user})
         caller: Caller = getattr(stage, self.by)
         options = self.options or {"body": GOOD.get(self.view)}
         return caller.request(self.route.method, path + self.query, **options)
@@ -179,6 +198,13 @@ CASES = [
     Case("rooms_create_room", 201, by="stranger"),
     Case("rooms_create_room", 409, "too_many_rooms", by="landlady"),
     Case("rooms_create_room", 404, "room_not_found", by="forgetful", options={"body": {"name": "Room"}, "key": "gone"}),
+    Case("access_create_invite", 201),
+    Case("access_create_invite", 409, "too_many_invites", room="crowded"),
+    Case("access_list_invites", 200),
+    Case("access_preview_invite", 200, by="stranger", parameters="invited"),
+    Case("access_preview_invite", 404, "invite_not_found", by="stranger"),
+    Case("access_revoke_invite", 404, "invite_not_found"),
+    Case("access_revoke_invite", 204, parameters="invited"),
     Case("lifecycle_delete_own_room", 200, by="maker", room="fresh"),
     *each(MODERATOR_VIEWS, 403, "forbidden", by="stranger"),
     Case("seats_join", 200),
@@ -187,6 +213,7 @@ CASES = [
     Case("seats_join", 413, "payload_too_large", options={"content": TOO_LARGE}),
     Case("seats_join", 422, "invalid_request", options={"body": {"expects_socket": "yes"}}),
     Case("seats_join", 409, "too_many_rooms", by="settled"),
+    Case("seats_join", 404, "invite_not_found", by="stranger", options={"body": {"invite": "unknown"}}),
     Case("seats_leave", 200, by="guest"),
     Case("seats_leave", 404, "not_in_room", by="stranger"),
     Case("voice_set_speaking", 409, "muted", by="guest", options={"body": {"is_speaking": True}}),
@@ -269,7 +296,7 @@ def test_the_table_has_every_declared_status(route: Route) -> None:
 def test_a_preflight_is_answered(api: Api, path: str) -> None:
     asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
     asked |= {"Access-Control-Request-Headers": "idempotency-key"}
-    answer = api.nobody.request("OPTIONS", path.format(room_id=uuid.uuid4(), user_id="ada"), headers=asked)
+    answer = api.nobody.request("OPTIONS", path.format(room_id=uuid.uuid4(), **UNKNOWN), headers=asked)
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     allowed = {name.lower() for name in answer.headers["Access-Control-Allow-Headers"].split(",")}

@@ -179,6 +179,7 @@ def drive(functions: Functions) -> None:
     use_service(functions)
     use_rooms(functions)
     take_seats(functions)
+    invite(functions)
     join_too_often(functions)
     chat(functions)
     speak(functions)
@@ -232,6 +233,22 @@ def take_seats(functions: Functions) -> None:
     for _ in range(MAX_CONNECTIONS):
         functions.connect("ada", room_id)  # the last of them closes the first
     functions.rest("seats_leave", "ada", room_id=room_id)
+
+
+def invite(functions: Functions) -> None:
+    """Invite people into a private room, whose owner has no seat at first, and then one."""
+    room_id = functions.open_room(visibility="private")
+    made = functions.rest("access_create_invite", "olga", {}, room_id=room_id)
+    assert functions.refused("seats_join", "ada", room_id=room_id) == "room_not_found"
+    functions.rest("access_preview_invite", "ada", parameters={"token": made["token"]})
+    functions.rest("seats_join", "ada", {"invite": made["token"]}, room_id=room_id)
+    functions.rest("seats_leave", "ada", room_id=room_id)
+    functions.rest("seats_join", "olga", room_id=room_id)
+    functions.rest("access_preview_invite", "ada", parameters={"token": made["token"]})
+    made = functions.rest("access_create_invite", "olga", {"role": "moderator"}, room_id=room_id)
+    functions.rest("seats_join", "ada", {"invite": made["token"]}, room_id=room_id)
+    functions.rest("access_list_invites", "ada", room_id=room_id)
+    functions.rest("access_revoke_invite", "ada", room_id=room_id, parameters={"invite_id": made["id"]})
 
 
 def chat(functions: Functions) -> None:

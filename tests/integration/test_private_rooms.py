@@ -14,6 +14,7 @@ import pytest
 from chalicelib.api.routes import ROUTES
 from chalicelib.backend import get_backend
 from chalicelib.contract import Route
+from chalicelib.grants.invites import new_token
 from chalicelib.grants.table import FOREVER, STANDINGS, change_standing, get_standing
 from chalicelib.identity.tickets import issue_ticket
 from infra.local.engine import Engine
@@ -88,6 +89,23 @@ def test_a_private_room_answers_like_no_room(functions: Functions, private_room:
     hidden = call(private_room)
     assert hidden == call(NOWHERE)
     assert hidden[0] in (403, 404)
+
+
+@pytest.mark.parametrize("view", ["seats_join", "access_preview_invite"])
+def test_a_wrong_invitation_tells_nothing(functions: Functions, private_room: str, view: str) -> None:
+    """Neither the token of no invitation, nor one that was revoked, shows that the room exists."""
+
+    def call(room_id: str, token: str) -> Seen:
+        user_id = newcomer(functions, "stranger", room_id)
+        body = {"invite": token} if view == "seats_join" else None
+        parameters = {} if body else {"token": token}
+        return observe(functions, lambda: functions.call(view, user_id, body, room_id=room_id, parameters=parameters))
+
+    made = functions.rest("access_create_invite", "olga", {}, room_id=private_room)
+    functions.rest("access_revoke_invite", "olga", room_id=private_room, parameters={"invite_id": made["id"]})
+    answers = [call(private_room, made["token"]), call(private_room, new_token(private_room))]
+    assert answers == [call(NOWHERE, new_token(NOWHERE))] * 2
+    assert answers[0][0] == 404
 
 
 @pytest.mark.parametrize("kind", CALLERS)

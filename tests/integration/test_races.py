@@ -16,18 +16,22 @@ from typing import Any
 import pytest
 
 from chalicelib import log
+from chalicelib.access.schemas import InviteCreate
+from chalicelib.access.service import create_invite, revoke
 from chalicelib.chat.service import send_message
+from chalicelib.grants.table import list_standings
 from chalicelib.kernel.settings import Limit
 from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.lifecycle.service import delete_room, update_room
 from chalicelib.lifecycle.sweep import sweep
+from chalicelib.log import Event
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.rooms.schemas import RoomCreate
 from chalicelib.rooms.service import create_room
 from chalicelib.seats import service, sockets
 from chalicelib.seats.schemas import JoinRoomResponse
 from infra.local.engine import Engine
-from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, PLENTY, SECOND, World, on_engine
+from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, PLENTY, SECOND, World, on_engine, read_log
 from tests.fakes.races import at_once
 
 pytestmark = pytest.mark.proof
@@ -289,3 +293,42 @@ def test_each_expired_seat_goes_to_one_new_member(world: World) -> None:
         assert {outcome for outcome in outcomes if isinstance(outcome, str)} == {"room_full"}
         assert len(check(world, room_id)) == 2
         assert world.said(room_id).count("Ada left the room") == 1
+
+
+def test_ten_uses_let_exactly_ten_people_in(world: World) -> None:
+    """Each taker either has a seat, a role and a use, or nothing. The revoked invitation lets nobody in afterwards."""
+    for _ in ROUNDS:
+        room_id = world.open_room(seats=50, visibility="private")
+        owner = world.context("maker", room_id)
+        made = create_invite(owner, InviteCreate(uses=10))
+        outcomes = at_once(*(partial(world.join, f"guest{n}", room_id, invite=made.token) for n in range(40)))
+
+        joined = [outcome.room.you.role for outcome in outcomes if isinstance(outcome, JoinRoomResponse)]
+        assert joined == ["member"] * 10
+        assert Counter(o for o in outcomes if isinstance(o, str)) == {"invite_not_found": 30}
+        assert_granted(world, room_id, 10)
+
+
+def test_a_join_and_a_revocation_have_one_winner(world: World) -> None:
+    for _ in ROUNDS:
+        room_id = world.open_room(visibility="private")
+        owner = world.context("maker", room_id)
+        made = create_invite(owner, InviteCreate())
+        *outcomes, _ = at_once(
+            *(partial(world.join, f"guest{n}", room_id, invite=made.token) for n in range(8)),
+            partial(revoke, owner, made.id),
+        )
+
+        joined = [outcome for outcome in outcomes if isinstance(outcome, JoinRoomResponse)]
+        assert {o for o in outcomes if isinstance(o, str)} <= {"invite_not_found"}
+        assert_granted(world, room_id, len(joined))
+        assert at_once(partial(world.join, "late", room_id, invite=made.token)) == ["invite_not_found"]
+
+
+def assert_granted(world: World, room_id: str, count: int) -> None:
+    """Check that so many people have a seat, a role, and an event about it."""
+    members = check(world, room_id)
+    granted = [one for one in list_standings(world.store, room_id) if one.role]
+    events = [one for one in read_log(world.store, room_id) if isinstance(one, Event)]
+    assert len(members) == len(granted) == len(events) == count
+    assert world.has_all_numbers(room_id)

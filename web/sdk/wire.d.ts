@@ -160,10 +160,31 @@ export type InvalidRequestProblem = {
   code: "invalid_request";
   errors: FieldError[];
 };
+/** A new invitation: the role that it gives, how often, and for how many seconds. `null` means the default. */
+export type InviteCreate = {
+  role?: "moderator" | "member";
+  uses?: number | null;
+  expires_in?: number | null;
+};
+/** The room that an invitation is for, the role that it gives, and when it ends. */
+export type InvitePreview = { room: RoomPreview; role: "moderator" | "member"; expires_at: string };
+/** An invitation as moderators see it in the list. It has no token: the service keeps only a hash. */
+export type InviteView = {
+  id: string;
+  role: "moderator" | "member";
+  uses_left: number;
+  expires_at: string;
+  created_by: string;
+  created_at: string;
+};
+/** The valid invitations of a room, newest first. */
+export type Invites = { invites: InviteView[] };
 /** How the client uses its seat. The body may be left out. */
 export type JoinRequest = {
   /** true: the seat is held for a minute until the first connection opens */
   expects_socket?: boolean;
+  /** the token of an invitation into this room */
+  invite?: string | null;
 };
 /** The caller has a seat. `websocket_url` is the same as `websocket.url`. */
 export type JoinRoomResponse = {
@@ -217,6 +238,18 @@ export type MicToggledFrame = {
   /** user id, set by the server */
   from?: string;
   data: MicToggledData;
+};
+/** A new invitation. `token` and `url` are shown only once. */
+export type NewInvite = {
+  id: string;
+  role: "moderator" | "member";
+  uses_left: number;
+  expires_at: string;
+  created_by: string;
+  created_at: string;
+  /** a link to the page; relative if the service doesn't know the page's address */
+  url: string;
+  token: string;
 };
 /** WebRTC signalling to one user, to one connection, or to all others. */
 export type OfferFrame = {
@@ -333,11 +366,13 @@ export type Problem = {
     | "banned"
     | "room_not_found"
     | "not_in_room"
+    | "invite_not_found"
     | "room_full"
     | "room_inactive"
     | "room_locked"
     | "too_many_rooms"
     | "account_closing"
+    | "too_many_invites"
     | "muted"
     | "rate_limited"
     | "unavailable"
@@ -561,6 +596,14 @@ export type RoomPatch = {
   visibility?: RoomVisibility | null;
   /** For how many days the log keeps a message. */
   retention_days?: number | null;
+};
+/** What people outside of a room may know of it. `owner` is a name; null if there is none. */
+export type RoomPreview = {
+  id: string;
+  name: string;
+  owner: string | null;
+  participant_count: number;
+  max_participants: number;
 };
 export type RoomStatus = "active" | "inactive";
 /**
@@ -860,6 +903,7 @@ export type RelayedFrame =
  * | `invalid_frame` | The frame is not a JSON object with a valid `type`. |
  * | `invalid_json` | The body is not JSON. |
  * | `invalid_request` | A body, query or field breaks the contract; `errors` says where. |
+ * | `invite_not_found` | No valid invitation has this token: it is wrong, used up, over, revoked, or for another room. |
  * | `method_not_allowed` | The path does not have this method; API Gateway normally answers first. |
  * | `muted` | The caller is muted and can't speak. |
  * | `not_in_room` | The caller is not in the room. |
@@ -872,6 +916,7 @@ export type RelayedFrame =
  * | `room_locked` | Nobody new gets into the room for now. Members come back. |
  * | `room_not_found` | No room has this id. |
  * | `too_large` | The frame has more than 32,000 bytes of UTF-8, or more than 8,000 and goes to all others. |
+ * | `too_many_invites` | The room has the highest number of invitations that are valid at the same time. |
  * | `too_many_rooms` | The caller has the highest number of rooms: seats, or rooms of their own. `detail` says which. |
  * | `unauthorized` | The credential is missing, invalid or expired. |
  * | `unavailable` | DynamoDB or another service does not answer; nothing is half done. |
@@ -887,6 +932,7 @@ export type ErrorCode =
   | "invalid_frame"
   | "invalid_json"
   | "invalid_request"
+  | "invite_not_found"
   | "method_not_allowed"
   | "muted"
   | "not_in_room"
@@ -899,6 +945,7 @@ export type ErrorCode =
   | "room_locked"
   | "room_not_found"
   | "too_large"
+  | "too_many_invites"
   | "too_many_rooms"
   | "unauthorized"
   | "unavailable"

@@ -14,11 +14,14 @@ from chalicelib.api import http
 from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Access, Context, Request, Route, Success
 from chalicelib.contract.access import PROVEN_BY_ROWS
+from chalicelib.contract.fields import is_uuid
+from chalicelib.grants.invites import INVITES, invite_id_of
 from chalicelib.kernel.telemetry import Observation, Telemetry
 from chalicelib.roles.table import make_offer, put_offer
 from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, NOWHERE, World, on_moto
 from tests.fakes.bodies import GOOD
 from tests.fakes.events import read_json, rest_event
+from tests.fakes.records import make_invite, token_of
 
 SECRET = "a secret that the tokens of these tests are signed with"
 CALLERS = ("nobody", "invalid", "stranger", "former", "member", "moderator", "creator", "admin")
@@ -61,7 +64,14 @@ def open_room(world: World) -> str:
     world.join(FORMER, made, NOW - HTTP_LEASE)
     for caller in CALLERS:
         world.store.transact([put_offer(make_offer(world.room(made), caller, CREATOR, NOW))])
+    world.store.put(INVITES, make_invite(made, token_of(made)))
     return made
+
+
+def parameters_of(room_id: str) -> dict[str, str]:
+    """The other parameters of paths: what belongs to the room."""
+    token = token_of(room_id) if is_uuid(room_id) else ""
+    return {"token": token, "invite_id": invite_id_of(token)}
 
 
 def sign(caller: str) -> str | None:
@@ -74,7 +84,9 @@ def sign(caller: str) -> str | None:
 
 def call(route: Route, caller: str, room_id: str, **changes: Any) -> dict[str, Any]:
     body = json.dumps(GOOD[route.name]) if route.body else None
-    event = rest_event(route.name, room_id=room_id, token=sign(caller), **{"body": body} | changes)
+    parameters = {name: value for name, value in parameters_of(room_id).items() if name in route.path_names}
+    sent = {"body": body, "parameters": parameters} | changes
+    event = rest_event(route.name, room_id=room_id, token=sign(caller), **sent)
     result: dict[str, Any] = app(event, None)
     return result
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.access.schemas import InviteCreate
 from chalicelib.api.validation import validate
 from chalicelib.chat.schemas import EmojiReactionRequest, EntriesQuery, HistoryQuery, SendMessageRequest
 from chalicelib.contract import Body
@@ -39,6 +40,7 @@ BODIES: dict[type[Body], dict[str, Any]] = {
     RoomCreate: {"name": "x"},
     ProfileUpdate: {"name": "x"},
     JoinRequest: {},
+    InviteCreate: {},
     SendMessageRequest: {"message_text": "x"},
     EmojiReactionRequest: {"emoji": "👍"},
     MicToggleRequest: {"is_muted": True},

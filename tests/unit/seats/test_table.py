@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.delivery import Connection
+from chalicelib.grants.table import require_standing
 from chalicelib.log import get_message
 from chalicelib.log.table import put_entry
 from chalicelib.rooms.table import ROOMS, Change, Room, Visibility, get_room, mark_deleted
@@ -45,7 +46,7 @@ def as_read(tables: Store, room_id: str = ROOM) -> Room:
 def seat(tables: Store, user_id: str = "ada", **different: Any) -> Participant:
     """A new member."""
     member = make_participant(ROOM, user_id, **different)
-    assert tables.transact(table.take_seat(member, as_read(tables), make_standing(ROOM, user_id)))
+    assert tables.transact(table.take_seat(member, as_read(tables), [require_standing(make_standing(ROOM, user_id))]))
     return member
 
 
@@ -53,7 +54,7 @@ def join(tables: Store, user_id: str, seq: int = 1, room_id: str = ROOM) -> bool
     """Take a seat and write a message, as a join does."""
     message = put_entry(make_message(room_id, seq, type="system"), 90)
     member, standing = make_participant(room_id, user_id), make_standing(room_id, user_id)
-    return tables.transact([message, *table.take_seat(member, as_read(tables, room_id), standing)])
+    return tables.transact([message, *table.take_seat(member, as_read(tables, room_id), [require_standing(standing)])])
 
 
 def leave(tables: Store, member: Participant, leaving: Sequence[Connection] = (), seq: int = 2) -> bool:
