@@ -3,14 +3,17 @@
 from chalicelib.account.work import Work
 from chalicelib.grants import audit
 from chalicelib.grants.audit import AUDIT
+from chalicelib.grants.invites import PREFIX as INVITE
 from chalicelib.grants.table import PREFIX, STANDINGS, replace_standing, without_user
 from chalicelib.kernel.times import Moment
 from chalicelib.roles import table as offers
 from chalicelib.roles.table import OFFERS, use_offer
-from chalicelib.store import Store, Write
+from chalicelib.store import Delete, Store, Write
 from chalicelib.store.tables import Item
 
 _PAGE = 100
+DELETED_KINDS = (INVITE,)
+"""Rows that are deleted with their `user_id`: an invitation ends when the user who made it deletes the account."""
 
 
 def erase_notes(work: Work, room_id: str) -> bool:
@@ -34,7 +37,9 @@ def _erase(store: Store, item: Item, user_id: str, now: Moment) -> None:
 
 
 def _plan(item: Item, user_id: str, now: Moment) -> Write | None:
-    kind_id = item["kind_id"]["S"]
+    kind_id, owner = item["kind_id"]["S"], item.get("user_id", {}).get("S")
+    if kind_id.startswith(DELETED_KINDS):
+        return Delete(STANDINGS, (item["room_id"]["S"], kind_id)) if owner == user_id else None
     if kind_id.startswith(audit.PREFIX):
         return audit.remove_user(AUDIT.read(item), user_id)
     if kind_id.startswith(offers.PREFIX):

@@ -14,6 +14,7 @@ from chalicelib.account import service
 from chalicelib.account.sweep import sweep_erasures
 from chalicelib.chat.service import send_message
 from chalicelib.grants.audit import AuditLine, new_line_id, put_line
+from chalicelib.grants.invites import INVITES
 from chalicelib.grants.table import DEPLOYMENT, FOREVER, STANDINGS, get_standing
 from chalicelib.identity.accounts import list_erasures
 from chalicelib.identity.profiles import PROFILES, Profile, get_profile
@@ -33,7 +34,7 @@ from chalicelib.store.tables import TABLES
 from infra.local.engine import Engine
 from tests.fakes.backend import MINUTE, NOW, PLENTY, World, on_engine, read_log
 from tests.fakes.counting import refuse_scan
-from tests.fakes.records import make_standing
+from tests.fakes.records import make_invite, make_standing
 
 ADA = "auth0|ada-of-the-tests"
 NAME = "Countess"
@@ -113,6 +114,7 @@ def furnish(world: World, reader: Any) -> Scene:
         line = AuditLine(scene.visited, new_line_id(NOW), "ban", by, NOW, user_id=user_id, name=name, reason=reason)
         offer = make_offer(world.room(scene.visited), user_id, by, NOW)
         assert world.store.transact([put_line(line), put_offer(offer)])
+    world.store.put(INVITES, make_invite(scene.visited, "token", user_id=ADA))
     world.store.update(PARTICIPANTS, (scene.visited, "ben"), [PARTICIPANTS.muted_by.set(ADA)])
     world.store.update(ROOMS, scene.foreign, [ROOMS.reserved.set(json.dumps({ADA: NOW + MINUTE}))])
     return scene

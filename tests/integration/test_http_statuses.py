@@ -16,6 +16,7 @@ from botocore.session import get_session
 from chalicelib.access.service import MAX_INVITES
 from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Access, Route
+from chalicelib.grants.table import FOREVER, standing_key
 from infra.local.engine import CREDENTIALS, REGION
 from tests.fakes.bodies import GOOD
 from tests.fakes.clients import ROOMS, Api, Caller, expect
@@ -86,12 +87,10 @@ class Stage:
     @cached_property
     def landlady(self) -> Caller:
         """A user who owns as many rooms as a user may own. To create them would take four days."""
-        landlady, endpoint = self.api.person("Lana"), self.api.stack.engine_url
-        client = get_session().create_client("dynamodb", REGION, endpoint_url=endpoint, **KEYS)
+        landlady = self.api.person("Lana")
         for number in range(20):
             row = {"room_id": f"old {number}", "created_at": "2026-01-01T00:00:00.000Z", "owner": f"user#{landlady.id}"}
-            client.put_item(TableName="coworking-local-rooms", Item={name: {"S": row[name]} for name in row})
-        client.close()
+            self.put("rooms", {name: {"S": row[name]} for name in row})
         return landlady
 
     @cached_property
@@ -107,6 +106,20 @@ class Stage:
         for user in (self.heir, self.landlady):
             expect(201, olga.post(f"{ROOMS}/{room}/owner", {"user_id": user.id}))
         return room
+
+    @cached_property
+    def banned(self) -> Caller:
+        """A user who is kept out of `room`."""
+        banned = self.api.person("Bo")
+        room_id, kind_id = standing_key(self.room, banned.id)
+        self.put("grants", {"room_id": {"S": room_id}, "kind_id": {"S": kind_id}, "banned_until": {"N": str(FOREVER)}})
+        return banned
+
+    def put(self, table: str, item: dict[str, dict[str, str]]) -> None:
+        """Store an item in a table of the stack."""
+        client = get_session().create_client("dynamodb", REGION, endpoint_url=self.api.stack.engine_url, **KEYS)
+        client.put_item(TableName=f"coworking-local-{table}", Item=item)
+        client.close()
 
     @cached_property
     def invited(self) -> dict[str, str]:
@@ -202,6 +215,7 @@ CASES = [
     Case("access_create_invite", 409, "too_many_invites", room="crowded"),
     Case("access_list_invites", 200),
     Case("access_preview_invite", 200, by="stranger", parameters="invited"),
+    Case("access_preview_invite", 403, "banned", by="banned", parameters="invited"),
     Case("access_preview_invite", 404, "invite_not_found", by="stranger"),
     Case("access_revoke_invite", 404, "invite_not_found"),
     Case("access_revoke_invite", 204, parameters="invited"),
@@ -213,6 +227,7 @@ CASES = [
     Case("seats_join", 413, "payload_too_large", options={"content": TOO_LARGE}),
     Case("seats_join", 422, "invalid_request", options={"body": {"expects_socket": "yes"}}),
     Case("seats_join", 409, "too_many_rooms", by="settled"),
+    Case("seats_join", 403, "banned", by="banned"),
     Case("seats_join", 404, "invite_not_found", by="stranger", options={"body": {"invite": "unknown"}}),
     Case("seats_leave", 200, by="guest"),
     Case("seats_leave", 404, "not_in_room", by="stranger"),
@@ -279,7 +294,7 @@ def check_problem(answer: httpx.Response, case: Case) -> None:
     assert (problem["code"], problem["status"]) == (case.code, answer.status_code)
     assert problem["detail"] == SENTENCES.get((case.view, case.code), problem["detail"])
     assert len(problem["detail"].split()) > 1
-    extra = {"invalid_request": {"errors"}, "rate_limited": {"retry_after"}}.get(case.code, set())
+    extra = {"invalid_request": {"errors"}, "rate_limited": {"retry_after"}, "banned": {"until"}}.get(case.code, set())
     assert set(problem) == MEMBERS | extra
     if answer.status_code == 401:
         assert answer.headers["x-amzn-Remapped-WWW-Authenticate"] == "Bearer"
