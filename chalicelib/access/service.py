@@ -45,7 +45,7 @@ def create_invite(context: Context, body: InviteCreate) -> NewInvite:
     """Make an invitation. Only the owner and administrators invite moderators.
 
     Raises:
-        RoomNotFoundError, ForbiddenError.
+        RoomNotFoundError, BannedError, ForbiddenError.
         TooManyInvitesError: the room has as many as it may have.
     """
     token, now = new_token(context.room_id), context.now
@@ -72,7 +72,7 @@ def show_invites(context: Context) -> Invites:
     """The valid invitations of a room, newest first.
 
     Raises:
-        RoomNotFoundError, ForbiddenError.
+        RoomNotFoundError, BannedError, ForbiddenError.
     """
     require_moderator(context)
     found = list_invites(context.store, context.room_id, context.now)
@@ -83,7 +83,7 @@ def revoke(context: Context, invite_id: str) -> None:
     """End an invitation. Joins that are under way with it are refused.
 
     Raises:
-        RoomNotFoundError, ForbiddenError.
+        RoomNotFoundError, BannedError, ForbiddenError.
         InviteNotFoundError: the room has no such invitation.
     """
     authority = require_moderator(context)

@@ -38,9 +38,9 @@ ROUTES = (
         access=Access.MODERATOR,
         price=12,
         status=201,
-        errors=(ForbiddenError, TooManyInvitesError),
+        errors=(BannedError, ForbiddenError, TooManyInvitesError),
     ),
-    Route("GET", _INVITES, list_invites, access=Access.MODERATOR, errors=(ForbiddenError,)),
+    Route("GET", _INVITES, list_invites, access=Access.MODERATOR, errors=(BannedError, ForbiddenError)),
     Route(
         "DELETE",
         f"{_INVITES}/{{invite_id}}",
@@ -48,7 +48,7 @@ ROUTES = (
         access=Access.MODERATOR,
         price=10,
         status=204,
-        errors=(ForbiddenError, InviteNotFoundError),
+        errors=(BannedError, ForbiddenError, InviteNotFoundError),
     ),
     Route(
         "GET",

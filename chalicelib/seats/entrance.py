@@ -8,7 +8,7 @@ from chalicelib.grants.invites import Invite, find_invite, take_use
 from chalicelib.grants.rules import rank_of
 from chalicelib.grants.schemas import RoleChangedData
 from chalicelib.grants.service import require_visible, role_in
-from chalicelib.grants.table import STANDINGS, Standing, change_standing, require_standing
+from chalicelib.grants.table import Standing, require_standing, write_standing
 from chalicelib.identity.profiles import Profile
 from chalicelib.kernel.errors import InviteNotFoundError
 from chalicelib.log import EventDraft
@@ -84,12 +84,13 @@ class Invitation(Entrance):
         rank = rank_of(role_in(room, standing, profile.user_id), is_admin=context.is_admin)
         if invite is None or rank >= rank_of(invite.role):
             return super().admit(context, room, standing, profile)
-        granted = replace(standing, role=invite.role)
-        changes = {"role": invite.role, "granted_at": context.now, "granted_by": invite.user_id, "name": profile.name}
-        actions = [getattr(STANDINGS, name).set(value) for name, value in changes.items()]
-        writes = [change_standing(standing, profile.user_id, actions), take_use(invite, context.now)]
+        granted = {"role": invite.role, "granted_at": context.now, "granted_by": invite.user_id, "name": profile.name}
+        note = write_standing(standing, profile.user_id, context.now, **granted)
         data = RoleChangedData(user_id=profile.user_id, role=invite.role, by=invite.user_id)
-        return Admission(granted, writes, EventDraft("role_changed", data, about_id=profile.user_id))
+        writes = [note, take_use(invite, context.now)]
+        return Admission(
+            replace(standing, role=invite.role), writes, EventDraft("role_changed", data, about_id=profile.user_id)
+        )
 
 
 def _has_access(context: Context, room: Room, standing: Standing, is_seated: bool) -> bool:
