@@ -71,10 +71,10 @@ def get_standing(store: Store, room_id: str, user_id: str) -> Standing:
     return store.get(STANDINGS, key) or Standing(*key)
 
 
-def get_standings(store: Store, room_id: str, user_id: str) -> tuple[Standing, Standing]:
-    """The standings of a user in a room and in the whole deployment. 2 read units in one request."""
+def get_standings(store: Store, room_id: str, user_id: str, *, consistent: bool = True) -> tuple[Standing, Standing]:
+    """The standings of a user in a room and in the whole deployment. 1 read unit in one request, 2 if consistent."""
     keys = [standing_key(room_id, user_id), standing_key(DEPLOYMENT, user_id)]
-    found = {(one.room_id, one.kind_id): one for one in store.get_many(STANDINGS, keys, consistent=True)}
+    found = {(one.room_id, one.kind_id): one for one in store.get_many(STANDINGS, keys, consistent=consistent)}
     own, everywhere = (found.get(key) or Standing(*key) for key in keys)
     return own, everywhere
 

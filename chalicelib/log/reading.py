@@ -17,8 +17,8 @@ from chalicelib.log.table import MESSAGES, Entry, Event, LogPosition, Message, V
 from chalicelib.store import Store
 from chalicelib.store.tables import item_bytes
 
-READ_BYTES = 160_000
-"""The window has at most two parts of 56 KB, and the two entries that end them: 2 x (56,000 + 23,500) = 159,000."""
+READ_BYTES = 156_000
+"""The window has at most two parts of 54 KB, and the two entries that end them: 2 x (54,000 + 23,500) = 155,000."""
 ENTRY_BYTES = 23_500
 """The largest entry: 4,000 characters of 4 bytes, names, 20 mentions, and some 200 reactions. Entries from before
 avatars were left out may have 26 KB."""

@@ -15,7 +15,7 @@ LeaveReason = Literal["left", "timed_out", "removed", "room_closed"]
 
 _DAY_SECONDS = 86_400
 _POSITION = 0
-_PART_BYTES = 56_000
+_PART_BYTES = 54_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ Entry = Message | Event | Void
 class LogPosition:
     """The last number of a log, when it was allocated, and the sizes of the newest entries.
 
-    The log is cut into parts of 56 KB. The present part and the part before it have known sizes.
+    The log is cut into parts of 54 KB. The present part and the part before it have known sizes.
     """
 
     room_id: str
@@ -159,7 +159,7 @@ def allocate(
     """Allocate the room's next numbers, for entries of `size` bytes. They are never allocated again, used or not.
 
     `texts`: how many of the entries are text messages. `message`: which of them is the last message, from 1. 1 write
-    unit, and another one every 56 KB.
+    unit, and another one every 54 KB.
     """
     actions = [
         POSITIONS.last_seq.add(numbers),

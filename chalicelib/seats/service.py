@@ -11,7 +11,7 @@ from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.grants.rules import Role
 from chalicelib.grants.schemas import RoleChanged, RoleChangedData
 from chalicelib.grants.service import explain_absence, require_no_ban, require_visible, role_in
-from chalicelib.grants.table import Standing, get_standing, get_standings
+from chalicelib.grants.table import DEPLOYMENT, Standing, get_standing, get_standings
 from chalicelib.identity.profiles import Profile, display_profile, get_profile
 from chalicelib.identity.tickets import issue_ticket
 from chalicelib.identity.tokens import User
@@ -92,7 +92,7 @@ def enter(
     room, members, standings, chosen, seats, wait, _ = store.run_parallel(
         partial(get_room, store, room_id),
         partial(list_participants, store, room_id),
-        partial(get_standings, store, room_id, user.id),
+        partial(get_standings, store, room_id, user.id, consistent=False),  # the transaction checks them
         partial(get_profile, store, user.id),
         partial(list_seats, store, user.id),
         partial(limits.check, f"join#{user.id}", limit, now),
@@ -261,18 +261,18 @@ def _welcome(
     context: Context, room: Room, newcomer: Participant, entered: _Entered, present: Sequence[Participant]
 ) -> RoomDetail:
     store, room_id = context.store, context.room_id
-    members, newest, roster, seats, standings = store.run_parallel(
+    members, newest, roster, seats, everywhere = store.run_parallel(
         partial(list_participants, store, room_id),
         partial(_read_newest, context, entered.position, [*present, *present]),  # a join reads them twice
         partial(get_roster, store, room_id),
         partial(list_seats, store, newcomer.user_id),
-        partial(get_standings, store, room_id, newcomer.user_id),
+        partial(get_standing, store, DEPLOYMENT, newcomer.user_id),
     )
     _tell_joined(context, newcomer, entered, roster)
     give_up_surplus(context, seats)
-    if standings[1].is_banned_at(context.now) or standings[1].erasing_since:
+    if everywhere.is_banned_at(context.now) or everywhere.erasing_since:
         evict(context, newcomer.user_id, "removed")  # it began while the seat was taken
-    require_no_ban(standings, context.now)
+    require_no_ban([everywhere], context.now)
     return _compose(context, room, members, newest, newcomer.role)
 
 
