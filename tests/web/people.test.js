@@ -89,3 +89,13 @@ test("an invitation is used for the first seat only", async () => {
   const joins = service.calls.filter(({ path }) => path === "/join").map(({ body }) => JSON.parse(body));
   assert.deepEqual(joins, [{ expects_socket: true, invite: "T" }, { expects_socket: true }]);
 });
+
+test("in a room with slow messages a message fails, and can be sent again", async () => {
+  const { service, room } = await enterRoom();
+  service.refuse("message", 1, { code: "rate_limited", retry_after: 31 });
+  await assert.rejects(service.wait(room.say("Tea?")), { code: "rate_limited", retryAfter: 31 });
+  const [{ key, status }] = room.state.pending;
+  assert.equal(status, "failed");
+  await service.wait(room.retry(key));
+  assert.deepEqual(room.state.pending, []);
+});

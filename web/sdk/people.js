@@ -19,7 +19,7 @@ const changeRoom = (/** @type {People} */ people, /** @type {{is_locked?: boolea
 const ACTS = {
   mute: (people, { user_id, by }) => changeAll(people, ({ id }) => id === user_id, muted(by)),
   unmute: (people, { user_id }) => changeAll(people, ({ id }) => id === user_id, { muted_by: null }),
-  mute_all: (people, { by }) => changeAll(people, ({ id, role }) => id !== by && role === "member", muted(by)),
+  mute_all: (people, { by }) => changeAll(people, ({ id, role, muted_by }) => id !== by && role === "member" && !muted_by, muted(by)),
   lock: (people) => changeRoom(people, { is_locked: true }),
   unlock: (people) => changeRoom(people, { is_locked: false }),
   slow: (people, { seconds }) => changeRoom(people, { slow_seconds: seconds ?? 0 }),

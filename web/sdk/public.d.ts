@@ -1,10 +1,9 @@
 /** The types that applications see: the HTTP API, a room and its state, voice. */
 import type { CoworkingError, REASONS } from "./types/errors.js";
 import type {
-  ByeData, Entries, ErasureState, ErrorCode, FieldError, Health, History, JoinRoomResponse, Me, MicToggledData, OwnershipOffer,
-  ParticipantView, ProfileUpdate, RoleGrant, Roles, RoomCreate,
-  RoomDetail, RoomMessage, RoomPatch, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData, StatusToggled, Success, UserLeftData,
-  WebsocketAccess, You,
+  ByeData, Entries, ErasureState, ErrorCode, FieldError, Health, History, InvitePreview, InviteView, JoinRoomResponse, Me,
+  MicToggledData, NewInvite, OwnershipOffer, ParticipantView, ProfileUpdate, RoleGrant, Roles, RoomCreate, RoomDetail, RoomMessage,
+  RoomPatch, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData, StatusToggled, Success, UserLeftData, WebsocketAccess, You,
 } from "./wire.js";
 export type * from "./wire.js";
 
@@ -93,6 +92,17 @@ export interface Api {
   offerOwner(id: string, userId: string, options?: CallOptions): Promise<OwnershipOffer>;
   /** Accept a room that was offered to you. */
   acceptOwner(id: string, options?: CallOptions): Promise<RoleGrant>;
+  /** The valid invitations into a room, for moderators. */
+  invites(id: string, options?: CallOptions): Promise<InviteView[]>;
+  /**
+   * Make an invitation: for 7 days and 25 users, unless you say otherwise. `expiresIn` is in seconds. Only this answer has its
+   * `token` and its link.
+   */
+  createInvite(id: string, options?: CallOptions & { role?: "moderator" | "member"; uses?: number; expiresIn?: number }): Promise<NewInvite>;
+  /** Revoke an invitation. Roles that it gave stay. */
+  revokeInvite(id: string, inviteId: string, options?: CallOptions): Promise<void>;
+  /** See which room an invitation is for. `Coworking.enter` takes the token, too. */
+  invite(token: string, options?: CallOptions): Promise<InvitePreview>;
   /** Whether the service works. */
   health(options?: CallOptions): Promise<Health>;
   /** For administrators. */

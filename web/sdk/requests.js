@@ -11,6 +11,8 @@ import { CoworkingError, NetworkError } from "./errors.js";
  */
 export function createRequests(deps, getConnection, onTimeout) {
   const ANSWER_MS = 10_000;
+  /** A request that must wait for longer fails: nobody expects their words to be heard then. In seconds. */
+  const LONGEST_WAIT = 30;
   /** After these errors a request is sent again. */
   const TRANSIENT = ["rate_limited", "unavailable", "internal_error", "not_in_room"];
   const timers = createTimers(deps);
@@ -84,7 +86,8 @@ export function createRequests(deps, getConnection, onTimeout) {
     /** The service has refused what was requested. Returns the request, if it is known. */
     refuse(/** @type {string} */ id, /** @type {Problem} */ problem) {
       const request = pendingRequests.get(id);
-      if (request?.options.repeat && !request.successor && TRANSIENT.includes(problem.code)) postpone(request, problem.retry_after);
+      const { code, retry_after: wait = 0 } = problem;
+      if (request?.options.repeat && !request.successor && TRANSIENT.includes(code) && wait <= LONGEST_WAIT) postpone(request, wait);
       else if (request) remove(request).reject(new CoworkingError(problem));
       return request;
     },

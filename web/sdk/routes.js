@@ -62,6 +62,11 @@ export function createApi(/** @type {Service} */ service, /** @type {Deps} */ de
     removeRole: async (id, user, options) => void (await callRoute("DELETE", userPath(id, "roles", user), options)),
     offerOwner: (id, user_id, options) => callRoute("POST", roomPath(id) + "/owner", { ...options, body: { user_id } }),
     acceptOwner: inRoom("POST", "/owner/accept"),
+    invites: inRoom("GET", "/invites"),
+    createInvite: (id, { role, uses, expiresIn: expires_in, ...options } = {}) =>
+      callRoute("POST", roomPath(id) + "/invites", { ...options, body: { role, uses, expires_in } }),
+    revokeInvite: async (id, invite, options) => void (await callRoute("DELETE", userPath(id, "invites", invite), options)),
+    invite: (token, options) => callRoute("GET", `/invites/${encodeURIComponent(token)}`, options),
     health: async (options) => (await request("GET", "/healthz", { ...options, isPublic: true })).content,
     admin: {
       updateRoom: (id, body, options) => callRoute("PUT", "/admin" + roomPath(id), { ...options, body }),
