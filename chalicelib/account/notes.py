@@ -1,52 +1,146 @@
-"""Remove a user from the rows of `grants`: what a room, or the whole deployment, has noted."""
+"""The rows of `grants` that name a user: what a room, or the whole deployment, has noted."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 from chalicelib.account.work import Work
-from chalicelib.grants import audit
+from chalicelib.grants import audit, invites
 from chalicelib.grants.audit import AUDIT
-from chalicelib.grants.invites import PREFIX as INVITE
-from chalicelib.grants.table import PREFIX, STANDINGS, replace_standing, without_user
-from chalicelib.kernel.times import Moment
-from chalicelib.roles import table as offers
-from chalicelib.roles.table import OFFERS, use_offer
-from chalicelib.store import Delete, Store, Write
+from chalicelib.grants.invites import INVITES
+from chalicelib.grants.table import PREFIX, STANDINGS, Standing, replace_standing, without_user
+from chalicelib.identity.accounts import ACTOR, ACTORS
+from chalicelib.kernel.errors import UnavailableError
+from chalicelib.kernel.times import Moment, iso
+from chalicelib.roles import table as roles
+from chalicelib.roles.table import OFFERS
+from chalicelib.rooms.table import owner_of
+from chalicelib.store import ATTEMPTS, Condition, Delete, Store, Table, Update, Write
 from chalicelib.store.tables import Item
 
 _PAGE = 100
-DELETED_KINDS = (INVITE,)
-"""Rows that are deleted with their `user_id`: an invitation ends when the user who made it deletes the account."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The rows of one kind.
+
+    `name` and `exported`: the kind of the item in an export, and its fields. `owners`: the fields with ids whose user
+    takes the row along. `named`: other fields with ids, each with the fields that go with it.
+    """
+
+    name: str
+    table: Table[Any]
+    exported: Sequence[str] = ()
+    owners: Sequence[str] = ()
+    named: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def roles_of(self, record: Any, user_id: str) -> list[str]:
+        """The fields that hold the id of a user, alone or as the owner of a room."""
+        ids = (user_id, owner_of(user_id))
+        return [name for name in (*self.owners, *self.named) if getattr(record, name) in ids]
+
+
+_STANDING = Kind(
+    "standing",
+    STANDINGS,
+    ("name", "role", "granted_at", "banned_until", "banned_at", "ban_reason"),
+    named={"user_id": (), "granted_by": (), "muted_by": (), "banned_by": ()},
+)
+KINDS = {
+    PREFIX: _STANDING,
+    ACTOR: Kind("actor", ACTORS, owners=("user_id",)),
+    audit.PREFIX: Kind(
+        "audit",
+        AUDIT,
+        ("action", "created_at", "reason", "until", "seconds", "role"),
+        named={"user_id": ("name", "reason"), "by": ("reason",)},
+    ),
+    invites.PREFIX: Kind("invite", INVITES, ("role", "uses_left", "ends_at", "created_at"), owners=("user_id",)),
+    roles.PREFIX: Kind("offer", OFFERS, ("until",), owners=("user_id", "offered_by", "owner")),
+}
+"""By the start of their keys. A row of another kind names nobody."""
+
+
+def find_kind(kind_id: str) -> Kind | None:
+    """The kind of a row with this key."""
+    return next((kind for prefix, kind in KINDS.items() if kind_id.startswith(prefix)), None)
 
 
 def erase_notes(work: Work, room_id: str) -> bool:
     """Rewrite the rows of a room that name the user, page by page. True if that is done."""
     while work.take_page():
         after = work.erasure.at_kind
-        condition = STANDINGS.kind_id > after if after else None
-        items, next_key = work.store.page(STANDINGS, room_id, condition, limit=_PAGE, consistent_read=True)
-        for item in items:
-            _erase(work.store, item, work.user_id, work.now)
-        if next_key is None:
+        last = _erase_page(work, room_id, STANDINGS.kind_id > after if after else None)
+        if last is None:
             return True
-        work.note(at_kind=items[-1]["kind_id"]["S"])
+        work.note(at_kind=last)
     return False
 
 
-def _erase(store: Store, item: Item, user_id: str, now: Moment) -> None:
-    """Write a row without the user. If the row changes at the same moment, the next round does it."""
-    if write := _plan(item, user_id, now):
-        store.transact([write])
+def erase_keys(work: Work, room_id: str, kind_ids: Sequence[str]) -> None:
+    """Rewrite these rows."""
+    for kind_id in kind_ids:
+        _erase_page(work, room_id, STANDINGS.kind_id == kind_id)
+
+
+def read_notes(store: Store, keys: Sequence[tuple[str, str]]) -> Iterator[tuple[Kind, Any]]:
+    """The rows of these keys that are of a known kind."""
+    for kind in KINDS.values():
+        own = [key for key in keys if find_kind(key[1]) is kind]
+        yield from ((kind, record) for record in (store.get_many(kind.table, own) if own else []))
+
+
+def show_note(kind: Kind, record: Any, user_id: str) -> dict[str, Any]:
+    """What an export says of a row. `yours` names the fields that hold the id of the user, such as `by`.
+
+    The names of others are left out.
+    """
+    names = kind.exported if record.user_id == user_id else [name for name in kind.exported if name != "name"]
+    shown = {name: _show(name, getattr(record, name)) for name in names}
+    mute = {"is_muted": record.muted_by is not None} if isinstance(record, Standing) else {}
+    return shown | mute | {"yours": kind.roles_of(record, user_id)}
+
+
+def _show(name: str, value: Any) -> Any:
+    return iso(value) if isinstance(value, int) and name.endswith(("_at", "until")) else value
+
+
+def _erase_page(work: Work, room_id: str, condition: Condition | None) -> str | None:
+    """Rewrite those of the next 100 rows that name the user. Returns the last key, or None if there are no more.
+
+    A row that changes at the same moment makes it read the rows again.
+    """
+    store = work.store
+    for _ in range(ATTEMPTS):
+        items, next_key = store.page(STANDINGS, room_id, condition, limit=_PAGE, consistent_read=True)
+        writes = [write for item in items if (write := _plan(item, work.user_id, work.now))]
+        if all(store.run_parallel(*(partial(store.transact, [write]) for write in writes)) if writes else ()):
+            return str(items[-1]["kind_id"]["S"]) if next_key else None
+    raise UnavailableError
 
 
 def _plan(item: Item, user_id: str, now: Moment) -> Write | None:
-    kind_id, owner = item["kind_id"]["S"], item.get("user_id", {}).get("S")
-    if kind_id.startswith(DELETED_KINDS):
-        return Delete(STANDINGS, (item["room_id"]["S"], kind_id)) if owner == user_id else None
-    if kind_id.startswith(audit.PREFIX):
-        return audit.remove_user(AUDIT.read(item), user_id)
-    if kind_id.startswith(offers.PREFIX):
-        offer = OFFERS.read(item)
-        return use_offer(offer) if user_id in (offer.user_id, offer.offered_by) else None
-    if not kind_id.startswith(PREFIX):
+    kind = find_kind(item["kind_id"]["S"])
+    if kind is None:
         return None
-    standing = STANDINGS.read(item)
-    after = without_user(standing, user_id, now)
-    return None if after == standing else replace_standing(standing, after)
+    record = kind.table.read(item)
+    if isinstance(record, Standing):
+        after = without_user(record, user_id, now)
+        is_mark = record.erasing_since is not None  # the end of the erasure removes it
+        return None if is_mark or after == record else replace_standing(record, after)
+    return _plan_other(kind, record, user_id)
+
+
+def _plan_other(kind: Kind, record: Any, user_id: str) -> Write | None:
+    roles = kind.roles_of(record, user_id)
+    key = record.room_id, record.kind_id
+    for owner in kind.owners:
+        if owner in roles:
+            is_own: Condition = getattr(kind.table, owner) == getattr(record, owner)
+            return Delete(kind.table, key, is_own)
+    gone = {name for role in roles for name in (role, *kind.named[role])}
+    if not gone:
+        return None
+    return Update(kind.table, key, *kind.table.difference(record, replace(record, **dict.fromkeys(gone))))

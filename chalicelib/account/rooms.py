@@ -20,14 +20,15 @@ from chalicelib.kernel.errors import UnavailableError
 from chalicelib.lifecycle.service import close_room
 from chalicelib.log import EventDraft
 from chalicelib.log.redaction import erase_page
-from chalicelib.rooms.table import Room, forget_user, get_room, owner_of, plan_change, release_room
+from chalicelib.rooms.table import Room, forget_user, get_room, hand_over, release_room
 from chalicelib.seats.broadcast import broadcast, close_all
 from chalicelib.seats.connections import get_roster, remove_connection
 from chalicelib.seats.endings import evict
 from chalicelib.seats.entries import commit
 from chalicelib.seats.schemas import CLOSE_FRAMES
-from chalicelib.seats.table import PARTICIPANTS, change_role, get_participant, list_participants, update_participant
-from chalicelib.store import ATTEMPTS, Write
+from chalicelib.seats.table import PARTICIPANTS, get_participant, list_participants, update_participant
+from chalicelib.seats.targets import Person
+from chalicelib.store import ATTEMPTS
 
 
 def erase_in_room(work: Work, room_id: str) -> None:
@@ -76,12 +77,9 @@ def _hand_over(context: Context, room: Room, user_id: str, standing: Standing) -
     """Make a moderator the owner, and tell the room. Always False: the room has changed, or the owner or the role has
     changed at the same moment."""
     store, silent = context.store, Context(context.backend, room.room_id, "", context.now)
-    writes: list[Write] = [
-        plan_change(room, {"owner": owner_of(user_id)}, owner_id=context.user_id),
-        change_standing(standing, user_id, [STANDINGS.role.remove()]),
-    ]
-    if heir := get_participant(store, room.room_id, user_id):
-        writes.append(change_role(heir, "owner"))
+    heir = Person(user_id, standing, get_participant(store, room.room_id, user_id))
+    role = heir.note(context.now, role=None, granted_at=None, granted_by=None)
+    writes = [hand_over(room, user_id), role, heir.change_seat([PARTICIPANTS.role.set("owner")])]
     data = RoleChangedData(user_id=user_id, role="owner", by=None)
     if event := commit(silent, EventDraft(RoleChanged.type_name(), data, about_id=user_id), writes):
         frame = silent.stamp(RoleChanged, seq=event.seq, sender=None, data=data)

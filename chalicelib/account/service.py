@@ -1,11 +1,13 @@
 """Delete an account: begin at once, go on with each sweep, and end when nothing of the user is left."""
 
+from chalicelib.account.notes import erase_keys
 from chalicelib.account.rooms import erase_in_room
 from chalicelib.account.schemas import ErasureState
 from chalicelib.account.table import Places, begin, delete_personal, find_places, finish
 from chalicelib.account.work import Work
 from chalicelib.backend import Backend
 from chalicelib.contract import Request
+from chalicelib.grants.table import DEPLOYMENT
 from chalicelib.identity.accounts import Erasure
 from chalicelib.kernel.times import Moment
 
@@ -46,4 +48,5 @@ def _in_order(places: Places, erasure: Erasure) -> list[str]:
 
 def _erase_everywhere(work: Work, places: Places) -> None:
     """Remove what is stored outside of rooms. The profile and the last standing go when the erasure ends."""
+    erase_keys(work, DEPLOYMENT, places.everywhere)
     delete_personal(work.store, work.user_id, places.personal)

@@ -1,11 +1,11 @@
 """The places where the tables hold something about a user, and the rows of an erasure."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
 from chalicelib.grants.table import DEPLOYMENT, STANDINGS, get_standing, replace_standing, standing_key, without_user
-from chalicelib.identity.accounts import ERASURES, Erasure, get_erasure, new_erasure
+from chalicelib.identity.accounts import ACTOR, ERASURES, Erasure, get_erasure, new_erasure
 from chalicelib.identity.profiles import PROFILES
 from chalicelib.kernel.times import Moment
 from chalicelib.rooms.table import list_owned, owner_of
@@ -30,9 +30,13 @@ PERSONAL = Table("personal", PersonalKey)
 
 @dataclass(frozen=True)
 class Places:
-    """What the tables hold about a user, without their profile: rooms, and keys of rows outside of rooms."""
+    """What the tables hold about a user, without their profile: rooms, and keys of rows outside of rooms.
+
+    In the rooms of `acted`, the user has used the rights of a role. The whole deployment counts as such a room.
+    """
 
     rooms: Sequence[str]
+    acted: Set[str]
     everywhere: Sequence[str]
     """In `grants`, under the whole deployment."""
     personal: Sequence[str]
@@ -56,8 +60,10 @@ def find_places(store: Store, user_id: str) -> Places:
     rooms = {seat.room_id for seat in seats} | {room_id for room_id, _ in granted} | {room_id for _, room_id in owned}
     rooms |= {kind_id.removeprefix(_ROOM) for kind_id in personal if kind_id.startswith(_ROOM)}
     kept = {standing_key(DEPLOYMENT, user_id)[1], new_erasure(user_id, 0).kind_id}
+    acted = {room_id for room_id, kind_id in granted if kind_id.startswith(ACTOR)}
     return Places(
-        sorted(rooms - {DEPLOYMENT}),
+        sorted(rooms - ({DEPLOYMENT} - acted)),
+        acted,
         [kind_id for room_id, kind_id in granted if room_id == DEPLOYMENT and kind_id not in kept],
         [kind_id for kind_id in personal if not kind_id.startswith(_ROOM)],
     )

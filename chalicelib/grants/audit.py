@@ -1,11 +1,11 @@
 """The audit of a room: who used the rights of a role, on whom, and why. It is kept longer than the log."""
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from chalicelib.grants.rules import Role
 from chalicelib.kernel.times import Moment
-from chalicelib.store import Put, Store, Table, Update
+from chalicelib.store import Put, Store, Table
 
 AUDIT_DAYS = 365
 PREFIX = "audit#"
@@ -42,16 +42,6 @@ def new_line_id(now: Moment) -> str:
 def put_line(line: AuditLine) -> Put:
     """The write that adds a line. DynamoDB deletes it after a year."""
     return Put(AUDIT, line, also={"expires_at": line.created_at // 1000 + AUDIT_DAYS * _DAY_SECONDS})
-
-
-def remove_user(line: AuditLine, user_id: str) -> Update | None:
-    """The write that removes a user from a line, with the name and the reason. None: the line names others."""
-    if user_id not in (line.by, line.user_id):
-        return None
-    by = None if line.by == user_id else line.by
-    about = (None, None) if line.user_id == user_id else (line.user_id, line.name)
-    after = replace(line, by=by, user_id=about[0], name=about[1], reason=None)
-    return Update(AUDIT, (line.room_id, line.kind_id), *AUDIT.difference(line, after))
 
 
 def page_lines(store: Store, room_id: str, limit: int, before: str | None = None) -> tuple[list[AuditLine], str | None]:

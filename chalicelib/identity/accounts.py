@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chalicelib.kernel.errors import AccountClosingError
 from chalicelib.kernel.fingerprints import fingerprint
 from chalicelib.kernel.times import Moment
-from chalicelib.store import Store, Table
+from chalicelib.store import Put, Store, Table
 
 _EVERYWHERE = "*"
 _PREFIX = "erase#"
@@ -63,3 +63,25 @@ def require_open_account(store: Store, user_id: str) -> None:
     """
     if get_erasure(store, user_id):
         raise AccountClosingError
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The note that a user has used the rights of a role in a room. It stays as long as the room.
+
+    Rows and entries of the room may name this user. Without the note, an erasure would not find those of users who
+    have no seat and no role, such as administrators.
+    """
+
+    room_id: str
+    kind_id: str
+    user_id: str
+
+
+ACTOR = "actor#"
+ACTORS = Table("grants", Actor)
+
+
+def note_actor(room_id: str, user_id: str) -> Put:
+    """The write that notes that a user acts in a room. The same user has one note. 2 write units."""
+    return Put(ACTORS, Actor(room_id, f"{ACTOR}{fingerprint(room_id, user_id)}", user_id))

@@ -10,6 +10,7 @@ from chalicelib.grants.rules import Role
 from chalicelib.grants.schemas import RoleChanged, RoleChangedData
 from chalicelib.grants.service import authorize, require_no_ban, require_visible
 from chalicelib.grants.table import Standing, get_standing, get_standings, page_standings, require_standing
+from chalicelib.identity.accounts import note_actor
 from chalicelib.kernel.errors import ForbiddenError, TooManyRoomsError, UnavailableError
 from chalicelib.kernel.times import iso
 from chalicelib.log import Event, EventDraft
@@ -103,7 +104,8 @@ def offer_ownership(context: Context, user_id: str) -> OwnershipOffer:
         target = _read_target(context, user_id, Access.OWNER)
         offer = make_offer(target.authority.room, user_id, context.user_id, context.now)
         line = _line(context, "offer", target)
-        if context.store.transact([put_offer(offer), put_line(line), *target.authority.checks]):
+        noted = [put_line(line), note_actor(context.room_id, context.user_id)]
+        if context.store.transact([put_offer(offer), *noted, *target.authority.checks]):
             _tell_offer(context, offer, target.roster)
             return OwnershipOffer(user_id=user_id, until=iso(offer.until))
     raise UnavailableError(_BUSY)

@@ -12,7 +12,7 @@ from chalicelib.grants.rules import Role
 from chalicelib.kernel.times import Moment
 from chalicelib.rooms.table import Room, count_join, count_leave
 from chalicelib.seats.connections import CONNECTIONS, get_roster
-from chalicelib.store import Check, Condition, Delete, Put, Store, Table, Update, Write
+from chalicelib.store import Check, Condition, Delete, Put, Store, Table, Write
 
 LeaseKind = Literal["http", "socket", "expected"]
 
@@ -114,13 +114,6 @@ def give_up_seat(
 def require_seat(participant: Participant) -> Check:
     """The part of a transaction that refuses it if the user no longer has a seat. A deleted room has no seats."""
     return Check(PARTICIPANTS, (participant.room_id, participant.user_id), PARTICIPANTS.user_id.exists())
-
-
-def change_role(participant: Participant, role: Role | None) -> Update:
-    """The write that shows another role. It is refused if the user no longer has a seat."""
-    key = (participant.room_id, participant.user_id)
-    action = PARTICIPANTS.role.set(role) if role else PARTICIPANTS.role.remove()
-    return Update(PARTICIPANTS, key, [action], PARTICIPANTS.user_id.exists())
 
 
 def extend_lease(store: Store, member: Participant, expires_at: Moment, now: Moment, kind: LeaseKind) -> None:

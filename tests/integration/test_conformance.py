@@ -35,6 +35,7 @@ ROOM = "/coworking/rooms/{room_id}"
 ADMIN = "/coworking/admin/rooms/{room_id}"
 OPEN = {"GET /healthz", "GET /openapi.json", "GET /asyncapi.json", "GET /docs"}
 SIGNED_IN = {
+    "GET /coworking/me/export",
     *(
         "GET /coworking/me",
         "PUT /coworking/me",

@@ -27,7 +27,8 @@ from chalicelib.account.table import PERSONAL, PersonalKey
 from chalicelib.api.routes import ROUTES
 from chalicelib.backend import get_backend
 from chalicelib.delivery.fanout import NEWBORN_MS
-from chalicelib.grants.table import FOREVER, STANDINGS
+from chalicelib.grants.table import DEPLOYMENT, FOREVER, STANDINGS
+from chalicelib.identity.accounts import note_actor
 from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit, Settings
 from chalicelib.log.table import get_message, get_position, put_entry
@@ -488,6 +489,7 @@ def delete_accounts(functions: Functions) -> None:
         functions.rest("chat_send_message", "gus", {"message_text": "hello"}, room_id=handed_on)
         functions.rest("roles_offer_ownership", "gus", {"user_id": "ivy"}, room_id=handed_on)
         leave_traces(get_backend().store, handed_on)
+        export_all(functions, "gus")
         with patch.object(service, "work_on", work_on):
             functions.rest("account_erase_me", "gus")
         assert functions.refused("seats_join", "gus", room_id=handed_on) == "account_closing"
@@ -498,6 +500,12 @@ def delete_accounts(functions: Functions) -> None:
         functions.rest("seats_leave", "gus", room_id=handed_on)
 
 
+def export_all(functions: Functions, user_id: str) -> None:
+    query: dict[str, list[str]] = {}
+    while cursor := functions.rest("account_export_me", user_id, query=query)["next"]:
+        query = {"cursor": [cursor]}
+
+
 def leave_traces(store: Store, room_id: str) -> None:
     """Give Gus a role, a ban, a seat that is kept, and rows of each kind."""
     ban = {"banned_until": FOREVER, "muted_by": "gus"}
@@ -506,6 +514,7 @@ def leave_traces(store: Store, room_id: str) -> None:
         store.put(STANDINGS, standing)
     store.update(PARTICIPANTS, (room_id, "hal"), [PARTICIPANTS.muted_by.set("gus")])
     store.put(PERSONAL, PersonalKey("gus", "other"))
+    store.transact([note_actor(room_id, "gus"), note_actor(DEPLOYMENT, "gus")])
 
 
 @contextmanager

@@ -131,6 +131,30 @@ export type ErrorFrame = {
   ref?: string;
   data: ErrorData;
 };
+/** One page of the data, in at most 200,000 bytes. A page may be empty. `next`: the cursor of the next page. */
+export type Export = { items: ExportItem[]; next: string | null };
+/**
+ * Something that the service holds about the caller, in the room `room_id` or outside of rooms. `data` follows
+ * from `kind`.
+ */
+export type ExportItem = {
+  kind:
+    | "profile"
+    | "room"
+    | "seat"
+    | "standing"
+    | "actor"
+    | "audit"
+    | "invite"
+    | "offer"
+    | "marker"
+    | "message"
+    | "mention"
+    | "reaction"
+    | "event";
+  room_id: string | null;
+  data: { [field: string]: unknown };
+};
 /** One thing that is wrong with a request, and where. */
 export type FieldError = { loc: (string | number)[]; msg: string; type: string };
 /** The service and its tables answer. */

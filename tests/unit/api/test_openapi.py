@@ -42,6 +42,7 @@ ROUTES = {
     "GET /docs": Expected({500}),
     "GET /coworking/me": Expected({*USER}, "Me"),
     "PUT /coworking/me": Expected({*USER, *BODY, 403, 409}, "Me", "ProfileUpdate"),
+    "GET /coworking/me/export": Expected({*USER, 400, 422}, "Export"),
     "DELETE /coworking/me": Expected({*USER}, "ErasureState", status=202),
     "GET /coworking/rooms": Expected({*USER, 400, 422}),
     "POST /coworking/rooms": Expected({*USER, *BODY, 404, 409}, "RoomSummary", "RoomCreate", 201),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.access.schemas import InviteCreate
+from chalicelib.account.schemas import ExportQuery
 from chalicelib.api.validation import validate
 from chalicelib.chat.schemas import EmojiReactionRequest, EntriesQuery, HistoryQuery, SendMessageRequest
 from chalicelib.contract import Body
@@ -51,6 +52,7 @@ BODIES: dict[type[Body], dict[str, Any]] = {
     RoomPatch: {},
     RoomUpdate: {},
     RoomsQuery: {},
+    ExportQuery: {},
     HistoryQuery: {},
     EntriesQuery: {},
 }
