@@ -48,11 +48,6 @@ class Context:
         if access in PROVEN_BY_ROWS and access not in self._proven:
             raise MissingProofError(access.name)
 
-    @property
-    def uses_rights(self) -> bool:
-        """True if the user acts with the rights of a role, or as an administrator."""
-        return self.is_admin or not self._proven.isdisjoint((Access.MODERATOR, Access.OWNER))
-
     def for_user(self, user_id: str) -> "Context":
         """The context of another user in the same room at the same time. Its `claim_ack` returns no ack."""
         return Context(self.backend, self.room_id, user_id, self.now)

@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 
 from chalicelib.grants.rules import Role
+from chalicelib.identity.accounts import note_actor
 from chalicelib.kernel.times import Moment
 from chalicelib.store import Put, Store, Table
 
@@ -42,6 +43,12 @@ def new_line_id(now: Moment) -> str:
 def put_line(line: AuditLine) -> Put:
     """The write that adds a line. DynamoDB deletes it after a year."""
     return Put(AUDIT, line, also={"expires_at": line.created_at // 1000 + AUDIT_DAYS * _DAY_SECONDS})
+
+
+def put_lines(*lines: AuditLine) -> list[Put]:
+    """The writes that add lines, and note who acted: what an act leaves in the room must be found without a scan."""
+    actors = {(line.room_id, line.by) for line in lines}
+    return [*map(put_line, lines), *(note_actor(room_id, by) for room_id, by in actors if by)]
 
 
 def page_lines(store: Store, room_id: str, limit: int, before: str | None = None) -> tuple[list[AuditLine], str | None]:

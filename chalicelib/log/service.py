@@ -9,7 +9,6 @@ from typing import Any, Protocol, TypeVar, cast
 from pydantic import BaseModel
 
 from chalicelib.contract import Context
-from chalicelib.identity.accounts import note_actor
 from chalicelib.kernel import telemetry
 from chalicelib.kernel.times import Moment
 from chalicelib.log import table
@@ -28,7 +27,7 @@ from chalicelib.log.table import (
     put_entry,
     put_void,
 )
-from chalicelib.store import Put, Store, Write
+from chalicelib.store import Store, Write
 
 MAX_RECOVERED = 300
 SHOWN = 50
@@ -170,8 +169,7 @@ def commit_all(
     position = position or allocate(context, *drafts)
     days = position.retention_days or context.settings.message_retention_days
     entries = _number(context, drafts, position)
-    stored = [*(put_entry(entry, days) for entry in entries), *_note_actor(context, drafts)]
-    if not context.store.transact([*stored, *writes]):
+    if not context.store.transact([*(put_entry(entry, days) for entry in entries), *writes]):
         voids = [Void(context.room_id, entry.seq, context.now) for entry in entries]
         for void in voids:
             put_void(context.store, void, days)
@@ -189,12 +187,6 @@ def _number(context: Context, drafts: Sequence[Numbered[Any]], position: LogPosi
         entries.append(draft.at(context, position.last_seq - len(entries), chat_n, position.message_seq))
         chat_n -= _is_text(draft)
     return entries[::-1]
-
-
-def _note_actor(context: Context, drafts: Sequence[Numbered[Any]]) -> list[Put]:
-    """The note that the user has used rights in the room. Without it, an erasure would not find what the act leaves."""
-    is_event = any(isinstance(draft, EventDraft) for draft in drafts)
-    return [note_actor(context.room_id, context.user_id)] if is_event and context.uses_rights else []
 
 
 def _note(entry: Message | Event) -> None:

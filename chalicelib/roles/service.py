@@ -5,12 +5,11 @@ from functools import partial
 
 from chalicelib.contract import Access, Context
 from chalicelib.delivery import Connection, OutboundFrame
-from chalicelib.grants.audit import AuditLine, new_line_id, put_line
+from chalicelib.grants.audit import AuditLine, new_line_id, put_lines
 from chalicelib.grants.rules import Role
 from chalicelib.grants.schemas import RoleChanged, RoleChangedData
 from chalicelib.grants.service import authorize, require_no_ban, require_visible
 from chalicelib.grants.table import Standing, get_standing, get_standings, page_standings, require_standing
-from chalicelib.identity.accounts import note_actor
 from chalicelib.kernel.errors import ForbiddenError, TooManyRoomsError, UnavailableError
 from chalicelib.kernel.times import iso
 from chalicelib.log import Event, EventDraft
@@ -104,8 +103,7 @@ def offer_ownership(context: Context, user_id: str) -> OwnershipOffer:
         target = _read_target(context, user_id, Access.OWNER)
         offer = make_offer(target.authority.room, user_id, context.user_id, context.now)
         line = _line(context, "offer", target)
-        noted = [put_line(line), note_actor(context.room_id, context.user_id)]
-        if context.store.transact([put_offer(offer), *noted, *target.authority.checks]):
+        if context.store.transact([put_offer(offer), *put_lines(line), *target.authority.checks]):
             _tell_offer(context, offer, target.roster)
             return OwnershipOffer(user_id=user_id, until=iso(offer.until))
     raise UnavailableError(_BUSY)
@@ -150,7 +148,9 @@ def _read_target(context: Context, user_id: str, access: Access = Access.MODERAT
 def _commit(context: Context, target: Target, role: Role | None, writes: Sequence[Write]) -> bool:
     """Change a role, and tell the room. False if something has changed since it was read."""
     line = _line(context, "role", target, role)
-    event = commit(context, _draft(context, target.user_id, role), [*target.authority.checks, put_line(line), *writes])
+    event = commit(
+        context, _draft(context, target.user_id, role), [*target.authority.checks, *put_lines(line), *writes]
+    )
     if event is None:
         return False
     frames = _show_events(context, [event], target.roster)
@@ -166,7 +166,7 @@ def _revoke(context: Context, target: Target) -> bool:
     removal = Removal(
         context,
         _draft(context, target.user_id, None),
-        [note, put_line(_line(context, "role", target)), *target.authority.standing_checks],
+        [note, *put_lines(_line(context, "role", target)), *target.authority.standing_checks],
         target.authority.room_condition,
         lambda event, roster: _show_events(context, [event], roster),
     )
@@ -179,7 +179,7 @@ def _take_over(context: Context, room: Room, offer: Offer, heir: Person) -> bool
     drafts = [_draft(context, heir.user_id, "owner")]
     writes: list[Write] = [hand_over(room, heir.user_id), use_offer(offer)]
     writes += [_without_role(context, heir), heir.change_seat([PARTICIPANTS.role.set("owner")])]
-    writes.append(put_line(_line(context, "role", heir, "owner")))
+    writes += put_lines(_line(context, "role", heir, "owner"))
     if former:
         drafts.append(_draft(context, former.user_id, "moderator"))
         granted = {"role": "moderator", "granted_at": context.now, "granted_by": context.user_id}

@@ -16,10 +16,10 @@ from chalicelib.account.export import export_data
 from chalicelib.account.schemas import ExportItem, ExportQuery
 from chalicelib.account.sweep import sweep_erasures
 from chalicelib.chat.service import send_message
-from chalicelib.grants.audit import AuditLine, new_line_id, put_line
+from chalicelib.grants.audit import AuditLine, new_line_id, put_lines
 from chalicelib.grants.invites import INVITES
 from chalicelib.grants.table import DEPLOYMENT, FOREVER, STANDINGS, get_standing
-from chalicelib.identity.accounts import list_erasures, note_actor
+from chalicelib.identity.accounts import list_erasures
 from chalicelib.identity.profiles import PROFILES, Profile, get_profile
 from chalicelib.kernel.errors import AccountClosingError
 from chalicelib.kernel.fingerprints import fingerprint
@@ -116,7 +116,7 @@ def furnish(world: World, reader: Any) -> Scene:
         name, reason = NAME if user_id == ADA else "Ben", TEXT if ADA in (by, user_id) else "rude"
         line = AuditLine(scene.visited, new_line_id(NOW), "ban", by, NOW, user_id=user_id, name=name, reason=reason)
         offer = make_offer(world.room(scene.visited), user_id, by, NOW)
-        assert world.store.transact([put_line(line), put_offer(offer), note_actor(scene.visited, by)])
+        assert world.store.transact([*put_lines(line), put_offer(offer)])
     world.store.put(INVITES, make_invite(scene.visited, "token", user_id=ADA))
     world.store.update(PARTICIPANTS, (scene.visited, "ben"), [PARTICIPANTS.muted_by.set(ADA)])
     world.store.update(ROOMS, scene.foreign, [ROOMS.reserved.set(json.dumps({ADA: NOW + MINUTE}))])
@@ -304,7 +304,18 @@ def test_an_export_has_everything_page_by_page(scene: Scene) -> None:
         assert export(scene) == whole
 
     counts = Counter(item.kind for item in whole)
-    assert counts == {"profile": 1, "room": 2, "seat": 3, "standing": 2, "message": 5, "event": 2} | {
+    assert counts == {
+        "profile": 1,
+        "room": 2,
+        "seat": 3,
+        "standing": 3,
+        "actor": 1,
+        "audit": 2,
+        "invite": 1,
+        "offer": 1,
+    } | {
+        "message": 5,
+        "event": 2,
         "mention": 1,
         "reaction": 2,
     }
