@@ -76,7 +76,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "rooms": ["DeleteItem", "GetItem", "UpdateItem"],
         "rooms/index/by_occupied": ["Query"],
         "rooms/index/by_owner": ["Query"],
-        "participants": ["DeleteItem", "GetItem", "Query", "UpdateItem"],
+        "participants": ["ConditionCheckItem", "DeleteItem", "GetItem", "Query", "UpdateItem"],
         "participants/index/by_user": ["Query"],
         "messages": ["BatchWriteItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["DeleteItem", "Query"],

@@ -28,6 +28,7 @@ from chalicelib.grants.invites import (
 )
 from chalicelib.grants.service import require_moderator, require_no_ban
 from chalicelib.grants.table import get_standings
+from chalicelib.identity.accounts import note_actor
 from chalicelib.identity.profiles import get_profile
 from chalicelib.kernel.errors import InviteNotFoundError, TooManyInvitesError, UnavailableError
 from chalicelib.kernel.names import clean_name
@@ -63,7 +64,9 @@ def create_invite(context: Context, body: InviteCreate) -> NewInvite:
         authority.require_above(body.role)
         if len(list_invites(context.store, context.room_id, now)) >= MAX_INVITES:
             raise TooManyInvitesError
-        if context.store.transact([put_invite(invite), *authority.checks]):
+        if context.store.transact(
+            [put_invite(invite), note_actor(context.room_id, context.user_id), *authority.checks]
+        ):
             return NewInvite.of(invite, token=token, url=_link(context.settings, token))
     raise UnavailableError(_BUSY)
 

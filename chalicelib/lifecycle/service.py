@@ -8,6 +8,7 @@ from chalicelib import log
 from chalicelib.contract import Context, Success
 from chalicelib.grants import table as grants
 from chalicelib.grants.service import require_owner
+from chalicelib.identity.accounts import note_actor
 from chalicelib.identity.tokens import User
 from chalicelib.kernel.errors import ForbiddenError, RoomNotFoundError, UnavailableError
 from chalicelib.lifecycle.schemas import (
@@ -163,7 +164,8 @@ def _try_change(context: Context, room: Room, changes: Change, *, owner_id: str 
         return RoomSummary.of(get_room(context.store, room.room_id) or room, context.settings)
     draft = EventDraft("room_updated", summary)
     position = log.allocate(context, draft)
-    event = commit(context, draft, [*writes, *_keep_log(context, position, changes)], position=position)
+    writes += [*_keep_log(context, position, changes), note_actor(room.room_id, context.user_id)]
+    event = commit(context, draft, writes, position=position)
     if event is None:
         return None
     broadcast(context, context.stamp(RoomUpdated, seq=event.seq, data=summary), get_roster(context.store, room.room_id))

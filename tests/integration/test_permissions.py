@@ -483,12 +483,13 @@ def delete_accounts(functions: Functions) -> None:
     """Let each function delete what an account has: the call does its part, or ends before it has done anything."""
     for work_on in (service.work_on, lambda *_: False):
         functions.rest("profiles_update_me", "gus", {"name": "Gus"})
-        handed_on, closed = (str(functions.rest("rooms_create_room", "gus", {"name": "Room"})["id"]) for _ in range(2))
+        handed_on, absent, closed = (make_own(functions, "gus") for _ in range(3))
         functions.enter(handed_on, "gus", "hal")
         functions.enter(closed, "ivy")
         functions.rest("chat_send_message", "gus", {"message_text": "hello"}, room_id=handed_on)
         functions.rest("roles_offer_ownership", "gus", {"user_id": "ivy"}, room_id=handed_on)
-        leave_traces(get_backend().store, handed_on)
+        for room_id in (handed_on, absent):
+            leave_traces(get_backend().store, room_id)
         export_all(functions, "gus")
         with patch.object(service, "work_on", work_on):
             functions.rest("account_erase_me", "gus")
@@ -498,6 +499,10 @@ def delete_accounts(functions: Functions) -> None:
             functions.rest("account_erase_me", "gus") if work_on is service.work_on else functions.sweep()
         functions.rest("seats_join", "gus", room_id=handed_on)
         functions.rest("seats_leave", "gus", room_id=handed_on)
+
+
+def make_own(functions: Functions, user_id: str) -> str:
+    return str(functions.rest("rooms_create_room", user_id, {"name": "Room"})["id"])
 
 
 def export_all(functions: Functions, user_id: str) -> None:
@@ -512,7 +517,8 @@ def leave_traces(store: Store, room_id: str) -> None:
     for user_id, notes in (("gus", {"role": "moderator"}), ("hal", {"role": "moderator"}), ("ivy", ban)):
         standing = replace(make_standing(room_id, user_id, **notes), user_id=user_id)
         store.put(STANDINGS, standing)
-    store.update(PARTICIPANTS, (room_id, "hal"), [PARTICIPANTS.muted_by.set("gus")])
+    is_seated = PARTICIPANTS.user_id.exists()
+    store.update(PARTICIPANTS, (room_id, "hal"), [PARTICIPANTS.muted_by.set("gus")], is_seated)
     store.put(PERSONAL, PersonalKey("gus", "other"))
     store.transact([note_actor(room_id, "gus"), note_actor(DEPLOYMENT, "gus")])
 
