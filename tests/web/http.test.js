@@ -39,6 +39,7 @@ for (const [name, call, request, body] of [
   ["react", (api) => api.react("x", "👏"), "POST /coworking/rooms/x/emoji", { emoji: "👏" }],
   ["setMuted", (api) => api.setMuted("x", true), "PUT /coworking/rooms/x/mic-toggle", { is_muted: true }],
   ["setSpeaking", (api) => api.setSpeaking("x", false), "PUT /coworking/rooms/x/speaking", { is_speaking: false }],
+  ["exportMe", (api) => api.exportMe({ cursor: "c" }), "GET /coworking/me/export?cursor=c"],
   ["deleteMe", (api) => api.deleteMe(), "DELETE /coworking/me"],
   ["roles", (api) => api.roles("x", { cursor: "c" }), "GET /coworking/rooms/x/roles?cursor=c"],
   ["setRole", (api) => api.setRole("x", "a/b", "moderator"), "PUT /coworking/rooms/x/roles/a%2Fb", { role: "moderator" }],

@@ -1,7 +1,7 @@
 /** The types that applications see: the HTTP API, a room and its state, voice. */
 import type { CoworkingError, REASONS } from "./types/errors.js";
 import type {
-  ByeData, Entries, ErasureState, ErrorCode, FieldError, Health, History, InvitePreview, InviteView, JoinRoomResponse, Me,
+  ByeData, Entries, ErasureState, ErrorCode, Export, FieldError, Health, History, InvitePreview, InviteView, JoinRoomResponse, Me,
   MicToggledData, NewInvite, OwnershipOffer, ParticipantView, ProfileUpdate, RoleGrant, Roles, RoomCreate, RoomDetail, RoomMessage,
   RoomPatch, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData, StatusToggled, Success, UserLeftData, WebsocketAccess, You,
 } from "./wire.js";
@@ -44,6 +44,8 @@ export interface Api {
   me(options?: CallOptions): Promise<Me>;
   /** Change your name and picture. */
   updateMe(profile: ProfileUpdate, options?: CallOptions): Promise<Me>;
+  /** One page of all that the service holds about you. `next` is the cursor of the next page, or null. */
+  exportMe(page?: CallOptions & { cursor?: string }): Promise<Export>;
   /** Delete your account: profile, seats, roles, and the texts of your messages. There is no way back. It goes on without you. */
   deleteMe(options?: CallOptions): Promise<ErasureState>;
   /** One page of the active rooms, oldest first. `next` is the cursor of the next page. */

@@ -25,6 +25,7 @@ export function createApi(/** @type {Service} */ service, /** @type {Deps} */ de
   const routes = {
     me: (options) => callRoute("GET", "/me", options),
     updateMe: (body, options) => callRoute("PUT", "/me", { ...options, body }),
+    exportMe: ({ cursor, signal } = {}) => callRoute("GET", "/me/export" + query({ cursor }), { signal }),
     deleteMe: (options) => callRoute("DELETE", "/me", options),
     async rooms({ limit, cursor, signal } = {}) {
       const { content, link } = await request("GET", "/coworking/rooms" + query({ limit, cursor }), { signal });
