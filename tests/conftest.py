@@ -53,6 +53,7 @@ GROUPS = {
     "tests/infra/test_schedule": "platform",
     "tests/infra/test_sockets": "platform",
     "tests/integration/test_half_done": EACH_ALONE,
+    "tests/integration/test_erasure_kills": EACH_ALONE,
     "tests/integration/test_races": EACH_ALONE,
     "tests/infra/test_supervisor": EACH_ALONE,
     "tests/infra/test_engine": EACH_ALONE,

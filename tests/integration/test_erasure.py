@@ -96,6 +96,12 @@ def is_pending(world: World) -> bool:
     return bool(list(list_erasures(world.store)))
 
 
+def make_reader(engine: Engine) -> Any:
+    client = engine.client()
+    client.meta.events.unregister("before-call.dynamodb.Scan", refuse_scan)
+    return client
+
+
 def furnish(world: World, reader: Any) -> Scene:
     scene = Scene(world, reader, *(open_room(world, owner) for owner in ("olga", ADA, ADA, "olga")))
     world.store.put(PROFILES, Profile(ADA, NAME, "/ada.png"))
@@ -150,17 +156,10 @@ def tell(world: World, room_id: str) -> None:
         log.commit(world.context(by, room_id), EventDraft("told", data, private=reason, about_id=about), [])
 
 
-@pytest.fixture(scope="module")
-def reader(engine: Engine) -> Any:
-    client = engine.client()
-    client.meta.events.unregister("before-call.dynamodb.Scan", refuse_scan)
-    return client
-
-
 @pytest.fixture
-def scene(engine: Engine, reader: Any) -> Iterator[Scene]:
+def scene(engine: Engine) -> Iterator[Scene]:
     with on_engine(engine, rooms_limit=PLENTY) as world:
-        yield furnish(world, reader)
+        yield furnish(world, make_reader(engine))
 
 
 def test_nothing_of_a_user_is_left(scene: Scene) -> None:
