@@ -156,9 +156,11 @@ def authorize(context: Context, found: Room | None, standings: tuple[Standing, S
     Raises:
         RoomNotFoundError: the room does not exist for the user.
         BannedError: the user is kept out, and no administrator.
-        ForbiddenError: the user has a lower role than `access` needs.
+        ForbiddenError: the user has a lower role than `access` needs, or deletes the account.
     """
     room = require_visible(context, found, standings[0])
+    if standings[1].erasing_since:
+        raise ForbiddenError(AccountClosingError.title)
     if not context.is_admin:
         require_no_ban(standings, context.now)
     authority = Authority(room, role_in(room, standings[0], context.user_id), context.is_admin, standings[0])

@@ -1,7 +1,13 @@
 """HTTP: roles and ownership."""
 
 from chalicelib.contract import Access, Request, Route
-from chalicelib.kernel.errors import BannedError, ForbiddenError, InvalidRequestError, TooManyRoomsError
+from chalicelib.kernel.errors import (
+    AccountClosingError,
+    BannedError,
+    ForbiddenError,
+    InvalidRequestError,
+    TooManyRoomsError,
+)
 from chalicelib.roles import service
 from chalicelib.roles.schemas import OwnershipOffer, OwnershipRequest, RoleGrant, RoleRequest, Roles, RolesQuery
 
@@ -56,6 +62,6 @@ ROUTES = (
         accept_ownership,
         access=Access.USER,
         price=18,
-        errors=(*_REFUSED, TooManyRoomsError),
+        errors=(*_REFUSED, AccountClosingError, TooManyRoomsError),
     ),
 )
