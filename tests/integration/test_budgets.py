@@ -14,6 +14,10 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib import log
+from chalicelib.account.export import export_data
+from chalicelib.account.schemas import ExportQuery
+from chalicelib.account.service import erase_account
+from chalicelib.account.sweep import sweep_erasures
 from chalicelib.chat.history import get_entries, get_history
 from chalicelib.chat.schemas import EntriesQuery, HistoryQuery
 from chalicelib.contract import Context
@@ -108,6 +112,7 @@ Act = Callable[[Scene], object]
 Budget = tuple[int, float, float]
 """The most round trips, write units and read units."""
 PREPARED: dict[str, Act] = {
+    "delete an account with one seat": lambda s: s.world.join("mover", s.world.open_room(), LATER),
     "ping": lambda s: s.send(0, "ping", LATER - 1),
     "$disconnect, one of two": connect_second,
     "chat frame, the same client id again": lambda s: s.send(2, "message", text="once", id="again"),
@@ -152,6 +157,10 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "chat frame, once a minute": ((3, 7, 2), lambda s: s.send(10, "message", MUCH_LATER, text="hello")),
     "a fresh ticket": ((2, 1, 1), lambda s: service.request_ticket(s.context(11))),
     "making a room, with a key": ((2, 8, 3.5), create_with_key),
+    "export, the first page": ((7, 0, 10), lambda s: export_data(s.world.request("newcomer"), ExportQuery())),
+    "sweep of erasures, there are none": ((1, 0, 0.5), lambda s: sweep_erasures(s.world.backend, lambda: LATER)),
+    "delete an account with one seat": ((17, 20, 14), lambda s: erase_account(s.world.request("mover", LATER))),
+    "end of an erasure": ((4, 8, 4), lambda s: sweep_erasures(s.world.backend, lambda: MUCH_LATER)),
     "join (new), with an invitation": ((5, 17, 21), lambda s: s.world.join("guest", s.room_id, LATER, invite=s.token)),
 }
 """They run in this order: some need the results of earlier ones."""
