@@ -10,6 +10,8 @@ import chalicelib.chat.views
 import chalicelib.grants.schemas
 import chalicelib.lifecycle.schemas
 import chalicelib.lifecycle.views
+import chalicelib.moderation.frames
+import chalicelib.moderation.views
 import chalicelib.profiles.views
 import chalicelib.relay.frames
 import chalicelib.roles.schemas
@@ -31,6 +33,7 @@ ROUTES = (
     *chalicelib.access.views.ROUTES,
     *chalicelib.lifecycle.views.ROUTES,
     *chalicelib.roles.views.ROUTES,
+    *chalicelib.moderation.views.ROUTES,
 )
 
 FRAMES = {
@@ -39,6 +42,7 @@ FRAMES = {
         *chalicelib.seats.frames.FRAMES,
         *chalicelib.chat.frames.FRAMES,
         *chalicelib.voice.frames.FRAMES,
+        *chalicelib.moderation.frames.FRAMES,
         *chalicelib.relay.frames.FRAMES,
     )
 }
@@ -53,6 +57,7 @@ EVENTS = (
     *chalicelib.lifecycle.schemas.EVENTS,
     *chalicelib.grants.schemas.EVENTS,
     *chalicelib.roles.schemas.EVENTS,
+    *chalicelib.moderation.frames.EVENTS,
 )
 """The frames that the server sends."""
 

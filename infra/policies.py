@@ -57,13 +57,13 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "guards": ["GetItem", "PutItem", "UpdateItem"],
     },
     "websocket_message": {
-        "rooms": ["GetItem", "UpdateItem"],
+        "rooms": ["ConditionCheckItem", "GetItem", "UpdateItem"],
         "participants": ["ConditionCheckItem", "DeleteItem", "GetItem", "Query", "UpdateItem"],
         "messages": ["BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["DeleteItem", "Query", "UpdateItem"],
         "connections/index/by_connection": ["Query"],
         "profiles": ["BatchGetItem"],
-        "grants": ["GetItem"],
+        "grants": ["BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem"],
         "guards": ["GetItem", "PutItem", "UpdateItem"],
     },
     "websocket_disconnect": {

@@ -26,7 +26,10 @@ ERRORS = (
     errors.InvalidRequestError,
     errors.NotInRoomError,
     errors.RoomNotFoundError,
+    errors.ForbiddenError,
+    errors.BannedError,
     errors.MutedError,
+    errors.MutedByModeratorError,
     errors.RateLimitedError,
     errors.UnavailableError,
     errors.InternalError,
@@ -222,6 +225,7 @@ def _with_codes(schema: Json) -> Json:
     added = {
         "errors": {"type": "array", "items": _reference("components", "schemas", "FieldError")},
         "retry_after": {"type": "integer", "description": "Whole seconds to wait."},
+        "until": {"type": ["string", "null"], "description": "The end of a ban, if it has one."},
     }
     return schema | {"description": about, "properties": schema["properties"] | {"code": codes} | added}
 

@@ -9,9 +9,12 @@ from chalicelib import log
 from chalicelib.chat.schemas import EmojiReaction, MessageSent
 from chalicelib.contract import Context
 from chalicelib.delivery import Connection
+from chalicelib.grants.rules import rank_of
 from chalicelib.kernel.errors import InvalidRequestError, RateLimitedError, UnavailableError
+from chalicelib.kernel.settings import Limit
 from chalicelib.log import Draft, Message
 from chalicelib.log.schemas import RoomMessage
+from chalicelib.rooms.table import get_room
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.broadcast import broadcast, deliver
 from chalicelib.seats.connections import get_roster
@@ -40,20 +43,22 @@ def send_message(
     Raises:
         NotInRoomError: the user has no seat in the room.
         RoomNotFoundError: the room does not exist.
-        RateLimitedError: too many messages in a short time; no number of the log is used.
+        RateLimitedError: too many messages in a short time, or too early in a slow room; no number of the log is used.
         InvalidRequestError: `reply_to` is no message of the room that can be answered.
     """
     store, room_id, user_id, now = context.store, context.room_id, context.user_id, context.now
     key = IdempotencyKey(room_id, user_id, client_key) if client_key else None
     limits, limit = context.backend.rate_limits, context.settings.messages_limit
     find = partial(find_record, store, key, now) if key else lambda: None
-    member, roster, wait, record, original = store.run_parallel(
+    member, roster, wait, record, original, room = store.run_parallel(
         partial(get_participant, store, room_id, user_id),
         partial(get_roster, store, room_id),
         partial(limits.check, f"messages#{user_id}", limit, now),
         find,
         partial(log.get_message, store, room_id, reply_to or 0),
+        partial(get_room, store, room_id, consistent=False),
     )
+    slow_seconds = room.slow_seconds if room else 0
     draft = Draft(text, kind, user_id, reply_to=reply_to, mentions=frozenset(mentions))
     for _ in range(ATTEMPTS):
         member = require_member(context, member)
@@ -62,6 +67,9 @@ def send_message(
         if wait:
             raise RateLimitedError(wait)
         _require_original(draft, original)
+        if slow_seconds:
+            _require_pace(context, member, slow_seconds)
+            slow_seconds = 0  # a second attempt does not count again
         if message := _store(context, member, draft, key):
             return _push(context, message, member, roster, original)
         # The same key was used at the same moment, or the membership has ended.
@@ -77,6 +85,20 @@ def _require_original(draft: Draft, original: Message | None) -> None:
     """
     if draft.reply_to and (original is None or original.type == "system" or original.deleted_at is not None):
         raise InvalidRequestError.of("reply_to", "must be the number of a message of this room that is not deleted")
+
+
+def _require_pace(context: Context, member: Participant, seconds: int) -> None:
+    """Check the time since the member's last message in a slow room. Moderators need not wait.
+
+    Raises:
+        RateLimitedError: it is too short.
+    """
+    if rank_of(member.role) >= rank_of("moderator"):
+        return
+    # With the seconds in the name, another setting counts from now on.
+    subject = f"slow#{context.room_id}#{context.user_id}#{seconds}"
+    if wait := context.backend.rate_limits.check(subject, Limit(1, seconds), context.now):
+        raise RateLimitedError(wait)
 
 
 def _store(context: Context, member: Participant, draft: Draft, key: IdempotencyKey | None) -> Message | None:

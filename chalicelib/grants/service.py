@@ -91,10 +91,13 @@ def require_visible(context: Context, room: Room | None, standing: Standing, *, 
 
     Raises:
         RoomNotFoundError: it does not exist, or not for this user.
+        BannedError: it is private, and the user has a role in it, and is kept out.
     """
     is_admin = context.is_admin
     if room is None or not is_visible(room, standing, context.user_id, is_admin=is_admin, is_seated=is_seated):
         raise RoomNotFoundError
+    if room.visibility == "private" and not is_admin and not is_seated:
+        require_no_ban([standing], context.now)
     return room
 
 

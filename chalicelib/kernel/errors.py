@@ -21,6 +21,7 @@
     ├── AccountClosingError        409 account_closing
     ├── TooManyInvitesError        409 too_many_invites
     ├── MutedError                 409 muted
+    ├── MutedByModeratorError      409 muted_by_moderator
     ├── RateLimitedError           429 rate_limited
     ├── UnavailableError           503 unavailable
     │   └── AuthUnavailableError   503 auth_unavailable
@@ -213,6 +214,12 @@ class MutedError(CoworkingError):
     """The caller is muted and can't speak."""
 
     status, code, title = 409, "muted", "Unmute before speaking"
+
+
+class MutedByModeratorError(CoworkingError):
+    """A moderator has muted the caller, and only a moderator can end this."""
+
+    status, code, title = 409, "muted_by_moderator", "A moderator has muted you"
 
 
 class RateLimitedError(CoworkingError):

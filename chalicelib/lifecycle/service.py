@@ -164,7 +164,8 @@ def _try_change(context: Context, room: Room, changes: Change, *, owner_id: str 
         return RoomSummary.of(get_room(context.store, room.room_id) or room, context.settings)
     draft = EventDraft("room_updated", summary)
     position = log.allocate(context, draft)
-    writes += [*_keep_log(context, position, changes), note_actor(room.room_id, context.user_id)]
+    writes += _keep_log(context, position, changes)
+    writes += [note_actor(room.room_id, context.user_id)] if context.user_id else []
     event = commit(context, draft, writes, position=position)
     if event is None:
         return None

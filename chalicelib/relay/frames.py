@@ -9,9 +9,8 @@ from chalicelib.kernel.errors import FrameTooLargeError, PeerUnavailableError
 from chalicelib.kernel.times import iso
 from chalicelib.relay.schemas import Relay, Signal, Typing
 from chalicelib.seats.broadcast import deliver
-from chalicelib.seats.leases import RENEW_EVERY_MS, lease_end
+from chalicelib.seats.leases import renew_by_frame
 from chalicelib.seats.roster import list_peers
-from chalicelib.seats.table import renew_http_lease
 
 MAX_BYTES_TO_ALL = 8_000
 """Without the stamps. Signalling and frames to one peer may be larger: older WebRTC clients send their SDP in types of
@@ -67,11 +66,7 @@ def _forward(context: FrameContext[Any], peers: list[Connection]) -> None:
         raise FrameTooLargeError("The frame is too large to be relayed")
     frames = [OutboundFrame(peer, data) for peer in peers]
     deliver(context, [*context.claim_ack(), *frames], context.prefetched_roster)
-    connection, now = context.connection, context.now
-    if now - connection.connected_at >= RENEW_EVERY_MS and context.backend.lease_renewals.allow(
-        connection.connection_id, RENEW_EVERY_MS, now
-    ):
-        renew_http_lease(context.store, context.room_id, context.user_id, lease_end(context, "http"), now)
+    renew_by_frame(context)
 
 
 def _encode(frame: Frame) -> bytes:

@@ -9,7 +9,7 @@ from chalicelib.grants.audit import AuditLine, new_line_id, put_lines
 from chalicelib.grants.rules import Role
 from chalicelib.grants.schemas import RoleChanged, RoleChangedData
 from chalicelib.grants.service import authorize, require_no_ban, require_visible
-from chalicelib.grants.table import Standing, get_standing, get_standings, page_standings, require_standing
+from chalicelib.grants.table import Standing, get_standings, page_standings, require_standing
 from chalicelib.kernel.errors import ForbiddenError, TooManyRoomsError, UnavailableError
 from chalicelib.kernel.times import iso
 from chalicelib.log import Event, EventDraft
@@ -29,7 +29,7 @@ from chalicelib.seats.connections import get_roster
 from chalicelib.seats.endings import Removal, end_membership
 from chalicelib.seats.entries import commit, commit_all
 from chalicelib.seats.table import PARTICIPANTS, get_participant
-from chalicelib.seats.targets import Person, Target, read_target
+from chalicelib.seats.targets import Person, Target, read_person, read_target
 from chalicelib.store import ATTEMPTS, Write
 
 _BUSY = "The room is too busy; try again"
@@ -175,7 +175,7 @@ def _revoke(context: Context, target: Target) -> bool:
 
 def _take_over(context: Context, room: Room, offer: Offer, heir: Person) -> bool:
     """Change both roles. False if something has changed since it was read."""
-    former = _read_person(context, room.owner_id) if room.owner_id else None
+    former = read_person(context, room.owner_id) if room.owner_id else None
     drafts = [_draft(context, heir.user_id, "owner")]
     writes: list[Write] = [hand_over(room, heir.user_id), use_offer(offer)]
     writes += [_without_role(context, heir), heir.change_seat([PARTICIPANTS.role.set("owner")])]
@@ -199,16 +199,6 @@ def _without_role(context: Context, person: Person) -> Write:
     return person.note(context.now, role=None, granted_at=None, granted_by=None)
 
 
-def _read_person(context: Context, user_id: str) -> Person:
-    store, room_id = context.store, context.room_id
-    return Person(
-        user_id,
-        *store.run_parallel(
-            partial(get_standing, store, room_id, user_id), partial(get_participant, store, room_id, user_id)
-        ),
-    )
-
-
 def _require_offer(context: Context, room: Room | None, offer: Offer | None, standing: Standing) -> tuple[Room, Offer]:
     if room and offer and offer.is_valid(room, context.now):
         return room, offer
@@ -227,7 +217,7 @@ def _show(standing: Standing) -> RoleGrant:
 
 
 def _show_owner(context: Context, owner_id: str) -> RoleGrant:
-    return RoleGrant(user_id=owner_id, name=_read_person(context, owner_id).name, role="owner")
+    return RoleGrant(user_id=owner_id, name=read_person(context, owner_id).name, role="owner")
 
 
 def _line(context: Context, action: str, person: Person, role: Role | None = None) -> AuditLine:

@@ -159,9 +159,9 @@ def adopt_room(store: Store, room: Room, now: Moment) -> None:
     store.update(ROOMS, room.room_id, actions, _exists() & ROOMS.owner.does_not_exist())
 
 
-def get_room(store: Store, room_id: str) -> Room | None:
-    """The room as it is now, or None. 1 read unit for each 4 KB."""
-    room = store.get(ROOMS, room_id)
+def get_room(store: Store, room_id: str, *, consistent: bool = True) -> Room | None:
+    """The room as it is now, or None. 1 read unit for each 4 KB, half of that if not consistent."""
+    room = store.get(ROOMS, room_id, consistent=consistent)
     return None if room is None or _is_deleted(room) else room
 
 
@@ -188,8 +188,8 @@ def list_all(store: Store, status: StoredStatus) -> Iterator[Room]:
     return store.query(ROOMS, status, index="by_status")
 
 
-def plan_change(room: Room, changes: Change, *, owner_id: str | None = None) -> Update:
-    """The write that changes attributes of a room that was read.
+def plan_change(room: Room, changes: Change, *, owner_id: str | None = None, also: Condition | None = None) -> Update:
+    """The write that changes attributes of a room that was read, on the condition `also`.
 
     It is refused if the room was deleted since, or if it does not belong to `owner_id`. If it changes the status or the
     visibility, it is also refused if one of both has changed since, because the stored status depends on both.
@@ -201,6 +201,8 @@ def plan_change(room: Room, changes: Change, *, owner_id: str | None = None) -> 
         condition &= _has_status(room.status) & _has("visibility", room.visibility)
     if owner_id:
         condition &= is_owned_by(owner_id)
+    if also is not None:
+        condition &= also
     return Update(ROOMS, room.room_id, [_set(name, value) for name, value in values.items()], condition)
 
 

@@ -6,9 +6,10 @@ says in its join that it will open a WebSocket, the lease is `expected`: it last
 """
 
 from functools import partial
+from typing import Any
 
 from chalicelib.backend import Backend
-from chalicelib.contract import Context
+from chalicelib.contract import Context, FrameContext
 from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.times import Moment
 from chalicelib.seats.table import LeaseKind, Participant, extend_lease, list_seats, renew_http_lease
@@ -52,6 +53,15 @@ def renew_by_join(context: Context, member: Participant, *, expects_socket: bool
 def renew_by_ticket(context: Context, member: Participant) -> None:
     """Renew the lease of a member who requests a ticket, so that the seat lasts longer than the ticket."""
     extend_lease(context.store, member, lease_end(context, member.lease_kind), context.now, member.lease_kind)
+
+
+def renew_by_frame(context: FrameContext[Any]) -> None:
+    """Renew the HTTP lease of a client without `ping` that sends other frames, at most once a minute."""
+    connection, now = context.connection, context.now
+    if now - connection.connected_at >= RENEW_EVERY_MS and context.backend.lease_renewals.allow(
+        connection.connection_id, RENEW_EVERY_MS, now
+    ):
+        renew_http_lease(context.store, context.room_id, context.user_id, lease_end(context, "http"), now)
 
 
 def renew_by_list(backend: Backend, user_id: str, now: Moment) -> None:

@@ -51,6 +51,15 @@ class Target(Person):
     roster: list[Connection]
 
 
+def read_person(context: Context, user_id: str) -> Person:
+    """A user, as the room knows them. 1 round trip."""
+    store, room_id = context.store, context.room_id
+    standing, member = store.run_parallel(
+        partial(get_standing, store, room_id, user_id), partial(get_participant, store, room_id, user_id)
+    )
+    return Person(user_id, standing, member)
+
+
 def read_target(context: Context, user_id: str, access: Access = Access.MODERATOR) -> Target:
     """A user on whom the context's user may act. This proves `access`. 1 round trip.
 

@@ -6,7 +6,7 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.contract import Context
 from chalicelib.delivery import Connection
-from chalicelib.kernel.errors import MutedError
+from chalicelib.kernel.errors import MutedByModeratorError, MutedError
 from chalicelib.seats.broadcast import broadcast
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.leases import renew_by_call
@@ -27,13 +27,20 @@ def set_muted(context: Context, request: MicToggleRequest) -> None:
     """Mute, which also ends speaking, or unmute. The room is told of what changed.
 
     Raises:
+        MutedByModeratorError: a moderator has muted the user, and the user unmutes.
         NotInRoomError: the user has no seat in the room.
         RoomNotFoundError: the room does not exist.
     """
     changes: list[Action] = [PARTICIPANTS.is_muted.set(request.is_muted)]
     if request.is_muted:
         changes.append(PARTICIPANTS.is_speaking.set(False))
-    before, roster = _update(context, changes, _has_seat(context))
+    condition = _has_seat(context)
+    if not request.is_muted:
+        condition &= PARTICIPANTS.muted_by.does_not_exist()
+    before, roster = _update(context, changes, condition)
+    if before is None:
+        require_member(context, get_participant(context.store, context.room_id, context.user_id))
+        raise MutedByModeratorError
     before = require_member(context, before)
     renew_by_call(context, before)
     if before.is_muted != request.is_muted:

@@ -1,7 +1,7 @@
 """HTTP: microphones."""
 
 from chalicelib.contract import Access, Request, Route
-from chalicelib.kernel.errors import MutedError, NotInRoomError
+from chalicelib.kernel.errors import MutedByModeratorError, MutedError, NotInRoomError
 from chalicelib.voice import service
 from chalicelib.voice.schemas import (
     MicToggleRequest,
@@ -25,6 +25,8 @@ def set_speaking(request: Request, body: SpeakingStatusRequest) -> SpeakingStatu
 
 _ROOM = "/coworking/rooms/{room_id}"
 ROUTES = (
-    Route("PUT", f"{_ROOM}/mic-toggle", toggle_mic, access=Access.MEMBER, errors=(NotInRoomError,)),
+    Route(
+        "PUT", f"{_ROOM}/mic-toggle", toggle_mic, access=Access.MEMBER, errors=(NotInRoomError, MutedByModeratorError)
+    ),
     Route("PUT", f"{_ROOM}/speaking", set_speaking, access=Access.MEMBER, errors=(NotInRoomError, MutedError)),
 )

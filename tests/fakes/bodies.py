@@ -6,6 +6,7 @@ from chalicelib.access.schemas import InviteCreate
 from chalicelib.chat.schemas import EmojiReactionRequest, EntriesQuery, HistoryQuery, SendMessageRequest
 from chalicelib.contract import Body
 from chalicelib.lifecycle.schemas import RoomUpdate
+from chalicelib.moderation.schemas import AuditQuery, BansQuery, ModerationRequest
 from chalicelib.profiles.schemas import ProfileUpdate
 from chalicelib.roles.schemas import OwnershipRequest, RoleRequest, RolesQuery
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery
@@ -68,6 +69,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "voice_toggle_mic": {"is_muted": False},
     "voice_set_speaking": {"is_speaking": False},
     "roles_grant_role": {"role": "member"},
+    "moderation_moderate": {"action": "lock"},
     "roles_offer_ownership": {"user_id": "heir"},
     "lifecycle_update_own_room": {"name": "Room"},
     "lifecycle_update_room": {"name": "Room"},
@@ -80,6 +82,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "mic": {"is_muted": True},
     "speaking": {"is_speaking": False},
     "typing": {"is_typing": True},
+    "moderate": {"action": "unlock"},
 }
 """The fields of a valid frame, by its type."""
 
@@ -113,6 +116,13 @@ REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
     (EmojiReactionRequest, {}, "emoji", BAD_EMOJIS),
     (MicToggleRequest, {}, "is_muted", NOT_BOOLEAN),
     (SpeakingStatusRequest, {}, "is_speaking", NOT_BOOLEAN),
+    (ModerationRequest, {"action": "lock"}, "action", [None, "", "clear_hand", "KICK", 1, True, []]),
+    (ModerationRequest, {"action": "ban"}, "user_id", BAD_USERS[1:]),
+    (ModerationRequest, {"action": "lock"}, "reason", [*NOT_TEXT[1:], *CONTROL, "x" * 513]),
+    (ModerationRequest, {"action": "lock"}, "seconds", [-1, 31_536_001, 2**63, "5", 5.5, True, [5], {}]),
+    (AuditQuery, {}, "limit", ["0", "41", "x"]),
+    (AuditQuery, {}, "cursor", ["", "x", "1" * 15 + "-ABCDEF01"]),
+    (BansQuery, {}, "cursor", ["", "x"]),
     (RoleRequest, {}, "role", [None, "owner", "", "MEMBER", "admin", 1, True, []]),
     (OwnershipRequest, {}, "user_id", BAD_USERS),
     (RolesQuery, {}, "cursor", ["", "x", "x" * 13, "x" * 11 + "#"]),

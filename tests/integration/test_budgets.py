@@ -29,6 +29,9 @@ from chalicelib.kernel.errors import TooManyRoomsError
 from chalicelib.kernel.limits import Cache
 from chalicelib.log import Message
 from chalicelib.log.table import MESSAGES, POSITIONS, LogPosition, put_entry
+from chalicelib.moderation.schemas import ModerationRequest
+from chalicelib.moderation.service import moderate
+from chalicelib.roles.service import grant_role
 from chalicelib.rooms.listing import list_rooms
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery
 from chalicelib.rooms.service import create_room
@@ -70,6 +73,9 @@ class Scene:
     def context(self, person: int, now: int = LATER) -> Context:
         return self.world.context(PEOPLE[person], self.room_id, now)
 
+    def context_of(self, user_id: str) -> Context:
+        return self.world.context(user_id, self.room_id, LATER)
+
     def connect(self, person: int, connection_id: str, ticket: str) -> None:
         grant = ConnectionGrant(PEOPLE[person], self.room_id, ticket)
         sockets.connect(self.world.backend, grant, SocketEvent(connection_id, ENDPOINT), LATER)
@@ -108,6 +114,14 @@ def create_with_key(scene: Scene) -> None:
     create_room(scene.world.request("newcomer", LATER, key="key"), RoomCreate(name="Quiet"))
 
 
+def moderate_by_frame(scene: Scene, **fields: Any) -> None:
+    scene.send(0, "moderate", **fields)
+
+
+def kick(scene: Scene, user_id: str) -> None:
+    moderate(scene.context_of("maker"), ModerationRequest(action="kick", user_id=user_id))
+
+
 Act = Callable[[Scene], object]
 Budget = tuple[int, float, float]
 """The most round trips, write units and read units."""
@@ -123,11 +137,11 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "typing frame": ((1, 0, 1), lambda s: s.send(0, "typing", is_typing=True)),
     "relay frame, in a new process": ((2, 0, 2), lambda s: wave_in_a_new_process(s, roomId=s.room_id)),
     "relay frame that names no room, in a new process": ((3, 0, 2.5), wave_in_a_new_process),
-    "chat frame, no client id": ((3, 6, 2), lambda s: s.send(1, "message", text="hello")),
-    "emoji frame, no client id": ((3, 6, 2), lambda s: s.send(1, "emoji", emoji="\N{WAVING HAND SIGN}")),
-    "chat frame, with client id": ((3, 8, 3), lambda s: s.send(1, "message", text="hello", id="m1")),
-    "emoji frame, with client id": ((3, 8, 3), lambda s: s.send(1, "emoji", emoji="\N{WAVING HAND SIGN}", id="e1")),
-    "chat frame, the same client id again": ((2, 1, 4), lambda s: s.send(2, "message", text="once", id="again")),
+    "chat frame, no client id": ((3, 6, 2.5), lambda s: s.send(1, "message", text="hello")),
+    "emoji frame, no client id": ((3, 6, 2.5), lambda s: s.send(1, "emoji", emoji="\N{WAVING HAND SIGN}")),
+    "chat frame, with client id": ((3, 8, 3.5), lambda s: s.send(1, "message", text="hello", id="m1")),
+    "emoji frame, with client id": ((3, 8, 3.5), lambda s: s.send(1, "emoji", emoji="\N{WAVING HAND SIGN}", id="e1")),
+    "chat frame, the same client id again": ((2, 1, 4.5), lambda s: s.send(2, "message", text="once", id="again")),
     "ping": ((1, 1, 0.5), lambda s: s.send(0, "ping")),
     "ping with expiry check": ((2, 1, 2), lambda s: s.send(0, "ping", LATER + CHECK_EVERY_MS)),
     "sync": ((4, 2, 8), lambda s: s.send(3, "sync", last_seq=s.log_length)),
@@ -154,7 +168,11 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "history": ((2, 0, 8), lambda s: get_history(s.context(9), HistoryQuery())),
     "entries": ((2, 0, 8), lambda s: get_entries(s.context(9), EntriesQuery(after_seq=s.log_length - 20))),
     "mic, once a minute": ((2, 2, 2), lambda s: set_muted(s.context(9, MUCH_LATER), MicToggleRequest(is_muted=True))),
-    "chat frame, once a minute": ((3, 7, 2), lambda s: s.send(10, "message", MUCH_LATER, text="hello")),
+    "chat frame, once a minute": ((3, 7, 2.5), lambda s: s.send(10, "message", MUCH_LATER, text="hello")),
+    "mute by a frame": ((4, 18, 7), lambda s: moderate_by_frame(s, action="mute", user_id=PEOPLE[11])),
+    "a role": ((3, 16, 6), lambda s: grant_role(s.context_of("maker"), PEOPLE[2], "member")),
+    "kick": ((3, 24, 6), lambda s: kick(s, PEOPLE[1])),
+    "kick of somebody without a seat": ((3, 15, 6), lambda s: kick(s, "visitor")),
     "a fresh ticket": ((2, 1, 1), lambda s: service.request_ticket(s.context(11))),
     "making a room, with a key": ((2, 8, 3.5), create_with_key),
     "export, the first page": ((7, 0, 10), lambda s: export_data(s.world.request("newcomer"), ExportQuery())),
@@ -184,6 +202,7 @@ def furnish(world: World, *, crowded: bool) -> Scene:
     token = new_token(scene.room_id)
     assert world.store.transact([put_invite(make_invite(scene.room_id, token, ends_at=FOREVER))])
     scene.token = token
+    world.grant(PEOPLE[0], scene.room_id, "moderator")
     assert world.backend.secret
     return scene
 

@@ -15,14 +15,18 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from schemathesis.checks import CheckFunction
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from chalicelib.api.openapi import document
 from chalicelib.contract.fields import is_uuid
+from chalicelib.kernel.errors import InvalidRequestError
 from chalicelib.kernel.names import has_hidden, speaks_as_system
 from chalicelib.kernel.text import is_blank
+from chalicelib.moderation.schemas import ModerationRequest
+from chalicelib.moderation.service import _require_fields
 from infra.local.stack import LocalStack
 from tests.fakes.clients import Api
 
@@ -64,6 +68,7 @@ FOR_ITS_MAKER = {
     f"PUT {ROLE}",
     f"DELETE {ROLE}",
     f"POST {ROOM}/owner",
+    *(f"POST {ROOM}/moderation", f"GET {ROOM}/bans", f"GET {ROOM}/audit"),
 }
 FOR_ADMINS = {f"PUT {ADMIN}", f"PATCH {ADMIN}/status", f"DELETE {ADMIN}"}
 READS_ANY_BODY = {f"POST {ROOM}/join"}
@@ -106,12 +111,19 @@ SCHEMA = schemathesis.openapi.from_dict(strict_document(), config=SchemathesisCo
 
 
 def is_wrong_beyond_schemas(case: schemathesis.Case[Any]) -> bool:
-    """True if a request breaks a rule that no schema contains: on cursors, avatars, names, blank text or emoji."""
+    """True if a request breaks a rule that no schema contains: on cursors, avatars, names, blank text or emoji, or an
+    act of a moderator lacks a field."""
     body = case.body if isinstance(case.body, dict) else {}
     said = body.get("message_text", body.get("message"))
     name, avatar = str(body.get("name", "x")).strip(), body.get("avatar")
     is_wrong_profile = has_hidden(name) or speaks_as_system(name) or not str(avatar or "/").startswith("/")
     is_blank_text = any(isinstance(text, str) and is_blank(text) for text in (name, said))
+    try:
+        _require_fields(ModerationRequest.model_validate(body))
+    except InvalidRequestError:
+        return True
+    except ValidationError:
+        pass  # it is no act of a moderator
     reaction = body.get("emoji", said if body.get("message_type") == "emoji" else EMOJI[0])
     return "cursor" in case.query or is_wrong_profile or is_blank_text or reaction not in EMOJI
 

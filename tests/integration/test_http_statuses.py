@@ -16,7 +16,6 @@ from botocore.session import get_session
 from chalicelib.access.service import MAX_INVITES
 from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Access, Route
-from chalicelib.grants.table import FOREVER, standing_key
 from infra.local.engine import CREDENTIALS, REGION
 from tests.fakes.bodies import GOOD
 from tests.fakes.clients import ROOMS, Api, Caller, expect
@@ -94,6 +93,26 @@ class Stage:
         return landlady
 
     @cached_property
+    def quiet(self) -> str:
+        """A room that the member made, and that a case may lock."""
+        return self.open_room(2)
+
+    @property
+    def banned(self) -> Caller:
+        """A user who is kept out of `room`."""
+        return self.moderated("ban", self.api.person("Bea"))
+
+    @property
+    def silenced(self) -> Caller:
+        """A user with a seat in `room` whom a moderator has muted."""
+        return self.moderated("mute", self.guest)
+
+    def moderated(self, action: str, user: Caller) -> Caller:
+        body = {"action": action, "user_id": user.id}
+        expect(200, self.member.post(f"{ROOMS}/{self.room}/moderation", body))
+        return user
+
+    @cached_property
     def heir(self) -> Caller:
         """A user to whom the room `offered` is offered."""
         return self.api.person("Hera")
@@ -106,14 +125,6 @@ class Stage:
         for user in (self.heir, self.landlady):
             expect(201, olga.post(f"{ROOMS}/{room}/owner", {"user_id": user.id}))
         return room
-
-    @cached_property
-    def banned(self) -> Caller:
-        """A user who is kept out of `room`."""
-        banned = self.api.person("Bo")
-        room_id, kind_id = standing_key(self.room, banned.id)
-        self.put("grants", {"room_id": {"S": room_id}, "kind_id": {"S": kind_id}, "banned_until": {"N": str(FOREVER)}})
-        return banned
 
     def put(self, table: str, item: dict[str, dict[str, str]]) -> None:
         """Store an item in a table of the stack."""
@@ -237,6 +248,9 @@ CASES = [
     Case("voice_set_speaking", 409, "muted", by="guest", options={"body": {"is_speaking": True}}),
     Case("lifecycle_update_own_room", 200, by="maker", room="fresh"),
     *each(["roles_list_roles", "roles_grant_role"], 200),
+    *each(["moderation_moderate", "moderation_list_bans", "moderation_get_audit"], 200, room="quiet"),
+    *each(["moderation_list_bans", "moderation_get_audit"], 422, "invalid_request", query="?cursor=x"),
+    Case("voice_toggle_mic", 409, "muted_by_moderator", by="silenced"),
     Case("roles_revoke_role", 204),
     Case("roles_offer_ownership", 201),
     Case("roles_accept_ownership", 403, "forbidden"),

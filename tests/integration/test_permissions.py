@@ -189,6 +189,7 @@ def drive(functions: Functions) -> None:
     write_debts(functions)
     end_memberships(functions)
     give_roles(functions)
+    moderate(functions)
     close_rooms(functions)
     refuse_entries(functions)
     come_back_after_months(functions)
@@ -213,7 +214,7 @@ def use_rooms(functions: Functions) -> None:
     functions.rest("seats_leave", "ada", room_id=room_id)
     functions.now += 31 * DAY
     assert functions.rest("seats_list_rooms", "ada") == []
-    functions.rest("lifecycle_update_room", "admin", {"name": "Renamed"}, room_id=room_id)
+    functions.rest("lifecycle_update_room", "admin", {"name": "Renamed", "retention_days": 7}, room_id=room_id)
     functions.rest("lifecycle_update_room", "admin", {}, room_id=room_id)
     functions.rest("lifecycle_toggle_status", "admin", room_id=room_id)
     functions.rest("lifecycle_delete_own_room", "olga", room_id=room_id)
@@ -432,6 +433,49 @@ def give_roles(functions: Functions) -> None:
         call("roles_revoke_role", "ben", parameters={"user_id": user_id})
     functions.rest("seats_join", "kim", room_id=room_id)
     call("roles_revoke_role", "ben", parameters={"user_id": "kim"})
+
+
+def moderate(functions: Functions) -> None:
+    """Act on users with and without a seat, over HTTP and by frames: first the owner, then a moderator."""
+    room_id = functions.open_room()
+    (mia,) = functions.enter(room_id, "mia")
+    call = partial(functions.rest, room_id=room_id)
+    call("roles_grant_role", "olga", {"role": "moderator"}, parameters={"user_id": "mia"})
+    acts: list[Callable[..., object]] = [
+        lambda **body: call("moderation_moderate", "olga", body),
+        lambda **body: functions.frame(mia, "moderate", **body),
+    ]
+    for act in acts:
+        functions.now += MINUTE
+        functions.enter(room_id, "ben", "eve", "kim")
+        act(action="mute", user_id="eve")
+        assert (
+            functions.refused("voice_toggle_mic", "eve", {"is_muted": False}, room_id=room_id) == "muted_by_moderator"
+        )
+        act(action="unmute", user_id="eve")
+        with patch("chalicelib.moderation.service.MOST_WRITES", 4):
+            act(action="mute_all")
+        for user_id in ("ben", "zoe"):
+            act(action="kick", user_id=user_id, reason="loud", seconds=1)
+            act(action="unban", user_id=user_id)
+        for action in ("lock", "unlock"):
+            act(action=action)
+        for user_id in ("eve", "kim"):
+            functions.rest("seats_leave", user_id, room_id=room_id)
+    functions.now += MINUTE
+    call("moderation_moderate", "mia", {"action": "slow", "seconds": 9})
+    functions.enter(room_id, "ben")
+    for view in ("moderation_list_bans", "moderation_get_audit"):
+        call(view, "mia")
+    say_slowly(functions, room_id)
+
+
+def say_slowly(functions: Functions, room_id: str) -> None:
+    """Send a message too early in a slow room."""
+    (ida,) = functions.enter(room_id, "ida")
+    functions.frame(ida, "message", text="hello")
+    body = {"message_text": "and another thing"}
+    assert functions.refused("chat_send_message", "ida", body, room_id=room_id) == "rate_limited"
 
 
 def close_rooms(functions: Functions) -> None:

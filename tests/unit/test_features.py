@@ -31,6 +31,7 @@ FROM_CLIENTS = {
     "mic": {"is_muted"},
     "speaking": {"is_speaking"},
     "typing": {"is_typing", "to"},
+    "moderate": {"action", "user_id", "reason", "seconds"},
     "leave": set(),
     "offer": {"to"},
     "answer": {"to"},

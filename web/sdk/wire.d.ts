@@ -18,6 +18,35 @@ export type AnswerFrame = {
   /** Your own content: any JSON value. */
   data?: unknown;
 };
+/** Acts, the newest first. `cursor`: there are older ones, or null. */
+export type Audit = { entries: AuditEntry[]; cursor: string | null };
+/**
+ * An act: of moderation, `role` (a role was changed) or `offer` (the room was offered to another owner).
+ *
+ * `by` acted, on `user_id`; both are null if the account was deleted. `name` is the user's name at that time.
+ */
+export type AuditEntry = {
+  action: string;
+  by: string | null;
+  user_id: string | null;
+  name: string | null;
+  reason: string | null;
+  until: string | null;
+  seconds: number | null;
+  role: "owner" | "moderator" | "member" | null;
+  created_at: string;
+};
+/** A user who is kept out. `until` is null if there is no end. `user_id` is null if the account was deleted. */
+export type Ban = {
+  user_id: string | null;
+  name: string | null;
+  until: string | null;
+  banned_at: string | null;
+  banned_by: string | null;
+  reason: string | null;
+};
+/** Users who are kept out. `cursor`: there are more, or null. A page may be short, or empty, and have a next one. */
+export type Bans = { bans: Ban[]; cursor: string | null };
 /** The reason, and what to do: connect again with a fresh ticket, join again, or stop. */
 export type ByeData = {
   code: "left" | "timed_out" | "removed" | "room_closed" | "replaced" | "rate_limited";
@@ -97,7 +126,10 @@ export type ErasureState = { state: "started" | "under_way" };
  * | `invalid_request` | A body, query or field breaks the contract; `errors` says where. |
  * | `not_in_room` | The caller is not in the room. |
  * | `room_not_found` | No room has this id. |
+ * | `forbidden` | The caller is signed in, but not allowed to do this. |
+ * | `banned` | The caller is kept out, of the room or of all rooms; `until` is null if there is no end. |
  * | `muted` | The caller is muted and can't speak. |
+ * | `muted_by_moderator` | A moderator has muted the caller, and only a moderator can end this. |
  * | `rate_limited` | Too many acts in a short time; `retry_after` is in whole seconds. |
  * | `unavailable` | DynamoDB or another service does not answer; nothing is half done. |
  * | `internal_error` | A bug in the service; the log has the stack trace, the answer has not. |
@@ -111,7 +143,10 @@ export type ErrorData = {
     | "invalid_request"
     | "not_in_room"
     | "room_not_found"
+    | "forbidden"
+    | "banned"
     | "muted"
+    | "muted_by_moderator"
     | "rate_limited"
     | "unavailable"
     | "internal_error";
@@ -119,6 +154,8 @@ export type ErrorData = {
   errors?: FieldError[];
   /** Whole seconds to wait. */
   retry_after?: number;
+  /** The end of a ban, if it has one. */
+  until?: string | null;
   [field: string]: unknown;
 };
 /** The frame named by `ref` was refused and has changed nothing. */
@@ -226,6 +263,40 @@ export type LeaveFrame = {
 };
 /** The caller, as others see them. */
 export type Me = { id: string; name: string; avatar: string | null };
+/**
+ * The act, its user, and the moderator. `until`: the end of a kick or a ban, null if it has none.
+ *
+ * `seconds` is the new time between two messages of one person. The `reason` of a kick or a ban is null for everybody
+ * but the user and moderators.
+ */
+export type MemberModeratedData = {
+  action:
+    | "kick"
+    | "ban"
+    | "unban"
+    | "mute"
+    | "unmute"
+    | "mute_all"
+    | "lock"
+    | "unlock"
+    | "slow";
+  user_id: string | null;
+  by: string | null;
+  until: string | null;
+  reason: string | null;
+  seconds: number | null;
+};
+/** A moderator has acted. A kick or a ban of somebody with a seat is followed by `user_left`. */
+export type MemberModeratedFrame = {
+  type: "member_moderated";
+  roomId: string;
+  ts: string;
+  /** user id, set by the server */
+  from?: string;
+  /** the sequence number in the room's log */
+  seq: number;
+  data: MemberModeratedData;
+};
 /** The event that a system message reports: a user took a seat, or gave it up. */
 export type MessageEvent = { kind: "user_joined" | "user_left"; user_id: string; name: string };
 /** A chat message was stored. */
@@ -262,6 +333,68 @@ export type MicToggledFrame = {
   /** user id, set by the server */
   from?: string;
   data: MicToggledData;
+};
+/** The content of `moderate`. */
+export type ModerateData = {
+  action:
+    | "kick"
+    | "ban"
+    | "unban"
+    | "mute"
+    | "unmute"
+    | "mute_all"
+    | "lock"
+    | "unlock"
+    | "slow";
+  user_id?: string | null;
+  reason?: string | null;
+  /** `kick`, `ban`: how long the user is kept out. `slow`: the time between two messages, up to 3,600. */
+  seconds?: number | null;
+};
+/** An act of a moderator, as over HTTP. */
+export type ModerateFrame = {
+  type: "moderate";
+  /** the client's own name for this frame */
+  id?: string | null;
+  data: ModerateData;
+};
+/** The act is done. `until`: the end of a kick or a ban, null if it has none. */
+export type Moderated = {
+  success: true;
+  action:
+    | "kick"
+    | "ban"
+    | "unban"
+    | "mute"
+    | "unmute"
+    | "mute_all"
+    | "lock"
+    | "unlock"
+    | "slow";
+  user_id: string | null;
+  until: string | null;
+};
+/**
+ * An act of a moderator. `kick`, `ban`, `unban`, `mute` and `unmute` name a user, who may have no seat.
+ *
+ * A kick without `seconds` keeps the user out for 10 minutes, a ban without `seconds` has no end. `slow` needs
+ * `seconds`; 0 ends it.
+ */
+export type ModerationRequest = {
+  action:
+    | "kick"
+    | "ban"
+    | "unban"
+    | "mute"
+    | "unmute"
+    | "mute_all"
+    | "lock"
+    | "unlock"
+    | "slow";
+  user_id?: string | null;
+  reason?: string | null;
+  /** `kick`, `ban`: how long the user is kept out. `slow`: the time between two messages, up to 3,600. */
+  seconds?: number | null;
 };
 /** A new invitation. `token` and `url` are shown only once. */
 export type NewInvite = {
@@ -398,6 +531,7 @@ export type Problem = {
     | "account_closing"
     | "too_many_invites"
     | "muted"
+    | "muted_by_moderator"
     | "rate_limited"
     | "unavailable"
     | "auth_unavailable"
@@ -880,6 +1014,7 @@ export type ClientFrame =
   | SendEmojiFrame
   | MicFrame
   | SpeakingFrame
+  | ModerateFrame
   | TypingFrame
   | OfferFrame
   | AnswerFrame
@@ -905,7 +1040,8 @@ export type ServerFrame =
   | RoomUpdatedFrame
   | RoomClosedFrame
   | RoleChangedFrame
-  | OwnershipOfferedFrame;
+  | OwnershipOfferedFrame
+  | MemberModeratedFrame;
 /** What the server relays from another client. */
 export type RelayedFrame =
   | RelayedTypingFrame
@@ -929,6 +1065,7 @@ export type RelayedFrame =
  * | `invalid_request` | A body, query or field breaks the contract; `errors` says where. |
  * | `invite_not_found` | No valid invitation has this token: it is wrong, used up, over, revoked, or for another room. |
  * | `method_not_allowed` | The path does not have this method; API Gateway normally answers first. |
+ * | `muted_by_moderator` | A moderator has muted the caller, and only a moderator can end this. |
  * | `muted` | The caller is muted and can't speak. |
  * | `not_in_room` | The caller is not in the room. |
  * | `payload_too_large` | The body is larger than 64 KB. |
@@ -959,6 +1096,7 @@ export type ErrorCode =
   | "invite_not_found"
   | "method_not_allowed"
   | "muted"
+  | "muted_by_moderator"
   | "not_in_room"
   | "payload_too_large"
   | "peer_unavailable"

@@ -22,6 +22,8 @@ from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.lifecycle.service import toggle_status, update_room
 from chalicelib.log import Draft
 from chalicelib.log.table import LeaveReason
+from chalicelib.moderation.schemas import ModerationRequest
+from chalicelib.moderation.service import moderate as act
 from chalicelib.roles.service import grant_role, offer_ownership
 from chalicelib.seats.entries import commit
 from chalicelib.seats.sockets import MAX_CONNECTIONS
@@ -37,11 +39,13 @@ Json = dict[str, Any]
 
 FROM_CLIENTS = {
     *("sync", "ping", "message", "emoji", "mic", "speaking", "typing", "offer", "answer", "ice-candidate", "leave"),
+    "moderate",
     "relay",
 }
 FROM_PEERS = {"typing", "offer", "answer", "ice-candidate", "relay"}
 ERRORS = {
     *("too_large", "invalid_frame", "reserved_type", "peer_unavailable", "invalid_request", "not_in_room"),
+    *("muted_by_moderator", "forbidden", "banned"),
     *("room_not_found", "muted", "rate_limited", "unavailable", "internal_error"),
 }
 ANSWERS = {"snapshot", "pong", "ack", "error"}
@@ -68,6 +72,7 @@ DATA: dict[str, set[str]] = {
     },
     "room_closed": {"reason"},
     "role_changed": {"user_id", "role", "by"},
+    "member_moderated": {"action", "user_id", "by", "until", "reason", "seconds"},
     "ownership_offered": {"user_id", "by", "until"},
     "user-joined": {"userId"},
     "user-left": {"userId"},
@@ -305,10 +310,23 @@ def talk(world: World, ada: str) -> None:
     world.send(ada, "user-joined", data={"userId": "somebody", "name": "Ada"})
 
 
-def moderate(world: World, room_id: str) -> None:
+def moderate(world: World, room_id: str, ada: str) -> None:
     owner = world.context("maker", room_id)
     grant_role(owner, "ben", "moderator")
     offer_ownership(owner, "ben")
+    act(owner, ModerationRequest(action="mute", user_id="ada"))
+    world.send(ada, "mic", is_muted=False)
+    world.send(ada, "moderate", action="lock")
+    for action, user_id in (
+        ("unmute", "ada"),
+        ("mute", "ada"),
+        ("mute_all", None),
+        ("unmute", "ada"),
+        ("ban", "eve"),
+        ("slow", None),
+    ):
+        request = {"action": action, "user_id": user_id, "reason": "loud", "seconds": 5}
+        act(owner, ModerationRequest.model_validate(request))
 
 
 def make_mistakes(world: World, ada: str, ben: str) -> None:
@@ -333,7 +351,7 @@ def live(world: World) -> None:
         world.send(connection_id, "ping", id="p", last_seq=1)
     talk(world, ada)
     update_room(world.context("root", room_id), RoomUpdate(name="Deep Focus"))
-    moderate(world, room_id)
+    moderate(world, room_id, ada)
     make_mistakes(world, ada, ben)
     commit(world.context("eve", room_id), Draft("refused"), [require_seat(make_participant(room_id, "eve"))])
     for _ in range(MAX_CONNECTIONS):
@@ -352,4 +370,4 @@ def test_all_frames_of_a_live_room_match_the_document(world: World) -> None:
     told = {frame["data"]["code"] for frame in sent if frame["type"] == "error"}
     everything = {f"server-{kind}" for kind in FROM_THE_SERVER} | {f"relayed-{kind}" for kind in FROM_PEERS}
     assert {message_of(frame) for frame in sent} == everything
-    assert told == ERRORS - {"room_not_found", "unavailable", "internal_error"}
+    assert told == ERRORS - {"banned", "room_not_found", "unavailable", "internal_error"}

@@ -150,6 +150,7 @@ def test_every_other_type_is_relayed_with_any_content() -> None:
 
 
 def test_a_new_process_identifies_the_sender_of_every_frame(world: World, room_id: str, ada: str, ben: str) -> None:
+    world.grant("ada", room_id, "moderator")
     for kind in EVERY_KIND:
         world.restart()
         answers = send(world, ada, kind)
@@ -234,10 +235,11 @@ def test_an_error_of_a_new_process_names_the_room(world: World, room_id: str, ad
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
 def test_every_handler_proves_the_access_it_declares(
-    world: World, ada: str, ben: str, kind: str, caplog: pytest.LogCaptureFixture
+    world: World, room_id: str, ada: str, ben: str, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     spec = FRAMES.get(kind, OTHER_FRAMES)
-    assert spec.access is Access.MEMBER
+    assert spec.access in (Access.MEMBER, Access.MODERATOR)
+    world.grant("ada", room_id, "moderator")
     with patch.object(FrameContext, "prove"):  # so no proof is ever given
         assert world.send(ada, kind, **FIELDS.get(kind, {}))[-1]["data"]["code"] == "internal_error"
     assert "MissingProofError" in caplog.text

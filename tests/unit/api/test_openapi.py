@@ -60,10 +60,15 @@ ROUTES = {
     "GET /coworking/rooms/{room_id}/entries": Expected({*MEMBER, 422}, "Entries"),
     "POST /coworking/rooms/{room_id}/messages": Expected({*MEMBER, *BODY}, "RoomMessage", "SendMessageRequest"),
     "POST /coworking/rooms/{room_id}/emoji": Expected({*MEMBER, *BODY}, "RoomMessage", "EmojiReactionRequest"),
-    "PUT /coworking/rooms/{room_id}/mic-toggle": Expected({*MEMBER, *BODY}, "MicToggleResponse", "MicToggleRequest"),
+    "PUT /coworking/rooms/{room_id}/mic-toggle": Expected(
+        {*MEMBER, *BODY, 409}, "MicToggleResponse", "MicToggleRequest"
+    ),
     "PUT /coworking/rooms/{room_id}/speaking": Expected(
         {*MEMBER, *BODY, 409}, "SpeakingStatusResponse", "SpeakingStatusRequest"
     ),
+    "POST /coworking/rooms/{room_id}/moderation": Expected({*MEMBER, *BODY}, "Moderated", "ModerationRequest"),
+    "GET /coworking/rooms/{room_id}/bans": Expected({*MEMBER, 422}, "Bans"),
+    "GET /coworking/rooms/{room_id}/audit": Expected({*MEMBER, 422}, "Audit"),
     "GET /coworking/rooms/{room_id}/roles": Expected({*MEMBER, 422}, "Roles"),
     "PUT /coworking/rooms/{room_id}/roles/{user_id}": Expected({*MEMBER, *BODY}, "RoleGrant", "RoleRequest"),
     "DELETE /coworking/rooms/{room_id}/roles/{user_id}": Expected({*MEMBER, 422}, status=204),

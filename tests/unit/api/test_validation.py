@@ -18,6 +18,7 @@ from chalicelib.kernel.settings import Settings
 from chalicelib.lifecycle.schemas import RoomPatch, RoomUpdate
 from chalicelib.log import Message
 from chalicelib.log.schemas import RoomMessage
+from chalicelib.moderation.schemas import AuditQuery, BansQuery, ModerationRequest
 from chalicelib.profiles.schemas import ProfileUpdate
 from chalicelib.roles.schemas import OwnershipRequest, RoleRequest, RolesQuery
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery, RoomSummary
@@ -49,6 +50,9 @@ BODIES: dict[type[Body], dict[str, Any]] = {
     RoleRequest: {"role": "member"},
     OwnershipRequest: {"user_id": "ada"},
     RolesQuery: {},
+    ModerationRequest: {"action": "lock"},
+    BansQuery: {},
+    AuditQuery: {},
     RoomPatch: {},
     RoomUpdate: {},
     RoomsQuery: {},

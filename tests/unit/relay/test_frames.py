@@ -39,6 +39,7 @@ def test_frames_other_than_ping_leave_a_socket_lease_alone(world: World, room_id
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_frame_renews_an_http_lease_once_a_minute(world: World, room_id: str, ada: str, kind: str) -> None:
+    world.grant("ada", room_id, "moderator")
     renewed = []
     for at in (NOW + RENEW_EVERY_MS - 1, NOW + RENEW_EVERY_MS + 1, NOW + RENEW_EVERY_MS + 2):
         world.send(ada, kind, at, **FIELDS.get(kind, {}))

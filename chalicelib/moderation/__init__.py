@@ -1,0 +1,1 @@
+"""Moderation: kicks, bans, mutes, locks and slow messages, and the audit of these acts."""

@@ -1,0 +1,141 @@
+"""The wire types of moderation."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from chalicelib.contract import Answer, Body, ClientFrame, Data
+from chalicelib.contract.fields import Text, Timestamp, UserId, Whole
+from chalicelib.grants.rules import Role
+from chalicelib.log.schemas import EventFrame
+
+Action = Literal["kick", "ban", "unban", "mute", "unmute", "mute_all", "lock", "unlock", "slow"]
+AboutUser = Literal["kick", "ban", "unban", "mute", "unmute"]
+AUDIT_PAGE = 40
+"""An answer has at most 200,000 bytes. The largest lines have some 4,500 bytes."""
+MAX_SLOW_SECONDS = 3_600
+_YEAR_SECONDS = 31_536_000
+
+Reason = Annotated[str, Text(0, 512), Field(examples=["Advertising"])]
+Seconds = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=_YEAR_SECONDS,
+        strict=True,
+        description="`kick`, `ban`: how long the user is kept out. `slow`: the time between two messages, up to 3,600.",
+        examples=[600],
+    ),
+    Whole,
+]
+
+
+class ModerationRequest(Body):
+    """An act of a moderator. `kick`, `ban`, `unban`, `mute` and `unmute` name a user, who may have no seat.
+
+    A kick without `seconds` keeps the user out for 10 minutes, a ban without `seconds` has no end. `slow` needs
+    `seconds`; 0 ends it.
+    """
+
+    action: Annotated[Action, Field(examples=["kick"])]
+    user_id: UserId | None = None
+    reason: Reason | None = None
+    seconds: Seconds | None = None
+
+
+class Moderate(ClientFrame, ModerationRequest):
+    """An act of a moderator, as over HTTP."""
+
+    type: Literal["moderate"]
+
+
+class Moderated(Answer):
+    """The act is done. `until`: the end of a kick or a ban, null if it has none."""
+
+    success: Literal[True] = True
+    action: Action
+    user_id: str | None = None
+    until: Timestamp | None = None
+
+
+class MemberModeratedData(Data):
+    """The act, its user, and the moderator. `until`: the end of a kick or a ban, null if it has none.
+
+    `seconds` is the new time between two messages of one person. The `reason` of a kick or a ban is null for everybody
+    but the user and moderators.
+    """
+
+    action: Action
+    user_id: str | None
+    by: str | None
+    until: Timestamp | None = None
+    reason: str | None = None
+    seconds: int | None = None
+
+
+class MemberModerated(EventFrame):
+    """A moderator has acted. A kick or a ban of somebody with a seat is followed by `user_left`."""
+
+    type: Literal["member_moderated"] = "member_moderated"
+    data: MemberModeratedData
+
+
+class Ban(Answer):
+    """A user who is kept out. `until` is null if there is no end. `user_id` is null if the account was deleted."""
+
+    user_id: str | None
+    name: str | None
+    until: Timestamp | None
+    banned_at: Timestamp | None
+    banned_by: str | None
+    reason: str | None
+
+
+class BansQuery(Body):
+    """A page of the users who are kept out."""
+
+    cursor: Annotated[
+        str | None,
+        Field(pattern=r"^[A-Za-z0-9_-]{12}$", description="From `cursor` of the answer before: the next page."),
+    ] = None
+
+
+class Bans(Answer):
+    """Users who are kept out. `cursor`: there are more, or null. A page may be short, or empty, and have a next one."""
+
+    bans: list[Ban]
+    cursor: str | None = None
+
+
+class AuditQuery(Body):
+    """A page of the audit."""
+
+    limit: Annotated[int, Field(ge=1, le=AUDIT_PAGE)] = AUDIT_PAGE
+    cursor: Annotated[
+        str | None,
+        Field(pattern=r"^[0-9]{15}-[0-9a-f]{8}$", description="From `cursor` of the answer before: older lines."),
+    ] = None
+
+
+class AuditEntry(Answer):
+    """An act: of moderation, `role` (a role was changed) or `offer` (the room was offered to another owner).
+
+    `by` acted, on `user_id`; both are null if the account was deleted. `name` is the user's name at that time.
+    """
+
+    action: str
+    by: str | None
+    user_id: str | None
+    name: str | None
+    reason: str | None
+    until: Timestamp | None
+    seconds: int | None
+    role: Role | None
+    created_at: Timestamp
+
+
+class Audit(Answer):
+    """Acts, the newest first. `cursor`: there are older ones, or null."""
+
+    entries: list[AuditEntry]
+    cursor: str | None = None
