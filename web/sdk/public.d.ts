@@ -1,8 +1,8 @@
 /** The types that applications see: the HTTP API, a room and its state, voice. */
 import type { CoworkingError, REASONS } from "./types/errors.js";
 import type {
-  ByeData, Entries, ErasureState, ErrorCode, Export, FieldError, Health, History, InvitePreview, InviteView, JoinRoomResponse, Me,
-  MicToggledData, NewInvite, OwnershipOffer, ParticipantView, ProfileUpdate, RoleGrant, Roles, RoomCreate, RoomDetail, RoomMessage,
+  Audit, Bans, ByeData, Entries, ErasureState, ErrorCode, Export, FieldError, Health, History, InvitePreview, Invites, JoinRoomResponse, Me,
+  MicToggledData, Moderated, NewInvite, OwnershipOffer, ParticipantView, ProfileUpdate, RoleGrant, Roles, RoomCreate, RoomDetail, RoomMessage,
   RoomPatch, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData, StatusToggled, Success, UserLeftData, WebsocketAccess, You,
 } from "./wire.js";
 export type * from "./wire.js";
@@ -33,6 +33,16 @@ export interface CallOptions {
 export interface KeyOptions extends CallOptions {
   /** The `Idempotency-Key`: calls with the same key have one effect. The default is a new key. */
   key?: string;
+}
+
+/** What an act of a moderator needs. */
+export interface ModerateOptions {
+  /** Whom it is about. */
+  userId?: string;
+  /** Why, in up to 512 characters. */
+  reason?: string;
+  /** How long a user is kept out, or how long a user waits between two messages. */
+  seconds?: number;
 }
 
 /**
@@ -94,8 +104,17 @@ export interface Api {
   offerOwner(id: string, userId: string, options?: CallOptions): Promise<OwnershipOffer>;
   /** Accept a room that was offered to you. */
   acceptOwner(id: string, options?: CallOptions): Promise<RoleGrant>;
+  /**
+   * Act as a moderator, also without a seat. `kick`, `ban`, `unban`, `mute` and `unmute` need a `userId`, `slow` needs `seconds`.
+   * With `kick` and `ban`, `seconds` is how long the user is kept out.
+   */
+  moderate(id: string, action: Moderated["action"], options?: CallOptions & ModerateOptions): Promise<Moderated>;
+  /** The users who are kept out, for moderators. `cursor` of the answer is that of the next page. */
+  bans(id: string, page?: CallOptions & { cursor?: string }): Promise<Bans>;
+  /** Who has moderated the room and changed its roles, the newest act first. For moderators. */
+  audit(id: string, page?: CallOptions & { cursor?: string; limit?: number }): Promise<Audit>;
   /** The valid invitations into a room, for moderators. */
-  invites(id: string, options?: CallOptions): Promise<InviteView[]>;
+  invites(id: string, options?: CallOptions): Promise<Invites>;
   /**
    * Make an invitation: for 7 days and 25 users, unless you say otherwise. `expiresIn` is in seconds. Only this answer has its
    * `token` and its link.
@@ -311,6 +330,8 @@ export interface Room {
   send(type: string, data?: unknown, options?: { to?: string }): boolean;
   /** Like `send`, but wait for the acknowledgement. Throws `peer_unavailable` if `to` is not in the room. */
   request(type: string, data?: unknown, options?: { to?: string }): Promise<void>;
+  /** Act as a moderator of this room, as `api.moderate` does: `state.you.can` lists what you may do. */
+  moderate(action: Moderated["action"], options?: CallOptions & ModerateOptions): Promise<Moderated>;
   /** Load older messages. Returns whether there are more. */
   loadEarlier(): Promise<boolean>;
   /** Give up the seat. */

@@ -168,6 +168,7 @@ function createRoom(api, id, deps, leaving, invite) {
       else timers.clear("typing");
       socket.send({ type: "typing", data: typing(value) });
     },
+    moderate: (action, options) => api.moderate(id, action, options),
     send: (type, data, { to } = {}) => socket.send({ type, to, data }),
     request: (type, data, { to } = {}) => socket.request({ type, to, data }),
     leave: async () => void (await announce(end("left").then(() => leave()))),

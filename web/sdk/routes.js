@@ -63,6 +63,10 @@ export function createApi(/** @type {Service} */ service, /** @type {Deps} */ de
     removeRole: async (id, user, options) => void (await callRoute("DELETE", userPath(id, "roles", user), options)),
     offerOwner: (id, user_id, options) => callRoute("POST", roomPath(id) + "/owner", { ...options, body: { user_id } }),
     acceptOwner: inRoom("POST", "/owner/accept"),
+    moderate: (id, action, { userId: user_id, reason, seconds, ...options } = {}) =>
+      callRoute("POST", roomPath(id) + "/moderation", { ...options, body: { action, user_id, reason, seconds } }),
+    bans: (id, { cursor, signal } = {}) => callRoute("GET", `${roomPath(id)}/bans${query({ cursor })}`, { signal }),
+    audit: (id, { cursor, limit, signal } = {}) => callRoute("GET", `${roomPath(id)}/audit${query({ cursor, limit })}`, { signal }),
     invites: inRoom("GET", "/invites"),
     createInvite: (id, { role, uses, expiresIn: expires_in, ...options } = {}) =>
       callRoute("POST", roomPath(id) + "/invites", { ...options, body: { role, uses, expires_in } }),
