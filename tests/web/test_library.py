@@ -29,6 +29,11 @@ def test_the_example_works_and_has_twenty_lines(api: Api, tmp_path: Path) -> Non
     assert {"Olga: Tea?", "Ada: Hello, everybody", "ended: left"} <= set(run.stdout.splitlines())
 
 
+def test_moderators_act_through_the_library(stack: LocalStack) -> None:
+    run = run_node("moderate.js", stack.url, stack.token("mod-ada", "Ada"), stack.token("mod-grace", "Grace"))
+    assert run.returncode == 0, run.stderr
+
+
 @pytest.mark.proof
 def test_messages_arrive_once_and_in_order_despite_faults(stack: LocalStack, api: Api) -> None:
     """Frames are late, overtake each other, come twice, or are lost."""
