@@ -40,6 +40,8 @@ class Backend:
     """Checks for expired members, by room."""
     lease_renewals: Throttle = field(default_factory=Throttle)
     """Renewals of HTTP leases by relayed frames, by connection."""
+    read_marks: Throttle = field(default_factory=Throttle)
+    """Moves of read markers, by room and user."""
     healthy_at: Moment = 0
     """When the tables last answered a health check."""
     flood_warnings: Throttle = field(default_factory=Throttle)

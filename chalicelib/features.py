@@ -19,6 +19,8 @@ import chalicelib.roles.views
 import chalicelib.rooms.views
 import chalicelib.seats.frames
 import chalicelib.seats.views
+import chalicelib.unread.frames
+import chalicelib.unread.views
 import chalicelib.voice.frames
 import chalicelib.voice.views
 from chalicelib.contract.frames import Ack, Error
@@ -29,6 +31,7 @@ ROUTES = (
     *chalicelib.rooms.views.ROUTES,
     *chalicelib.seats.views.ROUTES,
     *chalicelib.chat.views.ROUTES,
+    *chalicelib.unread.views.ROUTES,
     *chalicelib.voice.views.ROUTES,
     *chalicelib.access.views.ROUTES,
     *chalicelib.lifecycle.views.ROUTES,
@@ -41,6 +44,7 @@ FRAMES = {
     for spec in (
         *chalicelib.seats.frames.FRAMES,
         *chalicelib.chat.frames.FRAMES,
+        *chalicelib.unread.frames.FRAMES,
         *chalicelib.voice.frames.FRAMES,
         *chalicelib.moderation.frames.FRAMES,
         *chalicelib.relay.frames.FRAMES,

@@ -18,15 +18,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "rooms": ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
         "rooms/index/by_status": ["Query"],
         "rooms/index/by_owner": ["Query"],
-        "participants": [
-            "BatchGetItem",
-            "ConditionCheckItem",
-            "DeleteItem",
-            "GetItem",
-            "PutItem",
-            "Query",
-            "UpdateItem",
-        ],
+        "participants": ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
         "participants/index/by_user": ["Query"],
         "messages": ["BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["BatchGetItem", "DeleteItem", "Query"],
@@ -43,7 +35,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
             "UpdateItem",
         ],
         "grants/index/by_user": ["Query"],
-        "personal": ["BatchGetItem", "BatchWriteItem", "DeleteItem", "Query"],
+        "personal": ["BatchGetItem", "BatchWriteItem", "DeleteItem", "Query", "UpdateItem"],
     },
     # A connection may also take a seat (`join=1`), which may end expired memberships.
     "websocket_connect": {
@@ -54,6 +46,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "connections": ["DeleteItem", "PutItem", "Query"],
         "profiles": ["BatchGetItem", "GetItem"],
         "grants": ["BatchGetItem", "ConditionCheckItem", "GetItem"],
+        "personal": ["UpdateItem"],
         "guards": ["GetItem", "PutItem", "UpdateItem"],
     },
     "websocket_message": {
@@ -64,6 +57,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "connections/index/by_connection": ["Query"],
         "profiles": ["BatchGetItem"],
         "grants": ["BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem"],
+        "personal": ["GetItem", "UpdateItem"],
         "guards": ["GetItem", "PutItem", "UpdateItem"],
     },
     "websocket_disconnect": {
@@ -83,7 +77,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "grants": ["BatchWriteItem", "DeleteItem", "GetItem", "Query", "UpdateItem"],
         "grants/index/by_user": ["Query"],
         "profiles": ["DeleteItem"],
-        "personal": ["BatchWriteItem", "DeleteItem", "Query"],
+        "personal": ["BatchWriteItem", "DeleteItem", "Query", "UpdateItem"],
         "guards": ["GetItem", "PutItem", "UpdateItem"],
     },
 }

@@ -14,6 +14,7 @@ from chalicelib.kernel.errors import InvalidRequestError, RateLimitedError, Unav
 from chalicelib.kernel.settings import Limit
 from chalicelib.log import Draft, Message
 from chalicelib.log.schemas import RoomMessage
+from chalicelib.personal.table import MENTION_UNITS, count_mentions
 from chalicelib.rooms.table import get_room
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.broadcast import broadcast, deliver
@@ -21,7 +22,7 @@ from chalicelib.seats.connections import get_roster
 from chalicelib.seats.entries import commit
 from chalicelib.seats.leases import renew_by_call
 from chalicelib.seats.service import require_member
-from chalicelib.seats.table import Participant, get_participant, require_seat
+from chalicelib.seats.table import Participant, get_participant, mark_own
 from chalicelib.store import ATTEMPTS, Write
 from chalicelib.store.budgets import STORED_UNIT_BYTES
 from chalicelib.store.idempotency import IdempotencyKey, IdempotencyRecord, find_record, record_once
@@ -105,9 +106,10 @@ def _store(context: Context, member: Participant, draft: Draft, key: Idempotency
     """Store a message. None if its key has been used, or its author has no seat."""
     store, room_id, user_id, now = context.store, context.room_id, context.user_id, context.now
     draft = replace(draft, user=member.name)
-    context.backend.budgets.charge(user_id, draft.size // STORED_UNIT_BYTES, now)
+    others = draft.mentions - {user_id}
+    context.backend.budgets.charge(user_id, draft.size // STORED_UNIT_BYTES + MENTION_UNITS * len(others), now)
     position, _ = store.run_parallel(partial(log.allocate, context, draft), partial(renew_by_call, context, member))
-    writes: list[Write] = [require_seat(member)]
+    writes: list[Write] = [mark_own(member, position), *count_mentions(others, room_id, position.last_seq, now)]
     if key:
         writes.append(record_once(key, now, room_id=room_id, seq=position.last_seq))
     return commit(context, draft, writes, position=position)

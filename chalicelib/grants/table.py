@@ -86,6 +86,12 @@ def find_standings(store: Store, room_id: str, user_ids: Sequence[str]) -> dict[
     return {user_id: found.get(key[1]) or Standing(*key) for user_id, key in keys.items()}
 
 
+def get_standings_in(store: Store, user_id: str, room_ids: Sequence[str]) -> dict[str, Standing]:
+    """The standings of a user in several rooms, as far as they exist. They may be a moment old."""
+    keys = [standing_key(room_id, user_id) for room_id in room_ids]
+    return {one.room_id: one for one in store.get_many(STANDINGS, keys)} if keys else {}
+
+
 def list_standings(store: Store, room_id: str) -> Iterator[Standing]:
     """All standings of a room, page by page."""
     yield from store.query(STANDINGS, room_id, STANDINGS.kind_id.startswith(PREFIX), consistent=True)

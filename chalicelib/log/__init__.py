@@ -28,6 +28,7 @@ from chalicelib.log.table import (
     get_message,
     get_messages,
     get_position,
+    get_positions,
     keep_for,
 )
 
@@ -53,6 +54,7 @@ __all__ = [
     "get_message",
     "get_messages",
     "get_position",
+    "get_positions",
     "has_retention_gap",
     "keep_for",
     "list_following",

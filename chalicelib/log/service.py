@@ -170,7 +170,7 @@ def commit_all(
     days = position.retention_days or context.settings.message_retention_days
     entries = _number(context, drafts, position)
     if not context.store.transact([*(put_entry(entry, days) for entry in entries), *writes]):
-        voids = [Void(context.room_id, entry.seq, context.now) for entry in entries]
+        voids = [Void(context.room_id, entry.seq, context.now, entry.chat_n) for entry in entries]
         for void in voids:
             put_void(context.store, void, days)
         return [*voids]

@@ -95,6 +95,7 @@ class Void:
     room_id: str
     seq: int
     created_at: Moment
+    chat_n: int | None = None
     type: Literal["void"] = "void"
 
 
@@ -199,6 +200,12 @@ def keep_for(position: LogPosition, days: int, default: int) -> Update:
     known, read = POSITIONS.least_retention_days, position.least_retention_days
     is_as_read = known.does_not_exist() if read is None else known == read
     return Update(POSITIONS, (position.room_id, _POSITION), actions, is_as_read)
+
+
+def get_positions(store: Store, room_ids: Sequence[str]) -> dict[str, LogPosition]:
+    """The positions of several logs by room, as far as they exist. 0.5 read units for each room."""
+    found = store.get_many(POSITIONS, [(room_id, _POSITION) for room_id in room_ids]) if room_ids else []
+    return {one.room_id: one for one in found}
 
 
 def put_entry(entry: Message | Event, retention_days: int) -> Put:

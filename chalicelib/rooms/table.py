@@ -1,7 +1,7 @@
 """The `rooms` table."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypedDict, get_args
 
@@ -163,6 +163,11 @@ def get_room(store: Store, room_id: str, *, consistent: bool = True) -> Room | N
     """The room as it is now, or None. 1 read unit for each 4 KB, half of that if not consistent."""
     room = store.get(ROOMS, room_id, consistent=consistent)
     return None if room is None or _is_deleted(room) else room
+
+
+def get_rooms(store: Store, room_ids: Sequence[str]) -> list[Room]:
+    """The rooms of these ids that exist, in any order. They may be a moment old. 0.5 read units for each 4 KB."""
+    return [room for room in store.get_many(ROOMS, room_ids) if not _is_deleted(room)] if room_ids else []
 
 
 def list_newest(store: Store, limit: int, before: RoomKey | None = None) -> tuple[list[Room], bool]:

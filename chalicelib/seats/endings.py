@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
+from chalicelib import log
 from chalicelib.contract import Context
 from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.kernel.errors import UnavailableError
-from chalicelib.log import Event, EventDraft, Message
+from chalicelib.log import Draft, Entry, Event, EventDraft, Message
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.log.table import LeaveReason
+from chalicelib.personal.table import keep_marker
 from chalicelib.seats.broadcast import close_all, deliver, peer_left
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.entries import commit_all, left
@@ -88,7 +91,7 @@ def end_membership(
             return False
     else:
         drafts, more = ([removal.draft], removal.writes) if removal else ([], ())
-        entries = commit_all(actor, [*drafts, left(member, reason)], [*writes, *more])
+        entries = _commit_end(actor, member, [*drafts, left(member, reason)], [*writes, *more])
         if not entries:
             return False
         told = removal.show(cast(Event, entries[0]), roster) if removal else []
@@ -96,6 +99,18 @@ def end_membership(
         deliver(actor, [*actor.claim_ack(), *told], others)
     close_all(context, leaving, CLOSE_FRAMES[reason])
     return True
+
+
+def _commit_end(
+    context: Context, member: Participant, drafts: Sequence[Draft | EventDraft], writes: Sequence[Write]
+) -> list[Entry]:
+    """Commit the end of a membership. The user's read marker outlives it."""
+    store, now = context.store, context.now
+    position, _ = store.run_parallel(
+        partial(log.allocate, context, *drafts),
+        partial(keep_marker, store, member.user_id, context.room_id, member.read_seq, member.read_n, now),
+    )
+    return commit_all(context, drafts, writes, position=position)
 
 
 def _show_left(

@@ -56,7 +56,7 @@ def renew_by_ticket(context: Context, member: Participant) -> None:
 
 
 def renew_by_frame(context: FrameContext[Any]) -> None:
-    """Renew the HTTP lease of a client without `ping` that sends other frames, at most once a minute."""
+    """Renew the HTTP lease of a client without `ping`, at most once a minute for each connection in each process."""
     connection, now = context.connection, context.now
     if now - connection.connected_at >= RENEW_EVERY_MS and context.backend.lease_renewals.allow(
         connection.connection_id, RENEW_EVERY_MS, now

@@ -165,12 +165,16 @@ class Leave(ClientFrame):
 
 
 class You(Data):
-    """The client's own user id, connection id and role, and what the role allows."""
+    """The client's own user id, connection id and role, and what the role allows.
+
+    `read_seq`: the user has read everything up to this number; 0 if it is not known.
+    """
 
     user_id: str
     connection_id: str
     role: Role | None = None
     can: list[Act] = Field(default_factory=list)
+    read_seq: int = 0
 
 
 class SnapshotData(Data):

@@ -10,6 +10,7 @@ from chalicelib.grants.rules import Role, list_acts, rank_of
 from chalicelib.grants.service import explain_absence
 from chalicelib.kernel.errors import RoomNotFoundError
 from chalicelib.log import Event
+from chalicelib.personal.table import ReadMarker, get_marker
 from chalicelib.rooms.table import get_room
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.endings import end_expired
@@ -32,11 +33,12 @@ def make_snapshot(context: FrameContext[Sync]) -> Snapshot:
         RoomNotFoundError, NotInRoomError.
     """
     store, room_id, now, last_seq = context.store, context.room_id, context.now, context.frame.last_seq
-    room, members, position, roster = store.run_parallel(
+    room, members, position, roster, marker = store.run_parallel(
         partial(get_room, store, room_id),
         partial(list_participants, store, room_id),
         partial(log.get_position, store, room_id, consistent=True),
         partial(require_roster, context),
+        partial(get_marker, store, context.user_id, room_id),
     )
     if room is None:
         raise RoomNotFoundError
@@ -50,7 +52,7 @@ def make_snapshot(context: FrameContext[Sync]) -> Snapshot:
     if log.has_retention_gap(store, room_id, room.created_at, last_seq, missed, due):
         missed = missed.as_incomplete()
     newest = missed.entries[-1].seq if missed.entries else missed.last_seq
-    you = _you(context, present)
+    you = _you(context, present, marker)
     events = _list_events(missed)
     targets = read_targets(context, events, [], missed.left)
     if targets.first_unread:
@@ -66,11 +68,12 @@ def make_snapshot(context: FrameContext[Sync]) -> Snapshot:
     return trim_to_limit(context.stamp(Snapshot, ref=context.frame.id, data=data))
 
 
-def _you(context: FrameContext[Sync], present: Sequence[Participant]) -> You:
+def _you(context: FrameContext[Sync], present: Sequence[Participant], marker: ReadMarker) -> You:
     mine = next((member for member in present if member.user_id == context.user_id), None)
     role: Role = (mine.role if mine else None) or "member"
     connection_id = context.connection.connection_id
-    return You(user_id=context.user_id, connection_id=connection_id, role=role, can=list_acts(role))
+    read_seq = max(marker.read_seq or 0, (mine.read_seq or 0) if mine else 0)
+    return You(user_id=context.user_id, connection_id=connection_id, role=role, can=list_acts(role), read_seq=read_seq)
 
 
 def _list_events(missed: log.Recovery) -> list[Event]:

@@ -10,9 +10,10 @@ from pynamodb.expressions.update import Action
 from chalicelib.delivery import Connection
 from chalicelib.grants.rules import Role
 from chalicelib.kernel.times import Moment
+from chalicelib.log import LogPosition
 from chalicelib.rooms.table import Room, count_join, count_leave
 from chalicelib.seats.connections import CONNECTIONS, get_roster
-from chalicelib.store import Check, Condition, Delete, Put, Store, Table, Write
+from chalicelib.store import Check, Condition, Delete, Put, Store, Table, Update, Write
 
 LeaseKind = Literal["http", "socket", "expected"]
 
@@ -38,6 +39,10 @@ class Participant:
     """As in the room's grants; None means a member by the seat alone."""
     muted_by: str | None = None
     """The moderator who muted the user, until a moderator lifts it."""
+    read_seq: int | None = None
+    """The number of the user's last message: the user has read everything up to it."""
+    read_n: int | None = None
+    """How many text messages the log had up to there."""
 
     def holds_at(self, now: Moment) -> bool:
         """True if the lease is valid. When it ends, the seat is free."""
@@ -70,6 +75,11 @@ def list_seats(store: Store, user_id: str) -> list[Seat]:
     """The user's seats in all rooms, from the index: it may be late, and has expired seats, too. 0.5 read units."""
     pages = store.pages(PARTICIPANTS, user_id, index="by_user")
     return [Seat(item["room_id"]["S"], int(item["joined_at"]["N"])) for page in pages for item in page]
+
+
+def get_memberships(store: Store, user_id: str, room_ids: Sequence[str]) -> list[Participant]:
+    """The user's memberships in these rooms, their leases valid or not. They may be a moment old."""
+    return store.get_many(PARTICIPANTS, [(room_id, user_id) for room_id in room_ids]) if room_ids else []
 
 
 def read_member_and_roster(store: Store, room_id: str, user_id: str) -> tuple[Participant | None, list[Connection]]:
@@ -114,6 +124,16 @@ def give_up_seat(
 def require_seat(participant: Participant) -> Check:
     """The part of a transaction that refuses it if the user no longer has a seat. A deleted room has no seats."""
     return Check(PARTICIPANTS, (participant.room_id, participant.user_id), PARTICIPANTS.user_id.exists())
+
+
+def mark_own(participant: Participant, position: LogPosition) -> Update:
+    """As `require_seat`, for a message of the user at this position: it also moves the user's read marker there.
+
+    Of two simultaneous messages of one user, either may be the last. The next message or `read` moves the marker on.
+    """
+    actions = [PARTICIPANTS.read_seq.set(position.last_seq), PARTICIPANTS.read_n.set(position.chat_n or 0)]
+    key = (participant.room_id, participant.user_id)
+    return Update(PARTICIPANTS, key, actions, PARTICIPANTS.user_id.exists())
 
 
 def extend_lease(store: Store, member: Participant, expires_at: Moment, now: Moment, kind: LeaseKind) -> None:

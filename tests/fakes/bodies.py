@@ -83,6 +83,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "speaking": {"is_speaking": False},
     "typing": {"is_typing": True},
     "moderate": {"action": "unlock"},
+    "read": {"seq": 1},
 }
 """The fields of a valid frame, by its type."""
 

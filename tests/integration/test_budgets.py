@@ -41,6 +41,7 @@ from chalicelib.seats.connections import put_connection
 from chalicelib.seats.frames import CHECK_EVERY_MS
 from chalicelib.seats.sockets import ConnectionGrant, SocketEvent
 from chalicelib.seats.table import take_seat
+from chalicelib.unread.service import list_my_rooms
 from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
 from chalicelib.voice.service import set_muted, set_speaking
 from infra.local.engine import Engine
@@ -158,7 +159,7 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "join (the first)": ((4, 13, 20), lambda s: s.world.join("newcomer", s.empty_room_id, LATER)),
     "join (a seat too many)": ((2, 1, 11), join_too_many),
     "leave": ((3, 10, 2), lambda s: s.world.leave("newcomer", s.room_id, LATER)),
-    "leave, and a connection with it": ((3, 12, 2), lambda s: s.world.leave(PEOPLE[8], s.room_id, LATER)),
+    "leave, and a connection with it": ((3, 13, 2), lambda s: s.world.leave(PEOPLE[8], s.room_id, LATER)),
     "join (new), an author has left": ((5, 12, 20), lambda s: s.world.join("latecomer", s.room_id, LATER)),
     "mic": ((2, 1, 2), lambda s: set_muted(s.context(9), MicToggleRequest(is_muted=False))),
     "speaking": ((2, 1, 2), lambda s: set_speaking(s.context(9), SpeakingStatusRequest(is_speaking=True))),
@@ -174,6 +175,10 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "kick": ((3, 24, 6), lambda s: kick(s, PEOPLE[1])),
     "kick of somebody without a seat": ((3, 15, 6), lambda s: kick(s, "visitor")),
     "a fresh ticket": ((2, 1, 1), lambda s: service.request_ticket(s.context(11))),
+    "chat frame that mentions two": ((3, 10, 2), lambda s: s.send(1, "message", text="hello", mentions=PEOPLE[:3])),
+    "read frame": ((2, 1, 3), lambda s: s.send(1, "read", seq=s.log_length)),
+    "read frame, within ten seconds": ((1, 0, 3), lambda s: s.send(1, "read", LATER + 1, seq=s.log_length)),
+    "my rooms (five)": ((2, 0, 10), lambda s: list_my_rooms(s.world.request("settled", LATER))),
     "making a room, with a key": ((2, 8, 3.5), create_with_key),
     "export, the first page": ((7, 0, 10), lambda s: export_data(s.world.request("newcomer"), ExportQuery())),
     "sweep of erasures, there are none": ((1, 0, 0.5), lambda s: sweep_erasures(s.world.backend, lambda: LATER)),

@@ -183,6 +183,7 @@ def drive(functions: Functions) -> None:
     invite(functions)
     join_too_often(functions)
     chat(functions)
+    read_on(functions)
     speak(functions)
     use_sockets(functions)
     lose_connections(functions)
@@ -287,6 +288,22 @@ def answer_unknown_message(room_id: str) -> None:
     newest = get_message(store, room_id, get_position(store, room_id).last_seq)
     assert newest
     store.transact([put_entry(replace(newest, reply_to=1_000_000), 90)])
+
+
+def read_on(functions: Functions) -> None:
+    """Read below a mention, and above it. Then list rooms, one of them with a standing."""
+    store, room_id = get_backend().store, functions.open_room()
+    (ada,) = functions.enter(room_id, "ada")
+    (ben,) = functions.enter(room_id, "ben")
+    functions.frame(ben, "message", text="hello", mentions=["ada"])
+    functions.rest("chat_send_message", "ben", {"message_text": "hello", "mentions": ["ada"]}, room_id=room_id)
+    granted = change_standing(get_standing(store, room_id, "ada"), "ada", [STANDINGS.role.set("member")])
+    assert store.transact([granted])
+    for seq in (1, 4):
+        functions.frame(ada, "read", seq=seq)
+        functions.now += MINUTE
+    mine = functions.rest("unread_list_my_rooms", "ada")
+    assert [one["unread"] for one in mine if one["room"]["id"] == room_id] == [0]
 
 
 def join_too_often(functions: Functions) -> None:

@@ -30,6 +30,7 @@ from chalicelib.rooms.schemas import RoomCreate
 from chalicelib.rooms.service import create_room
 from chalicelib.seats import service, sockets
 from chalicelib.seats.schemas import JoinRoomResponse
+from chalicelib.unread.service import MARK_EVERY_MS, list_my_rooms
 from infra.local.engine import Engine
 from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, PLENTY, SECOND, World, on_engine, read_log
 from tests.fakes.races import at_once
@@ -232,6 +233,27 @@ def test_simultaneous_messages_get_different_numbers(world: World) -> None:
     assert sorted(answer.seq for answer in answers) == list(range(9, 9 + CROWD))
     assert {answer.id for answer in answers} <= {message.message_id for message in world.log(room_id)}
     check(world, room_id)
+
+
+def test_reads_among_messages_leave_the_unread_ones(world: World) -> None:
+    for _ in ROUNDS:
+        room_id = world.open_room()
+        ada = world.enter("ada", room_id)
+        for n in range(5):
+            world.join(f"user{n}", room_id)
+
+        def read(n: int, ada: str = ada, room_id: str = room_id) -> None:
+            world.send(ada, "read", NOW + n * MARK_EVERY_MS, seq=world.last_number(room_id))
+
+        says = [partial(send_message, world.context(f"user{n % 5}", room_id), "hello", "text", None) for n in range(20)]
+        at_once(*says, *(partial(read, n) for n in range(10)))
+
+        mine = {one.room.id: one for one in list_my_rooms(world.request("ada"))}[room_id]
+        texts = [message.seq for message in world.log(room_id) if message.type == "text"]
+        assert mine.unread == sum(seq > mine.read_seq for seq in texts)
+        read(20)
+        mine = {one.room.id: one for one in list_my_rooms(world.request("ada"))}[room_id]
+        assert (mine.unread, mine.read_seq) == (0, world.last_number(room_id))
 
 
 def test_twenty_rooms_with_one_key_are_one_room(engine: Engine) -> None:

@@ -32,6 +32,7 @@ FROM_CLIENTS = {
     "speaking": {"is_speaking"},
     "typing": {"is_typing", "to"},
     "moderate": {"action", "user_id", "reason", "seconds"},
+    "read": {"seq"},
     "leave": set(),
     "offer": {"to"},
     "answer": {"to"},

@@ -39,8 +39,7 @@ Json = dict[str, Any]
 
 FROM_CLIENTS = {
     *("sync", "ping", "message", "emoji", "mic", "speaking", "typing", "offer", "answer", "ice-candidate", "leave"),
-    "moderate",
-    "relay",
+    *("moderate", "read", "relay"),
 }
 FROM_PEERS = {"typing", "offer", "answer", "ice-candidate", "relay"}
 ERRORS = {

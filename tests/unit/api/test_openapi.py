@@ -44,6 +44,7 @@ ROUTES = {
     "PUT /coworking/me": Expected({*USER, *BODY, 403, 409}, "Me", "ProfileUpdate"),
     "GET /coworking/me/export": Expected({*USER, 400, 422}, "Export"),
     "DELETE /coworking/me": Expected({*USER}, "ErasureState", status=202),
+    "GET /coworking/me/rooms": Expected({*USER}),
     "GET /coworking/rooms": Expected({*USER, 400, 422}),
     "POST /coworking/rooms": Expected({*USER, *BODY, 404, 409}, "RoomSummary", "RoomCreate", 201),
     "GET /coworking/rooms/{room_id}": Expected({*ROOM}, "RoomDetail"),
@@ -157,8 +158,8 @@ def test_every_answer_has_the_type_of_the_contract() -> None:
     documents = {"schema": {"type": "object", "additionalProperties": True}}
     expected["GET /openapi.json"] = expected["GET /asyncapi.json"] = {"application/json": documents}
     expected["GET /docs"] = {"text/html": {"schema": {"type": "string"}}}
-    summaries = {"type": "array", "items": component("RoomSummary")}
-    expected["GET /coworking/rooms"] = {"application/json": {"schema": summaries}}
+    for name, item in (("GET /coworking/rooms", "RoomSummary"), ("GET /coworking/me/rooms", "MyRoom")):
+        expected[name] = {"application/json": {"schema": {"type": "array", "items": component(item)}}}
     assert found == expected
 
 
