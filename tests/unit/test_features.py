@@ -109,7 +109,7 @@ def test_client_frames_have_the_fields_of_the_contract() -> None:
 
 def test_a_snapshot_shows_the_room_as_http_does() -> None:
     assert names(schemas.SnapshotRoom) == names(schemas.RoomDetail) - {"messages", "you"}
-    assert names(schemas.You) == {"user_id", "connection_id", "role", "can"}
+    assert names(schemas.You) == {"user_id", "connection_id", "role", "can", "read_seq"}
 
 
 def test_the_reasons_are_those_of_the_contract() -> None:

@@ -21,6 +21,7 @@ const proxyPage = () => new Response("<h1>Sign in to this hotel's network</h1>")
 for (const [name, call, request, body] of [
   ["me", (api) => api.me(), "GET /coworking/me"],
   ["updateMe", (api) => api.updateMe({ name: "Ada" }), "PUT /coworking/me", { name: "Ada" }],
+  ["myRooms", (api) => api.myRooms(), "GET /coworking/me/rooms"],
   ["rooms", (api) => api.rooms({ limit: 2, cursor: "a b" }), "GET /coworking/rooms?limit=2&cursor=a+b"],
   ["createRoom", (api) => api.createRoom({ name: "Owls" }), "POST /coworking/rooms", { name: "Owls" }],
   ["room", (api) => api.room("a/b"), "GET /coworking/rooms/a%2Fb"],

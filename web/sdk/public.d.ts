@@ -1,9 +1,10 @@
 /** The types that applications see: the HTTP API, a room and its state, voice. */
 import type { CoworkingError, REASONS } from "./types/errors.js";
 import type {
-  Audit, Bans, ByeData, Entries, ErasureState, ErrorCode, Export, FieldError, Health, History, InvitePreview, Invites, JoinRoomResponse, Me,
-  MicToggledData, Moderated, NewInvite, OwnershipOffer, ParticipantView, ProfileUpdate, RoleGrant, Roles, RoomCreate, RoomDetail, RoomMessage,
-  RoomPatch, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData, StatusToggled, Success, UserLeftData, WebsocketAccess, You,
+  Audit, Bans, ByeData, Entries, ErasureState, ErrorCode, Export, FieldError, Health, History, InvitePreview, InviteView,
+  Invites, JoinRoomResponse, Me, MicToggledData, Moderated, MyRoom, NewInvite, OwnershipOffer, ParticipantView, ProfileUpdate,
+  RoleGrant, Roles, RoomCreate, RoomDetail, RoomMessage, RoomPatch, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData,
+  StatusToggled, Success, UserLeftData, WebsocketAccess, You,
 } from "./wire.js";
 export type * from "./wire.js";
 
@@ -58,6 +59,8 @@ export interface Api {
   exportMe(page?: CallOptions & { cursor?: string }): Promise<Export>;
   /** Delete your account: profile, seats, roles, and the texts of your messages. There is no way back. It goes on without you. */
   deleteMe(options?: CallOptions): Promise<ErasureState>;
+  /** Your rooms, the last visited first, with the numbers of unread messages and mentions. `Room.markRead` moves them. */
+  myRooms(options?: CallOptions): Promise<MyRoom[]>;
   /** One page of the active rooms, oldest first. `next` is the cursor of the next page. */
   rooms(page?: CallOptions & { limit?: number; cursor?: string }): Promise<{ rooms: RoomSummary[]; next: string | null }>;
   /** All pages of the active rooms. */

@@ -27,6 +27,7 @@ export function createApi(/** @type {Service} */ service, /** @type {Deps} */ de
     updateMe: (body, options) => callRoute("PUT", "/me", { ...options, body }),
     exportMe: ({ cursor, signal } = {}) => callRoute("GET", "/me/export" + query({ cursor }), { signal }),
     deleteMe: (options) => callRoute("DELETE", "/me", options),
+    myRooms: (options) => callRoute("GET", "/me/rooms", options),
     async rooms({ limit, cursor, signal } = {}) {
       const { content, link } = await request("GET", "/coworking/rooms" + query({ limit, cursor }), { signal });
       const next = /[?&]cursor=([^&>]*)[^>]*>;\s*rel="?next/.exec(link ?? "")?.[1];

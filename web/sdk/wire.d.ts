@@ -396,6 +396,19 @@ export type ModerationRequest = {
   /** `kick`, `ban`: how long the user is kept out. `slow`: the time between two messages, up to 3,600. */
   seconds?: number | null;
 };
+/**
+ * A room of the caller: the role in it (null without one), and what is new there.
+ *
+ * `unread`: how many text messages were sent after `read_seq`, the number up to which the caller has read; 0 if
+ * the caller has read nothing. `mentions`: how often the caller was mentioned since reading the last mention.
+ */
+export type MyRoom = {
+  room: RoomSummary;
+  role: "owner" | "moderator" | "member" | null;
+  unread: number;
+  mentions: number;
+  read_seq: number;
+};
 /** A new invitation. `token` and `url` are shown only once. */
 export type NewInvite = {
   id: string;
@@ -555,6 +568,15 @@ export type RateLimitedProblem = {
 };
 /** How many members reacted to a message with this emoji. `me`: the reader is one of them. */
 export type Reaction = { emoji: string; count: number; me: boolean };
+/** The content of `read`. */
+export type ReadData = { seq: number };
+/** You have read everything up to `seq`. */
+export type ReadFrame = {
+  type: "read";
+  /** the client's own name for this frame */
+  id?: string | null;
+  data: ReadData;
+};
 /** Any other type. It is relayed as it is to the other connections of the room, or to those that `to` names. */
 export type RelayFrame = {
   type: string;
@@ -980,7 +1002,11 @@ export type UserLeftFrame = {
 };
 /** Access to the room's WebSocket: `url` opens one connection, once, until `expires_at`. */
 export type WebsocketAccess = { url: string; ticket: string; expires_at: string };
-/** The client's own user id, connection id and role, and what the role allows. */
+/**
+ * The client's own user id, connection id and role, and what the role allows.
+ *
+ * `read_seq`: the user has read everything up to this number; 0 if it is not known.
+ */
 export type You = {
   user_id: string;
   connection_id: string;
@@ -1004,6 +1030,7 @@ export type You = {
     | "edit_room"
     | "delete_room"
     | "change_status")[];
+  read_seq: number;
 };
 /** What a client sends. */
 export type ClientFrame =
@@ -1012,6 +1039,7 @@ export type ClientFrame =
   | LeaveFrame
   | SendMessageFrame
   | SendEmojiFrame
+  | ReadFrame
   | MicFrame
   | SpeakingFrame
   | ModerateFrame
