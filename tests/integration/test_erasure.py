@@ -163,7 +163,7 @@ def scene(engine: Engine) -> Iterator[Scene]:
 
 
 def test_nothing_of_a_user_is_left(scene: Scene) -> None:
-    assert {table for table, items in named(scene).items() if items} == TABLES.keys() - {"guards", "personal"}
+    assert {table for table, items in named(scene).items() if items} == TABLES.keys() - {"guards"}
     others = strangers(scene)
 
     assert [scene.erase(), scene.erase()] == ["started", "under_way"]

@@ -128,8 +128,8 @@ ACTS: dict[str, Callable[[World, str], object]] = {
     "message": lambda world, room_id: send_message(world.context("ada", room_id), "hello", "text", None),
     "mic": lambda world, room_id: set_muted(world.context("ada", room_id), MicToggleRequest(is_muted=False)),
     "speaking": speak,
-    "update": lambda world, room_id: update_room(world.context("", room_id), RoomUpdate(name="Quiet")),
-    "toggle": lambda world, room_id: toggle_status(world.context("", room_id)),
+    "update": lambda world, room_id: update_room(world.context("root", room_id), RoomUpdate(name="Quiet")),
+    "toggle": lambda world, room_id: toggle_status(world.context("root", room_id)),
     "delete": lambda world, room_id: delete_room(world.context("", room_id)),
     "sweep": lambda world, _: sweep(world.backend, lambda: NOW + HTTP_LEASE),
 }
