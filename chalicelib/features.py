@@ -13,6 +13,8 @@ import chalicelib.lifecycle.views
 import chalicelib.moderation.frames
 import chalicelib.moderation.views
 import chalicelib.profiles.views
+import chalicelib.reactions.frames
+import chalicelib.reactions.views
 import chalicelib.relay.frames
 import chalicelib.roles.schemas
 import chalicelib.roles.views
@@ -32,6 +34,7 @@ ROUTES = (
     *chalicelib.seats.views.ROUTES,
     *chalicelib.chat.views.ROUTES,
     *chalicelib.unread.views.ROUTES,
+    *chalicelib.reactions.views.ROUTES,
     *chalicelib.voice.views.ROUTES,
     *chalicelib.access.views.ROUTES,
     *chalicelib.lifecycle.views.ROUTES,
@@ -45,6 +48,7 @@ FRAMES = {
         *chalicelib.seats.frames.FRAMES,
         *chalicelib.chat.frames.FRAMES,
         *chalicelib.unread.frames.FRAMES,
+        *chalicelib.reactions.frames.FRAMES,
         *chalicelib.voice.frames.FRAMES,
         *chalicelib.moderation.frames.FRAMES,
         *chalicelib.relay.frames.FRAMES,
@@ -57,6 +61,7 @@ EVENTS = (
     Error,
     *chalicelib.seats.frames.EVENTS,
     *chalicelib.chat.frames.EVENTS,
+    *chalicelib.reactions.frames.EVENTS,
     *chalicelib.voice.frames.EVENTS,
     *chalicelib.lifecycle.schemas.EVENTS,
     *chalicelib.grants.schemas.EVENTS,

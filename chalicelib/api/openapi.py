@@ -18,10 +18,11 @@ from chalicelib.api.http import PROBLEM
 from chalicelib.api.problems import InvalidRequestProblem, Problem, RateLimitedProblem
 from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Access, Page, Reply, Route
-from chalicelib.contract.fields import NO_CONTROLS
+from chalicelib.contract.fields import MAX_INTEGER, NO_CONTROLS
 from chalicelib.contract.routes import MAX_CLIENT_KEY
 from chalicelib.kernel import errors
 from chalicelib.kernel.errors import CoworkingError
+from chalicelib.reactions.schemas import MAX_CODE_POINTS
 
 Json = dict[str, Any]
 ErrorTypes = Iterable[type[CoworkingError]]
@@ -95,6 +96,21 @@ _PARAMETERS: Json = {
         "required": True,
         "description": "The token of an invitation.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+    },
+    "seq": {
+        "name": "seq",
+        "in": "path",
+        "required": True,
+        "description": "The message's number.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_INTEGER},
+    },
+    "emoji": {
+        "name": "emoji",
+        "in": "path",
+        "required": True,
+        "description": "Exactly one emoji.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CODE_POINTS, "format": "emoji"},
+        "example": "👍",
     },
     "Idempotency-Key": {
         "name": "Idempotency-Key",

@@ -1,7 +1,16 @@
-"""Frames: messages and emoji."""
+"""Frames: send, edit and delete messages, and send emoji."""
 
-from chalicelib.chat import service
-from chalicelib.chat.schemas import EmojiReaction, MessageSent, SendEmoji, SendMessage
+from chalicelib.chat import deletions, edits, service
+from chalicelib.chat.schemas import (
+    DeleteMessage,
+    EditMessage,
+    EmojiReaction,
+    MessageDeleted,
+    MessageEdited,
+    MessageSent,
+    SendEmoji,
+    SendMessage,
+)
 from chalicelib.contract import FrameContext, FrameSpec
 from chalicelib.log.schemas import RoomMessage
 
@@ -17,6 +26,17 @@ def send_emoji(context: FrameContext[SendEmoji]) -> None:
     service.send_message(context, context.frame.emoji, "emoji", context.frame.id)
 
 
+def edit_message(context: FrameContext[EditMessage]) -> None:
+    """Change the text of a message of one's own, for a day. The ack has the message as it is then."""
+    frame = context.frame
+    edits.edit_message(context, frame.seq, frame.text, frame.mentions, frame.id)
+
+
+def delete_message(context: FrameContext[DeleteMessage]) -> None:
+    """Delete a message of one's own, or as a moderator. Its number stays, without its text."""
+    deletions.delete_message(context, context.frame.seq, needs_seat=True)
+
+
 FRAMES = (
     FrameSpec(
         "message",
@@ -27,5 +47,14 @@ FRAMES = (
         result=RoomMessage,
     ),
     FrameSpec("emoji", SendEmoji, send_emoji, example={"data": {"emoji": "🎉"}}, price=8, result=RoomMessage),
+    FrameSpec(
+        "edit",
+        EditMessage,
+        edit_message,
+        example={"id": "c-18", "data": {"seq": 3, "text": "Good evening!", "mentions": []}},
+        price=8,
+        result=RoomMessage,
+    ),
+    FrameSpec("delete", DeleteMessage, delete_message, example={"id": "c-19", "data": {"seq": 3}}, price=10),
 )
-EVENTS = (MessageSent, EmojiReaction)
+EVENTS = (MessageSent, EmojiReaction, MessageEdited, MessageDeleted)

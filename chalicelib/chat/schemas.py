@@ -14,10 +14,10 @@ from pydantic import (
     field_validator,
 )
 
-from chalicelib.contract import Answer, Body, ClientFrame, ServerFrame
-from chalicelib.contract.fields import MAX_INTEGER, NotBlank, Text, UserId, Whole
+from chalicelib.contract import Answer, Body, ClientFrame, Data, ServerFrame
+from chalicelib.contract.fields import MAX_INTEGER, MessageSeq, NotBlank, Text, Timestamp, UserId
 from chalicelib.contract.frames import Sender, Seq
-from chalicelib.log.schemas import EntryFrame, RoomMessage
+from chalicelib.log.schemas import EntryFrame, EventFrame, RoomMessage
 
 
 def _emoji(text: str) -> str:
@@ -54,7 +54,6 @@ Mentions = Annotated[
     Field(description="The ids of users, with or without a seat.", json_schema_extra={"maxItems": MAX_MENTIONS}),
     AfterValidator(_few),
 ]
-MessageSeq = Annotated[int, Field(ge=1, le=MAX_INTEGER, strict=True), Whole]
 ReplyTo = Annotated[MessageSeq | None, Field(description="The `seq` of the message that this one answers.")]
 
 
@@ -73,6 +72,13 @@ class SendMessageRequest(Body):
     def _read_by_type(cls, text: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         """Validate the text by the message type: an emoji has the same rules on both routes."""
         return _EMOJI.validate_python(text) if info.data.get("message_type") == "emoji" else read(text)
+
+
+class EditMessageRequest(Body):
+    """The new text of a message. Without `mentions`, these stay as they are."""
+
+    message_text: MessageText
+    mentions: Mentions | None = None
 
 
 class EmojiReactionRequest(Body):
@@ -134,6 +140,22 @@ class SendEmoji(ClientFrame):
     emoji: Emoji
 
 
+class EditMessage(ClientFrame):
+    """The new text of a message of the sender's. Without `mentions`, these stay as they are."""
+
+    type: Literal["edit"]
+    seq: MessageSeq
+    text: MessageText
+    mentions: Mentions | None = None
+
+
+class DeleteMessage(ClientFrame):
+    """Deletes a message."""
+
+    type: Literal["delete"]
+    seq: MessageSeq
+
+
 class MessageSent(ServerFrame):
     """A chat message was stored."""
 
@@ -150,3 +172,34 @@ class EmojiReaction(ServerFrame):
     sender: Sender = None
     seq: Seq
     data: RoomMessage
+
+
+class MessageEditedData(Data):
+    """The message as it is since the edit."""
+
+    target_seq: int
+    text: str
+    edited_at: Timestamp
+    mentions: list[str]
+
+
+class MessageEdited(EventFrame):
+    """The author changed a message."""
+
+    type: Literal["message_edited"] = "message_edited"
+    data: MessageEditedData
+
+
+class MessageDeletedData(Data):
+    """The message, and the user who deleted it. `reason` is null unless it was given one."""
+
+    target_seq: int
+    by: str
+    reason: str | None = None
+
+
+class MessageDeleted(EventFrame):
+    """The author or a moderator deleted a message. Its text is gone."""
+
+    type: Literal["message_deleted"] = "message_deleted"
+    data: MessageDeletedData

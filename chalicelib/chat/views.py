@@ -1,7 +1,8 @@
-"""HTTP: messages, emoji, history."""
+"""HTTP: send, edit and delete messages, send emoji, read the log."""
 
-from chalicelib.chat import history, service
+from chalicelib.chat import deletions, edits, history, service
 from chalicelib.chat.schemas import (
+    EditMessageRequest,
     EmojiReactionRequest,
     Entries,
     EntriesQuery,
@@ -10,7 +11,7 @@ from chalicelib.chat.schemas import (
     SendMessageRequest,
 )
 from chalicelib.contract import Access, Request, Route
-from chalicelib.kernel.errors import NotInRoomError
+from chalicelib.kernel.errors import ForbiddenError, MessageDeletedError, MessageNotFoundError, NotInRoomError
 from chalicelib.log.schemas import RoomMessage
 
 
@@ -48,6 +49,23 @@ def send_emoji(request: Request, body: EmojiReactionRequest) -> RoomMessage:
     return service.send_message(request.context, body.emoji, "emoji", request.client_key)
 
 
+def edit_message(request: Request, body: EditMessageRequest) -> RoomMessage:
+    """Change the text of a message of your own, for a day. The answer is the message as it is then.
+
+    Of several edits at the same time, one stays. An edit that changes nothing tells nobody.
+    """
+    return edits.edit_message(request.context, request.seq, body.message_text, body.mentions, request.client_key)
+
+
+def delete_message(request: Request) -> None:
+    """Delete a message of your own, or as a moderator one of somebody with a lower role.
+
+    Its number stays, without its text. Deleting it again succeeds, too. You need no seat, so the service decides by the
+    rows of the room who may do this.
+    """
+    deletions.delete_message(request.context, request.seq)
+
+
 _ROOM = "/coworking/rooms/{room_id}"
 ROUTES = (
     Route("GET", f"{_ROOM}/messages", get_history, access=Access.MEMBER, price=10, errors=(NotInRoomError,)),
@@ -60,6 +78,24 @@ ROUTES = (
         price=12,
         errors=(NotInRoomError,),
         idempotent=True,
+    ),
+    Route(
+        "PATCH",
+        f"{_ROOM}/messages/{{seq}}",
+        edit_message,
+        access=Access.MEMBER,
+        price=12,
+        errors=(NotInRoomError, ForbiddenError, MessageNotFoundError, MessageDeletedError),
+        idempotent=True,
+    ),
+    Route(
+        "DELETE",
+        f"{_ROOM}/messages/{{seq}}",
+        delete_message,
+        access=Access.USER,
+        price=12,
+        status=204,
+        errors=(NotInRoomError, ForbiddenError, MessageNotFoundError),
     ),
     Route(
         "POST", f"{_ROOM}/emoji", send_emoji, access=Access.MEMBER, price=12, errors=(NotInRoomError,), idempotent=True

@@ -118,6 +118,8 @@ UserId = Annotated[
 ]
 """The id of a user, with or without a seat. Nobody knows whether such a user exists."""
 LastSeq = Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None
+MessageSeq = Annotated[int, Field(ge=1, le=MAX_INTEGER, strict=True), Whole]
+"""The number of a message."""
 _UUID_LENGTH = 36
 
 

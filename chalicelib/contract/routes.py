@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from chalicelib.backend import Backend
 from chalicelib.contract.access import Access
 from chalicelib.contract.context import Context
-from chalicelib.contract.fields import UserId, is_uuid
+from chalicelib.contract.fields import MAX_INTEGER, UserId, is_uuid
 from chalicelib.identity.tokens import User
 from chalicelib.kernel import telemetry
-from chalicelib.kernel.errors import CoworkingError, InvalidRequestError, RoomNotFoundError
+from chalicelib.kernel.errors import CoworkingError, InvalidRequestError, MessageNotFoundError, RoomNotFoundError
 from chalicelib.kernel.times import Moment
 
 T = TypeVar("T")
@@ -94,6 +94,18 @@ class Request:
             return _USER_ID.validate_python(self.parameter("user_id"))
         except ValidationError as error:
             raise InvalidRequestError.of("user_id", "must be 1 to 128 characters without control characters") from error
+
+    @property
+    def seq(self) -> int:
+        """The number of the message that the path names.
+
+        Raises:
+            MessageNotFoundError: it is not the number of a message.
+        """
+        text = self.path_parameters["seq"]
+        if not re.fullmatch(r"[1-9][0-9]{0,15}", text) or int(text) > MAX_INTEGER:
+            raise MessageNotFoundError
+        return int(text)
 
     @property
     def base_url(self) -> str:
@@ -177,7 +189,7 @@ class Route:
     @property
     def has_room(self) -> bool:
         """True if the path names a room."""
-        return "{room_id}" in self.path
+        return "room_id" in self.path_names
 
     @cached_property
     def path_names(self) -> list[str]:

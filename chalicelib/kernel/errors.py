@@ -11,6 +11,7 @@
     ├── ForbiddenError             403 forbidden
     │   └── BannedError            403 banned
     ├── RoomNotFoundError          404 room_not_found
+    ├── MessageNotFoundError       404 message_not_found
     ├── NotInRoomError             403 not_in_room
     │   └── NothingToLeaveError    404 not_in_room
     ├── InviteNotFoundError        404 invite_not_found
@@ -22,6 +23,8 @@
     ├── TooManyInvitesError        409 too_many_invites
     ├── MutedError                 409 muted
     ├── MutedByModeratorError      409 muted_by_moderator
+    ├── MessageDeletedError        409 message_deleted
+    ├── TooManyReactionsError      409 too_many_reactions
     ├── RateLimitedError           429 rate_limited
     ├── UnavailableError           503 unavailable
     │   └── AuthUnavailableError   503 auth_unavailable
@@ -156,6 +159,12 @@ class RoomNotFoundError(CoworkingError):
     status, code, title = 404, "room_not_found", "Room not found"
 
 
+class MessageNotFoundError(CoworkingError):
+    """No message of the room has this number, or it is not kept any more."""
+
+    status, code, title = 404, "message_not_found", "Message not found"
+
+
 class NotInRoomError(CoworkingError):
     """The caller is not in the room."""
 
@@ -220,6 +229,18 @@ class MutedByModeratorError(CoworkingError):
     """A moderator has muted the caller, and only a moderator can end this."""
 
     status, code, title = 409, "muted_by_moderator", "A moderator has muted you"
+
+
+class MessageDeletedError(CoworkingError):
+    """The message was deleted: it can't be changed any more."""
+
+    status, code, title = 409, "message_deleted", "The message was deleted"
+
+
+class TooManyReactionsError(CoworkingError):
+    """The message has as many reactions, or as many kinds of them, as it can hold."""
+
+    status, code, title = 409, "too_many_reactions", "The message has too many reactions"
 
 
 class RateLimitedError(CoworkingError):

@@ -50,6 +50,8 @@ class Settings:
     origin_secret: str = ""
     """What the CDN sends in the header `X-Origin-Secret`. If set, a request or an upgrade without it is refused."""
     message_retention_days: int = 90
+    edit_window_hours: int = 24
+    """How long an author may edit a message."""
     rooms_limit: Limit = Limit(5, 86_400)
     messages_limit: Limit = Limit(30, 10)
     joins_limit: Limit = Limit(30, 60)

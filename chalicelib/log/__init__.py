@@ -13,8 +13,10 @@ from chalicelib.log.service import (
     allocate,
     commit,
     commit_all,
+    fill,
     has_retention_gap,
     recover,
+    try_commit,
 )
 from chalicelib.log.table import (
     Entry,
@@ -50,6 +52,7 @@ __all__ = [
     "commit",
     "commit_all",
     "delete_page",
+    "fill",
     "get_entry",
     "get_message",
     "get_messages",
@@ -62,4 +65,5 @@ __all__ = [
     "messages_of",
     "read_messages",
     "recover",
+    "try_commit",
 ]

@@ -81,7 +81,7 @@ class EventDraft:
     """An event before it has a number. `data` is the data of the frame that tells it.
 
     `private` are more fields of `data`, for moderators and for the user `about_id`. An event that changes a message
-    names it in `target`. With `shows_text`, the text of the target is read when the event is shown.
+    names it in `target`. With `shows_text`, the text of the target and its mentions are read when the event is shown.
 
     Example: `commit(context, EventDraft("role_changed", RoleChangedData(...)), writes)`
     """
@@ -115,7 +115,7 @@ class EventDraft:
 
     @property
     def _json(self) -> str:
-        return self.data.model_dump_json(exclude={"text"} if self.shows_text else None)
+        return self.data.model_dump_json(exclude={"text", "mentions"} if self.shows_text else None)
 
     @property
     def _private(self) -> str | None:
@@ -167,21 +167,43 @@ def commit_all(
 ) -> list[Entry]:
     """`commit` for several entries with consecutive numbers: all of them and all writes, or only void entries."""
     position = position or allocate(context, *drafts)
-    days = position.retention_days or context.settings.message_retention_days
+    return [*try_commit(context, drafts, writes, position)] or fill(context, drafts, position)
+
+
+def try_commit(
+    context: Context, drafts: Sequence[Numbered[E]], writes: Sequence[Write], position: LogPosition
+) -> list[E]:
+    """Store entries under allocated numbers, together with `writes`. If a write is refused, the list is empty.
+
+    Then nothing is written: try again with the same numbers, or call `fill`.
+    """
     entries = _number(context, drafts, position)
-    if not context.store.transact([*(put_entry(entry, days) for entry in entries), *writes]):
-        voids = [Void(context.room_id, entry.seq, context.now, entry.chat_n) for entry in entries]
-        for void in voids:
-            put_void(context.store, void, days)
-        return [*voids]
+    days = _days_kept(context, position)
+    puts: list[Write] = [put_entry(entry, days) for entry in entries]
+    if not context.store.transact([*puts, *writes]):
+        return []
     for entry in entries:
         _note(entry)
-    return [*entries]
+    return entries
 
 
-def _number(context: Context, drafts: Sequence[Numbered[Any]], position: LogPosition) -> list[Message | Event]:
+def fill(context: Context, drafts: Sequence[Numbered[Any]], position: LogPosition) -> list[Entry]:
+    """Store void entries under the numbers that were allocated for these drafts, as nothing else will have them."""
+    days = _days_kept(context, position)
+    entries = _number(context, drafts, position)
+    voids = [Void(context.room_id, entry.seq, context.now, entry.chat_n) for entry in entries]
+    for void in voids:
+        put_void(context.store, void, days)
+    return [*voids]
+
+
+def _days_kept(context: Context, position: LogPosition) -> int:
+    return position.retention_days or context.settings.message_retention_days
+
+
+def _number(context: Context, drafts: Sequence[Numbered[E]], position: LogPosition) -> list[E]:
     """The entries of the position's last numbers."""
-    entries: list[Message | Event] = []
+    entries: list[E] = []
     chat_n = position.chat_n or 0
     for draft in reversed(drafts):
         entries.append(draft.at(context, position.last_seq - len(entries), chat_n, position.message_seq))

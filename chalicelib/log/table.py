@@ -46,6 +46,8 @@ class Message:
     edited_at: Moment | None = None
     edited_seq: int | None = None
     """The number of the last edit. A lower one is out of date."""
+    edit_keys: str | None = None
+    """Hashes of the client keys of the last edits, separated by spaces: an edit is made once for each key."""
     deleted_at: Moment | None = None
     """Since then the text is empty."""
     chat_n: int | None = None

@@ -52,15 +52,20 @@ def commit_all(
     entries = log.commit_all(context, drafts, writes, position=position)
     if not isinstance(entries[0], Void):
         return entries
+    tell_unused(context, entries)
+    return []
+
+
+def tell_unused(context: Context, voids: Sequence[Entry]) -> None:
+    """Tell the room that nothing will have these numbers."""
     store, room_id = context.store, context.room_id
     room, roster = store.run_parallel(partial(get_room, store, room_id), partial(get_roster, store, room_id))
     if room is None:
         # The room may have been purged before the number was allocated. Then nothing else deletes these items.
         log.delete_page(store, room_id)
     else:
-        skipped = [context.stamp(SeqUnused, seq=entry.seq).encode() for entry in entries]
+        skipped = [context.stamp(SeqUnused, seq=entry.seq).encode() for entry in voids]
         deliver(context, [OutboundFrame(one, text) for one in roster for text in skipped], roster)
-    return []
 
 
 def show_events(
@@ -68,7 +73,7 @@ def show_events(
 ) -> list[EntryFrame]:
     """Events as frames. `targets` are the messages that were changed; `sees_all` is true for moderators.
 
-    An edit shows the text as it is now. Without its message, as after the end of retention, it is left out.
+    An edit shows the text and the mentions as they are now. It is left out if its message is not kept any more.
     """
     shown = []
     for event in events:
@@ -78,7 +83,7 @@ def show_events(
         if event.target_bytes:
             if (target := targets.get(event.target_seq or 0)) is None:
                 continue
-            data["text"] = target.text
+            data |= {"text": target.text, "mentions": sorted(target.mentions)}
         shown.append(
             EntryFrame(
                 type=event.kind,

@@ -3,7 +3,13 @@
 from typing import Any
 
 from chalicelib.access.schemas import InviteCreate
-from chalicelib.chat.schemas import EmojiReactionRequest, EntriesQuery, HistoryQuery, SendMessageRequest
+from chalicelib.chat.schemas import (
+    EditMessageRequest,
+    EmojiReactionRequest,
+    EntriesQuery,
+    HistoryQuery,
+    SendMessageRequest,
+)
 from chalicelib.contract import Body
 from chalicelib.lifecycle.schemas import RoomUpdate
 from chalicelib.moderation.schemas import AuditQuery, BansQuery, ModerationRequest
@@ -66,6 +72,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "access_create_invite": {"role": "member", "uses": 10, "expires_in": 3600},
     "chat_send_message": {"message_text": "hello"},
     "chat_send_emoji": {"emoji": "👍"},
+    "chat_edit_message": {"message_text": "hello again"},
     "voice_toggle_mic": {"is_muted": False},
     "voice_set_speaking": {"is_speaking": False},
     "roles_grant_role": {"role": "member"},
@@ -79,6 +86,9 @@ GOOD: dict[str, dict[str, Any]] = {
 FIELDS: dict[str, dict[str, Any]] = {
     "message": {"text": "hello"},
     "emoji": {"emoji": "\U0001f44b"},
+    "edit": {"seq": 1, "text": "hello again"},
+    "delete": {"seq": 1},
+    "react": {"seq": 1, "emoji": "\U0001f44b", "on": True},
     "mic": {"is_muted": True},
     "speaking": {"is_speaking": False},
     "typing": {"is_typing": True},
@@ -114,6 +124,8 @@ REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
     (SendMessageRequest, {"message_text": "x"}, "message_type", ["system", "", "TEXT", None, 1, []]),
     (SendMessageRequest, {"message_text": "x"}, "reply_to", BAD_SEQS),
     (SendMessageRequest, {"message_text": "x"}, "mentions", BAD_MENTIONS),
+    (EditMessageRequest, {}, "message_text", [*NOT_TEXT, *BLANK, *CONTROL, "x" * 4001]),
+    (EditMessageRequest, {"message_text": "x"}, "mentions", BAD_MENTIONS[1:]),
     (EmojiReactionRequest, {}, "emoji", BAD_EMOJIS),
     (MicToggleRequest, {}, "is_muted", NOT_BOOLEAN),
     (SpeakingStatusRequest, {}, "is_speaking", NOT_BOOLEAN),

@@ -4,9 +4,12 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from tests.fakes.clients import expect
 from tests.fakes.socket_client import Frame, Scene, SocketClient
 
 ROUTES = {
@@ -114,6 +117,71 @@ def test_a_key_used_in_one_way_counts_in_the_other(
     assert others == [first] * 3
     assert len(ben.settle(pushed)) == 1
     assert [message["text"] for message in ada.caller.history(scene.room_id)["messages"][2:]] == [TEA]
+
+
+def change(scene: Scene, who: SocketClient, do: Way, act: str, **fields: Any) -> Outcome:
+    """Edit, delete or react, over HTTP or with a frame."""
+    key = fields.pop("key", "") or str(uuid.uuid4())
+    if do is over_websocket:
+        answer = who.ask(act, data=fields, id=key)
+        return Outcome(answer["data"]["code"]) if answer["type"] == "error" else Outcome(None, answer.get("data"))
+    path = scene.path(f"/messages/{fields['seq']}")
+    if act == "edit":
+        sent = {"message_text": fields["text"]} | ({"mentions": fields["mentions"]} if "mentions" in fields else {})
+        reply = who.caller.request("PATCH", path, sent, key=key)
+    elif act == "delete":
+        reply = who.caller.request("DELETE", path)
+    else:
+        reply = who.caller.request("PUT" if fields["on"] else "DELETE", f"{path}/reactions/{quote(fields['emoji'])}")
+    return Outcome(reply.json()["code"]) if reply.is_error else Outcome(None, reply.json() if reply.content else None)
+
+
+KISS = "\U0001f469\U0001f3fd\u200d\u2764\ufe0f\u200d\U0001f48b\u200d\U0001f468\U0001f3ff"
+KEYCAP = "#\ufe0f\u20e3"
+
+
+def test_changes_of_a_message_are_the_same_both_ways(scene: Scene, ada: SocketClient, ben: SocketClient) -> None:
+    told: dict[Way, list[Any]] = {}
+    for do in WAYS:
+        root = ada.ask("message", text="Tea?", id=str(uuid.uuid4()))["data"]["seq"]
+        said = ada.ask("message", text="Yes", reply_to=root, mentions=[ben.user_id], id=str(uuid.uuid4()))["data"]
+        assert said["reply_to"] == {"seq": root, "user": "Ada", "text": "Tea?"}
+        edited = change(scene, ada, do, "edit", seq=root, text="Coffee?", mentions=[ben.user_id], key=f"{do}")
+        assert change(scene, ada, do, "edit", seq=root, text="Other?", key=f"{do}") == edited
+        reacted = [
+            change(scene, who, do, "react", seq=root, emoji=emoji, on=on).message
+            for who, emoji, on in ((ben, TEA, True), (ada, KISS, True), (ada, KEYCAP, True), (ben, TEA, False))
+        ]
+        refused = [
+            change(scene, ben, do, "edit", seq=root, text="Mine").code,
+            change(scene, ben, do, "delete", seq=root).code,
+            change(scene, ben, do, "react", seq=root, emoji=TEA * 2, on=True).code,
+            change(scene, ben, do, "react", seq=10_000, emoji=TEA, on=True).code,
+        ]
+        deleted = [change(scene, ada, do, "delete", seq=root) for _ in range(2)]
+        refused += [
+            change(scene, ada, do, "edit", seq=root, text="Late").code,
+            change(scene, ben, do, "react", seq=root, emoji=TEA, on=True).code,
+            ada.ask("message", text="No", reply_to=root)["data"]["code"],
+        ]
+        assert edited.message
+        assert (edited.message["text"], edited.message["mentions"]) == ("Coffee?", [ben.user_id])
+        assert [len(one["reactions"]) for one in reacted if one] == [1, 2, 3, 2]
+        assert deleted == [Outcome(None)] * 2
+        shown = {message["seq"]: message for message in ada.caller.history(scene.room_id)["messages"]}
+        assert (shown[root]["text"], shown[root]["deleted"], shown[root]["reactions"]) == ("", True, [])
+        assert shown[said["seq"]]["reply_to"] == {"seq": root, "user": "Ada", "text": ""}
+        frames = [ben.wait("message_edited"), *(ben.wait("reactions_changed") for _ in range(4))]
+        frames.append(ben.wait("message_deleted"))
+        entries = expect(200, ada.caller.get(scene.path(f"/entries?after_seq={said['seq']}")))["entries"]
+        assert [(one["type"], one["seq"]) for one in entries] == [(one["type"], one["seq"]) for one in frames]
+        data = [{**one["data"], "target_seq": 0, "edited_at": ""} for one in frames]
+        told[do] = [data, [one and one["reactions"] for one in reacted], refused]
+    assert told[over_http] == told[over_websocket]
+    assert told[over_http][2] == [
+        *("forbidden", "forbidden", REFUSED, "message_not_found"),
+        *("message_deleted", "message_deleted", REFUSED),
+    ]
 
 
 def test_the_rate_limit_counts_both_ways_together(scene: Scene, ada: SocketClient) -> None:

@@ -123,11 +123,23 @@ def kick(scene: Scene, user_id: str) -> None:
     moderate(scene.context_of("maker"), ModerationRequest(action="kick", user_id=user_id))
 
 
+def said(scene: Scene, person: int) -> int:
+    """The number of a message of a person."""
+    return next(seq for seq in range(scene.log_length, 0, -1) if seq % len(PEOPLE) == person)
+
+
+def answer_and_grant(scene: Scene) -> None:
+    """Make a message an answer, and give a role."""
+    scene.world.store.update(MESSAGES, (scene.room_id, said(scene, 5)), [MESSAGES.reply_to.set(1)])
+    scene.world.grant(PEOPLE[4], scene.room_id, "moderator")
+
+
 Act = Callable[[Scene], object]
 Budget = tuple[int, float, float]
 """The most round trips, write units and read units."""
 PREPARED: dict[str, Act] = {
     "delete an account with one seat": lambda s: s.world.join("mover", s.world.open_room(), LATER),
+    "edit frame, of an answer": answer_and_grant,
     "ping": lambda s: s.send(0, "ping", LATER - 1),
     "$disconnect, one of two": connect_second,
     "chat frame, the same client id again": lambda s: s.send(2, "message", text="once", id="again"),
@@ -173,18 +185,29 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "mute by a frame": ((4, 18, 7), lambda s: moderate_by_frame(s, action="mute", user_id=PEOPLE[11])),
     "a role": ((3, 16, 6), lambda s: grant_role(s.context_of("maker"), PEOPLE[2], "member")),
     "a fresh ticket": ((2, 1, 1), lambda s: service.request_ticket(s.context(11))),
-    "chat frame that mentions two": ((3, 10, 2), lambda s: s.send(1, "message", text="hello", mentions=PEOPLE[:3])),
+    "chat frame that mentions two": ((3, 10, 2.5), lambda s: s.send(1, "message", text="hello", mentions=PEOPLE[:3])),
     "read frame": ((2, 1, 3), lambda s: s.send(1, "read", seq=s.log_length)),
     "read frame, within ten seconds": ((1, 0, 3), lambda s: s.send(1, "read", LATER + 1, seq=s.log_length)),
     "my rooms (five)": ((2, 0, 10), lambda s: list_my_rooms(s.world.request("settled", LATER))),
-    "kick": ((3, 24, 6), lambda s: kick(s, PEOPLE[1])),
-    "kick of somebody without a seat": ((3, 15, 6), lambda s: kick(s, "visitor")),
     "making a room, with a key": ((2, 8, 3.5), create_with_key),
     "export, the first page": ((7, 0, 11), lambda s: export_data(s.world.request("newcomer"), ExportQuery())),
     "sweep of erasures, there are none": ((1, 0, 0.5), lambda s: sweep_erasures(s.world.backend, lambda: LATER)),
     "delete an account with one seat": ((17, 21, 14), lambda s: erase_account(s.world.request("mover", LATER))),
     "end of an erasure": ((4, 8, 4), lambda s: sweep_erasures(s.world.backend, lambda: MUCH_LATER)),
     "join (new), with an invitation": ((5, 17, 21), lambda s: s.world.join("guest", s.room_id, LATER, invite=s.token)),
+    "edit frame": ((3, 7, 3), lambda s: s.send(3, "edit", seq=said(s, 3), text="better", id="e")),
+    "edit frame, of an answer": ((3, 7, 4), lambda s: s.send(5, "edit", seq=said(s, 5), text="better", id="e")),
+    "edit frame, the same text": ((1, 0, 3), lambda s: s.send(3, "edit", seq=said(s, 3), text="better", id="f")),
+    "react frame": ((3, 7, 3), lambda s: s.send(9, "react", seq=said(s, 3), emoji="\N{WAVING HAND SIGN}", on=True)),
+    "react frame, again": (
+        (1, 0, 3),
+        lambda s: s.send(9, "react", seq=said(s, 3), emoji="\N{WAVING HAND SIGN}", on=True),
+    ),
+    "delete frame": ((3, 7, 6), lambda s: s.send(3, "delete", seq=said(s, 3))),
+    "delete frame, of a moderator": ((3, 7, 7), lambda s: s.send(4, "delete", seq=said(s, 5))),
+    "delete frame, again": ((1, 0, 6), lambda s: s.send(4, "delete", seq=said(s, 5))),
+    "kick": ((3, 24, 6), lambda s: kick(s, PEOPLE[1])),
+    "kick of somebody without a seat": ((3, 15, 6), lambda s: kick(s, "visitor")),
 }
 """They run in this order: some need the results of earlier ones."""
 BUDGETS = {operation: budget for operation, (budget, _) in OPERATIONS.items()}

@@ -36,6 +36,8 @@ EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "6"))
 """The number of random requests for each operation and role. The test adds some dozens with values at the limits."""
 
 ROOM = "/coworking/rooms/{room_id}"
+MESSAGE = f"{ROOM}/messages/{{seq}}"
+REACTION = f"{MESSAGE}/reactions/{{emoji}}"
 ADMIN = "/coworking/admin/rooms/{room_id}"
 OPEN = {"GET /healthz", "GET /openapi.json", "GET /asyncapi.json", "GET /docs"}
 SIGNED_IN = {
@@ -57,6 +59,7 @@ IN_A_ROOM = {
         f"GET {ROOM}/entries",
         f"POST {ROOM}/messages",
     ),
+    *(f"PATCH {MESSAGE}", f"DELETE {MESSAGE}", f"PUT {REACTION}", f"DELETE {REACTION}"),
     *(f"POST {ROOM}/emoji", f"PUT {ROOM}/mic-toggle", f"PUT {ROOM}/speaking"),
 }
 FOR_ITS_HEIR = {f"POST {ROOM}/owner/accept"}

@@ -26,11 +26,14 @@ KEYS = {name.lower(): value for name, value in CREDENTIALS.items()}
 MEMBERS = {"type", "title", "status", "detail", "code"}
 TOO_LARGE = b'{"name": "' + b"x" * 65_536 + b'"}'
 A_FORM = {"content": "x=1", "headers": {"Content-Type": "text/plain"}}
-UNKNOWN = {"user_id": "unknown", "invite_id": "unknown", "token": "unknown"}
+UNKNOWN = {"user_id": "unknown", "invite_id": "unknown", "token": "unknown", "seq": "1", "emoji": "x"}
 ROOM_VIEWS = [route.name for route in ROUTES if route.has_room]
 ADMIN_VIEWS = [route.name for route in ROUTES if route.access is Access.ADMIN]
 MODERATOR_VIEWS = [route.name for route in ROUTES if route.access in (Access.MODERATOR, Access.OWNER)]
 MEMBER_VIEWS = [route.name for route in ROUTES if route.access is Access.MEMBER and route.name != "seats_leave"]
+MESSAGE_VIEWS = [route.name for route in ROUTES if "seq" in route.path_names]
+REACTION_VIEWS = [route.name for route in ROUTES if "emoji" in route.path_names]
+MESSAGE_CHANGES = ["chat_edit_message", *REACTION_VIEWS]
 SENTENCES = {
     **{(view, "forbidden"): "Only administrators may do this" for view in ADMIN_VIEWS},
     ("seats_join", "room_full"): "Room is full",
@@ -50,6 +53,8 @@ class Stage:
         self.stranger, self.member, self.maker = (api.person(name) for name in ("Sam", "Mia", "Max"))
         self.room, self.full, self.inactive = (self.open_room(seats) for seats in (15, 1, 15))
         self.admin.put(f"/coworking/admin/rooms/{self.inactive}", {"status": "inactive"})
+        self.text, self.deleted = (self.member.say(self.room, "hello")["seq"] for _ in range(2))
+        self.member.delete(f"{ROOMS}/{self.room}/messages/{self.deleted}")
         self.forgetful = api.person("Flo")
         """A user who made a room with the key `gone` and deleted it."""
         room = expect(201, self.forgetful.post(ROOMS, {"name": "Room"}, key="gone"))["id"]
@@ -179,6 +184,8 @@ class Case:
     user: str = "auth0%7Cada"
     parameters: str = ""
     """The attribute of the stage that has the other parameters of the path."""
+    message: str = "text"
+    emoji: str = "%F0%9F%91%8D"
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -187,6 +194,7 @@ class Case:
 
     def call(self, stage: Stage) -> httpx.Response:
         parameters = getattr(stage, self.parameters) if self.parameters else UNKNOWN
+        parameters |= {"seq": getattr(stage, self.message, self.message), "emoji": self.emoji}
         path = self.route.path.format(**parameters | {"room_id": getattr(stage, self.room), "user_id": self.user})
         caller: Caller = getattr(stage, self.by)
         options = self.options or {"body": GOOD.get(self.view)}
@@ -213,6 +221,15 @@ CASES = [
     *each(["rooms_create_room", "seats_join"], 429, "rate_limited", by="spent", room="spent_room"),
     *each(["chat_send_message", "chat_send_emoji"], 429, "rate_limited", by="spent", room="spent_room"),
     *each(["seats_list_rooms", "chat_get_history", "chat_get_entries"], 422, "invalid_request", query="?limit=0"),
+    *each(MESSAGE_VIEWS, 404, "message_not_found", message="0"),
+    *each(MESSAGE_VIEWS, 404, "message_not_found", message="no-number"),
+    *each(MESSAGE_VIEWS, 404, "message_not_found", message=str(2**53)),
+    *each(MESSAGE_CHANGES, 409, "message_deleted", message="deleted"),
+    *each(REACTION_VIEWS, 422, "invalid_request", emoji="x"),
+    Case("chat_delete_message", 204),
+    Case("chat_delete_message", 204, message="deleted"),
+    Case("chat_delete_message", 403, "not_in_room", by="stranger"),
+    *each(["chat_edit_message", "chat_delete_message"], 403, "forbidden", by="guest"),
     Case("profiles_update_me", 403, "forbidden", by="spent"),
     Case("profiles_update_me", 409, "account_closing", by="gone"),
     Case("account_export_me", 200),

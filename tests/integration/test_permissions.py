@@ -184,6 +184,7 @@ def drive(functions: Functions) -> None:
     join_too_often(functions)
     chat(functions)
     read_on(functions)
+    change_messages(functions)
     speak(functions)
     use_sockets(functions)
     lose_connections(functions)
@@ -280,6 +281,28 @@ def chat(functions: Functions) -> None:
     functions.frame(ada, "sync", last_seq=1_000)
     functions.rest("chat_get_entries", "ada", room_id=room_id)
     say_too_much(functions, ada, room_id)
+
+
+def change_messages(functions: Functions) -> None:
+    """Edit and delete messages and react to them, as author and as moderator, over HTTP and with frames."""
+    room_id = functions.open_room()
+    una, mod = functions.enter(room_id, "una", "mod")
+    functions.rest("roles_grant_role", "admin", {"role": "moderator"}, room_id=room_id, parameters={"user_id": "mod"})
+    path = {"room_id": room_id}
+    for user_id, client in (("una", una), ("mod", mod)):
+        for is_frame in (False, True):
+            functions.now += MINUTE
+            seq = functions.rest("chat_send_message", "una", {"message_text": "hi"}, room_id=room_id)["seq"]
+            if is_frame:
+                functions.frame(una, "edit", seq=seq, text="hello")
+                functions.frame(una, "react", seq=seq, emoji="🍵", on=True)
+                functions.frame(client, "delete", seq=seq)
+            else:
+                path |= {"seq": str(seq), "emoji": "🍵"}
+                functions.rest("chat_edit_message", "una", {"message_text": "hello"}, room_id=room_id, parameters=path)
+                for view in ("reactions_add_reaction", "reactions_remove_reaction"):
+                    functions.rest(view, "una", room_id=room_id, parameters=path)
+                functions.rest("chat_delete_message", user_id, room_id=room_id, parameters=path)
 
 
 def answer_unknown_message(room_id: str) -> None:

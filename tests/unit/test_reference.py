@@ -120,7 +120,7 @@ def test_every_server_frame_is_shown(frame: type[ServerFrame]) -> None:
 
 
 class MessageAck(Ack):
-    """The only ack that has data at present."""
+    """An ack with a message."""
 
     data: RoomMessage | None = None
 

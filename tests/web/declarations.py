@@ -94,11 +94,15 @@ def write_type(schema: Schema) -> str:
         parts.append(write_object(schema))
     if parts:
         return " & ".join(parts) if len(parts) > 1 else parts[0].removeprefix("(").removesuffix(")")
-    if schema.get("type") == "array":
-        item = write_type(schema["items"])
-        return f"({item})[]" if " " in item else f"{item}[]"
     kinds = schema.get("type", "unknown")
-    return join([NAMES.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)])
+    names = [kinds] if isinstance(kinds, str) else kinds
+    return join([write_list(schema) if kind == "array" else NAMES.get(kind, kind) for kind in names])
+
+
+def write_list(schema: Schema) -> str:
+    """Write the type of a list."""
+    item = write_type(schema["items"])
+    return f"({item})[]" if " " in item else f"{item}[]"
 
 
 def write_object(schema: Schema) -> str:

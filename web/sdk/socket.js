@@ -133,7 +133,7 @@ export function createSocket(/** @type {Log} */ log, /** @type {SocketEvents} */
       const { ref = "", data } = frame;
       const request = requests.resolve(ref, data);
       if (!request) return;
-      if (data && ["message", "emoji"].includes(request.frame.type)) take({ seq: data.seq, message: data, frame });
+      if (data && "id" in data && ["message", "emoji"].includes(request.frame.type)) take({ seq: data.seq, message: data, frame });
       flush();
     },
 

@@ -6,7 +6,7 @@ export type AckFrame = {
   ts: string;
   /** the `id` this answers */
   ref?: string;
-  data?: RoomMessage;
+  data?: RoomMessage | MessageReactions;
 };
 /** WebRTC signalling to one user, to one connection, or to all others. */
 export type AnswerFrame = {
@@ -58,25 +58,57 @@ export type ByeFrame = { type: "bye"; roomId: string; ts: string; data: ByeData 
 /** The caller in the room: the role (null without one), and what it allows beyond the acts of every member. */
 export type Caller = {
   role: "owner" | "moderator" | "member" | null;
-  can: (
-    | "kick"
-    | "ban"
-    | "unban"
-    | "mute"
-    | "unmute"
-    | "mute_all"
-    | "lock"
-    | "unlock"
-    | "slow"
-    | "delete_messages"
-    | "invite"
-    | "admit"
-    | "grant_members"
-    | "grant_moderators"
-    | "offer_ownership"
-    | "edit_room"
-    | "delete_room"
-    | "change_status")[];
+  can:
+    | (
+      | "kick"
+      | "ban"
+      | "unban"
+      | "mute"
+      | "unmute"
+      | "mute_all"
+      | "lock"
+      | "unlock"
+      | "slow"
+      | "delete_messages"
+      | "invite"
+      | "admit"
+      | "grant_members"
+      | "grant_moderators"
+      | "offer_ownership"
+      | "edit_room"
+      | "delete_room"
+      | "change_status")[];
+};
+/** The content of `delete`. */
+export type DeleteMessageData = { seq: number };
+/** Deletes a message. */
+export type DeleteMessageFrame = {
+  type: "delete";
+  /** the client's own name for this frame */
+  id?: string | null;
+  data: DeleteMessageData;
+};
+/** The content of `edit`. */
+export type EditMessageData = {
+  seq: number;
+  /** Not blank. */
+  text: string;
+  /** The ids of users, with or without a seat. */
+  mentions?: string[] | null;
+};
+/** The new text of a message of the sender's. Without `mentions`, these stay as they are. */
+export type EditMessageFrame = {
+  type: "edit";
+  /** the client's own name for this frame */
+  id?: string | null;
+  data: EditMessageData;
+};
+/** The new text of a message. Without `mentions`, these stay as they are. */
+export type EditMessageRequest = {
+  /** Not blank. */
+  message_text: string;
+  /** The ids of users, with or without a seat. */
+  mentions?: string[] | null;
 };
 /** An emoji was stored. */
 export type EmojiReactionFrame = {
@@ -299,6 +331,8 @@ export type MemberModeratedFrame = {
 };
 /** The event that a system message reports: a user took a seat, or gave it up. */
 export type MessageEvent = { kind: "user_joined" | "user_left"; user_id: string; name: string };
+/** All reactions to a message, the most frequent first. */
+export type MessageReactions = { seq: number; reactions: Reaction[] };
 /** A chat message was stored. */
 export type MessageSentFrame = {
   type: "message_sent";
@@ -535,6 +569,7 @@ export type Problem = {
     | "forbidden"
     | "banned"
     | "room_not_found"
+    | "message_not_found"
     | "not_in_room"
     | "invite_not_found"
     | "room_full"
@@ -565,6 +600,20 @@ export type RateLimitedProblem = {
   detail: string;
   code: "rate_limited";
   retry_after: number;
+};
+/** The content of `react`. */
+export type ReactData = {
+  seq: number;
+  /** Exactly one emoji. */
+  emoji: string;
+  on: boolean;
+};
+/** Puts an emoji of the sender on a message, or takes it back. */
+export type ReactFrame = {
+  type: "react";
+  /** the client's own name for this frame */
+  id?: string | null;
+  data: ReactData;
 };
 /** How many members reacted to a message with this emoji. `me`: the reader is one of them. */
 export type Reaction = { emoji: string; count: number; me: boolean };
@@ -1063,6 +1112,9 @@ export type ServerFrame =
   | ByeFrame
   | MessageSentFrame
   | EmojiReactionFrame
+  | MessageEditedFrame
+  | MessageDeletedFrame
+  | ReactionsChangedFrame
   | MicToggledFrame
   | SpeakingChangedFrame
   | RoomUpdatedFrame
@@ -1092,6 +1144,8 @@ export type RelayedFrame =
  * | `invalid_json` | The body is not JSON. |
  * | `invalid_request` | A body, query or field breaks the contract; `errors` says where. |
  * | `invite_not_found` | No valid invitation has this token: it is wrong, used up, over, revoked, or for another room. |
+ * | `message_deleted` | The message was deleted: it can't be changed any more. |
+ * | `message_not_found` | No message of the room has this number, or it is not kept any more. |
  * | `method_not_allowed` | The path does not have this method; API Gateway normally answers first. |
  * | `muted_by_moderator` | A moderator has muted the caller, and only a moderator can end this. |
  * | `muted` | The caller is muted and can't speak. |
@@ -1106,6 +1160,7 @@ export type RelayedFrame =
  * | `room_not_found` | No room has this id. |
  * | `too_large` | The frame has more than 32,000 bytes of UTF-8, or more than 8,000 and goes to all others. |
  * | `too_many_invites` | The room has the highest number of invitations that are valid at the same time. |
+ * | `too_many_reactions` | The message has as many reactions, or as many kinds of them, as it can hold. |
  * | `too_many_rooms` | The caller has the highest number of rooms: seats, or rooms of their own. `detail` says which. |
  * | `unauthorized` | The credential is missing, invalid or expired. |
  * | `unavailable` | DynamoDB or another service does not answer; nothing is half done. |
@@ -1122,6 +1177,8 @@ export type ErrorCode =
   | "invalid_json"
   | "invalid_request"
   | "invite_not_found"
+  | "message_deleted"
+  | "message_not_found"
   | "method_not_allowed"
   | "muted"
   | "muted_by_moderator"
@@ -1136,6 +1193,7 @@ export type ErrorCode =
   | "room_not_found"
   | "too_large"
   | "too_many_invites"
+  | "too_many_reactions"
   | "too_many_rooms"
   | "unauthorized"
   | "unavailable"

@@ -17,11 +17,12 @@ from chalicelib.contract.access import PROVEN_BY_ROWS
 from chalicelib.contract.fields import is_uuid
 from chalicelib.grants.invites import INVITES, invite_id_of
 from chalicelib.kernel.telemetry import Observation, Telemetry
+from chalicelib.log.table import MESSAGES, POSITIONS
 from chalicelib.roles.table import make_offer, put_offer
 from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, NOWHERE, World, on_moto
 from tests.fakes.bodies import GOOD
 from tests.fakes.events import read_json, rest_event
-from tests.fakes.records import make_invite, token_of
+from tests.fakes.records import make_invite, make_message, token_of
 
 SECRET = "a secret that the tokens of these tests are signed with"
 CALLERS = ("nobody", "invalid", "stranger", "former", "member", "moderator", "creator", "admin")
@@ -62,6 +63,8 @@ def open_room(world: World) -> str:
     world.grant(MODERATOR, made, "moderator")
     world.join(MEMBER, made)
     world.join(FORMER, made, NOW - HTTP_LEASE)
+    world.store.put(MESSAGES, make_message(made, 3, user_id=MEMBER))
+    world.store.update(POSITIONS, (made, 0), [POSITIONS.last_seq.set(3)])
     for caller in CALLERS:
         world.store.transact([put_offer(make_offer(world.room(made), caller, CREATOR, NOW))])
     world.store.put(INVITES, make_invite(made, token_of(made)))
@@ -71,7 +74,7 @@ def open_room(world: World) -> str:
 def parameters_of(room_id: str) -> dict[str, str]:
     """The other parameters of paths: what belongs to the room."""
     token = token_of(room_id) if is_uuid(room_id) else ""
-    return {"token": token, "invite_id": invite_id_of(token)}
+    return {"token": token, "invite_id": invite_id_of(token), "seq": "3", "emoji": "👍"}
 
 
 def sign(caller: str) -> str | None:
@@ -95,6 +98,8 @@ def status_for(route: Route, caller: str) -> tuple[int, str]:
     """The status and the error code that a caller gets."""
     if (route.name, caller) == ("roles_accept_ownership", CREATOR):
         return 403, "forbidden"  # who owns the room already
+    if route.name == "chat_delete_message" and caller in (STRANGER, FORMER):
+        return 403, "not_in_room"  # rows of the room decide, but not those of the seat alone
     if caller in ADMITTED[route.access]:
         return route.status, ""
     if caller in (NOBODY, INVALID):

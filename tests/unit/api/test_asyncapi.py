@@ -38,6 +38,7 @@ SCHEMA = Path(__file__).parent.parent.parent / "schemas" / "asyncapi-3.0.0.json.
 Json = dict[str, Any]
 
 FROM_CLIENTS = {
+    *("edit", "delete", "react"),
     *("sync", "ping", "message", "emoji", "mic", "speaking", "typing", "offer", "answer", "ice-candidate", "leave"),
     *("moderate", "read", "relay"),
 }
@@ -46,6 +47,7 @@ ERRORS = {
     *("too_large", "invalid_frame", "reserved_type", "peer_unavailable", "invalid_request", "not_in_room"),
     *("muted_by_moderator", "forbidden", "banned"),
     *("room_not_found", "muted", "rate_limited", "unavailable", "internal_error"),
+    *("forbidden", "message_not_found", "message_deleted", "too_many_reactions"),
 }
 ANSWERS = {"snapshot", "pong", "ack", "error"}
 MESSAGE = {
@@ -55,12 +57,14 @@ MESSAGE = {
 DATA: dict[str, set[str]] = {
     "snapshot": {"room", "you", "messages", "entries", "recovered", "last_seq"},
     "pong": {"last_seq", "rotate"},
-    "ack": MESSAGE,
     "error": {"code", "detail"},
     "user_joined": {"participant", "message"},
     "user_left": {"user_id", "reason", "message"},
     "message_sent": MESSAGE,
     "emoji_reaction": MESSAGE,
+    "message_edited": {"target_seq", "text", "edited_at", "mentions"},
+    "message_deleted": {"target_seq", "by", "reason"},
+    "reactions_changed": {"target_seq", "emoji", "user_id", "on", "count"},
     "seq_unused": set(),
     "mic_toggled": {"user_id", "is_muted"},
     "speaking_changed": {"user_id", "is_speaking"},
@@ -77,7 +81,9 @@ DATA: dict[str, set[str]] = {
     "user-left": {"userId"},
     "bye": {"code", "reason", "action"},
 }
-FROM_THE_SERVER = set(DATA)
+RESULTS = [MESSAGE, {"seq", "reactions"}]
+"""The data of an ack."""
+FROM_THE_SERVER = {"ack", *DATA}
 REPLIES = {"sync": {"snapshot", "error"}, "ping": {"pong", "error"}, "leave": {"ack", "bye", "error"}}
 
 
@@ -220,8 +226,8 @@ def test_server_frames_have_the_shape_of_the_contract(frame: type[ServerFrame]) 
     assert set(schema["required"]) == always
     assert possible <= set(schema["properties"]) <= possible | {"from", "connection"}
     if data := schema["properties"].get("data"):
-        (choice,) = data.get("anyOf", [data])
-        assert set(schema_of(choice["$ref"].rpartition("/")[2])["required"]) == DATA[kind]
+        choices = [schema_of(choice["$ref"].rpartition("/")[2]) for choice in data.get("anyOf", [data])]
+        assert [set(choice["required"]) for choice in choices] == (RESULTS if kind == "ack" else [DATA[kind]])
 
 
 @pytest.mark.parametrize("kind", sorted(FROM_CLIENTS))
@@ -239,6 +245,11 @@ def test_the_example_of_a_client_frame_is_accepted(kind: str) -> None:
         ("message", True, [{"data": {"text": "hi"}}, {"data": {"text": "hi", "more": 1}}]),
         ("message", False, [{}, {"data": {}}, {"data": "hi"}, {"data": {"text": ""}}, {"data": {"text": "x" * 4001}}]),
         ("emoji", True, [{"data": {"emoji": "🎉"}}]),
+        ("edit", True, [{"data": {"seq": 3, "text": "hi"}}, {"data": {"seq": 3, "text": "hi", "mentions": ["ada"]}}]),
+        ("edit", False, [{"data": {"seq": 3}}, {"data": {"seq": 0, "text": "hi"}}, {"data": {"text": "hi"}}]),
+        ("delete", False, [{}, {"data": {"seq": "3"}}, {"data": {"seq": 2**53}}]),
+        ("react", True, [{"data": {"seq": 3, "emoji": "🎉", "on": False}}]),
+        ("react", False, [{"data": {"seq": 3, "emoji": "🎉", "on": 1}}, {"data": {"seq": 3, "on": True}}]),
         ("mic", True, [{"data": {"is_muted": True}}]),
         ("mic", False, [{"data": {"is_muted": 1}}]),
         ("speaking", False, [{"data": {"is_speaking": None}}]),
@@ -300,6 +311,9 @@ def message_of(frame: Frame) -> str:
 def talk(world: World, ada: str) -> None:
     world.send(ada, "message", id="m", text="hello")
     world.send(ada, "emoji", data={"emoji": "🎉"})
+    world.send(ada, "react", id="r", seq=3, emoji="🎉", on=True)
+    world.send(ada, "edit", id="e", seq=3, text="good evening")
+    world.send(ada, "delete", id="d", seq=3)
     world.send(ada, "mic", is_muted=False)
     world.send(ada, "speaking", is_speaking=True)
     world.send(ada, "typing", is_typing=True)
@@ -329,6 +343,11 @@ def moderate(world: World, room_id: str, ada: str) -> None:
 
 
 def make_mistakes(world: World, ada: str, ben: str) -> None:
+    world.send(ben, "delete", seq=1)
+    world.send(ben, "edit", seq=99, text="hello")
+    world.send(ada, "edit", seq=3, text="hello")
+    for kind in range(21):
+        world.send(ada, "react", seq=4, emoji=chr(0x1F600 + kind), on=True)
     world.send("stranger", "sync")
     world.send(ada, "message", text="x" * MAX_FRAME_BYTES)
     world.send(ada, "NO NAME")

@@ -18,6 +18,7 @@ from chalicelib.kernel.errors import FrameTooLargeError, InvalidFrameError, Inva
 from chalicelib.kernel.limits import Cache
 from chalicelib.lifecycle.service import delete_room, toggle_status
 from chalicelib.lifecycle.sweep import sweep
+from chalicelib.log.table import MESSAGES
 from chalicelib.relay.schemas import Relay
 from chalicelib.seats import sockets
 from chalicelib.store import client
@@ -25,6 +26,7 @@ from tests.fakes.backend import HTTP_LEASE, NOW, World
 from tests.fakes.bodies import FIELDS
 from tests.fakes.fanout import Frame
 from tests.fakes.faults import Faults, Refused
+from tests.fakes.records import make_message
 
 EVERY_KIND = ["sync", "ping", *FIELDS, "offer", "answer", "ice-candidate", "wave", "user-joined", "leave"]
 REFUSED_TEXTS = ["not json", "[]", "x" * (MAX_FRAME_BYTES + 1), '{"type": "bye"}', '{"type": "mic"}', ""]
@@ -153,6 +155,7 @@ def test_a_new_process_identifies_the_sender_of_every_frame(world: World, room_i
     world.grant("ada", room_id, "moderator")
     for kind in EVERY_KIND:
         world.restart()
+        world.store.put(MESSAGES, make_message(room_id, 1))  # what `edit`, `delete` and `react` change
         answers = send(world, ada, kind)
         assert "error" not in [answer["type"] for answer in answers], kind
         assert {answer["roomId"] for answer in answers} == {room_id}
@@ -240,6 +243,7 @@ def test_every_handler_proves_the_access_it_declares(
     spec = FRAMES.get(kind, OTHER_FRAMES)
     assert spec.access in (Access.MEMBER, Access.MODERATOR)
     world.grant("ada", room_id, "moderator")
+    world.store.put(MESSAGES, make_message(room_id, 1))
     with patch.object(FrameContext, "prove"):  # so no proof is ever given
         assert world.send(ada, kind, **FIELDS.get(kind, {}))[-1]["data"]["code"] == "internal_error"
     assert "MissingProofError" in caplog.text

@@ -60,6 +60,16 @@ ROUTES = {
     "GET /coworking/rooms/{room_id}/messages": Expected({*MEMBER, 422}, "History"),
     "GET /coworking/rooms/{room_id}/entries": Expected({*MEMBER, 422}, "Entries"),
     "POST /coworking/rooms/{room_id}/messages": Expected({*MEMBER, *BODY}, "RoomMessage", "SendMessageRequest"),
+    "PATCH /coworking/rooms/{room_id}/messages/{seq}": Expected(
+        {*MEMBER, *BODY, 409}, "RoomMessage", "EditMessageRequest"
+    ),
+    "DELETE /coworking/rooms/{room_id}/messages/{seq}": Expected({*MEMBER}, status=204),
+    "PUT /coworking/rooms/{room_id}/messages/{seq}/reactions/{emoji}": Expected(
+        {*MEMBER, 409, 422}, "MessageReactions"
+    ),
+    "DELETE /coworking/rooms/{room_id}/messages/{seq}/reactions/{emoji}": Expected(
+        {*MEMBER, 409, 422}, "MessageReactions"
+    ),
     "POST /coworking/rooms/{room_id}/emoji": Expected({*MEMBER, *BODY}, "RoomMessage", "EmojiReactionRequest"),
     "PUT /coworking/rooms/{room_id}/mic-toggle": Expected(
         {*MEMBER, *BODY, 409}, "MicToggleResponse", "MicToggleRequest"
@@ -83,6 +93,7 @@ OPEN = {"GET /healthz", "GET /openapi.json", "GET /asyncapi.json", "GET /docs"}
 IDEMPOTENT = {
     "POST /coworking/rooms",
     "POST /coworking/rooms/{room_id}/messages",
+    "PATCH /coworking/rooms/{room_id}/messages/{seq}",
     "POST /coworking/rooms/{room_id}/emoji",
 }
 MODELS = {route.body.__name__: route.body for route in routes.ROUTES if route.body}

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from chalicelib.access.schemas import InviteCreate
 from chalicelib.account.schemas import ExportQuery
 from chalicelib.api.validation import validate
-from chalicelib.chat.schemas import EmojiReactionRequest, EntriesQuery, HistoryQuery, SendMessageRequest
+from chalicelib.chat.schemas import (
+    EditMessageRequest,
+    EmojiReactionRequest,
+    EntriesQuery,
+    HistoryQuery,
+    SendMessageRequest,
+)
 from chalicelib.contract import Body
 from chalicelib.contract.fields import MAX_INTEGER, is_uuid
 from chalicelib.kernel.errors import InvalidRequestError
@@ -44,6 +50,7 @@ BODIES: dict[type[Body], dict[str, Any]] = {
     JoinRequest: {},
     InviteCreate: {},
     SendMessageRequest: {"message_text": "x"},
+    EditMessageRequest: {"message_text": "x"},
     EmojiReactionRequest: {"emoji": "👍"},
     MicToggleRequest: {"is_muted": True},
     SpeakingStatusRequest: {"is_speaking": True},

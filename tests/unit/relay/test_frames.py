@@ -5,11 +5,13 @@ import json
 import pytest
 
 from chalicelib.api.frames import MAX_FRAME_BYTES
+from chalicelib.log.table import MESSAGES
 from chalicelib.relay.frames import MAX_BYTES_TO_ALL
 from chalicelib.seats.leases import RENEW_EVERY_MS
 from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, SECOND, World
 from tests.fakes.bodies import FIELDS
 from tests.fakes.faults import Faults
+from tests.fakes.records import make_message
 
 KINDS = [*FIELDS, "offer", "answer", "ice-candidate", "wave", "user-joined"]
 
@@ -41,6 +43,7 @@ def test_frames_other_than_ping_leave_a_socket_lease_alone(world: World, room_id
 def test_every_frame_renews_an_http_lease_once_a_minute(world: World, room_id: str, ada: str, kind: str) -> None:
     world.grant("ada", room_id, "moderator")
     renewed = []
+    world.store.put(MESSAGES, make_message(room_id, 1))  # what `edit`, `delete` and `react` change
     for at in (NOW + RENEW_EVERY_MS - 1, NOW + RENEW_EVERY_MS + 1, NOW + RENEW_EVERY_MS + 2):
         world.send(ada, kind, at, **FIELDS.get(kind, {}))
         renewed.append(world.member("ada", room_id).lease_expires_at)

@@ -59,8 +59,8 @@ def test_missed_events_come_as_entries(world: World, room_id: str, ada: str) -> 
     assert missed["messages"][0]["text"] == "edit 2"
     assert [(one["seq"], one["type"], one["from"], one["data"]) for one in missed["entries"]] == [
         (told, "told", "ada", {"what": "first", "text": None}),
-        (edits[0], "edited", "ada", {"what": "", "text": "edit 3"}),
-        (edits[3], "edited", "ada", {"what": "", "text": "edit 3"}),
+        (edits[0], "edited", "ada", {"what": "", "text": "edit 3", "mentions": []}),
+        (edits[3], "edited", "ada", {"what": "", "text": "edit 3", "mentions": []}),
     ]
     assert sync(world, ada, edits[-1], NOW + MINUTE)["entries"] == []
     for last_seq in (None, 1000):

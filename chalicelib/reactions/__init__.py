@@ -1,0 +1,1 @@
+"""Reactions: emoji that members put on messages, and take back."""
