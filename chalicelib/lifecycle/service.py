@@ -24,10 +24,12 @@ from chalicelib.log import EventDraft, LogPosition
 from chalicelib.rooms.defaults import require_own_name
 from chalicelib.rooms.schemas import RoomSummary
 from chalicelib.rooms.table import (
+    ROOMS,
     Change,
     Room,
     RoomStatus,
     get_room,
+    has_settings_as_read,
     is_marked_deleted,
     mark_deleted,
     plan_change,
@@ -39,7 +41,7 @@ from chalicelib.seats.endings import evict
 from chalicelib.seats.entries import commit
 from chalicelib.seats.schemas import CLOSE_FRAMES
 from chalicelib.seats.table import list_participants
-from chalicelib.store import ATTEMPTS, Write
+from chalicelib.store import ATTEMPTS, Check, Write
 
 _PAGES = 8
 
@@ -154,11 +156,14 @@ def _try_change(context: Context, room: Room, changes: Change, *, owner_id: str 
 
     If it is inactive now, its memberships end instead: nobody is left to be told of an event.
     """
-    writes: list[Write] = [plan_change(room, changes, owner_id=owner_id)] if changes else []
+    as_read = has_settings_as_read(room)  # the event shows all settings, not only those that change
+    writes: list[Write] = [Check(ROOMS, room.room_id, as_read)]
+    if changes:
+        writes = [plan_change(room, changes, owner_id=owner_id, also=as_read)]
     summary = RoomSummary.of(replace(room, **changes), context.settings)
     if summary.status == "inactive":
         position = log.get_position(context.store, context.room_id, consistent=True)
-        if writes and not context.store.transact([*writes, *_keep_log(context, position, changes)]):
+        if not context.store.transact([*writes, *_keep_log(context, position, changes)]):
             return None
         close_room(context, "deactivated")
         return RoomSummary.of(get_room(context.store, room.room_id) or room, context.settings)

@@ -143,6 +143,15 @@ def has_owner_as_read(room: Room) -> Condition:
     return condition
 
 
+def has_settings_as_read(room: Room) -> Condition:
+    """The condition that a room has the same owner, status and settings as when it was read."""
+    condition = has_owner_as_read(room) & _has_status(room.status)
+    for name in ("name", "description", "max_participants", "color", *_DEFAULTS, "retention_days"):
+        condition &= _has(name, getattr(room, name))
+    whole: Condition = condition
+    return whole
+
+
 def has_visibility_as_read(room: Room) -> Condition:
     """The condition that a room has the same visibility as when it was read."""
     return _has("visibility", room.visibility)

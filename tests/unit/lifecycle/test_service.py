@@ -12,6 +12,7 @@ from chalicelib.identity.tokens import User
 from chalicelib.kernel.errors import ForbiddenError, InvalidRequestError, NotInRoomError, RoomNotFoundError
 from chalicelib.lifecycle import service
 from chalicelib.lifecycle.schemas import RoomPatch, RoomUpdate
+from chalicelib.log import service as log_service
 from chalicelib.rooms.schemas import RoomSummary
 from chalicelib.rooms.table import ROOMS, RoomStatus, get_room, is_marked_deleted, list_all
 from tests.fakes.backend import MINUTE, NOW, NOWHERE, SECOND, Interrupt, World, user
@@ -69,6 +70,20 @@ def test_any_subset_can_be_changed_and_members_are_told(
     assert changed == RoomSummary.of(world.room(room_id), world.backend.settings)
     frame = world.fanout.last(there)
     assert (frame["type"], frame["data"]) == ("room_updated", changed.model_dump())
+
+
+@pytest.mark.parametrize("changes", [{"color": "#fff"}, {}])
+def test_the_newest_update_shows_every_setting_as_it_is(
+    world: World, room_id: str, there: str, just_before: Interrupt, changes: dict[str, Any]
+) -> None:
+    just_before(log_service, "put_entry", lambda: change(world, room_id, name="Quiet"))
+
+    changed = change(world, room_id, **changes)
+
+    assert changed == RoomSummary.of(world.room(room_id), world.backend.settings)
+    updates = [frame for frame in world.fanout.frames(there) if frame["type"] == "room_updated"]
+    assert max(updates, key=lambda frame: frame["seq"])["data"] == changed.model_dump()
+    assert world.has_all_numbers(room_id)
 
 
 def test_an_unknown_room_is_not_found_even_without_changes(world: World) -> None:
