@@ -6,7 +6,7 @@ from functools import partial
 
 from chalicelib.contract import Access, Context
 from chalicelib.grants.rules import Role, rank_of
-from chalicelib.grants.table import FOREVER, Standing, get_standing, get_standings, require_standing
+from chalicelib.grants.table import DEPLOYMENT, FOREVER, Standing, get_standing, get_standings, require_standing
 from chalicelib.kernel.errors import (
     AccountClosingError,
     BannedError,
@@ -17,7 +17,7 @@ from chalicelib.kernel.errors import (
 )
 from chalicelib.kernel.times import Moment, iso
 from chalicelib.rooms.table import ROOMS, Room, get_room, has_owner_as_read, has_visibility_as_read
-from chalicelib.store import Check, Condition
+from chalicelib.store import Check, Condition, Store
 
 _LEAST: dict[Access, tuple[Role, str]] = {
     Access.MODERATOR: ("moderator", "Only moderators may do this"),
@@ -111,9 +111,19 @@ def require_no_ban(standings: Iterable[Standing], now: Moment) -> None:
     standings = list(standings)
     if any(one.erasing_since for one in standings):
         raise AccountClosingError
-    ends = [one.banned_until for one in standings if one.banned_until and one.is_banned_at(now)]
+    ends = [(one.banned_until, one.room_id == DEPLOYMENT) for one in standings if one.is_banned_at(now)]
     if ends:
-        raise BannedError(iso(max(ends)) if max(ends) < FOREVER else None)
+        until, is_everywhere = max((until or 0, is_everywhere) for until, is_everywhere in ends)
+        raise BannedError(iso(until) if until < FOREVER else None, is_everywhere=is_everywhere)
+
+
+def require_admission(store: Store, user_id: str, now: Moment) -> None:
+    """Refuse a user who is kept out of all rooms, or who deletes the account. 1 read unit.
+
+    Raises:
+        BannedError, AccountClosingError.
+    """
+    require_no_ban([get_standing(store, DEPLOYMENT, user_id)], now)
 
 
 def explain_absence(context: Context) -> CoworkingError:

@@ -145,8 +145,9 @@ class BannedError(ForbiddenError):
 
     code, title = "banned", "You are kept out of this room"
 
-    def __init__(self, until: str | None = None) -> None:
-        super().__init__(f"{self.title} until {until}" if until else "")
+    def __init__(self, until: str | None = None, *, is_everywhere: bool = False) -> None:
+        sentence = "You are kept out of all rooms" if is_everywhere else self.title
+        super().__init__(f"{sentence} until {until}" if until else sentence)
         self.until = until
 
     def members(self) -> dict[str, Any]:

@@ -100,6 +100,15 @@ class BansQuery(Body):
     ] = None
 
 
+class BanRequest(Body):
+    """Why a user is kept out of all rooms, and for how long. Without `seconds`, there is no end."""
+
+    reason: Reason | None = None
+    seconds: Annotated[
+        int | None, Field(ge=1, le=_YEAR_SECONDS, strict=True, description="How long, up to a year."), Whole
+    ] = None
+
+
 class Bans(Answer):
     """Users who are kept out. `cursor`: there are more, or null. A page may be short, or empty, and have a next one."""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from chalicelib.contract import Request
-from chalicelib.identity.accounts import require_open_account
+from chalicelib.grants.service import require_admission
 from chalicelib.kernel.errors import (
     RateLimitedError,
     RoomNotFoundError,
@@ -28,6 +28,7 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
         InvalidRequestError: the name looks like that of a default room, and the user is no administrator.
         RateLimitedError: the user has created too many rooms in a day.
         TooManyRoomsError: the user owns as many rooms as a user may own.
+        BannedError: the user is kept out of all rooms.
         AccountClosingError: the user's data is being deleted.
     """
     backend, user, now = request.backend, request.user, request.now
@@ -40,7 +41,7 @@ def create_room(request: Request, body: RoomCreate) -> RoomSummary:
     wait, owned, _ = store.run_parallel(
         partial(backend.rate_limits.check, f"rooms#{user.id}", backend.settings.rooms_limit, now),
         partial(list_owned, store, owner_of(user.id)),
-        partial(require_open_account, store, user.id),
+        partial(require_admission, store, user.id, now),
     )
     if wait:
         raise RateLimitedError(wait)
@@ -58,7 +59,7 @@ def _create_once(request: Request, room: Room, key: IdempotencyKey) -> RoomSumma
             partial(find_record, store, key, now),
             partial(limits.plan, f"rooms#{user_id}", limit, now),
             partial(list_owned, store, owner_of(user_id)),
-            partial(require_open_account, store, user_id),
+            partial(require_admission, store, user_id, now),
         )
         if record:
             return _created_before(request, record)

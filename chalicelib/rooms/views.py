@@ -1,7 +1,7 @@
 """HTTP: create rooms."""
 
 from chalicelib.contract import Access, Request, Route
-from chalicelib.kernel.errors import AccountClosingError, RoomNotFoundError, TooManyRoomsError
+from chalicelib.kernel.errors import AccountClosingError, BannedError, RoomNotFoundError, TooManyRoomsError
 from chalicelib.rooms import service
 from chalicelib.rooms.schemas import RoomCreate, RoomSummary
 
@@ -18,7 +18,7 @@ ROUTES = (
         create_room,
         access=Access.USER,
         status=201,
-        errors=(AccountClosingError, RoomNotFoundError, TooManyRoomsError),
+        errors=(AccountClosingError, BannedError, RoomNotFoundError, TooManyRoomsError),
         idempotent=True,
     ),
 )

@@ -12,7 +12,7 @@ from chalicelib.chat.schemas import (
 )
 from chalicelib.contract import Body
 from chalicelib.lifecycle.schemas import RoomUpdate
-from chalicelib.moderation.schemas import AuditQuery, BansQuery, ModerationRequest
+from chalicelib.moderation.schemas import AuditQuery, BanRequest, BansQuery, ModerationRequest
 from chalicelib.profiles.schemas import ProfileUpdate
 from chalicelib.roles.schemas import OwnershipRequest, RoleRequest, RolesQuery
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery
@@ -77,6 +77,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "voice_set_speaking": {"is_speaking": False},
     "roles_grant_role": {"role": "member"},
     "moderation_moderate": {"action": "lock"},
+    "moderation_ban_everywhere": {"reason": "spam"},
     "roles_offer_ownership": {"user_id": "heir"},
     "lifecycle_update_own_room": {"name": "Room"},
     "lifecycle_update_room": {"name": "Room"},
@@ -133,6 +134,8 @@ REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
     (ModerationRequest, {"action": "ban"}, "user_id", BAD_USERS[1:]),
     (ModerationRequest, {"action": "lock"}, "reason", [*NOT_TEXT[1:], *CONTROL, "x" * 513]),
     (ModerationRequest, {"action": "lock"}, "seconds", [-1, 31_536_001, 2**63, "5", 5.5, True, [5], {}]),
+    (BanRequest, {}, "reason", [*NOT_TEXT[1:], *CONTROL, "x" * 513]),
+    (BanRequest, {}, "seconds", [0, -1, 31_536_001, "5", 5.5, True, [5], {}]),
     (AuditQuery, {}, "limit", ["0", "41", "x"]),
     (AuditQuery, {}, "cursor", ["", "x", "1" * 15 + "-ABCDEF01"]),
     (BansQuery, {}, "cursor", ["", "x"]),

@@ -73,7 +73,11 @@ FOR_ITS_MAKER = {
     f"POST {ROOM}/owner",
     *(f"POST {ROOM}/moderation", f"GET {ROOM}/bans", f"GET {ROOM}/audit"),
 }
-FOR_ADMINS = {f"PUT {ADMIN}", f"PATCH {ADMIN}/status", f"DELETE {ADMIN}"}
+BANS = "/coworking/admin/bans"
+FOR_ADMINS = {
+    *(f"PUT {ADMIN}", f"PATCH {ADMIN}/status", f"DELETE {ADMIN}"),
+    *(f"GET {BANS}", f"PUT {BANS}/{{user_id}}", f"DELETE {BANS}/{{user_id}}"),
+}
 READS_ANY_BODY = {f"POST {ROOM}/join"}
 """Clients that exist send bodies of any kind, which were never read."""
 ENDS_SEATS = FOR_ITS_MAKER | FOR_ITS_HEIR | FOR_ADMINS | {f"POST {ROOM}/leave", f"POST {ROOM}/join"}

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -101,6 +102,13 @@ class Stage:
     def quiet(self) -> str:
         """A room that the member made, and that a case may lock."""
         return self.open_room(2)
+
+    @cached_property
+    def outcast(self) -> Caller:
+        """A user who is kept out of all rooms."""
+        outcast = self.api.person("Otto")
+        expect(200, self.admin.put(f"/coworking/admin/bans/{quote(outcast.id)}", {}))
+        return outcast
 
     @property
     def banned(self) -> Caller:
@@ -267,6 +275,12 @@ CASES = [
     *each(["roles_list_roles", "roles_grant_role"], 200),
     *each(["moderation_moderate", "moderation_list_bans", "moderation_get_audit"], 200, room="quiet"),
     *each(["moderation_list_bans", "moderation_get_audit"], 422, "invalid_request", query="?cursor=x"),
+    Case("moderation_list_all_bans", 200, by="admin"),
+    Case("moderation_list_all_bans", 422, "invalid_request", by="admin", query="?cursor=x"),
+    Case("moderation_ban_everywhere", 200, by="admin", user="outcast"),
+    Case("rooms_create_room", 403, "banned", by="outcast"),
+    Case("moderation_lift_ban", 204, by="admin", user="outcast"),
+    *each(["moderation_ban_everywhere", "moderation_lift_ban"], 422, "invalid_request", by="admin", user="x" * 129),
     Case("voice_toggle_mic", 409, "muted_by_moderator", by="silenced"),
     Case("roles_revoke_role", 204),
     Case("roles_offer_ownership", 201),

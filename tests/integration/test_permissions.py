@@ -507,6 +507,12 @@ def moderate(functions: Functions) -> None:
     for view in ("moderation_list_bans", "moderation_get_audit"):
         call(view, "mia")
     say_slowly(functions, room_id)
+    bob = {"parameters": {"user_id": "bob"}}
+    functions.rest("seats_join", "bob", room_id=room_id)
+    functions.rest("moderation_ban_everywhere", "admin", {}, **bob)
+    assert functions.refused("rooms_create_room", "bob", {"name": "Room"}) == "banned"
+    functions.rest("moderation_list_all_bans", "admin")
+    functions.rest("moderation_lift_ban", "admin", **bob)
 
 
 def say_slowly(functions: Functions, room_id: str) -> None:

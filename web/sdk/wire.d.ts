@@ -45,6 +45,12 @@ export type Ban = {
   banned_by: string | null;
   reason: string | null;
 };
+/** Why a user is kept out of all rooms, and for how long. Without `seconds`, there is no end. */
+export type BanRequest = {
+  reason?: string | null;
+  /** How long, up to a year. */
+  seconds?: number | null;
+};
 /** Users who are kept out. `cursor`: there are more, or null. A page may be short, or empty, and have a next one. */
 export type Bans = { bans: Ban[]; cursor: string | null };
 /** The reason, and what to do: connect again with a fresh ticket, join again, or stop. */

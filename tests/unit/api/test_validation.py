@@ -24,7 +24,7 @@ from chalicelib.kernel.settings import Settings
 from chalicelib.lifecycle.schemas import RoomPatch, RoomUpdate
 from chalicelib.log import Message
 from chalicelib.log.schemas import RoomMessage
-from chalicelib.moderation.schemas import AuditQuery, BansQuery, ModerationRequest
+from chalicelib.moderation.schemas import AuditQuery, BanRequest, BansQuery, ModerationRequest
 from chalicelib.profiles.schemas import ProfileUpdate
 from chalicelib.roles.schemas import OwnershipRequest, RoleRequest, RolesQuery
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery, RoomSummary
@@ -59,6 +59,7 @@ BODIES: dict[type[Body], dict[str, Any]] = {
     RolesQuery: {},
     ModerationRequest: {"action": "lock"},
     BansQuery: {},
+    BanRequest: {},
     AuditQuery: {},
     RoomPatch: {},
     RoomUpdate: {},
