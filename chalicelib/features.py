@@ -3,6 +3,7 @@
 Dispatch, the reserved frame types, OpenAPI, AsyncAPI and the TypeScript declarations follow from it.
 """
 
+import chalicelib.access.schemas
 import chalicelib.access.views
 import chalicelib.account.views
 import chalicelib.chat.frames
@@ -65,6 +66,7 @@ EVENTS = (
     *chalicelib.voice.frames.EVENTS,
     *chalicelib.lifecycle.schemas.EVENTS,
     *chalicelib.grants.schemas.EVENTS,
+    *chalicelib.access.schemas.EVENTS,
     *chalicelib.roles.schemas.EVENTS,
     *chalicelib.moderation.frames.EVENTS,
 )

@@ -1,1 +1,1 @@
-"""Access to rooms: invitations."""
+"""Access to rooms: invitations and knocks."""

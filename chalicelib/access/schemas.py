@@ -1,13 +1,15 @@
 """The wire types of access to rooms."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from chalicelib.contract import Answer, Body
-from chalicelib.contract.fields import Timestamp, Uuid, Whole
+from chalicelib.access.table import Knock
+from chalicelib.contract import Answer, Body, Data, ServerFrame
+from chalicelib.contract.fields import ShownAvatar, Timestamp, Uuid, Whole
+from chalicelib.contract.frames import Sender
 from chalicelib.grants.invites import Invite, InvitedRole
-from chalicelib.kernel.times import iso
+from chalicelib.kernel.times import Moment, iso
 from chalicelib.rooms.table import Room
 
 _MINUTE, _DAY = 60, 86_400
@@ -86,3 +88,71 @@ class InvitePreview(Answer):
     room: RoomPreview
     role: InvitedRole
     expires_at: Timestamp
+
+
+class KnockState(Answer):
+    """How a knock was answered. `until`: the end of the knock; if it was `admitted`, of the seat that is kept."""
+
+    state: Literal["waiting", "admitted", "refused", "expired"]
+    until: Timestamp | None = None
+
+    @classmethod
+    def of(cls, knock: Knock | None, now: Moment) -> "KnockState":
+        """The state of a knock, which may not exist."""
+        if knock is None or not knock.is_valid_at(now):
+            return KnockState(state="expired")
+        return KnockState(state=knock.state, until=iso(knock.until))
+
+
+class KnockAnswer(KnockState):
+    """The room that the user knocked on. `can_admit`: a moderator is connected, and was told."""
+
+    room: RoomPreview
+    can_admit: bool
+
+
+class KnockView(Answer):
+    """A user who waits for an answer."""
+
+    user_id: str
+    name: str
+    avatar: ShownAvatar
+    knocked_at: Timestamp
+    until: Timestamp
+
+    @classmethod
+    def of(cls, knock: Knock) -> Self:
+        """The wire form of a knock."""
+        fields = {name: getattr(knock, name) for name in ("user_id", "name", "avatar")}
+        return cls(**fields, knocked_at=iso(knock.knocked_at), until=iso(knock.until))
+
+
+class Knocks(Answer):
+    """Users who wait for an answer, the first ones first: up to 50."""
+
+    knocks: list[KnockView]
+
+
+class Admission(Body):
+    """Let the user in, or not."""
+
+    admit: Annotated[bool, Field(strict=True)]
+
+
+class KnockedData(Data):
+    """The user who asks to be let in."""
+
+    user_id: str
+    name: str
+    avatar: ShownAvatar
+
+
+class Knocked(ServerFrame):
+    """A user asks to be let in. Only moderators get this frame."""
+
+    type: Literal["knocked"] = "knocked"
+    sender: Sender = None
+    data: KnockedData
+
+
+EVENTS = (Knocked,)

@@ -101,6 +101,7 @@ def preview(request: Request, token: str) -> InvitePreview:
     Raises:
         InviteNotFoundError: the invitation is not valid.
         BannedError: the caller is kept out of the room.
+        AccountClosingError: the caller deletes the account.
     """
     store, now, room_id = request.backend.store, request.now, room_of(token)
     if room_id is None:

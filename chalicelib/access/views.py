@@ -1,9 +1,27 @@
-"""HTTP: invitations."""
+"""HTTP: invitations and knocks."""
 
-from chalicelib.access import service
-from chalicelib.access.schemas import InviteCreate, InvitePreview, Invites, NewInvite
+from chalicelib.access import knocking, service
+from chalicelib.access.schemas import (
+    Admission,
+    InviteCreate,
+    InvitePreview,
+    Invites,
+    KnockAnswer,
+    Knocks,
+    KnockState,
+    NewInvite,
+)
 from chalicelib.contract import Access, Request, Route
-from chalicelib.kernel.errors import BannedError, ForbiddenError, InviteNotFoundError, TooManyInvitesError
+from chalicelib.kernel.errors import (
+    AccountClosingError,
+    BannedError,
+    ForbiddenError,
+    InviteNotFoundError,
+    KnockNotFoundError,
+    RoomFullError,
+    RoomInactiveError,
+    TooManyInvitesError,
+)
 
 
 def create_invite(request: Request, body: InviteCreate) -> NewInvite:
@@ -29,7 +47,34 @@ def preview_invite(request: Request) -> InvitePreview:
     return service.preview(request, request.parameter("token"))
 
 
-_INVITES = "/coworking/rooms/{room_id}/invites"
+def knock(request: Request) -> KnockAnswer:
+    """Ask to be let into a room, for ten minutes. Moderators who are connected are told.
+
+    Ask for the state of your knock every few seconds. You may knock once a minute.
+    """
+    return knocking.knock(request.context, request.user)
+
+
+def get_knock(request: Request) -> KnockState:
+    """See how your knock was answered. If you were admitted, join before `until`: a seat is kept for you."""
+    return knocking.get_state(request.context)
+
+
+def list_knocks(request: Request) -> Knocks:
+    """List the users who wait to be let in, the first ones first."""
+    return knocking.show_waiting(request.context)
+
+
+def answer_knock(request: Request, body: Admission) -> KnockState:
+    """Let a user in, or not. A user who is let in finds a seat for two minutes, also in a locked room.
+
+    In a private room the user also becomes a member.
+    """
+    return knocking.answer(request.context, request.target_id, admit=body.admit)
+
+
+_ROOM = "/coworking/rooms/{room_id}"
+_INVITES = f"{_ROOM}/invites"
 ROUTES = (
     Route(
         "POST",
@@ -56,6 +101,24 @@ ROUTES = (
         preview_invite,
         access=Access.USER,
         price=8,
-        errors=(BannedError, InviteNotFoundError),
+        errors=(AccountClosingError, BannedError, InviteNotFoundError),
+    ),
+    Route(
+        "POST",
+        f"{_ROOM}/knock",
+        knock,
+        access=Access.USER,
+        price=12,
+        errors=(AccountClosingError, BannedError, RoomInactiveError),
+    ),
+    Route("GET", f"{_ROOM}/knock", get_knock, access=Access.USER, price=4, errors=(AccountClosingError, BannedError)),
+    Route("GET", f"{_ROOM}/knocks", list_knocks, access=Access.MODERATOR, errors=(BannedError, ForbiddenError)),
+    Route(
+        "POST",
+        f"{_ROOM}/knocks/{{user_id}}",
+        answer_knock,
+        access=Access.MODERATOR,
+        price=16,
+        errors=(BannedError, ForbiddenError, KnockNotFoundError, RoomFullError, RoomInactiveError),
     ),
 )

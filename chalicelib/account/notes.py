@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from chalicelib.access import table as knocks
+from chalicelib.access.table import KNOCKS
 from chalicelib.account.work import Work
 from chalicelib.grants import audit, invites
 from chalicelib.grants.audit import AUDIT
@@ -58,6 +60,7 @@ KINDS = {
         named={"user_id": ("name", "reason"), "by": ("reason",)},
     ),
     invites.PREFIX: Kind("invite", INVITES, ("role", "uses_left", "ends_at", "created_at"), owners=("user_id",)),
+    knocks.PREFIX: Kind("knock", KNOCKS, ("name", "avatar", "knocked_at", "until", "state"), owners=("user_id",)),
     roles.PREFIX: Kind("offer", OFFERS, ("until",), owners=("user_id", "offered_by", "owner")),
 }
 """By the start of their keys. A row of another kind names nobody."""

@@ -54,9 +54,14 @@ class Authority:
         return [] if self.is_admin or self.role != "moderator" else [require_standing(self.standing)]
 
     @property
+    def room_check(self) -> Check:
+        """`room_condition`, for a transaction that does not change the room's own item."""
+        return Check(ROOMS, self.room.room_id, self.room_condition)
+
+    @property
     def checks(self) -> list[Check]:
         """All conditions, for a transaction that does not change the room's own item."""
-        return [Check(ROOMS, self.room.room_id, self.room_condition), *self.standing_checks]
+        return [self.room_check, *self.standing_checks]
 
     def require_above(self, role: Role | None) -> None:
         """One may act only on people of a strictly lower role.

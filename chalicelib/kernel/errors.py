@@ -15,6 +15,7 @@
     ├── NotInRoomError             403 not_in_room
     │   └── NothingToLeaveError    404 not_in_room
     ├── InviteNotFoundError        404 invite_not_found
+    ├── KnockNotFoundError         404 knock_not_found
     ├── RoomFullError              409 room_full
     ├── RoomInactiveError          409 room_inactive
     ├── RoomLockedError            409 room_locked
@@ -182,6 +183,12 @@ class InviteNotFoundError(CoworkingError):
     """No valid invitation has this token: it is wrong, used up, over, revoked, or for another room."""
 
     status, code, title = 404, "invite_not_found", "This invitation is not valid"
+
+
+class KnockNotFoundError(CoworkingError):
+    """The user does not wait to be let into the room, or no longer."""
+
+    status, code, title = 404, "knock_not_found", "This user does not knock any more"
 
 
 class RoomFullError(CoworkingError):

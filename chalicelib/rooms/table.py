@@ -237,6 +237,11 @@ def kept_for_others(room: Room, user_id: str, now: Moment) -> dict[str, Moment]:
     return {other: until for other, until in live_reservations(room, now).items() if other != user_id}
 
 
+def is_expected(room: Room, user_id: str, now: Moment) -> bool:
+    """True if a seat is kept for this user."""
+    return user_id in live_reservations(room, now)
+
+
 def reserve_seat(room: Room, user_id: str, until: Moment, now: Moment) -> Update:
     """The write that keeps a seat for a user. It is refused if the room is full, inactive or deleted.
 
@@ -250,12 +255,15 @@ def reserve_seat(room: Room, user_id: str, until: Moment, now: Moment) -> Update
 def count_join(room: Room, user_id: str, now: Moment) -> Update:
     """The write that takes a seat. It is refused if the room is full, locked, inactive or deleted.
 
-    A seat that is kept for another user is not free. The user's own reservation ends. The write is also refused if the
-    reservations or the owner have changed since the room was read.
+    A seat that is kept for another user is not free. The user's own reservation ends; with it, the user gets into a
+    locked room. The write is also refused if the reservations, the owner or the visibility have changed since the room
+    was read.
     """
     others = kept_for_others(room, user_id, now)
-    condition = _has_status("active") & _has("is_locked", False) & _has_seat_beside(room, others)
-    condition &= has_owner_as_read(room)
+    condition = _has_status("active") & _has_seat_beside(room, others)
+    condition &= has_owner_as_read(room) & has_visibility_as_read(room)
+    if not is_expected(room, user_id, now):
+        condition &= _has("is_locked", False)
     actions = [ROOMS.participant_count.add(1), ROOMS.occupied.set(_OCCUPIED), ROOMS.used_at.set(now)]
     return Update(ROOMS, room.room_id, [*actions, *_keep(room, others)], condition)
 

@@ -30,7 +30,7 @@ from chalicelib.log.schemas import RoomMessage
 from chalicelib.rooms import listing
 from chalicelib.rooms.listing import RoomPage
 from chalicelib.rooms.schemas import RoomsQuery
-from chalicelib.rooms.table import Room, get_room, kept_for_others
+from chalicelib.rooms.table import Room, get_room, is_expected, kept_for_others
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.broadcast import deliver
 from chalicelib.seats.connections import get_roster
@@ -230,8 +230,11 @@ def _require_open(
 
 
 def _require_place(context: Context, room: Room, present: Sequence[Participant]) -> None:
-    """Check that the room lets a newcomer in. Seats that are kept for others are not free."""
-    if room.is_locked:
+    """Check that the room lets a newcomer in. Seats that are kept for others are not free.
+
+    A moderator who lets a user in keeps a seat for them, also in a locked room.
+    """
+    if room.is_locked and not is_expected(room, context.user_id, context.now):
         raise RoomLockedError
     if len(present) + len(kept_for_others(room, context.user_id, context.now)) >= room.max_participants:
         raise RoomFullError

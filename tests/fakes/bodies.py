@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.access.schemas import InviteCreate
+from chalicelib.access.schemas import Admission, InviteCreate
 from chalicelib.chat.schemas import (
     EditMessageRequest,
     EmojiReactionRequest,
@@ -69,6 +69,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "profiles_update_me": {"name": "Ada", "avatar": None},
     "rooms_create_room": {"name": "Room"},
     "seats_join": {"expects_socket": True},
+    "access_answer_knock": {"admit": True},
     "access_create_invite": {"role": "member", "uses": 10, "expires_in": 3600},
     "chat_send_message": {"message_text": "hello"},
     "chat_send_emoji": {"emoji": "👍"},
@@ -108,6 +109,7 @@ REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
     (RoomCreate, {"name": "x"}, "retention_days", BAD_DAYS),
     (JoinRequest, {}, "expects_socket", NOT_BOOLEAN),
     (JoinRequest, {}, "invite", ["x" * 129, 5, True, []]),
+    (Admission, {}, "admit", NOT_BOOLEAN),
     (InviteCreate, {}, "role", [None, "", "owner", "MEMBER", 1, True, []]),
     (InviteCreate, {}, "uses", [0, -1, 1001, "5", 5.5, True, 1e300, []]),
     (InviteCreate, {}, "expires_in", [0, 59, 30 * 86_400 + 1, "60", 60.5, True, []]),

@@ -14,6 +14,7 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib import log
+from chalicelib.access.knocking import answer, knock
 from chalicelib.account.export import export_data
 from chalicelib.account.schemas import ExportQuery
 from chalicelib.account.service import erase_account
@@ -194,6 +195,8 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "sweep of erasures, there are none": ((1, 0, 0.5), lambda s: sweep_erasures(s.world.backend, lambda: LATER)),
     "delete an account with one seat": ((17, 21, 14), lambda s: erase_account(s.world.request("mover", LATER))),
     "end of an erasure": ((4, 8, 4), lambda s: sweep_erasures(s.world.backend, lambda: MUCH_LATER)),
+    "knock": ((3, 4, 12), lambda s: knock(s.context_of("caller"), user("caller"))),
+    "admit": ((5, 20, 12), lambda s: answer(s.context_of("maker"), "caller", admit=True)),
     "join (new), with an invitation": ((5, 17, 21), lambda s: s.world.join("guest", s.room_id, LATER, invite=s.token)),
     "edit frame": ((3, 7, 3), lambda s: s.send(3, "edit", seq=said(s, 3), text="better", id="e")),
     "edit frame, of an answer": ((3, 7, 4), lambda s: s.send(5, "edit", seq=said(s, 5), text="better", id="e")),

@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from chalicelib import log
+from chalicelib.access.table import KNOCKS, make_knock
 from chalicelib.account import service
 from chalicelib.account.export import export_data
 from chalicelib.account.schemas import ExportItem, ExportQuery
@@ -123,6 +124,7 @@ def furnish(world: World, reader: Any) -> Scene:
         line = AuditLine(scene.visited, new_line_id(NOW), "ban", by, NOW, user_id=user_id, name=name, reason=reason)
         offer = make_offer(world.room(scene.visited), user_id, by, NOW)
         assert world.store.transact([*put_lines(line), put_offer(offer)])
+    world.store.put(KNOCKS, make_knock(scene.foreign, Profile(ADA, NAME, None), NOW))
     world.store.put(INVITES, make_invite(scene.visited, "token", user_id=ADA))
     world.store.update(PARTICIPANTS, (scene.visited, "ben"), [PARTICIPANTS.muted_by.set(ADA)])
     world.store.update(ROOMS, scene.foreign, [ROOMS.reserved.set(json.dumps({ADA: NOW + MINUTE}))])

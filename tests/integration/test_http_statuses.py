@@ -152,6 +152,14 @@ class Stage:
         return {"invite_id": made["id"], "token": made["token"]}
 
     @cached_property
+    def knocking(self) -> dict[str, str]:
+        """The parameter of a user who knocks on `room` and `full`."""
+        kate = self.api.person("Kate")
+        for room in (self.room, self.full):
+            expect(200, kate.post(f"{ROOMS}/{room}/knock"))
+        return {"user_id": quote(kate.id)}
+
+    @cached_property
     def crowded(self) -> str:
         """A room with as many invitations as a room may have."""
         room = self.open_room(15)
@@ -201,9 +209,10 @@ class Case:
         return route_of(self.view)
 
     def call(self, stage: Stage) -> httpx.Response:
-        parameters = getattr(stage, self.parameters) if self.parameters else UNKNOWN
+        parameters = UNKNOWN | {"room_id": getattr(stage, self.room), "user_id": self.user}
         parameters |= {"seq": getattr(stage, self.message, self.message), "emoji": self.emoji}
-        path = self.route.path.format(**parameters | {"room_id": getattr(stage, self.room), "user_id": self.user})
+        parameters |= getattr(stage, self.parameters) if self.parameters else {}
+        path = self.route.path.format(**parameters)
         caller: Caller = getattr(stage, self.by)
         options = self.options or {"body": GOOD.get(self.view)}
         return caller.request(self.route.method, path + self.query, **options)
@@ -255,9 +264,18 @@ CASES = [
     Case("access_list_invites", 200),
     Case("access_preview_invite", 200, by="stranger", parameters="invited"),
     Case("access_preview_invite", 403, "banned", by="banned", parameters="invited"),
+    Case("access_preview_invite", 409, "account_closing", by="gone", parameters="invited"),
     Case("access_preview_invite", 404, "invite_not_found", by="stranger"),
     Case("access_revoke_invite", 404, "invite_not_found"),
     Case("access_revoke_invite", 204, parameters="invited"),
+    *each(["access_knock", "access_get_knock"], 200, by="stranger"),
+    *each(["access_knock", "access_get_knock"], 403, "banned", by="banned"),
+    Case("access_knock", 409, "room_inactive", by="stranger", room="inactive"),
+    Case("access_get_knock", 409, "account_closing", by="gone"),
+    Case("access_list_knocks", 200),
+    Case("access_answer_knock", 200, parameters="knocking"),
+    Case("access_answer_knock", 409, "room_full", room="full", parameters="knocking"),
+    Case("access_answer_knock", 404, "knock_not_found"),
     Case("lifecycle_delete_own_room", 200, by="maker", room="fresh"),
     *each(MODERATOR_VIEWS, 403, "forbidden", by="stranger"),
     Case("seats_join", 200),

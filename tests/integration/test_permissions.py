@@ -181,6 +181,7 @@ def drive(functions: Functions) -> None:
     use_rooms(functions)
     take_seats(functions)
     invite(functions)
+    knock(functions)
     join_too_often(functions)
     chat(functions)
     read_on(functions)
@@ -253,6 +254,29 @@ def invite(functions: Functions) -> None:
     functions.rest("seats_join", "ada", {"invite": made["token"]}, room_id=room_id)
     functions.rest("access_list_invites", "ada", room_id=room_id)
     functions.rest("access_revoke_invite", "ada", room_id=room_id, parameters={"invite_id": made["id"]})
+    for name in ("olga", "ada"):
+        functions.rest("seats_leave", name, room_id=room_id)
+
+
+def knock(functions: Functions) -> None:
+    """Knock on a private room. The user is refused, and then let in, and knocks again."""
+    room_id = functions.open_room(visibility="private")
+    functions.enter(room_id, "olga")
+    functions.rest("access_knock", "ada", room_id=room_id)
+    for admit in (False, True):
+        functions.rest("access_answer_knock", "olga", {"admit": admit}, room_id=room_id, parameters={"user_id": "ada"})
+    functions.now += MINUTE
+    functions.rest("access_knock", "ada", room_id=room_id)
+    functions.rest("access_get_knock", "ada", room_id=room_id)
+    functions.rest("access_list_knocks", "olga", room_id=room_id)
+    functions.rest("seats_join", "ada", room_id=room_id)
+    functions.rest("lifecycle_update_own_room", "olga", {"visibility": "public"}, room_id=room_id)
+    functions.rest("access_knock", "ben", room_id=room_id)
+    functions.rest("seats_join", "ben", room_id=room_id)
+    functions.rest("lifecycle_update_own_room", "olga", {"visibility": "private"}, room_id=room_id)
+    functions.rest("access_answer_knock", "olga", {"admit": True}, room_id=room_id, parameters={"user_id": "ben"})
+    for name in ("olga", "ada", "ben"):
+        functions.rest("seats_leave", name, room_id=room_id)
 
 
 def chat(functions: Functions) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from chalicelib import log
+from chalicelib.access.knocking import answer, knock
 from chalicelib.access.schemas import InviteCreate
 from chalicelib.access.service import create_invite, revoke
 from chalicelib.chat.service import send_message
@@ -32,7 +33,7 @@ from chalicelib.seats import service, sockets
 from chalicelib.seats.schemas import JoinRoomResponse
 from chalicelib.unread.service import MARK_EVERY_MS, list_my_rooms
 from infra.local.engine import Engine
-from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, PLENTY, SECOND, World, on_engine, read_log
+from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, PLENTY, SECOND, World, on_engine, read_log, user
 from tests.fakes.races import at_once
 
 pytestmark = pytest.mark.proof
@@ -345,6 +346,24 @@ def test_a_join_and_a_revocation_have_one_winner(world: World) -> None:
         assert {o for o in outcomes if isinstance(o, str)} <= {"invite_not_found"}
         assert_granted(world, room_id, len(joined))
         assert at_once(partial(world.join, "late", room_id, invite=made.token)) == ["invite_not_found"]
+
+
+def test_who_is_admitted_never_meets_a_full_room(world: World) -> None:
+    """Four users are admitted while others join. Each of them either has a kept seat, or was not admitted."""
+    for _ in ROUNDS:
+        room_id = world.open_room(seats=8)
+        callers = [f"caller{n}" for n in range(4)]
+        for caller in callers:
+            knock(world.context(caller, room_id), user(caller))
+        admits = [partial(answer, world.context("maker", room_id), caller, admit=True) for caller in callers]
+        outcomes = at_once(*admits, *(partial(world.join, f"guest{n}", room_id, NOW + 1) for n in range(10)))
+
+        admitted = [caller for caller, outcome in zip(callers, outcomes, strict=False) if not isinstance(outcome, str)]
+        assert {o for o in outcomes if isinstance(o, str)} == {"room_full"}
+        assert len(admitted) + len(check(world, room_id)) == 8
+        for caller in admitted:
+            assert world.join(caller, room_id, NOW + 2).room.participant_count <= 8
+        assert len(check(world, room_id)) == 8
 
 
 def assert_granted(world: World, room_id: str, count: int) -> None:

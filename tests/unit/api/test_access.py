@@ -10,12 +10,14 @@ import jwt
 import pytest
 
 from app import app
+from chalicelib.access.table import KNOCKS, make_knock
 from chalicelib.api import http
 from chalicelib.api.routes import ROUTES
 from chalicelib.contract import Access, Context, Request, Route, Success
 from chalicelib.contract.access import PROVEN_BY_ROWS
 from chalicelib.contract.fields import is_uuid
 from chalicelib.grants.invites import INVITES, invite_id_of
+from chalicelib.identity.profiles import Profile
 from chalicelib.kernel.telemetry import Observation, Telemetry
 from chalicelib.log.table import MESSAGES, POSITIONS
 from chalicelib.roles.table import make_offer, put_offer
@@ -68,6 +70,7 @@ def open_room(world: World) -> str:
     for caller in CALLERS:
         world.store.transact([put_offer(make_offer(world.room(made), caller, CREATOR, NOW))])
     world.store.put(INVITES, make_invite(made, token_of(made)))
+    world.store.put(KNOCKS, make_knock(made, Profile("user_id", "Eve", None), NOW))
     return made
 
 

@@ -11,6 +11,7 @@ from typing import Any, get_args
 import jsonschema_rs
 import pytest
 
+from chalicelib.access.knocking import knock
 from chalicelib.api.asyncapi import document
 from chalicelib.api.frames import MAX_FRAME_BYTES, parse, read
 from chalicelib.contract import ServerFrame
@@ -28,7 +29,7 @@ from chalicelib.roles.service import grant_role, offer_ownership
 from chalicelib.seats.entries import commit
 from chalicelib.seats.sockets import MAX_CONNECTIONS
 from chalicelib.seats.table import require_seat
-from tests.fakes.backend import MINUTE, NOW, World
+from tests.fakes.backend import MINUTE, NOW, World, user
 from tests.fakes.documents import references
 from tests.fakes.fanout import Frame
 from tests.fakes.records import make_participant
@@ -74,6 +75,7 @@ DATA: dict[str, set[str]] = {
         *("created_by", "visibility", "is_locked", "slow_seconds", "retention_days", "owner_id"),
     },
     "room_closed": {"reason"},
+    "knocked": {"user_id", "name", "avatar"},
     "role_changed": {"user_id", "role", "by"},
     "member_moderated": {"action", "user_id", "by", "until", "reason", "seconds"},
     "ownership_offered": {"user_id", "by", "until"},
@@ -370,6 +372,9 @@ def live(world: World) -> None:
     talk(world, ada)
     update_room(world.context("root", room_id), RoomUpdate(name="Deep Focus"))
     moderate(world, room_id, ada)
+    world.grant("max", room_id, "moderator")
+    world.enter("max", room_id)
+    knock(world.context("eve", room_id), user("eve"))
     make_mistakes(world, ada, ben)
     commit(world.context("eve", room_id), Draft("refused"), [require_seat(make_participant(room_id, "eve"))])
     for _ in range(MAX_CONNECTIONS):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.access.schemas import InviteCreate
+from chalicelib.access.schemas import Admission, InviteCreate
 from chalicelib.account.schemas import ExportQuery
 from chalicelib.api.validation import validate
 from chalicelib.chat.schemas import (
@@ -49,6 +49,7 @@ BODIES: dict[type[Body], dict[str, Any]] = {
     ProfileUpdate: {"name": "x"},
     JoinRequest: {},
     InviteCreate: {},
+    Admission: {"admit": True},
     SendMessageRequest: {"message_text": "x"},
     EditMessageRequest: {"message_text": "x"},
     EmojiReactionRequest: {"emoji": "👍"},
