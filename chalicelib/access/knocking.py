@@ -42,7 +42,8 @@ from chalicelib.seats.broadcast import broadcast, deliver
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.endings import end_expired
 from chalicelib.seats.entries import commit
-from chalicelib.seats.table import Participant, change_role, list_participants
+from chalicelib.seats.table import PARTICIPANTS, Participant, list_participants
+from chalicelib.seats.targets import Person
 from chalicelib.store import ATTEMPTS, Update, Write
 
 LIMIT = Limit(1, 60)
@@ -223,11 +224,10 @@ def _grant(context: Context, caller: _Caller, member: Participant | None, writes
     user_id, name, now, by = caller.knock.user_id, caller.knock.name, context.now, context.user_id
     line = AuditLine(context.room_id, new_line_id(now), "role", by, now, user_id=user_id, name=name, role="member")
     note = write_standing(caller.standing, user_id, now, name=name, role="member", granted_at=now, granted_by=by)
-    seat = [change_role(member, "member")] if member else []
+    person = Person(user_id, caller.standing, member)
     data = RoleChangedData(user_id=user_id, role="member", by=by)
-    event = commit(
-        context, EventDraft("role_changed", data, about_id=user_id), [*writes, note, *seat, *put_lines(line)]
-    )
+    changes = [note, person.change_seat([PARTICIPANTS.role.set("member")]), *put_lines(line)]
+    event = commit(context, EventDraft("role_changed", data, about_id=user_id), [*writes, *changes])
     if event is None:
         return False
     roster = get_roster(context.store, context.room_id)

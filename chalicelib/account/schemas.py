@@ -14,6 +14,7 @@ ItemKind = Literal[
     "actor",
     "audit",
     "invite",
+    "knock",
     "offer",
     "marker",
     "message",

@@ -313,6 +313,7 @@ def test_an_export_has_everything_page_by_page(scene: Scene) -> None:
         "actor": 1,
         "audit": 2,
         "invite": 1,
+        "knock": 1,
         "offer": 1,
     } | {
         "message": 5,

@@ -221,6 +221,7 @@ export type ExportItem = {
     | "actor"
     | "audit"
     | "invite"
+    | "knock"
     | "offer"
     | "marker"
     | "message"
