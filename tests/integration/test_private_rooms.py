@@ -19,7 +19,7 @@ from chalicelib.grants.table import FOREVER, STANDINGS, change_standing, get_sta
 from chalicelib.identity.tickets import issue_ticket
 from infra.local.engine import Engine
 from infra.local.events import SocketEvents
-from tests.fakes.backend import NOWHERE
+from tests.fakes.backend import NOWHERE, PLENTY
 from tests.fakes.bodies import GOOD
 from tests.fakes.counting import Counter
 from tests.fakes.events import HOST, read_json
@@ -35,7 +35,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def functions(engine: Engine) -> Iterator[Functions]:
-    with Functions(engine, websocket_url="wss://rooms.test") as started:
+    with Functions(engine, websocket_url="wss://rooms.test", budget_limit=PLENTY) as started:
         yield started
 
 

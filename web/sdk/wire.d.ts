@@ -1127,6 +1127,7 @@ export type ServerFrame =
   | RoomUpdatedFrame
   | RoomClosedFrame
   | RoleChangedFrame
+  | KnockedFrame
   | OwnershipOfferedFrame
   | MemberModeratedFrame;
 /** What the server relays from another client. */

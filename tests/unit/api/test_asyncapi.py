@@ -374,7 +374,7 @@ def live(world: World) -> None:
     moderate(world, room_id, ada)
     world.grant("max", room_id, "moderator")
     world.enter("max", room_id)
-    knock(world.context("eve", room_id), user("eve"))
+    knock(world.context("zoe", room_id), user("zoe"))
     make_mistakes(world, ada, ben)
     commit(world.context("eve", room_id), Draft("refused"), [require_seat(make_participant(room_id, "eve"))])
     for _ in range(MAX_CONNECTIONS):
