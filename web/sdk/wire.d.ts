@@ -8,6 +8,8 @@ export type AckFrame = {
   ref?: string;
   data?: RoomMessage | MessageReactions;
 };
+/** Let the user in, or not. */
+export type Admission = { admit: boolean };
 /** WebRTC signalling to one user, to one connection, or to all others. */
 export type AnswerFrame = {
   type: "answer";
@@ -168,6 +170,9 @@ export type ErasureState = { state: "started" | "under_way" };
  * | `banned` | The caller is kept out, of the room or of all rooms; `until` is null if there is no end. |
  * | `muted` | The caller is muted and can't speak. |
  * | `muted_by_moderator` | A moderator has muted the caller, and only a moderator can end this. |
+ * | `message_not_found` | No message of the room has this number, or it is not kept any more. |
+ * | `message_deleted` | The message was deleted: it can't be changed any more. |
+ * | `too_many_reactions` | The message has as many reactions, or as many kinds of them, as it can hold. |
  * | `rate_limited` | Too many acts in a short time; `retry_after` is in whole seconds. |
  * | `unavailable` | DynamoDB or another service does not answer; nothing is half done. |
  * | `internal_error` | A bug in the service; the log has the stack trace, the answer has not. |
@@ -185,6 +190,9 @@ export type ErrorData = {
     | "banned"
     | "muted"
     | "muted_by_moderator"
+    | "message_not_found"
+    | "message_deleted"
+    | "too_many_reactions"
     | "rate_limited"
     | "unavailable"
     | "internal_error";
@@ -294,6 +302,36 @@ export type JoinRoomResponse = {
   websocket: WebsocketAccess;
   websocket_url: string;
 };
+/** The room that the user knocked on. `can_admit`: a moderator is connected, and was told. */
+export type KnockAnswer = {
+  state: "waiting" | "admitted" | "refused" | "expired";
+  until: string | null;
+  room: RoomPreview;
+  can_admit: boolean;
+};
+/** How a knock was answered. `until`: the end of the knock; if it was `admitted`, of the seat that is kept. */
+export type KnockState = { state: "waiting" | "admitted" | "refused" | "expired"; until: string | null };
+/** A user who waits for an answer. */
+export type KnockView = {
+  user_id: string;
+  name: string;
+  avatar: string | null;
+  knocked_at: string;
+  until: string;
+};
+/** The user who asks to be let in. */
+export type KnockedData = { user_id: string; name: string; avatar: string | null };
+/** A user asks to be let in. Only moderators get this frame. */
+export type KnockedFrame = {
+  type: "knocked";
+  roomId: string;
+  ts: string;
+  /** user id, set by the server */
+  from?: string;
+  data: KnockedData;
+};
+/** Users who wait for an answer, the first ones first: up to 50. */
+export type Knocks = { knocks: KnockView[] };
 /** Gives up the seat; `bye` follows. */
 export type LeaveFrame = {
   type: "leave";
@@ -335,6 +373,32 @@ export type MemberModeratedFrame = {
   /** the sequence number in the room's log */
   seq: number;
   data: MemberModeratedData;
+};
+/** The message, and the user who deleted it. `reason` is null unless it was given one. */
+export type MessageDeletedData = { target_seq: number; by: string; reason: string | null };
+/** The author or a moderator deleted a message. Its text is gone. */
+export type MessageDeletedFrame = {
+  type: "message_deleted";
+  roomId: string;
+  ts: string;
+  /** user id, set by the server */
+  from?: string;
+  /** the sequence number in the room's log */
+  seq: number;
+  data: MessageDeletedData;
+};
+/** The message as it is since the edit. */
+export type MessageEditedData = { target_seq: number; text: string; edited_at: string; mentions: string[] };
+/** The author changed a message. */
+export type MessageEditedFrame = {
+  type: "message_edited";
+  roomId: string;
+  ts: string;
+  /** user id, set by the server */
+  from?: string;
+  /** the sequence number in the room's log */
+  seq: number;
+  data: MessageEditedData;
 };
 /** The event that a system message reports: a user took a seat, or gave it up. */
 export type MessageEvent = { kind: "user_joined" | "user_left"; user_id: string; name: string };
@@ -579,6 +643,7 @@ export type Problem = {
     | "message_not_found"
     | "not_in_room"
     | "invite_not_found"
+    | "knock_not_found"
     | "room_full"
     | "room_inactive"
     | "room_locked"
@@ -587,6 +652,8 @@ export type Problem = {
     | "too_many_invites"
     | "muted"
     | "muted_by_moderator"
+    | "message_deleted"
+    | "too_many_reactions"
     | "rate_limited"
     | "unavailable"
     | "auth_unavailable"
@@ -624,6 +691,25 @@ export type ReactFrame = {
 };
 /** How many members reacted to a message with this emoji. `me`: the reader is one of them. */
 export type Reaction = { emoji: string; count: number; me: boolean };
+/** The user put the emoji on the message (`on`), or took it back. `count` users have it there now. */
+export type ReactionsChangedData = {
+  target_seq: number;
+  emoji: string;
+  user_id: string;
+  on: boolean;
+  count: number;
+};
+/** A member reacted to a message, or took a reaction back. */
+export type ReactionsChangedFrame = {
+  type: "reactions_changed";
+  roomId: string;
+  ts: string;
+  /** user id, set by the server */
+  from?: string;
+  /** the sequence number in the room's log */
+  seq: number;
+  data: ReactionsChangedData;
+};
 /** The content of `read`. */
 export type ReadData = { seq: number };
 /** You have read everything up to `seq`. */
@@ -1067,25 +1153,26 @@ export type You = {
   user_id: string;
   connection_id: string;
   role: "owner" | "moderator" | "member" | null;
-  can: (
-    | "kick"
-    | "ban"
-    | "unban"
-    | "mute"
-    | "unmute"
-    | "mute_all"
-    | "lock"
-    | "unlock"
-    | "slow"
-    | "delete_messages"
-    | "invite"
-    | "admit"
-    | "grant_members"
-    | "grant_moderators"
-    | "offer_ownership"
-    | "edit_room"
-    | "delete_room"
-    | "change_status")[];
+  can:
+    | (
+      | "kick"
+      | "ban"
+      | "unban"
+      | "mute"
+      | "unmute"
+      | "mute_all"
+      | "lock"
+      | "unlock"
+      | "slow"
+      | "delete_messages"
+      | "invite"
+      | "admit"
+      | "grant_members"
+      | "grant_moderators"
+      | "offer_ownership"
+      | "edit_room"
+      | "delete_room"
+      | "change_status")[];
   read_seq: number;
 };
 /** What a client sends. */
@@ -1095,7 +1182,10 @@ export type ClientFrame =
   | LeaveFrame
   | SendMessageFrame
   | SendEmojiFrame
+  | EditMessageFrame
+  | DeleteMessageFrame
   | ReadFrame
+  | ReactFrame
   | MicFrame
   | SpeakingFrame
   | ModerateFrame
@@ -1152,6 +1242,7 @@ export type RelayedFrame =
  * | `invalid_json` | The body is not JSON. |
  * | `invalid_request` | A body, query or field breaks the contract; `errors` says where. |
  * | `invite_not_found` | No valid invitation has this token: it is wrong, used up, over, revoked, or for another room. |
+ * | `knock_not_found` | The user does not wait to be let into the room, or no longer. |
  * | `message_deleted` | The message was deleted: it can't be changed any more. |
  * | `message_not_found` | No message of the room has this number, or it is not kept any more. |
  * | `method_not_allowed` | The path does not have this method; API Gateway normally answers first. |
@@ -1185,6 +1276,7 @@ export type ErrorCode =
   | "invalid_json"
   | "invalid_request"
   | "invite_not_found"
+  | "knock_not_found"
   | "message_deleted"
   | "message_not_found"
   | "method_not_allowed"
