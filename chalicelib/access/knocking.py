@@ -18,9 +18,9 @@ from chalicelib.access.table import (
 from chalicelib.contract import Access, Context
 from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.grants.audit import AuditLine, new_line_id, put_lines
+from chalicelib.grants.bans import require_no_ban
 from chalicelib.grants.rules import rank_of
 from chalicelib.grants.schemas import RoleChanged, RoleChangedData
-from chalicelib.grants.service import Authority, authorize, is_visible, require_no_ban, require_visible, role_in
 from chalicelib.grants.table import Standing, get_standings, require_standing, write_standing
 from chalicelib.identity.profiles import display_profile, get_profile
 from chalicelib.identity.tokens import User
@@ -37,6 +37,7 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.settings import Limit
 from chalicelib.kernel.times import Moment
 from chalicelib.log import EventDraft
+from chalicelib.rooms.authority import Authority, authorize, is_visible, require_visible, role_in
 from chalicelib.rooms.table import Room, get_room, kept_for_others, reserve_seat
 from chalicelib.seats.broadcast import broadcast, deliver
 from chalicelib.seats.connections import get_roster

@@ -15,6 +15,7 @@ from chalicelib.access.schemas import (
 )
 from chalicelib.backend import Backend
 from chalicelib.contract import Context, Request
+from chalicelib.grants.bans import require_no_ban
 from chalicelib.grants.invites import (
     PREFIX,
     Invite,
@@ -26,13 +27,13 @@ from chalicelib.grants.invites import (
     revoke_invite,
     room_of,
 )
-from chalicelib.grants.service import require_moderator, require_no_ban
 from chalicelib.grants.table import get_standings
 from chalicelib.identity.accounts import note_actor
 from chalicelib.identity.profiles import get_profile
 from chalicelib.kernel.errors import InviteNotFoundError, TooManyInvitesError, UnavailableError
 from chalicelib.kernel.names import clean_name
 from chalicelib.kernel.settings import Settings
+from chalicelib.rooms.authority import require_moderator
 from chalicelib.rooms.table import Room, get_room
 from chalicelib.seats.table import get_participant
 from chalicelib.store import ATTEMPTS

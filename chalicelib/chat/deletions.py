@@ -7,11 +7,11 @@ from chalicelib.chat.schemas import MessageDeleted, MessageDeletedData
 from chalicelib.contract import Context
 from chalicelib.delivery import Connection
 from chalicelib.grants.rules import rank_of
-from chalicelib.grants.service import Authority, require_visible, role_in
 from chalicelib.grants.table import Standing, get_standing
 from chalicelib.kernel.errors import ForbiddenError, MessageNotFoundError, NotInRoomError, UnavailableError
 from chalicelib.log import EventDraft, Message
 from chalicelib.log.changes import blank
+from chalicelib.rooms.authority import Authority, require_visible, role_in
 from chalicelib.rooms.table import ROOMS, Room, get_room
 from chalicelib.seats.broadcast import broadcast
 from chalicelib.seats.connections import get_roster

@@ -2,5 +2,5 @@
 
 * `rules`: the ranks of roles, and the acts that each allows
 * `table`: what a room has noted about a user
-* `service`: find a room as a user may see it, and prove the right to act in it
+* `bans`: refuse users who are kept out
 """

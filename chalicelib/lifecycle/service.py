@@ -7,7 +7,6 @@ from typing import Any
 from chalicelib import log
 from chalicelib.contract import Context, Success
 from chalicelib.grants import table as grants
-from chalicelib.grants.service import require_owner
 from chalicelib.identity.accounts import note_actor
 from chalicelib.identity.tokens import User
 from chalicelib.kernel.errors import ForbiddenError, RoomNotFoundError, UnavailableError
@@ -21,6 +20,7 @@ from chalicelib.lifecycle.schemas import (
     StatusToggled,
 )
 from chalicelib.log import EventDraft, LogPosition
+from chalicelib.rooms.authority import require_owner
 from chalicelib.rooms.defaults import require_own_name
 from chalicelib.rooms.schemas import RoomSummary
 from chalicelib.rooms.table import (

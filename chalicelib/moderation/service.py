@@ -11,7 +11,6 @@ from chalicelib.contract import Access, Context
 from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.grants.audit import AuditLine, new_line_id, page_lines, put_lines
 from chalicelib.grants.rules import rank_of
-from chalicelib.grants.service import authorize
 from chalicelib.grants.table import FOREVER, Standing, find_standings, get_standings, page_standings
 from chalicelib.kernel.errors import InvalidRequestError, UnavailableError
 from chalicelib.kernel.times import Moment, iso
@@ -31,6 +30,7 @@ from chalicelib.moderation.schemas import (
     Moderated,
     ModerationRequest,
 )
+from chalicelib.rooms.authority import authorize
 from chalicelib.rooms.table import Change as RoomChange
 from chalicelib.rooms.table import get_room, plan_change
 from chalicelib.seats.broadcast import deliver

@@ -6,9 +6,9 @@ from functools import partial
 from chalicelib.contract import Access, Context
 from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.grants.audit import AuditLine, new_line_id, put_lines
+from chalicelib.grants.bans import require_no_ban
 from chalicelib.grants.rules import Role
 from chalicelib.grants.schemas import RoleChanged, RoleChangedData
-from chalicelib.grants.service import authorize, require_no_ban, require_visible
 from chalicelib.grants.table import Standing, get_standings, page_standings, require_standing
 from chalicelib.kernel.errors import ForbiddenError, TooManyRoomsError, UnavailableError
 from chalicelib.kernel.times import iso
@@ -23,6 +23,7 @@ from chalicelib.roles.schemas import (
     RolesQuery,
 )
 from chalicelib.roles.table import Offer, get_offer, make_offer, put_offer, use_offer
+from chalicelib.rooms.authority import authorize, require_visible
 from chalicelib.rooms.table import Room, get_room, hand_over, list_owned, owner_of
 from chalicelib.seats.broadcast import deliver
 from chalicelib.seats.connections import get_roster

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from chalicelib.contract import Request
-from chalicelib.grants.service import require_admission
+from chalicelib.grants.bans import require_admission
 from chalicelib.kernel.errors import (
     RateLimitedError,
     RoomNotFoundError,

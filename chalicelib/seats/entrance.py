@@ -7,11 +7,11 @@ from chalicelib.contract import Context
 from chalicelib.grants.invites import Invite, find_invite, take_use
 from chalicelib.grants.rules import rank_of
 from chalicelib.grants.schemas import RoleChangedData
-from chalicelib.grants.service import require_visible, role_in
 from chalicelib.grants.table import Standing, require_standing, write_standing
 from chalicelib.identity.profiles import Profile
 from chalicelib.kernel.errors import InviteNotFoundError
 from chalicelib.log import EventDraft
+from chalicelib.rooms.authority import require_visible, role_in
 from chalicelib.rooms.table import Room
 from chalicelib.store import Write
 

@@ -8,9 +8,9 @@ from typing import Any, cast
 from chalicelib import log
 from chalicelib.contract import Access, Context, Request, ServerFrame, Success
 from chalicelib.delivery import Connection, OutboundFrame
+from chalicelib.grants.bans import require_no_ban
 from chalicelib.grants.rules import Role
 from chalicelib.grants.schemas import RoleChanged, RoleChangedData
-from chalicelib.grants.service import explain_absence, require_no_ban, require_visible, role_in
 from chalicelib.grants.table import DEPLOYMENT, Standing, get_standing, get_standings
 from chalicelib.identity.profiles import Profile, display_profile, get_profile
 from chalicelib.identity.tickets import issue_ticket
@@ -28,6 +28,7 @@ from chalicelib.kernel.times import iso
 from chalicelib.log import Event, LogPosition, Message, Numbered
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.rooms import listing
+from chalicelib.rooms.authority import explain_absence, require_visible, role_in
 from chalicelib.rooms.listing import RoomPage
 from chalicelib.rooms.schemas import RoomsQuery
 from chalicelib.rooms.table import Room, get_room, is_expected, kept_for_others

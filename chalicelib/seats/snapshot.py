@@ -7,10 +7,10 @@ from chalicelib import log
 from chalicelib.contract import Access, FrameContext
 from chalicelib.contract.sizes import frame_bytes
 from chalicelib.grants.rules import Role, list_acts, rank_of
-from chalicelib.grants.service import explain_absence
 from chalicelib.kernel.errors import RoomNotFoundError
 from chalicelib.log import Event
 from chalicelib.personal.table import ReadMarker, get_marker
+from chalicelib.rooms.authority import explain_absence
 from chalicelib.rooms.table import get_room
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.endings import end_expired

@@ -9,12 +9,12 @@ from chalicelib.contract import Context, ServerFrame
 from chalicelib.contract.fields import is_uuid
 from chalicelib.delivery import Connection, OutboundFrame
 from chalicelib.delivery.fanout import NEWBORN_MS
-from chalicelib.grants.service import explain_absence
 from chalicelib.identity.tickets import use_ticket
 from chalicelib.identity.tokens import User
 from chalicelib.kernel import telemetry
 from chalicelib.kernel.errors import NotInRoomError, UnauthorizedError
 from chalicelib.kernel.times import Moment
+from chalicelib.rooms.authority import explain_absence
 from chalicelib.seats.broadcast import announce, close_all, deliver, handle_gone
 from chalicelib.seats.connections import find_room, get_roster, put_connection, remove_connection
 from chalicelib.seats.leases import lease_end

@@ -9,9 +9,9 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.contract import Access, Context
 from chalicelib.delivery import Connection
-from chalicelib.grants.service import Authority, authorize, role_in
 from chalicelib.grants.table import Standing, get_standing, get_standings, write_standing
 from chalicelib.kernel.errors import ForbiddenError
+from chalicelib.rooms.authority import Authority, authorize, role_in
 from chalicelib.rooms.table import get_room
 from chalicelib.seats.connections import get_roster
 from chalicelib.seats.table import PARTICIPANTS, Participant, get_participant

@@ -7,11 +7,11 @@ from itertools import accumulate
 from chalicelib import log
 from chalicelib.contract import FrameContext, Request
 from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
-from chalicelib.grants.service import is_visible, role_in
 from chalicelib.grants.table import DEPLOYMENT, Standing, get_standings_in, list_rooms_with_standing, standing_key
 from chalicelib.kernel.errors import InvalidRequestError
 from chalicelib.log.table import find_before
 from chalicelib.personal.table import ReadMarker, list_markers, marker_key, move_marker
+from chalicelib.rooms.authority import is_visible, role_in
 from chalicelib.rooms.schemas import RoomSummary
 from chalicelib.rooms.table import Room, get_rooms, list_owned, owner_of
 from chalicelib.seats.leases import renew_by_frame

@@ -3,11 +3,12 @@
 import pytest
 
 from chalicelib.contract import Access
+from chalicelib.grants.bans import require_no_ban
 from chalicelib.grants.rules import Role
-from chalicelib.grants.service import require_moderator, require_no_ban, require_owner
 from chalicelib.grants.table import FOREVER, STANDINGS, Standing, change_standing, get_standing, standing_key
 from chalicelib.kernel.errors import BannedError, CoworkingError, ForbiddenError
 from chalicelib.kernel.times import iso
+from chalicelib.rooms.authority import require_moderator, require_owner
 from chalicelib.rooms.table import ROOMS, mark_deleted, owner_of
 from chalicelib.seats.service import join
 from chalicelib.store import Update

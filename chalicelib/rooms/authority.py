@@ -1,23 +1,21 @@
 """Find a room as a user may see it, and prove the right to act in it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from chalicelib.contract import Access, Context
+from chalicelib.grants.bans import require_no_ban
 from chalicelib.grants.rules import Role, rank_of
-from chalicelib.grants.table import DEPLOYMENT, FOREVER, Standing, get_standing, get_standings, require_standing
+from chalicelib.grants.table import Standing, get_standing, get_standings, require_standing
 from chalicelib.kernel.errors import (
     AccountClosingError,
-    BannedError,
     CoworkingError,
     ForbiddenError,
     NotInRoomError,
     RoomNotFoundError,
 )
-from chalicelib.kernel.times import Moment, iso
 from chalicelib.rooms.table import ROOMS, Room, get_room, has_owner_as_read, has_visibility_as_read
-from chalicelib.store import Check, Condition, Store
+from chalicelib.store import Check, Condition
 
 _LEAST: dict[Access, tuple[Role, str]] = {
     Access.MODERATOR: ("moderator", "Only moderators may do this"),
@@ -104,31 +102,6 @@ def require_visible(context: Context, room: Room | None, standing: Standing, *, 
     if room.visibility == "private" and not is_admin and not is_seated:
         require_no_ban([standing], context.now)
     return room
-
-
-def require_no_ban(standings: Iterable[Standing], now: Moment) -> None:
-    """Refuse a user who is kept out of the room or of all rooms, or who deletes the account.
-
-    Raises:
-        BannedError: with the end of the ban, if it has one.
-        AccountClosingError: the user's data is being deleted.
-    """
-    standings = list(standings)
-    if any(one.erasing_since for one in standings):
-        raise AccountClosingError
-    ends = [(one.banned_until, one.room_id == DEPLOYMENT) for one in standings if one.is_banned_at(now)]
-    if ends:
-        until, is_everywhere = max((until or 0, is_everywhere) for until, is_everywhere in ends)
-        raise BannedError(iso(until) if until < FOREVER else None, is_everywhere=is_everywhere)
-
-
-def require_admission(store: Store, user_id: str, now: Moment) -> None:
-    """Refuse a user who is kept out of all rooms, or who deletes the account. 1 read unit.
-
-    Raises:
-        BannedError, AccountClosingError.
-    """
-    require_no_ban([get_standing(store, DEPLOYMENT, user_id)], now)
 
 
 def explain_absence(context: Context) -> CoworkingError:
