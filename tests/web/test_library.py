@@ -29,6 +29,13 @@ def test_the_example_works_and_has_twenty_lines(api: Api, tmp_path: Path) -> Non
     assert {"Olga: Tea?", "Ada: Hello, everybody", "ended: left"} <= set(run.stdout.splitlines())
 
 
+def test_all_see_the_same_changes_of_messages(stack: LocalStack, api: Api) -> None:
+    room = api.person("Olga").make_room()["id"]
+    tokens = [stack.token(f"change-{name}", name) for name in ("Ada", "Grace", "Linus", "Olga")]
+    run = run_node("change.js", stack.url, room, *tokens)
+    assert run.returncode == 0, run.stderr
+
+
 def test_moderators_act_through_the_library(stack: LocalStack) -> None:
     run = run_node("moderate.js", stack.url, stack.token("mod-ada", "Ada"), stack.token("mod-grace", "Grace"))
     assert run.returncode == 0, run.stderr

@@ -86,12 +86,15 @@ export function createMessages({ api, id, deps, log, model, socket }) {
       },
       async editMessage(seq, text, { mentions } = {}) {
         requireType("string", "text", text);
-        await change("edit", { seq, text, mentions });
+        return change("edit", { seq, text, mentions });
       },
-      deleteMessage: (seq) => change("delete", { seq }),
+      async deleteMessage(seq) {
+        requireType("number", "seq", seq);
+        await api.deleteMessage(id, seq); // a connection does not tell the service who is an administrator
+      },
       async reactTo(seq, emoji, on = true) {
         requireType("string", "emoji", emoji);
-        await change("react", { seq, emoji, on }, emoji);
+        return change("react", { seq, emoji, on }, emoji);
       },
       markRead(seq = log.messages.at(-1)?.seq ?? 0) {
         requireType("number", "seq", seq);

@@ -2,7 +2,7 @@
 import type { CoworkingError, REASONS } from "./types/errors.js";
 import type {
   Audit, Bans, ByeData, Entries, ErasureState, ErrorCode, Export, FieldError, Health, History, InvitePreview, InviteView,
-  Invites, JoinRoomResponse, Me, MicToggledData, Moderated, MyRoom, NewInvite, OwnershipOffer, ParticipantView, ProfileUpdate,
+  Invites, JoinRoomResponse, Me, MessageReactions, MicToggledData, Moderated, MyRoom, NewInvite, OwnershipOffer, ParticipantView, ProfileUpdate,
   RoleGrant, Roles, RoomCreate, RoomDetail, RoomMessage, RoomPatch, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData,
   StatusToggled, Success, UserLeftData, WebsocketAccess, You,
 } from "./wire.js";
@@ -91,6 +91,12 @@ export interface Api {
   entries(id: string, page?: CallOptions & { afterSeq?: number; limit?: number }): Promise<Entries>;
   /** Send a message. */
   send(id: string, text: string, options?: KeyOptions & SayOptions): Promise<RoomMessage>;
+  /** Change the text of a message of yours, for a day. Without `mentions`, these stay as they are. */
+  editMessage(id: string, seq: number, text: string, options?: KeyOptions & Pick<SayOptions, "mentions">): Promise<RoomMessage>;
+  /** Delete a message of yours, or as a moderator one of somebody with a lower role. This needs no seat. */
+  deleteMessage(id: string, seq: number, options?: CallOptions): Promise<void>;
+  /** Add an emoji of yours to a message, or take it back. */
+  reactTo(id: string, seq: number, emoji: string, on?: boolean, options?: CallOptions): Promise<MessageReactions>;
   /** Send an emoji. */
   react(id: string, emoji: string, options?: KeyOptions): Promise<RoomMessage>;
   /** Tell the others that your microphone is off or on. */
@@ -306,12 +312,12 @@ export interface Room {
   retry(key: string): Promise<RoomMessage>;
   /** Remove a failed message. */
   discard(key: string): void;
-  /** Change the text of a message of yours. Like the next two, it is repeated until the service answers, and `state` shows it then. */
-  editMessage(seq: number, text: string, options?: Pick<SayOptions, "mentions">): Promise<void>;
-  /** Delete a message of yours, or as a moderator. Its number stays, without its text. */
+  /** Change the text of a message of yours. Like `reactTo`, it is repeated until the service answers. */
+  editMessage(seq: number, text: string, options?: Pick<SayOptions, "mentions">): Promise<RoomMessage>;
+  /** Delete a message of yours, or as a moderator. Its number stays, without its text. It also works without a connection. */
   deleteMessage(seq: number): Promise<void>;
   /** Add an emoji of yours to a message, or take it back. The others see it in `reactions` of the message. */
-  reactTo(seq: number, emoji: string, on?: boolean): Promise<void>;
+  reactTo(seq: number, emoji: string, on?: boolean): Promise<MessageReactions>;
   /**
    * The user has read all messages up to this number; the default is the last one. Call it as often as you like: the library tells
    * the service every eleven seconds at most.

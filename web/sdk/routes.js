@@ -16,6 +16,7 @@ export function createApi(/** @type {Service} */ service, /** @type {Deps} */ de
   const callRoute = async (/** @type {string} */ method, /** @type {string} */ path, /** @type {Call} */ call = {}) =>
     (await request(method, "/coworking" + path, call)).content;
   const roomPath = (/** @type {string} */ id) => `/rooms/${encodeURIComponent(id)}`;
+  const messagePath = (/** @type {string} */ id, /** @type {number} */ seq) => `${roomPath(id)}/messages/${seq}`;
   const userPath = (/** @type {string} */ id, /** @type {string} */ kind, /** @type {string} */ user) => `${roomPath(id)}/${kind}/${encodeURIComponent(user)}`;
   /** A route of a room, without a body. */
   const inRoom = (/** @type {string} */ method, path = "") => (/** @type {string} */ id, /** @type {Call=} */ options) => callRoute(method, roomPath(id) + path, options);
@@ -56,6 +57,11 @@ export function createApi(/** @type {Service} */ service, /** @type {Deps} */ de
       callRoute("GET", `${roomPath(id)}/entries${query({ after_seq: afterSeq, limit })}`, { signal }),
     send: (id, message_text, { replyTo: reply_to, mentions, ...options } = {}) =>
       callRoute("POST", roomPath(id) + "/messages", withKey(options, { message_text, reply_to, mentions })),
+    editMessage: (id, seq, message_text, { mentions, ...options } = {}) =>
+      callRoute("PATCH", messagePath(id, seq), withKey(options, { message_text, mentions })),
+    deleteMessage: async (id, seq, options) => void (await callRoute("DELETE", messagePath(id, seq), options)),
+    reactTo: (id, seq, emoji, on = true, options = {}) =>
+      callRoute(on ? "PUT" : "DELETE", `${messagePath(id, seq)}/reactions/${encodeURIComponent(emoji)}`, options),
     react: (id, emoji, options) => callRoute("POST", roomPath(id) + "/emoji", withKey(options, { emoji })),
     setMuted: (id, isMuted, options) => callRoute("PUT", roomPath(id) + "/mic-toggle", { ...options, body: muted(isMuted) }),
     setSpeaking: (id, isSpeaking, options) => callRoute("PUT", roomPath(id) + "/speaking", { ...options, body: speaking(isSpeaking) }),
