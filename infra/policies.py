@@ -18,7 +18,15 @@ TABLES: dict[str, dict[str, list[str]]] = {
         "rooms": ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
         "rooms/index/by_status": ["Query"],
         "rooms/index/by_owner": ["Query"],
-        "participants": ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+        "participants": [
+            "BatchGetItem",
+            "ConditionCheckItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "UpdateItem",
+        ],
         "participants/index/by_user": ["Query"],
         "messages": ["BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
         "connections": ["BatchGetItem", "DeleteItem", "Query"],
@@ -35,7 +43,7 @@ TABLES: dict[str, dict[str, list[str]]] = {
             "UpdateItem",
         ],
         "grants/index/by_user": ["Query"],
-        "personal": ["BatchGetItem", "BatchWriteItem", "DeleteItem", "Query", "UpdateItem"],
+        "personal": ["BatchGetItem", "BatchWriteItem", "DeleteItem", "GetItem", "Query", "UpdateItem"],
     },
     # A connection may also take a seat (`join=1`), which may end expired memberships.
     "websocket_connect": {

@@ -18,12 +18,13 @@ from chalicelib.grants.table import STANDINGS
 from chalicelib.identity.profiles import get_profile
 from chalicelib.kernel.times import iso
 from chalicelib.log.table import MESSAGES, read_entry
+from chalicelib.personal.table import MARKERS, ReadMarker, marker_key
 from chalicelib.rooms.schemas import RoomSummary
 from chalicelib.rooms.table import get_room, list_owned, owner_of
 from chalicelib.seats.table import Participant, get_participant, list_seats
 
 _LIST = "export"
-_STEPS = 4
+_STEPS = 8
 """Queries of one page. Each reads at most 1 MB."""
 _ENTRIES, _NOTES = 100, 50
 _FRAME_BYTES = 3_000
@@ -69,6 +70,7 @@ class _Reader:
         """The next items of a part."""
         parts: dict[str, Callable[[str, Any], Found]] = {
             "notes": self._read_notes,
+            "marker": self._read_marker,
             "log": self._read_log,
             "acts": self._read_acts,
         }
@@ -93,6 +95,13 @@ class _Reader:
             (self._show_note(*notes[key]), ("notes", *key)) for key in keys if key in notes
         ]
         return items, ("notes", *keys[-1]) if next_key else self._begin_room("")
+
+    def _read_marker(self, room_id: str, _: Any) -> Found:
+        """How far the user has read the log of a room."""
+        following: Place = ("log", room_id, 0)
+        marker = self._store.get(MARKERS, marker_key(self._user_id, room_id))
+        shown = [ExportItem(kind="marker", room_id=room_id, data=_show_marker(marker))] if marker else []
+        return [(item, following) for item in shown], following
 
     def _read_log(self, room_id: str, last: int) -> Found:
         """The entries of a log that are by the user, or about the user."""
@@ -124,7 +133,7 @@ class _Reader:
         return ExportItem(kind=kind.name, room_id=note.room_id, data=show_note(kind, note, self._user_id))
 
     def _begin_room(self, after: str) -> Place | None:
-        return next((("log", room_id, 0) for room_id in self._places.rooms if room_id > after), None)
+        return next((("marker", room_id, 0) for room_id in self._places.rooms if room_id > after), None)
 
 
 def _list_account(request: Request) -> Iterator[ExportItem]:
@@ -146,6 +155,11 @@ def _list_account(request: Request) -> Iterator[ExportItem]:
             yield ExportItem(kind="seat", room_id=seat.room_id, data=_show_seat(member))
 
 
+def _show_marker(marker: ReadMarker) -> dict[str, Any]:
+    shown = {name: getattr(marker, name) for name in ("read_seq", "mentions_n", "mentions_read", "mentioned_seq")}
+    return shown | {"visited_at": iso(marker.visited_at) if marker.visited_at else None}
+
+
 def _show_seat(member: Participant) -> dict[str, Any]:
-    shown = {name: getattr(member, name) for name in ("name", "avatar", "is_muted", "role")}
+    shown = {name: getattr(member, name) for name in ("name", "avatar", "is_muted", "role", "read_seq")}
     return shown | {"joined_at": iso(member.joined_at)}

@@ -316,6 +316,7 @@ def test_an_export_has_everything_page_by_page(scene: Scene) -> None:
         "knock": 1,
         "offer": 1,
     } | {
+        "marker": 1,
         "message": 5,
         "event": 2,
         "mention": 1,
