@@ -24,7 +24,6 @@ from chalicelib.rooms.authority import require_owner
 from chalicelib.rooms.defaults import require_own_name
 from chalicelib.rooms.schemas import RoomSummary
 from chalicelib.rooms.table import (
-    ROOMS,
     Change,
     Room,
     RoomStatus,
@@ -34,6 +33,7 @@ from chalicelib.rooms.table import (
     mark_deleted,
     plan_change,
     purge,
+    require_settings,
 )
 from chalicelib.seats.broadcast import broadcast, close_connections, say_bye
 from chalicelib.seats.connections import get_roster, remove_connection
@@ -41,7 +41,7 @@ from chalicelib.seats.endings import evict
 from chalicelib.seats.entries import commit
 from chalicelib.seats.schemas import CLOSE_FRAMES
 from chalicelib.seats.table import list_participants
-from chalicelib.store import ATTEMPTS, Check, Write
+from chalicelib.store import ATTEMPTS, Write
 
 _PAGES = 8
 
@@ -156,10 +156,10 @@ def _try_change(context: Context, room: Room, changes: Change, *, owner_id: str 
 
     If it is inactive now, its memberships end instead: nobody is left to be told of an event.
     """
-    as_read = has_settings_as_read(room)  # the event shows all settings, not only those that change
-    writes: list[Write] = [Check(ROOMS, room.room_id, as_read)]
+    # The event shows all settings, not only those that change.
+    writes: list[Write] = [require_settings(room)]
     if changes:
-        writes = [plan_change(room, changes, owner_id=owner_id, also=as_read)]
+        writes = [plan_change(room, changes, owner_id=owner_id, also=has_settings_as_read(room))]
     summary = RoomSummary.of(replace(room, **changes), context.settings)
     if summary.status == "inactive":
         position = log.get_position(context.store, context.room_id, consistent=True)

@@ -10,7 +10,7 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.times import Moment, from_iso, iso
-from chalicelib.store import Condition, Store, Table, Update
+from chalicelib.store import Check, Condition, Store, Table, Update
 from chalicelib.store.store import PageKey
 from chalicelib.store.tables import IsoMoment
 
@@ -150,6 +150,11 @@ def has_settings_as_read(room: Room) -> Condition:
         condition &= _has(name, getattr(room, name))
     whole: Condition = condition
     return whole
+
+
+def require_settings(room: Room) -> Check:
+    """The part of a transaction that refuses it if owner, status or settings have changed since they were read."""
+    return Check(ROOMS, room.room_id, has_settings_as_read(room))
 
 
 def has_visibility_as_read(room: Room) -> Condition:
