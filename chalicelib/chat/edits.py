@@ -14,6 +14,7 @@ from chalicelib.kernel.times import iso
 from chalicelib.log import EventDraft, Message
 from chalicelib.log.changes import edit_text
 from chalicelib.log.schemas import RoomMessage
+from chalicelib.personal.table import MENTION_UNITS, count_mentions
 from chalicelib.seats.authors import show_messages
 from chalicelib.seats.broadcast import broadcast, deliver
 from chalicelib.seats.connections import get_roster
@@ -34,7 +35,8 @@ def edit_message(
     """Change a message of the user's, and tell the room. Without `mentions`, these stay as they are.
 
     Of simultaneous edits, the one with the highest number stays. An edit that changes nothing, or whose client key was
-    used for one of the last ten edits, writes nothing. Each call answers the message as it is then.
+    used for one of the last ten edits, writes nothing. Each call answers the message as it is then. Only users whom the
+    message did not mention before are counted as mentioned.
 
     Raises:
         NotInRoomError, RoomNotFoundError, MessageNotFoundError, MessageDeletedError.
@@ -125,13 +127,16 @@ def _try(
         target_seq=after.seq, text=after.text, edited_at=iso(context.now), mentions=sorted(after.mentions)
     )
     draft = EventDraft("message_edited", data, target=after, shows_text=True)
-    context.backend.budgets.charge(user_id, 2 * draft.size // STORED_UNIT_BYTES, context.now)
+    added = after.mentions - before.mentions - {user_id}
+    units = 2 * draft.size // STORED_UNIT_BYTES + MENTION_UNITS * len(added)
+    context.backend.budgets.charge(user_id, units, context.now)
     seq, original, _ = store.run_parallel(
         partial(number.take, draft, above=_number_of(before)),
         partial(log.get_message, store, room_id, after.reply_to or 0),
         partial(renew_by_call, context, member),
     )
-    event = number.try_commit(draft, [edit_text(before, after, seq), require_seat(member)])
+    counts = count_mentions(added, room_id, seq, context.now)
+    event = number.try_commit(draft, [edit_text(before, after, seq), require_seat(member), *counts])
     if event is None:
         return None
     answer = RoomMessage.of(after, member.avatar, reader=fingerprint(room_id, user_id), original=original)

@@ -12,6 +12,7 @@ from chalicelib.chat.schemas import EntriesQuery, HistoryQuery
 from chalicelib.chat.service import send_message
 from chalicelib.contract import Context
 from chalicelib.grants.table import STANDINGS, standing_key
+from chalicelib.identity.accounts import ACTOR, ACTORS
 from chalicelib.kernel.errors import CoworkingError
 from chalicelib.lifecycle.service import delete_room
 from chalicelib.log import service as log_service
@@ -123,6 +124,16 @@ def test_nothing_of_a_deleted_message_is_left(world: World, room_id: str) -> Non
     assert answer.reply_to
     assert (answer.text, answer.reply_to.seq, answer.reply_to.text) == ("indeed", seq, "")
     assert SECRET not in str(get_entries(bob, EntriesQuery()))
+
+
+def test_an_administrator_without_a_role_is_noted(world: World, room_id: str) -> None:
+    delete_message(context_of(world, "admin", room_id), SAID["ada"])
+    delete_message(context_of(world, "maker", room_id), SAID["mod"])
+    delete_message(context_of(world, "absent", room_id), 7)
+
+    assert {actor.user_id for actor in world.store.query(ACTORS, room_id, ACTORS.kind_id.startswith(ACTOR))} == {
+        "admin"
+    }
 
 
 def delete(world: World, room_id: str) -> None:

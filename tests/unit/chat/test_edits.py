@@ -16,6 +16,7 @@ from chalicelib.lifecycle.service import delete_room
 from chalicelib.log import service as log_service
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.log.table import MESSAGES, get_message
+from chalicelib.personal.table import get_marker
 from chalicelib.store import Put
 from tests.fakes.backend import DAY, NOW, Interrupt, World
 from tests.fakes.records import make_message
@@ -76,6 +77,14 @@ def test_an_edit_is_stored_pushed_and_answered(
     entries = get_entries(world.context("bob", room_id, LATER), EntriesQuery()).entries
     assert entries[-1].model_dump()["data"] == told
     assert "better" not in str(log.get_entry(world.store, room_id, pushed["seq"])), "the event copies no text"
+
+
+def test_only_added_mentions_are_counted(world: World, room_id: str) -> None:
+    for mentions in (["bob", "ada"], ["bob", "eve"], [], ["eve"]):
+        edit(world, room_id, mentions=mentions)
+
+    counted = {user_id: get_marker(world.store, user_id, room_id).mentions_n for user_id in ("ada", "bob", "eve")}
+    assert counted == {"ada": None, "bob": 1, "eve": 2}
 
 
 def test_an_answer_keeps_its_original_in_an_edit(world: World, room_id: str) -> None:
