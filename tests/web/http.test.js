@@ -60,10 +60,17 @@ for (const [name, call, request, body] of [
   ["createInvite", (api) => api.createInvite("x", { uses: 5, expiresIn: 60 }), "POST /coworking/rooms/x/invites", { uses: 5, expires_in: 60 }],
   ["revokeInvite", (api) => api.revokeInvite("x", "i"), "DELETE /coworking/rooms/x/invites/i"],
   ["invite", (api) => api.invite("T"), "GET /coworking/invites/T"],
+  ["knock", (api) => api.knock("x"), "POST /coworking/rooms/x/knock"],
+  ["knockState", (api) => api.knockState("x"), "GET /coworking/rooms/x/knock"],
+  ["knocks", (api) => api.knocks("x"), "GET /coworking/rooms/x/knocks"],
+  ["answerKnock", (api) => api.answerKnock("x", "eve", true), "POST /coworking/rooms/x/knocks/eve", { admit: true }],
   ["health", (api) => api.health(), "GET /healthz"],
   ["admin.updateRoom", (api) => api.admin.updateRoom("x", { color: "red" }), "PUT /coworking/admin/rooms/x",
     { color: "red" }],
   ["admin.toggleRoom", (api) => api.admin.toggleRoom("x"), "PATCH /coworking/admin/rooms/x/status"],
+  ["admin.bans", (api) => api.admin.bans({ cursor: "c" }), "GET /coworking/admin/bans?cursor=c"],
+  ["admin.ban", (api) => api.admin.ban("eve", { reason: "spam" }), "PUT /coworking/admin/bans/eve", { reason: "spam" }],
+  ["admin.unban", (api) => api.admin.unban("eve"), "DELETE /coworking/admin/bans/eve"],
   ["admin.deleteRoom", (api) => api.admin.deleteRoom("x"), "DELETE /coworking/admin/rooms/x"],
 ])
   test(`${name} is ${request}`, async () => {

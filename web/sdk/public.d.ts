@@ -1,8 +1,8 @@
 /** The types that applications see: the HTTP API, a room and its state, voice. */
 import type { CoworkingError, REASONS } from "./types/errors.js";
 import type {
-  Audit, Bans, ByeData, Entries, ErasureState, ErrorCode, Export, FieldError, Health, History, InvitePreview, InviteView,
-  Invites, JoinRoomResponse, Me, MessageReactions, MicToggledData, Moderated, MyRoom, NewInvite, OwnershipOffer, ParticipantView, ProfileUpdate,
+  Audit, Ban, Bans, ByeData, Entries, ErasureState, ErrorCode, Export, FieldError, Health, History, InvitePreview, InviteView,
+  Invites, JoinRoomResponse, KnockAnswer, Knocks, KnockState, Me, MessageReactions, MicToggledData, Moderated, MyRoom, NewInvite, OwnershipOffer, ParticipantView, ProfileUpdate,
   RoleGrant, Roles, RoomCreate, RoomDetail, RoomMessage, RoomPatch, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData,
   StatusToggled, Success, UserLeftData, WebsocketAccess, You,
 } from "./wire.js";
@@ -133,6 +133,14 @@ export interface Api {
   revokeInvite(id: string, inviteId: string, options?: CallOptions): Promise<void>;
   /** See which room an invitation is for. `Coworking.enter` takes the token, too. */
   invite(token: string, options?: CallOptions): Promise<InvitePreview>;
+  /** Ask to be let in. Online moderators are told; `can_admit` says whether there are any. At most once a minute. */
+  knock(id: string, options?: CallOptions): Promise<KnockAnswer>;
+  /** Whether your knock was answered. If you are `admitted`, a seat is kept for you until `until`. */
+  knockState(id: string, options?: CallOptions): Promise<KnockState>;
+  /** The users who wait to be let in, for moderators. */
+  knocks(id: string, options?: CallOptions): Promise<Knocks>;
+  /** Let a user in, or not. For moderators. */
+  answerKnock(id: string, userId: string, admit: boolean, options?: CallOptions): Promise<KnockState>;
   /** Whether the service works. */
   health(options?: CallOptions): Promise<Health>;
   /** For administrators. */
@@ -143,6 +151,12 @@ export interface Api {
     toggleRoom(id: string, options?: CallOptions): Promise<StatusToggled>;
     /** Delete any room. */
     deleteRoom(id: string, options?: CallOptions): Promise<void>;
+    /** The users who are kept out of all rooms. */
+    bans(page?: CallOptions & { cursor?: string }): Promise<Bans>;
+    /** Keep a user out of all rooms, for `seconds` or without an end. */
+    ban(userId: string, options?: CallOptions & { reason?: string; seconds?: number }): Promise<Ban>;
+    /** Let a user in again. */
+    unban(userId: string, options?: CallOptions): Promise<void>;
   };
 }
 

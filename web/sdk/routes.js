@@ -79,11 +79,19 @@ export function createApi(/** @type {Service} */ service, /** @type {Deps} */ de
       callRoute("POST", roomPath(id) + "/invites", { ...options, body: { role, uses, expires_in } }),
     revokeInvite: async (id, invite, options) => void (await callRoute("DELETE", userPath(id, "invites", invite), options)),
     invite: (token, options) => callRoute("GET", `/invites/${encodeURIComponent(token)}`, options),
+    knock: inRoom("POST", "/knock"),
+    knockState: inRoom("GET", "/knock"),
+    knocks: inRoom("GET", "/knocks"),
+    answerKnock: (id, user, admit, options) => callRoute("POST", userPath(id, "knocks", user), { ...options, body: { admit } }),
     health: async (options) => (await request("GET", "/healthz", { ...options, isPublic: true })).content,
     admin: {
       updateRoom: (id, body, options) => callRoute("PUT", "/admin" + roomPath(id), { ...options, body }),
       toggleRoom: (id, options) => callRoute("PATCH", `/admin${roomPath(id)}/status`, { ...options, once: true }),
       deleteRoom: async (id, options) => void (await callRoute("DELETE", "/admin" + roomPath(id), options)),
+      bans: ({ cursor, signal } = {}) => callRoute("GET", "/admin/bans" + query({ cursor }), { signal }),
+      ban: (user, { reason, seconds, ...options } = {}) =>
+        callRoute("PUT", `/admin/bans/${encodeURIComponent(user)}`, { ...options, body: { reason, seconds } }),
+      unban: async (user, options) => void (await callRoute("DELETE", `/admin/bans/${encodeURIComponent(user)}`, options)),
     },
   };
   return routes;
