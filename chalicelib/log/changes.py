@@ -18,9 +18,15 @@ BLANK: dict[str, Any] = {"text": "", "mentions": frozenset(), "reactions": froze
 
 
 def edit_text(before: Message, after: Message, seq: int) -> Update:
-    """The write of an edit with this number. It is refused if the message was edited or deleted since it was read."""
+    """The write of an edit with this number. It is refused if the message was edited or deleted since it was read.
+
+    It is also refused if a mentioned user has deleted the account since then: the edit would bring the id back.
+    """
     after = replace(after, edited_seq=seq)
-    return _change(before, after, "edited_seq", "text", "mentions", "edited_at", "edit_keys")
+    write = _change(before, after, "edited_seq", "text", "mentions", "edited_at", "edit_keys")
+    mentions = set(before.mentions)
+    is_as_read = MESSAGES.mentions == mentions if mentions else MESSAGES.mentions.does_not_exist()
+    return replace(write, condition=write.condition & is_as_read)
 
 
 def change_reactions(before: Message, after: Message, seq: int) -> Update:
