@@ -249,6 +249,7 @@ CASES = [
     *each(["chat_edit_message", "chat_delete_message"], 403, "forbidden", by="guest"),
     Case("profiles_update_me", 403, "forbidden", by="spent"),
     Case("profiles_update_me", 409, "account_closing", by="gone"),
+    Case("unread_list_my_rooms", 200),
     Case("account_export_me", 200),
     Case("account_export_me", 400, "invalid_cursor", query="?cursor=x"),
     Case("account_export_me", 422, "invalid_request", query="?cursor=" + "x" * 2049),

@@ -122,7 +122,7 @@ def test_sync_is_answered_with_a_snapshot(scene: Scene, ada: SocketClient, ben: 
     assert "ref" not in snapshot
     detail = ada.caller.see(scene.room_id)
     assert snapshot["data"] == {
-        "you": {"user_id": ada.user_id, "connection_id": ada.id},
+        "you": detail.pop("you") | {"user_id": ada.user_id, "connection_id": ada.id, "read_seq": 0},
         "messages": detail.pop("messages"),
         "entries": [],
         "room": detail,

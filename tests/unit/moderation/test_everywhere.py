@@ -1,6 +1,5 @@
 """Bans from the whole deployment."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,12 +22,11 @@ from tests.fakes.backend import DAY, NOW, SECOND, Interrupt, World
 
 
 @pytest.fixture
-def pauses(world: World) -> Iterator[list[float]]:
+def pauses(world: World, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses of the service, which last no time here."""
     found: list[float] = []
-    world.store.connection.sleep = found.append
-    yield found
-    world.store.connection.__dict__.pop("sleep")
+    monkeypatch.setattr(world.store.connection, "sleep", found.append)
+    return found
 
 
 def root(world: World, now: int = NOW) -> Request:
