@@ -5,14 +5,17 @@ choices: how far a lease is renewed, and when an expired member is announced. Th
 continues with the observed value. The test sets the time, and acts do not overlap.
 """
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from chalicelib.delivery import Connection
+from chalicelib.kernel.fingerprints import fingerprint
 from chalicelib.kernel.times import Moment
-from chalicelib.log import Message
+from chalicelib.log import Entry, Event, Message, messages_of
+from chalicelib.log.schemas import RoomMessage
 from chalicelib.rooms.table import Room
 from chalicelib.seats.table import Participant
 from tests.fakes.backend import DAY, MINUTE, SECOND
@@ -29,6 +32,13 @@ MAX_CONNECTIONS = 5
 Digest = tuple[object, ...]
 NOT_IN_ROOM = frozenset({"not_in_room"})
 ROOM_NOT_FOUND = frozenset({"room_not_found"})
+BANNED = frozenset({"banned"})
+FORBIDDEN = frozenset({"forbidden"})
+INVITE_NOT_FOUND = frozenset({"invite_not_found"})
+MESSAGE_NOT_FOUND, MESSAGE_DELETED = frozenset({"message_not_found"}), frozenset({"message_deleted"})
+FOREVER = 1 << 60
+ADMIN, OWNER = "admin", "maker"
+"""The users who change rooms."""
 
 
 @dataclass
@@ -121,6 +131,8 @@ class Effects:
     """The errors that the act may fail with. If empty, it must succeed."""
     lines: list[Digest] = field(default_factory=list)
     """The new log entries, without the 'left the room' entries."""
+    changes: dict[int, Callable[[Message, int], Message]] = field(default_factory=dict)
+    """How old messages change. The functions get the message and the number of the new event."""
     joins: dict[str, Seat] = field(default_factory=dict)
     joins_again: str | None = None
     """The user who had a seat, and joins."""
@@ -145,7 +157,7 @@ class Seen:
     room: Room | None
     members: Mapping[str, Participant]
     roster: Mapping[str, Connection]
-    log: list[Message]
+    log: list[Entry]
     frames: Mapping[str, list[Frame]]
     tried: frozenset[str]
     """The connections to which something was posted, with or without success."""
@@ -161,18 +173,45 @@ class RoomModel:
         self.status: Literal["active", "inactive", "deleted"] = "active"
         self.seats: dict[str, Seat] = {}
         self.connections: dict[str, ClientConnection] = {}
-        self.log: list[Message] = []
+        self.is_private = False
+        self.grants: set[str] = set()
+        """The users with a lasting role."""
+        self.bans: dict[str, Moment] = {}
+        self.invite: tuple[str, int] | None = None
+        """The token of the invitation, and how many uses are left."""
+        self.log: list[Entry] = []
         self.last_seq_before = 0
         """The last number in the log before the latest act."""
         self._unannounced: set[str] = set()
         """Users whose last connection was removed after their lease expired. `user-left` was not sent for them yet."""
-        self._idempotency_keys: dict[tuple[str, str | None], Message] = {}
+        self._idempotency_keys: dict[tuple[str, str | None], int] = {}
+        self._edit_keys: set[tuple[int, str | None]] = set()
         self._pending_key: tuple[str, str] | None = None
 
     def present(self, now: Moment) -> list[str]:
         """The users in the room, in the order in which they joined."""
         holding = [seat for seat in self.seats.values() if seat.holds_at(now)]
         return [seat.user for seat in sorted(holding, key=lambda seat: (seat.joined_at, seat.user))]
+
+    @property
+    def messages(self) -> list[Message]:
+        return messages_of(self.log)
+
+    def message(self, seq: int | None) -> Message | None:
+        """The message with this number, as it is now."""
+        return next((one for one in self.messages if one.seq == seq), None)
+
+    def show(self, message: Message, reader: str) -> RoomMessage:
+        """A message as a user sees it."""
+        return RoomMessage.of(message, reader=self.mark_of(reader), original=self.message(message.reply_to))
+
+    def show_at(self, seq: int, reader: str) -> RoomMessage:
+        message = self.message(seq)
+        assert message
+        return self.show(message, reader)
+
+    def mark_of(self, user: str) -> str:
+        return fingerprint(self.id, user)
 
     def listed(self, user: str | None = None) -> list[ClientConnection]:
         return [one for one in self.connections.values() if one.is_listed and user in (None, one.user)]
@@ -186,9 +225,19 @@ class RoomModel:
 
     # --- acts of people
 
-    def join(self, user: str, now: Moment) -> Effects:
-        if self.status != "active":
-            return Effects(ROOM_NOT_FOUND if self.status == "deleted" else frozenset({"room_inactive"}))
+    def join(self, user: str, now: Moment, *, by_invitation: bool = False) -> Effects:
+        """Join. Somebody with a seat or a lasting role needs no invitation, and takes no use of it."""
+        is_known = self.seat_of(user, now) is not None or user in self.grants
+        takes_use = by_invitation and not is_known
+        is_invalid = takes_use and not (self.invite and self.invite[1])
+        if self.status == "deleted" or (self.is_private and not is_known and (is_invalid or not by_invitation)):
+            return Effects(INVITE_NOT_FOUND if by_invitation else ROOM_NOT_FOUND)
+        if self.is_banned(user, now):
+            return Effects(BANNED)
+        if is_invalid:
+            return Effects(INVITE_NOT_FOUND)
+        if self.status == "inactive":
+            return Effects(frozenset({"room_inactive"}))
         effects = Effects(ends_expired=True)
         if seat := self.seat_of(user, now):
             seat.call(now)
@@ -199,7 +248,15 @@ class RoomModel:
             effects.joins = {user: Seat(user, now, Lease(now + HTTP_LEASE, now + HTTP_LEASE))}
             effects.lines.append(("system", None, f"{user.capitalize()} joined the room"))
             effects.tell(self.listed(), ("user_joined", user))
+            if takes_use and self.invite:
+                self.grants.add(user)
+                self.invite = self.invite[0], self.invite[1] - 1
+                effects.lines.append(("role_changed", user, user, "member"))
+                effects.tell(self.listed(), ("role_changed", user, "member"))
         return effects
+
+    def is_banned(self, user: str, now: Moment) -> bool:
+        return self.bans.get(user, 0) > now
 
     def leave(self, user: str, now: Moment) -> Effects:
         if refusal := self._refusal(user, now):
@@ -214,13 +271,20 @@ class RoomModel:
         return Effects()
 
     def read(self, user: str, now: Moment) -> Effects:
-        if self.status == "deleted":
-            return Effects(ROOM_NOT_FOUND)
-        if seat := self.seat_of(user, now):
+        seat, refusal = self.seat_of(user, now), self._refusal(user, now)
+        if refusal and refusal != NOT_IN_ROOM:
+            return Effects(refusal)
+        if seat:
             seat.call(now)
         return Effects(ends_expired=True)
 
-    def say(self, user: str, kind: str, text: str, key: str | None, now: Moment) -> Effects:
+    def say(
+        self, user: str, kind: str, text: str, key: str | None, now: Moment, reply_to: int | None = None
+    ) -> Effects:
+        original = self.message(reply_to)
+        is_wrong = reply_to and (original is None or original.type == "system" or original.deleted_at)
+        if is_wrong and self.seat_of(user, now) and not self.said_before(user, key, now):
+            return Effects(frozenset({"invalid_request"}))
         effects = self.call(user, now)
         if effects.errors or self.said_before(user, key, now):
             return effects
@@ -231,13 +295,96 @@ class RoomModel:
 
     def said_before(self, user: str, key: str | None, now: Moment) -> Message | None:
         """The message that was stored under a key in the last 24 hours."""
-        message = self._idempotency_keys.get((user, key))
+        message = self.message(self._idempotency_keys.get((user, key)))
         return message if message and now < message.created_at + DAY else None
 
     def is_between(self, user: str, key: str | None, now: Moment) -> bool:
         """True within a second of the key's expiry, which is exact to the second only."""
-        message = self._idempotency_keys.get((user, key))
+        message = self.message(self._idempotency_keys.get((user, key)))
         return message is not None and abs(now - message.created_at - DAY) < SECOND
+
+    def edit(self, user: str, seq: int, text: str, key: str | None, now: Moment) -> Effects:
+        """Change the text of a message. A key makes one edit of a message."""
+        if refusal := self._refusal(user, now) or self._edit_refusal(user, self.message(seq), key, now):
+            return Effects(refusal)
+        effects = self.call(user, now)
+        if (seq, key) not in self._edit_keys:
+            self._edit_keys.update({(seq, key)} if key else ())
+            effects.changes[seq] = lambda before, number: replace(before, text=text, edited_at=now, edited_seq=number)
+            effects.lines.append(("message_edited", user, seq))
+            effects.tell(self.listed(), ("message_edited", seq, text))
+        return effects
+
+    def _edit_refusal(self, user: str, message: Message | None, key: str | None, now: Moment) -> frozenset[str]:
+        if message is None:
+            return MESSAGE_NOT_FOUND
+        if message.deleted_at and message.user_id == user:
+            return MESSAGE_DELETED
+        is_late = now - message.created_at > DAY and (message.seq, key) not in self._edit_keys
+        return FORBIDDEN if message.user_id != user or message.type != "text" or is_late else frozenset()
+
+    def react(self, user: str, seq: int, emoji: str, is_on: bool, now: Moment) -> Effects:
+        """Put an emoji on a message, or take it back."""
+        refusal, message = self._refusal(user, now), self.message(seq)
+        if refusal or message is None or message.deleted_at:
+            return Effects(refusal or (MESSAGE_DELETED if message else MESSAGE_NOT_FOUND))
+        effects, own = self.call(user, now), {f"{emoji} {self.mark_of(user)}"}
+        after = message.reactions | own if is_on else message.reactions - own
+        if after != message.reactions:
+            count = sum(one.startswith(emoji) for one in after)
+            effects.changes[seq] = lambda before, number: replace(before, reactions=after, reacted_seq=number)
+            effects.lines.append(("reactions_changed", user, seq, emoji, user, is_on, count))
+            effects.tell(self.listed(), ("reactions_changed", seq, emoji, user, is_on, count))
+        return effects
+
+    def remove(self, user: str, seq: int, now: Moment) -> Effects:
+        """Delete a message: its author, with a seat or without, or the owner of the room."""
+        message, refusal, is_owner = self.message(seq), self._refusal(user, now), user == OWNER
+        is_own = message is not None and message.user_id == user
+        if refusal and not is_owner and (refusal != NOT_IN_ROOM or (not is_own and user not in self.grants)):
+            return Effects(refusal)
+        if self.status == "deleted":
+            return Effects(ROOM_NOT_FOUND)
+        if message is None:
+            return Effects(MESSAGE_NOT_FOUND)
+        if message.type == "system" or not (is_own or is_owner):
+            return Effects(FORBIDDEN)
+        effects = Effects()
+        if seat := self.seat_of(user, now):
+            seat.call(now)
+        if not message.deleted_at:
+            effects.changes[seq] = lambda before, _: replace(before, text="", reactions=frozenset(), deleted_at=now)
+            effects.lines.append(("message_deleted", user, seq, user))
+            effects.tell(self.listed(), ("message_deleted", seq, user))
+        return effects
+
+    # --- acts of the owner
+
+    def keep_out(self, user: str, now: Moment, seconds: int | None) -> Effects:
+        """Kick for some seconds, or ban. A kick does not shorten a ban."""
+        if self.status == "deleted":
+            return Effects(ROOM_NOT_FOUND)
+        action = "ban" if seconds is None else "kick"
+        until = FOREVER if seconds is None else max(now + seconds * SECOND, self.bans.get(user, 0))
+        self.bans[user] = until
+        effects = Effects(leaves={user: "removed"} if user in self.seats else {})
+        return self._moderate(effects, action, user)
+
+    def let_back(self, user: str, now: Moment) -> Effects:
+        if self.status == "deleted":
+            return Effects(ROOM_NOT_FOUND)
+        if not self.is_banned(user, now):
+            return Effects()
+        del self.bans[user]
+        return self._moderate(Effects(), "unban", user)
+
+    def set_private(self, is_private: bool) -> Effects:
+        self.is_private = is_private
+        return self._announce_update(OWNER) if self.status == "active" else Effects()
+
+    def _moderate(self, effects: Effects, action: str, user: str) -> Effects:
+        effects.lines.append(("member_moderated", OWNER, action, user))
+        return effects.tell(self.listed(), ("member_moderated", action, user))
 
     def set_muted(self, user: str, is_muted: bool, now: Moment) -> Effects:
         effects = self.call(user, now)
@@ -320,11 +467,11 @@ class RoomModel:
         if self.status == status == "inactive":
             return Effects()
         self.status = status
-        return self._close("deactivated") if status == "inactive" else self._announce_update()
+        return self._close("deactivated") if status == "inactive" else self._announce_update(ADMIN)
 
     def resize(self, size: int) -> Effects:
         self.size = size
-        return self._announce_update() if self.status == "active" else Effects()
+        return self._announce_update(ADMIN) if self.status == "active" else Effects()
 
     def delete(self) -> Effects:
         self.status = "deleted"
@@ -351,7 +498,8 @@ class RoomModel:
         for user in offline:
             self.seats[user].go_offline(now, joins_again=user == effects.joins_again)
         self._settle_seats(effects, seen, now)
-        self.last_seq_before, self.log = max((line.seq for line in self.log), default=0), seen.log
+        self.last_seq_before = max((line.seq for line in self.log), default=0)
+        self.log = [without_keys(entry) for entry in seen.log]
         for one in seen.closed & self.connections.keys():
             self.connections[one].is_open = False
 
@@ -371,15 +519,23 @@ class RoomModel:
             assert not seen.log, "the log of a deleted room must be empty"
             return
         before = len(self.log)
-        assert seen.log[:before] == self.log, "old log entries have changed"
         numbers = [line.seq for line in seen.log]
         assert numbers == list(range(1, len(numbers) + 1)), "acts do not overlap, so no number may be skipped"
+        expected = [self._changed(entry, effects, seen.log[before:]) for entry in self.log]
+        assert [without_keys(entry) for entry in seen.log[:before]] == expected, "old log entries are not as expected"
         lines = [*effects.lines, *(("system", None, f"{user.capitalize()} left the room") for user in ended)]
-        gained = [(line.type, line.user_id, line.text) for line in seen.log[before:]]
+        gained = [entry_digest(entry) for entry in seen.log[before:]]
         assert Counter(gained) == Counter(lines), f"the log gained {gained}, not {lines}"
         if self._pending_key:
-            self._idempotency_keys[self._pending_key] = seen.log[-1]
+            self._idempotency_keys[self._pending_key] = seen.log[-1].seq
             self._pending_key = None
+
+    def _changed(self, entry: Entry, effects: Effects, gained: list[Entry]) -> Entry:
+        change = effects.changes.get(entry.seq)
+        if change is None or not isinstance(entry, Message):
+            return entry
+        (number,) = (one.seq for one in gained if isinstance(one, Event) and one.target_seq == entry.seq)
+        return change(entry, number)
 
     def _settle_roster(self, effects: Effects, seen: Seen, ended: set[str], now: Moment) -> set[str]:
         """Check which connections were added and removed. Returns the users who lost a connection."""
@@ -438,18 +594,27 @@ class RoomModel:
         effects = Effects(leaves=dict.fromkeys(self.seats, "room_closed"))
         return effects.tell(self.listed(), ("room_closed", reason), ("bye", "room_closed"))
 
-    def _announce_update(self) -> Effects:
-        return Effects().tell(self.listed(), ("room_updated", self.size))
+    def _announce_update(self, by: str) -> Effects:
+        update = ("room_updated", self.size, "private" if self.is_private else "public")
+        return Effects(lines=[(update[0], by, *update[1:])]).tell(self.listed(), update)
 
     def _refusal(self, user: str, now: Moment) -> frozenset[str]:
+        """The error of a call that needs a seat. To a user without a role, a private room does not exist."""
         if self.status == "deleted":
             return ROOM_NOT_FOUND
-        return frozenset() if self.seat_of(user, now) else NOT_IN_ROOM
+        if self.seat_of(user, now):
+            return frozenset()
+        if self.is_private:
+            if user not in self.grants:
+                return ROOM_NOT_FOUND
+            if self.is_banned(user, now):
+                return BANNED
+        return NOT_IN_ROOM
 
     def _sender_refusal(self, connection: ClientConnection, now: Moment) -> frozenset[str]:
         if self.status == "deleted":
             return ROOM_NOT_FOUND | NOT_IN_ROOM
-        return frozenset() if connection.is_listed and self.seat_of(connection.user, now) else NOT_IN_ROOM
+        return self._refusal(connection.user, now) if connection.is_listed else NOT_IN_ROOM
 
 
 def offline_digests(user: str) -> list[Digest]:
@@ -482,16 +647,49 @@ def digest(frame: Frame) -> Digest:
         case "room_closed":
             return kind, data["reason"]
         case "room_updated":
-            return kind, data["max_participants"]
+            return kind, data["max_participants"], data["visibility"]
+        case "message_edited":
+            return kind, data["target_seq"], data["text"]
+        case "message_deleted":
+            return kind, data["target_seq"], data["by"]
+        case "reactions_changed":
+            return kind, *(data[name] for name in ("target_seq", "emoji", "user_id", "on", "count"))
+        case "member_moderated":
+            return kind, data["action"], data["user_id"]
+        case "role_changed":
+            return kind, data["user_id"], data["role"]
         case "snapshot" | "pong":
             return (kind,)
     return kind, frame["from"], frame["connection"], frame["roomId"], str(data)
 
 
-def check_numbers(frames: Iterable[Frame], log: Iterable[Message]) -> None:
+def entry_digest(entry: Entry) -> Digest:
+    """The fields of a log entry that the model checks. An edit does not store the text: its message has it."""
+    if isinstance(entry, Message):
+        return entry.type, entry.user_id, entry.text
+    assert isinstance(entry, Event), "acts do not overlap, so every number is used"
+    if entry.kind == "message_edited":
+        assert "text" not in json.loads(entry.data)
+        return entry.kind, entry.user_id, entry.target_seq
+    kind, *shown = digest({"type": entry.kind, "data": json.loads(entry.data)})
+    return kind, entry.user_id, *shown
+
+
+def without_keys(entry: Entry) -> Entry:
+    """A log entry without the hashes of client keys."""
+    return replace(entry, edit_keys=None) if isinstance(entry, Message) else entry
+
+
+def check_numbers(frames: Iterable[Frame], log: Iterable[Entry]) -> None:
     """Check that each frame with a number has the content of that log entry."""
     lines = {line.seq: line for line in log}
     for frame in frames:
         if "seq" in frame:
-            line, shown = lines[frame["seq"]], frame["data"].get("message", frame["data"])
+            line = lines[frame["seq"]]
+            if isinstance(line, Event):
+                kind, author, *stored = entry_digest(line)
+                assert [frame["type"], frame["from"], *digest(frame)[1:]][: 2 + len(stored)] == [kind, author, *stored]
+                continue
+            assert isinstance(line, Message)
+            shown = frame["data"].get("message", frame["data"])
             assert (shown["seq"], shown["id"], shown["text"]) == (line.seq, line.message_id, line.text)

@@ -19,19 +19,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from chalicelib import log
+from chalicelib.access.schemas import InviteCreate
+from chalicelib.access.service import create_invite
 from chalicelib.api import frames
 from chalicelib.backend import Backend
-from chalicelib.chat.history import get_history
-from chalicelib.chat.schemas import HistoryQuery
+from chalicelib.chat.deletions import delete_message
+from chalicelib.chat.edits import edit_message
+from chalicelib.chat.history import get_entries, get_history
+from chalicelib.chat.schemas import EntriesQuery, HistoryQuery
 from chalicelib.chat.service import send_message
 from chalicelib.contract import Context
 from chalicelib.identity.tickets import verify_ticket
 from chalicelib.kernel.errors import CoworkingError
 from chalicelib.kernel.times import Moment
-from chalicelib.lifecycle.schemas import RoomUpdate
-from chalicelib.lifecycle.service import delete_room, toggle_status, update_room
+from chalicelib.lifecycle.schemas import RoomPatch, RoomUpdate
+from chalicelib.lifecycle.service import delete_room, toggle_status, update_own_room, update_room
 from chalicelib.lifecycle.sweep import sweep
-from chalicelib.log.schemas import RoomMessage
+from chalicelib.moderation.schemas import ModerationRequest
+from chalicelib.moderation.service import moderate
+from chalicelib.reactions.service import react
 from chalicelib.rooms.listing import list_rooms
 from chalicelib.rooms.schemas import RoomsQuery
 from chalicelib.rooms.table import get_room
@@ -42,7 +48,7 @@ from chalicelib.seats.table import list_participants
 from infra.local.engine import Engine
 from tests.fakes.backend import ENDPOINT, MINUTE, NOW, PLENTY, SECOND, InlineExecutor, World, on_engine, read_log, user
 from tests.fakes.fanout import Frame
-from tests.fakes.model import ClientConnection, Effects, RoomModel, Seen
+from tests.fakes.model import ADMIN, OWNER, ClientConnection, Effects, RoomModel, Seen, check_numbers
 from tests.fakes.network import Network
 
 pytestmark = pytest.mark.proof
@@ -51,6 +57,7 @@ T = TypeVar("T")
 EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "25"))
 STEPS = 60
 SEATS = (2, 3)
+EMOJI = ("👍", "🎉")
 JUMPS = (
     *(1, SECOND, SECOND, 5 * SECOND, 10 * SECOND, 10 * SECOND, 19_999, 20 * SECOND, 30 * SECOND, 30 * SECOND),
     *(MINUTE, 89_999, 90 * SECOND, 14 * MINUTE, 59 * MINUTE, 60 * MINUTE),
@@ -68,18 +75,26 @@ WEIGHTS = {
     "somebody_reads_a_room": 3,
     "somebody_reads_back": 3,
     "somebody_posts": 6,
+    "somebody_edits": 5,
+    "somebody_reacts": 5,
+    "somebody_deletes_a_message": 3,
+    "somebody_joins_by_invitation": 3,
+    "somebody_is_kept_out": 2,
+    "somebody_is_let_back": 2,
     "a_client_drops": 8,
     "the_end_of_a_connection_is_reported": 3,
     "the_network_changes": 5,
     "a_client_syncs": 5,
     "a_client_pings": 4,
     "a_client_says_something": 12,
+    "a_client_changes_a_message": 7,
     "a_client_uses_its_microphone": 7,
     "a_client_leaves": 2,
     "a_client_signals": 7,
     "a_room_is_toggled": 2,
     "a_room_gets_a_status": 2,
     "a_room_is_resized": 2,
+    "a_room_changes_its_visibility": 2,
     "a_room_is_deleted": 1,
 }
 """All acts, and how often each happens."""
@@ -114,13 +129,13 @@ class Acts:
 
     # --- over HTTP
 
-    def join(self, room: RoomModel, one: str) -> str | None:
-        effects = room.join(one, self.now)
-        answer = self.act(room, effects, partial(service.join, self.context(one, room), user(one)))
+    def join(self, room: RoomModel, one: str, invite: str | None = None) -> str | None:
+        effects = room.join(one, self.now, by_invitation=invite is not None)
+        answer = self.act(room, effects, partial(service.join, self.context(one, room), user(one), invite=invite))
         if answer is None:
             return None
         assert answer.message == ("Joined room successfully" if effects.joins else "Already in this room")
-        self.check_detail(room, answer.room)
+        self.check_detail(room, answer.room, one)
         return answer.websocket.ticket
 
     def enter(self, room: RoomModel, one: str) -> None:
@@ -139,30 +154,56 @@ class Acts:
     def read_room(self, room: RoomModel, one: str) -> None:
         effects = room.read(one, self.now)
         if detail := self.act(room, effects, partial(service.get_room_detail, self.context(one, room))):
-            self.check_detail(room, detail)
+            self.check_detail(room, detail, one)
 
     def list_rooms(self) -> None:
         request = self.world.request("admin")
         listed = {room.id: room for room in list_rooms(request, RoomsQuery(limit=100)).rooms}
         for room in self.rooms:
-            assert (room.id in listed) == (room.status == "active")
+            assert (room.id in listed) == (room.status == "active" and not room.is_private)
             if room.id in listed:
                 assert len(room.present(self.now)) <= listed[room.id].participant_count == len(room.seats)
 
-    def post(self, room: RoomModel, one: str, key: str | None) -> None:
+    def post(self, room: RoomModel, one: str, key: str | None, reply_to: int | None) -> None:
         text, before = self.new_text(), room.said_before(one, key, self.now)
-        effects = room.say(one, "text", text, key, self.now)
-        call = partial(send_message, self.context(one, room), text, "text", key)
+        effects = room.say(one, "text", text, key, self.now, reply_to)
+        call = partial(send_message, self.context(one, room), text, "text", key, reply_to=reply_to)
         if answer := self.act(room, effects, call):
-            assert answer == RoomMessage.of(before or room.log[-1])
+            assert answer == room.show(before or room.messages[-1], one)
+
+    def edit(self, room: RoomModel, one: str, seq: int, key: str | None) -> None:
+        text = self.new_text()
+        effects = room.edit(one, seq, text, key, self.now)
+        call = partial(edit_message, self.context(one, room), seq, text, None, key)
+        if answer := self.act(room, effects, call):
+            assert answer == room.show_at(seq, one)
+
+    def react(self, room: RoomModel, one: str, seq: int, emoji: str, is_on: bool) -> None:
+        effects = room.react(one, seq, emoji, is_on, self.now)
+        call = partial(react, self.context(one, room), seq, emoji, is_on=is_on)
+        if answer := self.act(room, effects, call):
+            assert answer.reactions == room.show_at(seq, one).reactions
+
+    def remove(self, room: RoomModel, one: str, seq: int) -> None:
+        effects = room.remove(one, seq, self.now)
+        self.act(room, effects, partial(delete_message, self.context(one, room), seq))
+
+    def read_entries(self, room: RoomModel, one: str, start: int, limit: int) -> None:
+        effects = room.call(one, self.now)
+        call = partial(get_entries, self.context(one, room), EntriesQuery(after_seq=start, limit=limit))
+        if answer := self.act(room, effects, call):
+            missed = [entry for entry in room.log if entry.seq > start]
+            assert [entry.seq for entry in answer.entries] == [entry.seq for entry in missed[:limit]]
+            assert answer.has_more == (len(missed) > limit)
+            self.check_entries(room, [entry.model_dump(mode="json", by_alias=True) for entry in answer.entries])
 
     def read_back(self, room: RoomModel, one: str, start: int, limit: int, forward: bool) -> None:
         query = HistoryQuery(limit=limit, **{"after_seq" if forward else "before_seq": start})
         effects = room.call(one, self.now)
         if answer := self.act(room, effects, partial(get_history, self.context(one, room), query)):
-            found = [line for line in room.log if (line.seq > start if forward else line.seq < start)]
+            found = [line for line in room.messages if (line.seq > start if forward else line.seq < start)]
             shown = found[:limit] if forward else found[-limit:]
-            assert answer.messages == [RoomMessage.of(line) for line in shown]
+            assert answer.messages == [room.show(line, one) for line in shown]
             assert answer.has_more == (len(found) > limit)
 
     # --- over WebSockets
@@ -222,7 +263,22 @@ class Acts:
         effects = room.say(connection.user, "text" if kind == "message" else "emoji", text, key, self.now)
         self.send(connection, effects, type=kind, id=key, **{"text" if kind == "message" else "emoji": text})
         for frame in self.heard(connection, "ack"):
-            assert frame["data"] == RoomMessage.of(before or room.log[-1]).model_dump(mode="json")
+            shown = room.show(before or room.messages[-1], connection.user)
+            assert frame["data"] == shown.model_dump(mode="json")
+
+    def change_message(self, connection: ClientConnection, seq: int, choice: "Choice") -> None:
+        """Edit, react or delete by a frame."""
+        room, one, text = self.room_of(connection), connection.user, self.new_text()
+        match choice.number % 4:
+            case 0:
+                effects = room.edit(one, seq, text, "frame", self.now)
+                self.send(connection, effects, type="edit", seq=seq, text=text, id="frame")
+            case 1:
+                self.send(connection, room.remove(one, seq, self.now), type="delete", seq=seq, id="frame")
+            case _:
+                emoji, is_on = EMOJI[choice.peer % 2], choice.number % 3 > 0
+                effects = room.react(one, seq, emoji, is_on, self.now)
+                self.send(connection, effects, type="react", seq=seq, emoji=emoji, on=is_on, id="frame")
 
     def signal(self, connection: ClientConnection, kind: str, to: str | None) -> None:
         room, data = self.room_of(connection), {"is_typing": True, "mark": self.new_text()}
@@ -237,22 +293,44 @@ class Acts:
             effects = room.set_speaking(connection.user, is_speaking, self.now)
             self.send(connection, effects, type="speaking", is_speaking=is_speaking)
 
+    # --- by owners
+
+    def invite(self, room: RoomModel) -> str:
+        """The token of the room's invitation. It lets two people in."""
+        if room.invite is None:
+            made = create_invite(self.context(OWNER, room), InviteCreate(role="member", uses=2))
+            room.invite = made.token, made.uses_left
+        return room.invite[0]
+
+    def keep_out(self, room: RoomModel, one: str, seconds: int | None) -> None:
+        request = ModerationRequest(action="kick" if seconds else "ban", user_id=one, seconds=seconds)
+        self.act(room, room.keep_out(one, self.now, seconds), partial(moderate, self.context(OWNER, room), request))
+
+    def let_back(self, room: RoomModel, one: str) -> None:
+        request = ModerationRequest(action="unban", user_id=one)
+        self.act(room, room.let_back(one, self.now), partial(moderate, self.context(OWNER, room), request))
+
+    def set_private(self, room: RoomModel, is_private: bool) -> None:
+        change = RoomPatch(visibility="private" if is_private else "public")
+        call = partial(update_own_room, self.context(OWNER, room), user(OWNER), change)
+        self.act(room, room.set_private(is_private), call)
+
     # --- by administrators
 
     def toggle(self, room: RoomModel) -> None:
-        self.act(room, room.toggle(), partial(toggle_status, self.context("admin", room)))
+        self.act(room, room.toggle(), partial(toggle_status, self.context(ADMIN, room)))
 
     def set_status(self, room: RoomModel, status: Literal["active", "inactive"]) -> None:
-        call = partial(update_room, self.context("admin", room), RoomUpdate(status=status))
+        call = partial(update_room, self.context(ADMIN, room), RoomUpdate(status=status))
         if summary := self.act(room, room.set_status(status), call):
             assert (summary.status, summary.participant_count) == (status, len(room.seats))
 
     def resize(self, room: RoomModel, size: int) -> None:
         change = RoomUpdate(max_participants=size)
-        self.act(room, room.resize(size), partial(update_room, self.context("admin", room), change))
+        self.act(room, room.resize(size), partial(update_room, self.context(ADMIN, room), change))
 
     def delete(self, room: RoomModel) -> None:
-        self.act(room, room.delete(), partial(delete_room, self.context("admin", room)))
+        self.act(room, room.delete(), partial(delete_room, self.context(ADMIN, room)))
 
     # --- helpers
 
@@ -308,30 +386,46 @@ class Acts:
             room=get_room(store, room.id),
             members={member.user_id: member for member in list_participants(store, room.id)},
             roster={connection.connection_id: connection for connection in get_roster(store, room.id)},
-            log=log.messages_of(read_log(store, room.id)),
+            log=read_log(store, room.id),
             frames=self.network.heard,
             tried=self.network.tried(),
             closed=frozenset(self.network.hung_up),
         )
         room.settle(effects, seen, self.now)
 
-    def check_detail(self, room: RoomModel, detail: Any) -> None:
+    def check_detail(self, room: RoomModel, detail: Any, reader: str) -> None:
         if detail.status == "inactive":
             assert (detail.participants, detail.messages, detail.last_seq) == ([], [], 0), "strangers see no more"
             return
         assert [participant.id for participant in detail.participants] == room.present(self.now)
         assert detail.participant_count == len(detail.participants)
-        assert detail.last_seq >= room.last_seq_before
-        assert detail.messages == [RoomMessage.of(line) for line in room.log if line.seq <= detail.last_seq][-50:]
+        assert detail.last_seq >= max(
+            (line.seq for line in room.messages if line.seq <= room.last_seq_before), default=0
+        )
+        messages = [line for line in room.messages if line.seq <= detail.last_seq][-50:]
+        assert detail.messages == [room.show(line, reader) for line in messages]
 
     def check_snapshot(self, room: RoomModel, connection: ClientConnection, data: Frame, last_seq: int | None) -> None:
         assert [participant["id"] for participant in data["room"]["participants"]] == room.present(self.now)
         assert data["recovered"] == (last_seq is not None)
         assert data["last_seq"] >= room.last_seq_before
         missed = [line for line in room.log if (last_seq or 0) < line.seq <= data["last_seq"]]
-        shown = missed if last_seq is not None else missed[-50:]
-        assert data["messages"] == [RoomMessage.of(line).model_dump(mode="json") for line in shown]
+        messages = log.messages_of(missed)[-50:] if last_seq is None else log.messages_of(missed)
+        shown = [room.show(line, connection.user).model_dump(mode="json") for line in messages]
+        assert data["messages"] == shown
+        folded = {line.seq for line in messages}
+        events = [line for line in missed if isinstance(line, log.Event) and line.target_seq not in folded]
+        assert [entry["seq"] for entry in data["entries"]] == ([one.seq for one in events] if data["recovered"] else [])
+        self.check_entries(room, data["entries"])
         connection.last_seq = data["last_seq"]
+
+    def check_entries(self, room: RoomModel, entries: list[Frame]) -> None:
+        """Check entries that were read: an edit shows the text as it is now."""
+        check_numbers(entries, room.log)
+        for entry in entries:
+            if entry["type"] == "message_edited":
+                message = room.message(entry["data"]["target_seq"])
+                assert entry["data"]["text"] == (message.text if message else None)
 
 
 @dataclass(frozen=True)
@@ -379,7 +473,7 @@ class Rooms(Acts, RuleBasedStateMachine):
     def teardown(self) -> None:
         for room in self.rooms:
             if room.status != "deleted":
-                delete_room(self.context("admin", room))
+                delete_room(self.context(ADMIN, room))
 
     # --- time
 
@@ -415,6 +509,29 @@ class Rooms(Acts, RuleBasedStateMachine):
         if self.kept_tickets and (connection := self.connect(self.kept_tickets[-1])):
             self.sync(connection, None)
 
+    def somebody_joins_by_invitation(self, choice: Choice) -> None:
+        room, one = self.find(choice)
+        if room.status != "deleted":
+            self.join(room, one, self.invite(room))
+
+    def somebody_edits(self, choice: Choice) -> None:
+        room, one = self.find(choice)
+        self.edit(room, one, self.pick_number(room, choice), choice.key)
+
+    def somebody_reacts(self, choice: Choice) -> None:
+        room, one = self.find(choice)
+        self.react(room, one, self.pick_number(room, choice), EMOJI[choice.peer % 2], choice.number % 3 > 0)
+
+    def somebody_deletes_a_message(self, choice: Choice) -> None:
+        room, one = self.find(choice)
+        self.remove(room, OWNER if choice.peer % 3 == 0 else one, self.pick_number(room, choice))
+
+    def somebody_is_kept_out(self, choice: Choice) -> None:
+        self.keep_out(*self.find(choice), (None, 10, 600)[choice.number % 3])
+
+    def somebody_is_let_back(self, choice: Choice) -> None:
+        self.let_back(*self.find(choice))
+
     def somebody_leaves(self, choice: Choice) -> None:
         self.leave(*self.find(choice))
 
@@ -426,11 +543,12 @@ class Rooms(Acts, RuleBasedStateMachine):
         self.read_back(
             *self.find(choice), choice.number // 2, limit=1 + choice.connection, forward=choice.number % 2 == 0
         )
+        self.read_entries(*self.find(choice), choice.number // 2, limit=1 + choice.connection)
 
     def somebody_posts(self, choice: Choice) -> None:
         room, one = self.find(choice)
         if not room.is_between(one, choice.key, self.now):
-            self.post(room, one, choice.key)
+            self.post(room, one, choice.key, choice.number % 12 if choice.number % 3 == 0 else None)
 
     # --- connections
 
@@ -460,6 +578,10 @@ class Rooms(Acts, RuleBasedStateMachine):
         """Send chat with a key that may be used already, on this or another connection."""
         if connection := self.pick_member(choice):
             self.say(connection, "message" if choice.number % 4 else "emoji", choice.key)
+
+    def a_client_changes_a_message(self, choice: Choice) -> None:
+        if connection := self.pick_member(choice):
+            self.change_message(connection, self.pick_number(self.room_of(connection), choice), choice)
 
     def a_client_uses_its_microphone(self, choice: Choice) -> None:
         if connection := self.pick_member(choice):
@@ -497,6 +619,10 @@ class Rooms(Acts, RuleBasedStateMachine):
         if self.rooms[choice.place].status != "deleted":
             self.resize(self.rooms[choice.place], 1 + choice.number % 3)
 
+    def a_room_changes_its_visibility(self, choice: Choice) -> None:
+        if self.rooms[choice.place].status != "deleted":
+            self.set_private(self.rooms[choice.place], choice.number % 2 > 0)
+
     def a_room_is_deleted(self, choice: Choice) -> None:
         if self.rooms[choice.place].status != "deleted" and choice.number % 3 == 0:
             self.delete(self.rooms[choice.place])
@@ -505,6 +631,10 @@ class Rooms(Acts, RuleBasedStateMachine):
 
     def find(self, choice: Choice) -> tuple[RoomModel, str]:
         return self.rooms[choice.place], f"{choice.person}|{self.number}"
+
+    def pick_number(self, room: RoomModel, choice: Choice) -> int:
+        """A number of the log near its end, or one that nothing has."""
+        return max(1, len(room.log) + 1 - choice.connection)
 
     def pick(self, number: int, *, is_open: bool = True) -> ClientConnection | None:
         found = self.connections(is_open=is_open)
