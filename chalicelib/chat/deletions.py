@@ -72,8 +72,8 @@ def _read(context: Context, seq: int) -> _Rows:
 
 
 def _find_authority(context: Context, found: Room | None, standing: Standing, member: Participant | None) -> Authority:
-    room = require_visible(context, found, standing)
     is_seated = member is not None and member.holds_at(context.now)
+    room = require_visible(context, found, standing, is_seated=is_seated)
     role = role_in(room, standing, context.user_id, is_seated=is_seated)
     return Authority(room, role, context.is_admin, standing)
 

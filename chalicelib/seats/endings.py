@@ -80,9 +80,11 @@ def end_membership(
     Without `write_log`, no entry is written and nobody is told. With `removal`, this is part of the act of a
     moderator: one transaction does all of it. False also means that a condition of the removal is not met.
     """
-    if not member.connections <= {connection.connection_id for connection in roster}:
-        roster = get_roster(context.store, context.room_id)  # a connection was added between the two reads
     leaving = [connection for connection in roster if connection.user_id == member.user_id]
+    if not member.connections <= {connection.connection_id for connection in leaving}:
+        # A connection was added between the two reads. Who else is told stays as it was given.
+        found = get_roster(context.store, context.room_id)
+        leaving = [connection for connection in found if connection.user_id == member.user_id]
     others = [connection for connection in roster if connection.user_id != member.user_id]
     actor = removal.context if removal else context
     writes = give_up_seat(member, leaving, context.now, removal.room_condition if removal else None)

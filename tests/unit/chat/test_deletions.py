@@ -13,12 +13,13 @@ from chalicelib.chat.service import send_message
 from chalicelib.contract import Context
 from chalicelib.grants.table import STANDINGS, standing_key
 from chalicelib.identity.accounts import ACTOR, ACTORS
-from chalicelib.kernel.errors import CoworkingError
+from chalicelib.kernel.errors import CoworkingError, RoomNotFoundError
 from chalicelib.lifecycle.service import delete_room
 from chalicelib.log import service as log_service
 from chalicelib.log.table import MESSAGES, get_message
 from chalicelib.reactions.service import react
 from tests.fakes.backend import HTTP_LEASE, NOW, Interrupt, World
+from tests.fakes.rooms import change_room
 
 SECRET = "xyzzy"
 SAID = {"ada": 8, "mod": 9, "second": 10, "maker": 11, "former": 12}
@@ -101,6 +102,16 @@ def test_only_messages_of_users_are_deleted(world: World, room_id: str, by: str,
 
     assert found == code
     assert world.last_number(room_id) == last + (code == MAY)
+
+
+def test_a_member_deletes_in_a_room_that_turned_private(world: World, room_id: str) -> None:
+    change_room(world.store, room_id, {"visibility": "private"})
+
+    delete_message(context_of(world, "ada", room_id), SAID["ada"])
+
+    with pytest.raises(RoomNotFoundError):
+        delete_message(context_of(world, "former", room_id), SAID["former"])
+    assert [message.seq for message in world.log(room_id) if message.deleted_at] == [SAID["ada"]]
 
 
 def test_nothing_of_a_deleted_message_is_left(world: World, room_id: str) -> None:

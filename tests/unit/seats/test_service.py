@@ -20,6 +20,7 @@ from chalicelib.log.table import MESSAGES
 from chalicelib.rooms.schemas import RoomsQuery
 from chalicelib.rooms.table import Change, reserve_seat
 from chalicelib.seats import endings, service, sockets, table, views
+from chalicelib.seats.connections import remove_connection
 from chalicelib.seats.schemas import Caller, RoomDetail
 from chalicelib.seats.table import claim_ending
 from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, NOWHERE, SECOND, Interrupt, World, on_moto, user
@@ -427,8 +428,11 @@ def test_an_act_that_is_always_interrupted_is_unavailable(
 # The end of leases
 
 
-def test_all_expired_members_end_though_a_connection_is_gone(world: World, room_id: str) -> None:
+@pytest.mark.parametrize("is_known", [True, False])
+def test_all_expired_members_end_though_connections_are_gone(world: World, room_id: str, is_known: bool) -> None:
     world.enter("ada", room_id)
+    if not is_known:
+        remove_connection(world.store, world.connections(room_id)[0])  # Ada's membership still names it
     lost, closing = world.enter("bob", room_id), world.connect("bob", room_id)
     world.fanout.gone.add(lost)
 
