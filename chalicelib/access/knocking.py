@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from chalicelib.access.schemas import KnockAnswer, Knocked, KnockedData, Knocks, KnockState, KnockView
+from chalicelib.access.schemas import KnockAnswer, Knocked, KnockedData, KnockList, KnockState, KnockView
 from chalicelib.access.service import show_room
 from chalicelib.access.table import (
     SEAT_MS,
@@ -100,7 +100,7 @@ def get_state(context: Context) -> KnockState:
     return KnockState.of(found, context.now)
 
 
-def show_waiting(context: Context) -> Knocks:
+def show_waiting(context: Context) -> KnockList:
     """The users who wait for an answer, the first ones first.
 
     Raises:
@@ -113,7 +113,7 @@ def show_waiting(context: Context) -> Knocks:
         partial(list_waiting, store, room_id, context.now),
     )
     authorize(context, room, standings, Access.MODERATOR)
-    return Knocks(knocks=[KnockView.of(one) for one in waiting])
+    return KnockList(knocks=[KnockView.of(one) for one in waiting])
 
 
 def answer(context: Context, user_id: str, *, admit: bool) -> KnockState:

@@ -60,7 +60,7 @@ class NewInvite(InviteView):
     token: str
 
 
-class Invites(Answer):
+class InviteList(Answer):
     """The valid invitations of a room, newest first."""
 
     invites: list[InviteView]
@@ -127,7 +127,7 @@ class KnockView(Answer):
         return cls(**fields, knocked_at=iso(knock.knocked_at), until=iso(knock.until))
 
 
-class Knocks(Answer):
+class KnockList(Answer):
     """Users who wait for an answer, the first ones first: up to 50."""
 
     knocks: list[KnockView]

@@ -7,8 +7,8 @@ from chalicelib.access.schemas import (
     DEFAULT_EXPIRES_IN,
     DEFAULT_USES,
     InviteCreate,
+    InviteList,
     InvitePreview,
-    Invites,
     InviteView,
     NewInvite,
     RoomPreview,
@@ -72,7 +72,7 @@ def create_invite(context: Context, body: InviteCreate) -> NewInvite:
     raise UnavailableError(_BUSY)
 
 
-def show_invites(context: Context) -> Invites:
+def show_invites(context: Context) -> InviteList:
     """The valid invitations of a room, newest first.
 
     Raises:
@@ -80,7 +80,7 @@ def show_invites(context: Context) -> Invites:
     """
     require_moderator(context)
     found = list_invites(context.store, context.room_id, context.now)
-    return Invites(invites=[InviteView.of(invite) for invite in found])
+    return InviteList(invites=[InviteView.of(invite) for invite in found])
 
 
 def revoke(context: Context, invite_id: str) -> None:

@@ -4,10 +4,10 @@ from chalicelib.access import knocking, service
 from chalicelib.access.schemas import (
     Admission,
     InviteCreate,
+    InviteList,
     InvitePreview,
-    Invites,
     KnockAnswer,
-    Knocks,
+    KnockList,
     KnockState,
     NewInvite,
 )
@@ -32,8 +32,8 @@ def create_invite(request: Request, body: InviteCreate) -> NewInvite:
     return service.create_invite(request.context, body)
 
 
-def list_invites(request: Request) -> Invites:
-    """List the invitations of a room that are valid, newest first."""
+def list_invites(request: Request) -> InviteList:
+    """List the valid invitations of a room. The newest comes first. Nobody can read a token again."""
     return service.show_invites(request.context)
 
 
@@ -60,8 +60,8 @@ def get_knock(request: Request) -> KnockState:
     return knocking.get_state(request.context)
 
 
-def list_knocks(request: Request) -> Knocks:
-    """List the users who wait to be let in, the first ones first."""
+def list_knocks(request: Request) -> KnockList:
+    """List the users who wait to be let in. Who has waited longest comes first."""
     return knocking.show_waiting(request.context)
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from chalicelib import __version__
 from chalicelib.api.components import describe
 from chalicelib.api.frames import MAX_FRAME_BYTES
-from chalicelib.api.openapi import FRAME_ERRORS, LICENSE, summarize
+from chalicelib.api.openapi import BAN_END, FRAME_ERRORS, LICENSE, summarize
 from chalicelib.api.problems import FieldError
 from chalicelib.contract import FrameSpec
 from chalicelib.features import EVENTS, FRAMES, OTHER_FRAMES, RESERVED_TYPES
@@ -228,7 +228,7 @@ def _with_codes(schema: Json) -> Json:
     added = {
         "errors": {"type": "array", "items": _reference("components", "schemas", "FieldError")},
         "retry_after": {"type": "integer", "description": "Whole seconds to wait."},
-        "until": {"type": ["string", "null"], "description": "The end of a ban, if it has one."},
+        "until": BAN_END,
     }
     return schema | {"description": about, "properties": schema["properties"] | {"code": codes} | added}
 

@@ -50,6 +50,8 @@ _PROBLEMS: dict[type[CoworkingError], type[Problem]] = {
     errors.RateLimitedError: RateLimitedProblem,
 }
 
+BAN_END: Json = {"type": ["string", "null"], "description": "The end of a ban, if it has one."}
+
 _ABOUT = """\
 Rooms to work in together: seats, presence, chat that loses nothing, and WebRTC signalling.
 
@@ -267,7 +269,11 @@ def _error_response(group: tuple[type[CoworkingError], ...], schemas: dict[Any, 
             PROBLEM: {
                 "schema": {
                     "allOf": [schemas[_PROBLEMS.get(group[0], Problem)]],
-                    "properties": {"status": {"const": group[0].status}, "code": {"enum": codes}},
+                    "properties": {
+                        "status": {"const": group[0].status},
+                        "code": {"enum": codes},
+                        **({"until": BAN_END} if errors.BannedError in group else {}),
+                    },
                 },
                 "examples": {error.code: {"summary": error.title, "value": error.problem()} for error in examples},
             }

@@ -5,7 +5,7 @@ from functools import partial
 from itertools import accumulate
 
 from chalicelib import log
-from chalicelib.chat.schemas import EmojiReaction, Entries, EntriesQuery, History, HistoryQuery, MessageSent
+from chalicelib.chat.schemas import EmojiReaction, EntriesQuery, EntryList, History, HistoryQuery, MessageSent
 from chalicelib.contract import Context, ServerFrame
 from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
 from chalicelib.grants.rules import rank_of
@@ -53,7 +53,7 @@ def get_history(context: Context, query: HistoryQuery) -> History:
     return History(messages=shown, has_more=not page.is_complete or len(shown) < len(page.messages))
 
 
-def get_entries(context: Context, query: EntriesQuery) -> Entries:
+def get_entries(context: Context, query: EntriesQuery) -> EntryList:
     """The entries after `after_seq`, oldest first, as they were pushed. Messages come as they are now.
 
     Raises:
@@ -86,7 +86,7 @@ def get_entries(context: Context, query: EntriesQuery) -> Entries:
     shown = _fit_frames(sorted(frames, key=lambda frame: frame.seq))
     if len(shown) < len(frames):
         stable = shown[-1].seq
-    return Entries(entries=shown, last_seq=stable, has_more=after < stable < position.last_seq)
+    return EntryList(entries=shown, last_seq=stable, has_more=after < stable < position.last_seq)
 
 
 def _find_end(page: log.Page, after: int, position: LogPosition, now: Moment) -> int:

@@ -112,7 +112,7 @@ class EntriesQuery(Body):
     limit: Annotated[int, Field(ge=1, le=100)] = 100
 
 
-class Entries(Answer):
+class EntryList(Answer):
     """A part of the log, oldest first, in at most 200,000 bytes. Each entry is the frame that was pushed.
 
     Messages come as they are now. `last_seq`: you have everything up to this number. Use it as the next `after_seq`.

@@ -4,8 +4,8 @@ from chalicelib.chat import deletions, edits, history, service
 from chalicelib.chat.schemas import (
     EditMessageRequest,
     EmojiReactionRequest,
-    Entries,
     EntriesQuery,
+    EntryList,
     History,
     HistoryQuery,
     SendMessageRequest,
@@ -24,7 +24,7 @@ def get_history(request: Request, query: HistoryQuery) -> History:
     return history.get_history(request.context, query)
 
 
-def get_entries(request: Request, query: EntriesQuery) -> Entries:
+def get_entries(request: Request, query: EntriesQuery) -> EntryList:
     """Read the room's log as it was pushed, oldest first: messages and events, for bots and exports.
 
     Call it again with `last_seq` as `after_seq` until `has_more` is false.

@@ -8,7 +8,7 @@ from chalicelib.grants.table import DEPLOYMENT, FOREVER, Standing, get_standing,
 from chalicelib.identity.profiles import get_profile
 from chalicelib.kernel.errors import ForbiddenError, UnavailableError
 from chalicelib.kernel.times import Moment
-from chalicelib.moderation.schemas import Ban, BanRequest, Bans, BansQuery
+from chalicelib.moderation.schemas import Ban, BanList, BanRequest, BansQuery
 from chalicelib.moderation.service import show_ban
 from chalicelib.seats.endings import evict
 from chalicelib.seats.table import list_seats
@@ -43,10 +43,10 @@ def lift_ban(request: Request, user_id: str) -> None:
         _change(request, user_id, "unban", changes=nothing)
 
 
-def list_bans(request: Request, query: BansQuery) -> Bans:
+def list_bans(request: Request, query: BansQuery) -> BanList:
     """A page of the users who are kept out of all rooms."""
     page, cursor = page_standings(request.backend.store, DEPLOYMENT, query.cursor)
-    return Bans(bans=[show_ban(one) for one in page if one.is_banned_at(request.now)], cursor=cursor)
+    return BanList(bans=[show_ban(one) for one in page if one.is_banned_at(request.now)], cursor=cursor)
 
 
 def _change(

@@ -8,7 +8,7 @@ from chalicelib.seats.roster import require_roster
 
 
 def moderate(context: FrameContext[Moderate]) -> None:
-    """Kick, ban or mute a user, lock the room, or slow its messages down."""
+    """Act as a moderator. Kick, ban or mute a user, lock the room, or slow its messages down."""
     require_roster(context)  # the frame may have been under way when the sender lost the seat
     service.moderate(context, context.frame)
     renew_by_frame(context)

@@ -109,7 +109,7 @@ class BanRequest(Body):
     ] = None
 
 
-class Bans(Answer):
+class BanList(Answer):
     """Users who are kept out. `cursor`: there are more, or null. A page may be short, or empty, and have a next one."""
 
     bans: list[Ban]

@@ -23,7 +23,7 @@ from chalicelib.moderation.schemas import (
     AuditEntry,
     AuditQuery,
     Ban,
-    Bans,
+    BanList,
     BansQuery,
     MemberModerated,
     MemberModeratedData,
@@ -66,7 +66,7 @@ def moderate(context: Context, request: ModerationRequest) -> Moderated:
     raise UnavailableError(_BUSY)
 
 
-def list_bans(context: Context, query: BansQuery) -> Bans:
+def list_bans(context: Context, query: BansQuery) -> BanList:
     """A page of the users who are kept out of the room.
 
     Raises:
@@ -79,7 +79,7 @@ def list_bans(context: Context, query: BansQuery) -> Bans:
         partial(page_standings, store, room_id, query.cursor),
     )
     authorize(context, room, standings, Access.MODERATOR)
-    return Bans(bans=[show_ban(one) for one in page if one.is_banned_at(context.now)], cursor=cursor)
+    return BanList(bans=[show_ban(one) for one in page if one.is_banned_at(context.now)], cursor=cursor)
 
 
 def show_ban(standing: Standing) -> Ban:

@@ -7,8 +7,8 @@ from chalicelib.moderation.schemas import (
     Audit,
     AuditQuery,
     Ban,
+    BanList,
     BanRequest,
-    Bans,
     BansQuery,
     Moderated,
     ModerationRequest,
@@ -23,8 +23,8 @@ def moderate(request: Request, body: ModerationRequest) -> Moderated:
     return service.moderate(request.context, body)
 
 
-def list_bans(request: Request, query: BansQuery) -> Bans:
-    """List the users who are kept out of the room."""
+def list_bans(request: Request, query: BansQuery) -> BanList:
+    """List the users who are kept out of the room. `until` is null if a ban has no end."""
     return service.list_bans(request.context, query)
 
 
@@ -43,8 +43,8 @@ def lift_ban(request: Request) -> None:
     everywhere.lift_ban(request, request.target_id)
 
 
-def list_all_bans(request: Request, query: BansQuery) -> Bans:
-    """List the users who are kept out of all rooms."""
+def list_all_bans(request: Request, query: BansQuery) -> BanList:
+    """List the users who are kept out of all rooms. Bans of single rooms are not in it."""
     return everywhere.list_bans(request, query)
 
 

@@ -37,7 +37,7 @@ class RolesQuery(Body):
     cursor: Cursor | None = None
 
 
-class Roles(Answer):
+class RoleList(Answer):
     """Users with a role that lasts; the owner is on the first page. `cursor`: there are more, or null.
 
     A page may be short, or empty, even if there is a next one.

@@ -19,7 +19,7 @@ from chalicelib.roles.schemas import (
     OwnershipOffered,
     OwnershipOfferedData,
     RoleGrant,
-    Roles,
+    RoleList,
     RolesQuery,
 )
 from chalicelib.roles.table import Offer, get_offer, make_offer, put_offer, use_offer
@@ -75,7 +75,7 @@ def revoke_role(context: Context, user_id: str) -> None:
     raise UnavailableError(_BUSY)
 
 
-def list_roles(context: Context, query: RolesQuery) -> Roles:
+def list_roles(context: Context, query: RolesQuery) -> RoleList:
     """A page of the users with a role that lasts. Only moderators see it.
 
     Raises:
@@ -90,7 +90,7 @@ def list_roles(context: Context, query: RolesQuery) -> Roles:
     room = authorize(context, found, standings, Access.MODERATOR).room
     owner = [_show_owner(context, room.owner_id)] if room.owner_id and not query.cursor else []
     granted = [_show(standing) for standing in page if standing.role and standing.user_id]
-    return Roles(roles=[*owner, *granted], cursor=cursor)
+    return RoleList(roles=[*owner, *granted], cursor=cursor)
 
 
 def offer_ownership(context: Context, user_id: str) -> OwnershipOffer:

@@ -9,11 +9,11 @@ from chalicelib.kernel.errors import (
     TooManyRoomsError,
 )
 from chalicelib.roles import service
-from chalicelib.roles.schemas import OwnershipOffer, OwnershipRequest, RoleGrant, RoleRequest, Roles, RolesQuery
+from chalicelib.roles.schemas import OwnershipOffer, OwnershipRequest, RoleGrant, RoleList, RoleRequest, RolesQuery
 
 
-def list_roles(request: Request, query: RolesQuery) -> Roles:
-    """List the users with a role that lasts."""
+def list_roles(request: Request, query: RolesQuery) -> RoleList:
+    """List the users with a role that lasts. The owner comes first."""
     return service.list_roles(request.context, query)
 
 

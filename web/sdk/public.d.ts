@@ -1,9 +1,9 @@
 /** The types that applications see: the HTTP API, a room and its state, voice. */
 import type { CoworkingError, REASONS } from "./types/errors.js";
 import type {
-  Audit, Ban, Bans, ByeData, Entries, ErasureState, ErrorCode, Export, FieldError, Health, History, InvitePreview, InviteView,
-  Invites, JoinRoomResponse, KnockAnswer, Knocks, KnockState, Me, MessageReactions, MicToggledData, Moderated, MyRoom, NewInvite, OwnershipOffer, ParticipantView, ProfileUpdate,
-  RoleGrant, Roles, RoomCreate, RoomDetail, RoomMessage, RoomPatch, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData,
+  Audit, Ban, BanList, ByeData, EntryList, ErasureState, ErrorCode, Export, FieldError, Health, History, InvitePreview, InviteView,
+  InviteList, JoinRoomResponse, KnockAnswer, KnockList, KnockState, Me, MessageReactions, MicToggledData, Moderated, MyRoom, NewInvite, OwnershipOffer, ParticipantView, ProfileUpdate,
+  RoleGrant, RoleList, RoomCreate, RoomDetail, RoomMessage, RoomPatch, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData,
   StatusToggled, Success, UserLeftData, WebsocketAccess, You,
 } from "./wire.js";
 export type * from "./wire.js";
@@ -88,7 +88,7 @@ export interface Api {
    * A part of the log as it was pushed, oldest first: messages and events. Call it again with `last_seq` as `afterSeq` until
    * `has_more` is false.
    */
-  entries(id: string, page?: CallOptions & { afterSeq?: number; limit?: number }): Promise<Entries>;
+  entries(id: string, page?: CallOptions & { afterSeq?: number; limit?: number }): Promise<EntryList>;
   /** Send a message. */
   send(id: string, text: string, options?: KeyOptions & SayOptions): Promise<RoomMessage>;
   /** Change the text of a message of yours, for a day. Without `mentions`, these stay as they are. */
@@ -104,7 +104,7 @@ export interface Api {
   /** Tell the others that you speak or stop. */
   setSpeaking(id: string, isSpeaking: boolean, options?: CallOptions): Promise<Changed<SpeakingChangedData>>;
   /** The users with a role that lasts. For moderators. `cursor` of the answer is that of the next page. */
-  roles(id: string, page?: CallOptions & { cursor?: string }): Promise<Roles>;
+  roles(id: string, page?: CallOptions & { cursor?: string }): Promise<RoleList>;
   /** Give a user a role that lasts. The user needs no seat. */
   setRole(id: string, userId: string, role: "moderator" | "member", options?: CallOptions): Promise<RoleGrant>;
   /** Take a user's role away. In a private room, the user also loses the seat. */
@@ -119,11 +119,11 @@ export interface Api {
    */
   moderate(id: string, action: Moderated["action"], options?: CallOptions & ModerateOptions): Promise<Moderated>;
   /** The users who are kept out, for moderators. `cursor` of the answer is that of the next page. */
-  bans(id: string, page?: CallOptions & { cursor?: string }): Promise<Bans>;
+  bans(id: string, page?: CallOptions & { cursor?: string }): Promise<BanList>;
   /** Who has moderated the room and changed its roles, the newest act first. For moderators. */
   audit(id: string, page?: CallOptions & { cursor?: string; limit?: number }): Promise<Audit>;
   /** The valid invitations into a room, for moderators. */
-  invites(id: string, options?: CallOptions): Promise<Invites>;
+  invites(id: string, options?: CallOptions): Promise<InviteList>;
   /**
    * Make an invitation: for 7 days and 25 users, unless you say otherwise. `expiresIn` is in seconds. Only this answer has its
    * `token` and its link.
@@ -138,7 +138,7 @@ export interface Api {
   /** Whether your knock was answered. If you are `admitted`, a seat is kept for you until `until`. */
   knockState(id: string, options?: CallOptions): Promise<KnockState>;
   /** The users who wait to be let in, for moderators. */
-  knocks(id: string, options?: CallOptions): Promise<Knocks>;
+  knocks(id: string, options?: CallOptions): Promise<KnockList>;
   /** Let a user in, or not. For moderators. */
   answerKnock(id: string, userId: string, admit: boolean, options?: CallOptions): Promise<KnockState>;
   /** Whether the service works. */
@@ -152,7 +152,7 @@ export interface Api {
     /** Delete any room. */
     deleteRoom(id: string, options?: CallOptions): Promise<void>;
     /** The users who are kept out of all rooms. */
-    bans(page?: CallOptions & { cursor?: string }): Promise<Bans>;
+    bans(page?: CallOptions & { cursor?: string }): Promise<BanList>;
     /** Keep a user out of all rooms, for `seconds` or without an end. */
     ban(userId: string, options?: CallOptions & { reason?: string; seconds?: number }): Promise<Ban>;
     /** Let a user in again. */

@@ -47,14 +47,14 @@ export type Ban = {
   banned_by: string | null;
   reason: string | null;
 };
+/** Users who are kept out. `cursor`: there are more, or null. A page may be short, or empty, and have a next one. */
+export type BanList = { bans: Ban[]; cursor: string | null };
 /** Why a user is kept out of all rooms, and for how long. Without `seconds`, there is no end. */
 export type BanRequest = {
   reason?: string | null;
   /** How long, up to a year. */
   seconds?: number | null;
 };
-/** Users who are kept out. `cursor`: there are more, or null. A page may be short, or empty, and have a next one. */
-export type Bans = { bans: Ban[]; cursor: string | null };
 /** The reason, and what to do: connect again with a fresh ticket, join again, or stop. */
 export type ByeData = {
   code: "left" | "timed_out" | "removed" | "room_closed" | "replaced" | "rate_limited";
@@ -134,13 +134,6 @@ export type EmojiReactionRequest = {
   /** At least one emoji, and no letters. */
   emoji: string;
 };
-/**
- * A part of the log, oldest first, in at most 200,000 bytes. Each entry is the frame that was pushed.
- *
- * Messages come as they are now. `last_seq`: you have everything up to this number. Use it as the next `after_seq`.
- * `has_more`: more entries can be read now. An entry that is being stored comes with a later call.
- */
-export type Entries = { entries: EntryFrame[]; last_seq: number; has_more: boolean };
 /** An entry of the log, as it was pushed. */
 export type EntryFrame = {
   type: string;
@@ -152,6 +145,13 @@ export type EntryFrame = {
   seq: number;
   data: { [field: string]: unknown };
 };
+/**
+ * A part of the log, oldest first, in at most 200,000 bytes. Each entry is the frame that was pushed.
+ *
+ * Messages come as they are now. `last_seq`: you have everything up to this number. Use it as the next `after_seq`.
+ * `has_more`: more entries can be read now. An entry that is being stored comes with a later call.
+ */
+export type EntryList = { entries: EntryFrame[]; last_seq: number; has_more: boolean };
 /** The deletion has begun, or was under way already. It goes on by itself; a small account takes two minutes. */
 export type ErasureState = { state: "started" | "under_way" };
 /**
@@ -274,6 +274,8 @@ export type InviteCreate = {
   uses?: number | null;
   expires_in?: number | null;
 };
+/** The valid invitations of a room, newest first. */
+export type InviteList = { invites: InviteView[] };
 /** The room that an invitation is for, the role that it gives, and when it ends. */
 export type InvitePreview = { room: RoomPreview; role: "moderator" | "member"; expires_at: string };
 /** An invitation as moderators see it in the list. It has no token: the service keeps only a hash. */
@@ -285,8 +287,6 @@ export type InviteView = {
   created_by: string;
   created_at: string;
 };
-/** The valid invitations of a room, newest first. */
-export type Invites = { invites: InviteView[] };
 /** How the client uses its seat. The body may be left out. */
 export type JoinRequest = {
   /** true: the seat is held for a minute until the first connection opens */
@@ -309,6 +309,8 @@ export type KnockAnswer = {
   room: RoomPreview;
   can_admit: boolean;
 };
+/** Users who wait for an answer, the first ones first: up to 50. */
+export type KnockList = { knocks: KnockView[] };
 /** How a knock was answered. `until`: the end of the knock; if it was `admitted`, of the seat that is kept. */
 export type KnockState = { state: "waiting" | "admitted" | "refused" | "expired"; until: string | null };
 /** A user who waits for an answer. */
@@ -330,8 +332,6 @@ export type KnockedFrame = {
   from?: string;
   data: KnockedData;
 };
-/** Users who wait for an answer, the first ones first: up to 50. */
-export type Knocks = { knocks: KnockView[] };
 /** Gives up the seat; `bye` follows. */
 export type LeaveFrame = {
   type: "leave";
@@ -835,14 +835,14 @@ export type RoleGrant = {
   granted_at: string | null;
   granted_by: string | null;
 };
-/** The role that the user gets. Only the owner and administrators make moderators. */
-export type RoleRequest = { role: "moderator" | "member" };
 /**
  * Users with a role that lasts; the owner is on the first page. `cursor`: there are more, or null.
  *
  * A page may be short, or empty, even if there is a next one.
  */
-export type Roles = { roles: RoleGrant[]; cursor: string | null };
+export type RoleList = { roles: RoleGrant[]; cursor: string | null };
+/** The role that the user gets. Only the owner and administrators make moderators. */
+export type RoleRequest = { role: "moderator" | "member" };
 /** `deactivated`: the room may open again. `deleted`: it does not. */
 export type RoomClosedData = { reason: "deactivated" | "deleted" };
 /** The room was closed; `bye` follows. */

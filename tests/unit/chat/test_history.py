@@ -7,7 +7,7 @@ import pytest
 from chalicelib import log
 from chalicelib.chat import history
 from chalicelib.chat.history import get_entries
-from chalicelib.chat.schemas import Entries, EntriesQuery
+from chalicelib.chat.schemas import EntriesQuery, EntryList
 from chalicelib.log import Draft
 from chalicelib.log.table import MESSAGES
 from chalicelib.store import Check
@@ -19,15 +19,15 @@ from tests.fakes.fanout import Frame
 LONG = "\N{GRINNING FACE}" * 4000
 
 
-def read(world: World, room_id: str, now: int = NOW, *, by: str = "ada", **query: int) -> Entries:
+def read(world: World, room_id: str, now: int = NOW, *, by: str = "ada", **query: int) -> EntryList:
     return get_entries(world.context(by, room_id, now), EntriesQuery(**query))
 
 
-def numbers(page: Entries) -> tuple[list[int], int, bool]:
+def numbers(page: EntryList) -> tuple[list[int], int, bool]:
     return [entry.seq for entry in page.entries], page.last_seq, page.has_more
 
 
-def dump(world: World, page: Entries) -> list[Frame]:
+def dump(world: World, page: EntryList) -> list[Frame]:
     dumped: Any = page.model_dump(mode="json", context=world.backend.avatar_hosts)
     return list(dumped["entries"])
 
