@@ -15,6 +15,8 @@ from chalicelib.grants.table import PREFIX, STANDINGS, Standing, replace_standin
 from chalicelib.identity.accounts import ACTOR, ACTORS
 from chalicelib.kernel.errors import UnavailableError
 from chalicelib.kernel.times import Moment, iso
+from chalicelib.moderation import table as reports
+from chalicelib.moderation.table import REASONS, REPORTS
 from chalicelib.roles import table as roles
 from chalicelib.roles.table import OFFERS
 from chalicelib.rooms.table import owner_of
@@ -29,7 +31,8 @@ class Kind:
     """The rows of one kind.
 
     `name` and `exported`: the kind of the item in an export, and its fields. `owners`: the fields with ids whose user
-    takes the row along. `named`: other fields with ids, each with the fields that go with it.
+    takes the row along. `named`: other fields with ids, each with the fields that go with it. `is_secret`: the user
+    `user_id` is not told of the row.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Kind:
     exported: Sequence[str] = ()
     owners: Sequence[str] = ()
     named: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    is_secret: bool = False
 
     def roles_of(self, record: Any, user_id: str) -> list[str]:
         """The fields that hold the id of a user, alone or as the owner of a room."""
@@ -61,6 +65,16 @@ KINDS = {
     ),
     invites.PREFIX: Kind("invite", INVITES, ("role", "uses_left", "ends_at", "created_at"), owners=("user_id",)),
     knocks.PREFIX: Kind("knock", KNOCKS, ("name", "avatar", "knocked_at", "until", "state"), owners=("user_id",)),
+    # Who is told of a report could tell who made it.
+    reports.REPORT: Kind(
+        "decision",
+        REPORTS,
+        ("created_at", "state", "decided_at"),
+        owners=("user_id",),
+        named={"decided_by": ()},
+        is_secret=True,
+    ),
+    reports.REASON: Kind("report", REASONS, ("in_room", "seq", "reason", "created_at"), owners=("user_id",)),
     roles.PREFIX: Kind("offer", OFFERS, ("until",), owners=("user_id", "offered_by", "owner")),
 }
 """By the start of their keys. A row of another kind names nobody."""
@@ -89,8 +103,10 @@ def erase_keys(work: Work, room_id: str, kind_ids: Sequence[str]) -> None:
 
 
 def read_notes(store: Store, keys: Sequence[tuple[str, str]]) -> Iterator[tuple[Kind, Any]]:
-    """The rows of these keys that are of a known kind."""
+    """The rows of these keys that are of a known kind, and no secret."""
     for kind in KINDS.values():
+        if kind.is_secret:
+            continue
         own = [key for key in keys if find_kind(key[1]) is kind]
         yield from ((kind, record) for record in (store.get_many(kind.table, own) if own else []))
 

@@ -16,6 +16,8 @@ ItemKind = Literal[
     "invite",
     "knock",
     "offer",
+    "report",
+    "decision",
     "marker",
     "message",
     "mention",

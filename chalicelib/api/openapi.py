@@ -92,6 +92,13 @@ _PARAMETERS: Json = {
         "description": "The id of an invitation, from the list.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 64},
     },
+    "report_id": {
+        "name": "report_id",
+        "in": "path",
+        "required": True,
+        "description": "The id of a report, from the list.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 64},
+    },
     "token": {
         "name": "token",
         "in": "path",

@@ -1,18 +1,18 @@
 """Frames: send, edit and delete messages, and send emoji."""
 
-from chalicelib.chat import deletions, edits, service
+from chalicelib.chat import edits, service
 from chalicelib.chat.schemas import (
     DeleteMessage,
     EditMessage,
     EmojiReaction,
-    MessageDeleted,
     MessageEdited,
     MessageSent,
     SendEmoji,
     SendMessage,
 )
 from chalicelib.contract import FrameContext, FrameSpec
-from chalicelib.log.schemas import RoomMessage
+from chalicelib.log.schemas import MessageDeleted, RoomMessage
+from chalicelib.seats import deletions
 
 
 def send_message(context: FrameContext[SendMessage]) -> None:

@@ -188,18 +188,3 @@ class MessageEdited(EventFrame):
 
     type: Literal["message_edited"] = "message_edited"
     data: MessageEditedData
-
-
-class MessageDeletedData(Data):
-    """The message, and the user who deleted it. `reason` is null unless it was given one."""
-
-    target_seq: int
-    by: str
-    reason: str | None = None
-
-
-class MessageDeleted(EventFrame):
-    """The author or a moderator deleted a message. Its text is gone."""
-
-    type: Literal["message_deleted"] = "message_deleted"
-    data: MessageDeletedData

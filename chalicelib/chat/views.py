@@ -1,6 +1,6 @@
 """HTTP: send, edit and delete messages, send emoji, read the log."""
 
-from chalicelib.chat import deletions, edits, history, service
+from chalicelib.chat import edits, history, service
 from chalicelib.chat.schemas import (
     EditMessageRequest,
     EmojiReactionRequest,
@@ -13,6 +13,7 @@ from chalicelib.chat.schemas import (
 from chalicelib.contract import Access, Request, Route
 from chalicelib.kernel.errors import ForbiddenError, MessageDeletedError, MessageNotFoundError, NotInRoomError
 from chalicelib.log.schemas import RoomMessage
+from chalicelib.seats import deletions
 
 
 def get_history(request: Request, query: HistoryQuery) -> History:

@@ -16,6 +16,7 @@
     │   └── NothingToLeaveError    404 not_in_room
     ├── InviteNotFoundError        404 invite_not_found
     ├── KnockNotFoundError         404 knock_not_found
+    ├── ReportNotFoundError        404 report_not_found
     ├── RoomFullError              409 room_full
     ├── RoomInactiveError          409 room_inactive
     ├── RoomLockedError            409 room_locked
@@ -26,6 +27,7 @@
     ├── MutedByModeratorError      409 muted_by_moderator
     ├── MessageDeletedError        409 message_deleted
     ├── TooManyReactionsError      409 too_many_reactions
+    ├── ReportDecidedError         409 report_decided
     ├── RateLimitedError           429 rate_limited
     ├── UnavailableError           503 unavailable
     │   └── AuthUnavailableError   503 auth_unavailable
@@ -191,6 +193,12 @@ class KnockNotFoundError(CoworkingError):
     status, code, title = 404, "knock_not_found", "This user does not knock any more"
 
 
+class ReportNotFoundError(CoworkingError):
+    """No report has this id, or its author has deleted the account."""
+
+    status, code, title = 404, "report_not_found", "Report not found"
+
+
 class RoomFullError(CoworkingError):
     """All seats are taken."""
 
@@ -249,6 +257,12 @@ class TooManyReactionsError(CoworkingError):
     """The message has as many reactions, or as many kinds of them, as it can hold."""
 
     status, code, title = 409, "too_many_reactions", "The message has too many reactions"
+
+
+class ReportDecidedError(CoworkingError):
+    """The report was decided before, in another way."""
+
+    status, code, title = 409, "report_decided", "This report was decided before"
 
 
 class RateLimitedError(CoworkingError):

@@ -55,6 +55,7 @@ class Settings:
     rooms_limit: Limit = Limit(5, 86_400)
     messages_limit: Limit = Limit(30, 10)
     joins_limit: Limit = Limit(30, 60)
+    reports_limit: Limit = Limit(10, 86_400)
     owned_rooms_limit: int = 20
     """Rooms that a user may own at the same time, active or not."""
     room_idle_days: int = 30

@@ -42,10 +42,21 @@ def blank(message: Message, now: Moment) -> Update:
 def _change(before: Message, after: Message, version: str, *names: str) -> Update:
     """The write of these attributes, if the message is not deleted and `version` is as it was read."""
     actions = [_set(name, getattr(after, name)) for name in (version, *names)]
-    condition = (MESSAGES.message_id == before.message_id) & MESSAGES.deleted_at.does_not_exist()
+    condition = _is_there(before)
     if version != "deleted_at":
         condition &= _is_as_read(version, before)
     return Update(MESSAGES, (before.room_id, before.seq), actions, condition)
+
+
+def is_unchanged(message: Message) -> Condition:
+    """True if the message was neither edited nor deleted since it was read."""
+    condition: Condition = _is_there(message) & _is_as_read("edited_seq", message)
+    return condition
+
+
+def _is_there(message: Message) -> Condition:
+    condition: Condition = (MESSAGES.message_id == message.message_id) & MESSAGES.deleted_at.does_not_exist()
+    return condition
 
 
 def _is_as_read(version: str, message: Message) -> Condition:

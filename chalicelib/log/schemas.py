@@ -1,11 +1,11 @@
 """The wire types of log entries: messages, and events as frames."""
 
 from collections import Counter
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from chalicelib.contract import Answer, ServerFrame
+from chalicelib.contract import Answer, Data, ServerFrame
 from chalicelib.contract.fields import ShownAvatar, Timestamp, Uuid
 from chalicelib.contract.frames import Sender, Seq
 from chalicelib.kernel.times import hour_and_minute, iso
@@ -120,6 +120,21 @@ class EntryFrame(EventFrame):
     """An entry of the log, as it was pushed."""
 
     data: dict[str, Any]
+
+
+class MessageDeletedData(Data):
+    """The message, and the user who deleted it. `reason` is null unless it was given one."""
+
+    target_seq: int
+    by: str
+    reason: str | None = None
+
+
+class MessageDeleted(EventFrame):
+    """The author or a moderator deleted a message. Its text is gone."""
+
+    type: Literal["message_deleted"] = "message_deleted"
+    data: MessageDeletedData
 
 
 def _event_of(message: Message) -> MessageEvent | None:

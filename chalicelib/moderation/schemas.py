@@ -5,14 +5,18 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from chalicelib.contract import Answer, Body, ClientFrame, Data
-from chalicelib.contract.fields import Text, Timestamp, UserId, Whole
+from chalicelib.contract.fields import Text, Timestamp, UserId, Uuid, Whole
 from chalicelib.grants.rules import Role
 from chalicelib.log.schemas import EventFrame
+from chalicelib.moderation.table import ReportState
 
 Action = Literal["kick", "ban", "unban", "mute", "unmute", "mute_all", "lock", "unlock", "slow"]
 AboutUser = Literal["kick", "ban", "unban", "mute", "unmute"]
 AUDIT_PAGE = 40
 """An answer has at most 200,000 bytes. The largest lines have some 4,500 bytes."""
+REPORTS_PAGE = 10
+"""The largest reports have some 19,000 bytes."""
+REPORT_ID = r"^[0-9]{15}-[0-9a-f]{8}$"
 MAX_SLOW_SECONDS = 3_600
 _YEAR_SECONDS = 31_536_000
 
@@ -148,3 +152,53 @@ class Audit(Answer):
 
     entries: list[AuditEntry]
     cursor: str | None = None
+
+
+class ReportRequest(Body):
+    """Why a message is reported."""
+
+    reason: Reason | None = None
+
+
+class ReportsQuery(Body):
+    """A page of the reports. With `state`, only those of this state: a page may be short, or empty."""
+
+    state: Annotated[str | None, Field(pattern=r"^(open|dismissed|removed|banned)$", examples=["open"])] = None
+    limit: Annotated[int, Field(ge=1, le=REPORTS_PAGE)] = REPORTS_PAGE
+    cursor: Annotated[
+        str | None,
+        Field(pattern=REPORT_ID, description="From `cursor` of the answer before: older reports."),
+    ] = None
+
+
+class ReportView(Answer):
+    """A message as it was when it was reported. `room_id` and `seq` say where it is; `user_id` is its author.
+
+    `reason` and `reported_by` are null after the user who reported it has deleted the account.
+    """
+
+    id: str
+    room_id: Uuid
+    seq: int
+    user_id: str
+    user: str
+    text: str
+    reason: str | None
+    reported_by: str | None
+    created_at: Timestamp
+    state: ReportState
+    decided_by: str | None
+    decided_at: Timestamp | None
+
+
+class ReportList(Answer):
+    """Reports, the newest first. `cursor`: there are older ones, or null."""
+
+    reports: list[ReportView]
+    cursor: str | None = None
+
+
+class ReportDecision(Body):
+    """`removed`: the message is deleted. `banned`: its author is also kept out of all rooms, without an end."""
+
+    state: Annotated[Literal["dismissed", "removed", "banned"], Field(examples=["removed"])]

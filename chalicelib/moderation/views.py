@@ -1,8 +1,17 @@
-"""HTTP: the acts of moderators, bans and the audit."""
+"""HTTP: the acts of moderators, bans, the audit, and reports."""
 
-from chalicelib.contract import Access, Request, Route
-from chalicelib.kernel.errors import BannedError, ForbiddenError, InvalidRequestError
-from chalicelib.moderation import everywhere, service
+from chalicelib.contract import Access, Request, Route, Success
+from chalicelib.kernel.errors import (
+    BannedError,
+    ForbiddenError,
+    InvalidRequestError,
+    MessageDeletedError,
+    MessageNotFoundError,
+    NotInRoomError,
+    ReportDecidedError,
+    ReportNotFoundError,
+)
+from chalicelib.moderation import everywhere, reports, service
 from chalicelib.moderation.schemas import (
     Audit,
     AuditQuery,
@@ -12,6 +21,11 @@ from chalicelib.moderation.schemas import (
     BansQuery,
     Moderated,
     ModerationRequest,
+    ReportDecision,
+    ReportList,
+    ReportRequest,
+    ReportsQuery,
+    ReportView,
 )
 
 
@@ -48,8 +62,30 @@ def list_all_bans(request: Request, query: BansQuery) -> BanList:
     return everywhere.list_bans(request, query)
 
 
+def report_message(request: Request, body: ReportRequest) -> Success:
+    """Report a message of somebody else to the administrators. Its text is copied as it is now.
+
+    Only administrators learn who reported it. Reporting it again changes nothing, until the message is edited.
+    """
+    return reports.report_message(request.context, request.seq, body.reason)
+
+
+def list_reports(request: Request, query: ReportsQuery) -> ReportList:
+    """List the messages that were reported. The newest report comes first. Reports are kept for a year."""
+    return reports.list_reports(request, query)
+
+
+def decide_report(request: Request, body: ReportDecision) -> ReportView:
+    """Decide a report. `removed` deletes the message, `banned` also keeps its author out of all rooms.
+
+    A report is decided once. The same decision again does what an interrupted call has left.
+    """
+    return reports.decide(request, request.parameter("report_id"), body)
+
+
 _ROOM = "/coworking/rooms/{room_id}"
 _BANS = "/coworking/admin/bans"
+_REPORTS = "/coworking/admin/reports"
 _REFUSED = (BannedError, ForbiddenError)
 ROUTES = (
     Route("POST", f"{_ROOM}/moderation", moderate, access=Access.MODERATOR, price=18, errors=_REFUSED),
@@ -65,5 +101,24 @@ ROUTES = (
         price=10,
         status=204,
         errors=(InvalidRequestError,),
+    ),
+    Route(
+        "POST",
+        f"{_ROOM}/messages/{{seq}}/report",
+        report_message,
+        access=Access.MEMBER,
+        price=14,
+        status=202,
+        errors=(NotInRoomError, ForbiddenError, MessageNotFoundError, MessageDeletedError),
+        idempotent=True,
+    ),
+    Route("GET", _REPORTS, list_reports, access=Access.ADMIN, price=16),
+    Route(
+        "POST",
+        f"{_REPORTS}/{{report_id}}",
+        decide_report,
+        access=Access.ADMIN,
+        price=60,
+        errors=(ReportNotFoundError, ReportDecidedError),
     ),
 )

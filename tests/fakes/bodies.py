@@ -12,7 +12,15 @@ from chalicelib.chat.schemas import (
 )
 from chalicelib.contract import Body
 from chalicelib.lifecycle.schemas import RoomUpdate
-from chalicelib.moderation.schemas import AuditQuery, BanRequest, BansQuery, ModerationRequest
+from chalicelib.moderation.schemas import (
+    AuditQuery,
+    BanRequest,
+    BansQuery,
+    ModerationRequest,
+    ReportDecision,
+    ReportRequest,
+    ReportsQuery,
+)
 from chalicelib.profiles.schemas import ProfileUpdate
 from chalicelib.roles.schemas import OwnershipRequest, RoleRequest, RolesQuery
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery
@@ -79,6 +87,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "roles_grant_role": {"role": "member"},
     "moderation_moderate": {"action": "lock"},
     "moderation_ban_everywhere": {"reason": "spam"},
+    "moderation_report_message": {"reason": "spam"},
+    "moderation_decide_report": {"state": "removed"},
     "roles_offer_ownership": {"user_id": "heir"},
     "lifecycle_update_own_room": {"name": "Room"},
     "lifecycle_update_room": {"name": "Room"},
@@ -138,6 +148,11 @@ REFUSED: list[tuple[type[Body], dict[str, Any], str, list[Any]]] = [
     (ModerationRequest, {"action": "lock"}, "seconds", [-1, 31_536_001, 2**63, "5", 5.5, True, [5], {}]),
     (BanRequest, {}, "reason", [*NOT_TEXT[1:], *CONTROL, "x" * 513]),
     (BanRequest, {}, "seconds", [0, -1, 31_536_001, "5", 5.5, True, [5], {}]),
+    (ReportRequest, {}, "reason", [*NOT_TEXT[1:], *CONTROL, "x" * 513]),
+    (ReportDecision, {}, "state", [None, "", "open", "REMOVED", 1, True, []]),
+    (ReportsQuery, {}, "state", ["", "closed"]),
+    (ReportsQuery, {}, "limit", ["0", "11", "x"]),
+    (ReportsQuery, {}, "cursor", ["", "x", "1" * 15 + "-ABCDEF01"]),
     (AuditQuery, {}, "limit", ["0", "41", "x"]),
     (AuditQuery, {}, "cursor", ["", "x", "1" * 15 + "-ABCDEF01"]),
     (BansQuery, {}, "cursor", ["", "x"]),

@@ -7,8 +7,9 @@ from typing import Any
 
 from chalicelib.delivery import Connection
 from chalicelib.grants.invites import Invite, invite_id_of, invite_key
-from chalicelib.grants.table import Standing, standing_key
+from chalicelib.grants.table import DEPLOYMENT, Standing, standing_key
 from chalicelib.log import Message
+from chalicelib.moderation.table import REPORT, Report
 from chalicelib.rooms.table import Room
 from chalicelib.seats.table import Participant
 from tests.fakes.backend import DAY, ENDPOINT, MINUTE, NOW
@@ -76,3 +77,11 @@ def make_message(room_id: str, seq: int = 1, **changes: Any) -> Message:
 def make_connection(room_id: str, connection_id: str, user_id: str = "ada", **changes: Any) -> Connection:
     connection = Connection(room_id, connection_id, user_id, ENDPOINT, connected_at=NOW, announced=False)
     return replace(connection, **changes)
+
+
+REPORT_ID = "001795300869102-5d0c7a1e"
+
+
+def make_report(room_id: str, author_id: str) -> Report:
+    """An open report of the third message of a room. Nobody knows its reason any more."""
+    return Report(DEPLOYMENT, REPORT + REPORT_ID, author_id, "Ada", room_id, 3, "hello", "reason#gone", NOW)

@@ -19,7 +19,6 @@ from chalicelib.account.export import export_data
 from chalicelib.account.schemas import ExportQuery
 from chalicelib.account.service import erase_account
 from chalicelib.account.sweep import sweep_erasures
-from chalicelib.chat.deletions import delete_message
 from chalicelib.chat.history import get_entries, get_history
 from chalicelib.chat.schemas import EntriesQuery, HistoryQuery
 from chalicelib.contract import Context
@@ -31,6 +30,7 @@ from chalicelib.kernel.errors import TooManyRoomsError
 from chalicelib.kernel.limits import Cache
 from chalicelib.log import Message
 from chalicelib.log.table import MESSAGES, POSITIONS, LogPosition, put_entry
+from chalicelib.moderation.reports import report_message
 from chalicelib.moderation.schemas import ModerationRequest
 from chalicelib.moderation.service import moderate
 from chalicelib.roles.service import grant_role
@@ -40,6 +40,7 @@ from chalicelib.rooms.service import create_room
 from chalicelib.rooms.table import ROOMS
 from chalicelib.seats import service, sockets
 from chalicelib.seats.connections import put_connection
+from chalicelib.seats.deletions import delete_message
 from chalicelib.seats.frames import CHECK_EVERY_MS
 from chalicelib.seats.sockets import ConnectionGrant, SocketEvent
 from chalicelib.seats.table import take_seat
@@ -217,6 +218,8 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "delete frame, of a moderator": ((3, 7, 7), lambda s: s.send(4, "delete", seq=said(s, 5))),
     "deletion, the first by an administrator": ((3, 10, 7), lambda s: delete_as_admin(s, said(s, 9))),
     "delete frame, again": ((1, 0, 6), lambda s: s.send(4, "delete", seq=said(s, 5))),
+    "report": ((5, 12, 3), lambda s: report_message(s.context(6), said(s, 7), "spam")),
+    "report, again": ((2, 0, 3), lambda s: report_message(s.context(6), said(s, 7), "spam")),
 }
 """They run in this order: some need the results of earlier ones."""
 BUDGETS = {operation: budget for operation, (budget, _) in OPERATIONS.items()}

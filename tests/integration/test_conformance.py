@@ -62,7 +62,7 @@ IN_A_ROOM = {
         f"GET {ROOM}/entries",
         f"POST {ROOM}/messages",
     ),
-    *(f"PATCH {MESSAGE}", f"DELETE {MESSAGE}", f"PUT {REACTION}", f"DELETE {REACTION}"),
+    *(f"POST {MESSAGE}/report", f"PATCH {MESSAGE}", f"DELETE {MESSAGE}", f"PUT {REACTION}", f"DELETE {REACTION}"),
     *(f"POST {ROOM}/emoji", f"PUT {ROOM}/mic-toggle", f"PUT {ROOM}/speaking"),
 }
 FOR_ITS_HEIR = {f"POST {ROOM}/owner/accept"}
@@ -79,9 +79,11 @@ FOR_ITS_MAKER = {
     *(f"GET {ROOM}/knocks", f"POST {ROOM}/knocks/{{user_id}}"),
 }
 BANS = "/coworking/admin/bans"
+REPORTS = "/coworking/admin/reports"
 FOR_ADMINS = {
     *(f"PUT {ADMIN}", f"PATCH {ADMIN}/status", f"DELETE {ADMIN}"),
     *(f"GET {BANS}", f"PUT {BANS}/{{user_id}}", f"DELETE {BANS}/{{user_id}}"),
+    *(f"GET {REPORTS}", f"POST {REPORTS}/{{report_id}}"),
 }
 READS_ANY_BODY = {f"POST {ROOM}/join"}
 """Clients that exist send bodies of any kind, which were never read."""
@@ -153,19 +155,29 @@ class Visitor:
         self.caller = {"nobody": lambda: api.nobody, "admin": api.admin}.get(role, api.person)()
         self.maker = self.caller if role == "member" else api.person("Maker")
         self.headers = {"Authorization": f"Bearer {self.caller.token}"} if self.caller.token else {}
-        self.guest = api.person("Guest")
+        self.api = api
         self.statuses: set[int] = set()
         self.known: dict[str, Any] = {}
         """Parameters of paths that exist."""
         self.open_room()
 
     def open_room(self) -> None:
-        """A new room, with an invitation and a knock. A member also joins it, unmutes and speaks. A user may own it."""
+        """A new room, with an invitation and a knock. A member also joins it, unmutes and speaks. A user may own it.
+
+        A guest, of whom administrators have a report, has said something, too.
+        """
+        self.guest = self.api.person("Guest")
         room_id: str = self.maker.make_room()["id"]
         path = f"/coworking/rooms/{room_id}"
         self.guest.post(f"{path}/knock")
         invite = self.maker.post(f"{path}/invites", {}).json()
         self.known = {"room_id": room_id, "token": invite["token"], "invite_id": invite["id"], "user_id": self.guest.id}
+        self.guest.join(room_id)
+        self.reported = self.guest.say(room_id, "spam")["seq"]
+        if self.role == "admin":
+            self.maker.join(room_id)
+            self.maker.post(f"{path}/messages/{self.reported}/report", {})
+            self.known["report_id"] = self.caller.get(REPORTS).json()["reports"][0]["id"]
         if self.role == "member":
             self.caller.join(room_id)
             self.caller.put(f"{path}/mic-toggle", {"is_muted": False})
@@ -185,7 +197,9 @@ class Visitor:
 @pytest.fixture(scope="module")
 def busy_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """A stack whose rate limits are never reached."""
-    plenty = dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT", "ROOMS_LIMIT", "BUDGET_LIMIT"), "1000000/10")
+    plenty = dict.fromkeys(
+        ("MESSAGES_LIMIT", "JOINS_LIMIT", "ROOMS_LIMIT", "REPORTS_LIMIT", "BUDGET_LIMIT"), "1000000/10"
+    )
     environment = plenty | {"SEATS_LIMIT": "1000", "OWNED_ROOMS_LIMIT": "1000000"}
     with LocalStack(data_dir=tmp_path_factory.mktemp("stack"), environment=environment) as running:
         yield running
@@ -225,7 +239,8 @@ def test_the_document_describes_every_answer(
 ) -> None:
     for name, value in case.path_parameters.items():
         if visitor.is_replaced(name, value) and not (name == "user_id" and "knocks" not in case.operation.label):
-            case.path_parameters[name] = visitor.known[name]
+            is_report = name == "seq" and case.operation.label.endswith("/report")
+            case.path_parameters[name] = visitor.reported if is_report else visitor.known[name]
     response = case.call(base_url=busy_stack.api, session=session, headers=visitor.headers)
     visitor.statuses.add(response.status_code)
     excluded: list[CheckFunction] = [positive_data_acceptance] if is_wrong_beyond_schemas(case) else []

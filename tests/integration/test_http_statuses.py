@@ -27,14 +27,15 @@ KEYS = {name.lower(): value for name, value in CREDENTIALS.items()}
 MEMBERS = {"type", "title", "status", "detail", "code"}
 TOO_LARGE = b'{"name": "' + b"x" * 65_536 + b'"}'
 A_FORM = {"content": "x=1", "headers": {"Content-Type": "text/plain"}}
-UNKNOWN = {"user_id": "unknown", "invite_id": "unknown", "token": "unknown", "seq": "1", "emoji": "x"}
+UNKNOWN = dict.fromkeys(("user_id", "invite_id", "token", "report_id"), "unknown") | {"seq": "1", "emoji": "x"}
 ROOM_VIEWS = [route.name for route in ROUTES if route.has_room]
 ADMIN_VIEWS = [route.name for route in ROUTES if route.access is Access.ADMIN]
 MODERATOR_VIEWS = [route.name for route in ROUTES if route.access in (Access.MODERATOR, Access.OWNER)]
-MEMBER_VIEWS = [route.name for route in ROUTES if route.access is Access.MEMBER and route.name != "seats_leave"]
+SPECIAL = ("seats_leave", "moderation_report_message")
+MEMBER_VIEWS = [route.name for route in ROUTES if route.access is Access.MEMBER and route.name not in SPECIAL]
 MESSAGE_VIEWS = [route.name for route in ROUTES if "seq" in route.path_names]
 REACTION_VIEWS = [route.name for route in ROUTES if "emoji" in route.path_names]
-MESSAGE_CHANGES = ["chat_edit_message", *REACTION_VIEWS]
+MESSAGE_CHANGES = ["chat_edit_message", "moderation_report_message", *REACTION_VIEWS]
 SENTENCES = {
     **{(view, "forbidden"): "Only administrators may do this" for view in ADMIN_VIEWS},
     ("seats_join", "room_full"): "Room is full",
@@ -150,6 +151,24 @@ class Stage:
         """The parameters of an invitation into `room`."""
         made = expect(201, self.member.post(f"{ROOMS}/{self.room}/invites", {}))
         return {"invite_id": made["id"], "token": made["token"]}
+
+    @property
+    def own(self) -> int:
+        """The number of a new message of the member."""
+        seq: int = self.member.say(self.room, "hello")["seq"]
+        return seq
+
+    @property
+    def spam(self) -> int:
+        """The number of a message of somebody else."""
+        seq: int = self.guest.say(self.room, "spam")["seq"]
+        return seq
+
+    @cached_property
+    def reported(self) -> dict[str, str]:
+        """The parameter of a report."""
+        expect(202, self.member.post(f"{ROOMS}/{self.room}/messages/{self.spam}/report", {}))
+        return {"report_id": self.admin.get("/coworking/admin/reports").json()["reports"][0]["id"]}
 
     @cached_property
     def knocking(self) -> dict[str, str]:
@@ -300,6 +319,21 @@ CASES = [
     Case("rooms_create_room", 403, "banned", by="outcast"),
     Case("moderation_lift_ban", 204, by="admin", user="outcast"),
     *each(["moderation_ban_everywhere", "moderation_lift_ban"], 422, "invalid_request", by="admin", user="x" * 129),
+    Case("moderation_report_message", 202, message="spam"),
+    Case("moderation_report_message", 403, "forbidden", message="own"),
+    Case("moderation_report_message", 403, "not_in_room", by="stranger"),
+    Case("moderation_list_reports", 200, by="admin"),
+    Case("moderation_list_reports", 422, "invalid_request", by="admin", query="?cursor=x"),
+    Case("moderation_decide_report", 200, by="admin", parameters="reported"),
+    Case(
+        "moderation_decide_report",
+        409,
+        "report_decided",
+        by="admin",
+        parameters="reported",
+        options={"body": {"state": "dismissed"}},
+    ),
+    Case("moderation_decide_report", 404, "report_not_found", by="admin"),
     Case("voice_toggle_mic", 409, "muted_by_moderator", by="silenced"),
     Case("roles_revoke_role", 204),
     Case("roles_offer_ownership", 201),

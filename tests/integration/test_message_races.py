@@ -12,12 +12,12 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib.chat.deletions import delete_message
 from chalicelib.chat.edits import edit_message
 from chalicelib.chat.service import send_message
 from chalicelib.log import Event, Message
 from chalicelib.reactions.schemas import MessageReactions
 from chalicelib.reactions.service import react
+from chalicelib.seats.deletions import delete_message
 from infra.local.engine import Engine
 from tests.fakes.backend import NOW, PLENTY, World, on_engine, read_log
 from tests.fakes.races import at_once

@@ -500,6 +500,17 @@ def give_roles(functions: Functions) -> None:
     call("roles_revoke_role", "ben", parameters={"user_id": "kim"})
 
 
+def report(functions: Functions, room_id: str) -> None:
+    """Report a message, and decide to ban its author."""
+    functions.enter(room_id, "eve")
+    said = functions.rest("chat_send_message", "eve", {"message_text": "spam"}, room_id=room_id)
+    functions.rest(
+        "moderation_report_message", "ben", {"reason": "spam"}, room_id=room_id, parameters={"seq": str(said["seq"])}
+    )
+    (shown,) = functions.rest("moderation_list_reports", "admin")["reports"]
+    functions.rest("moderation_decide_report", "admin", {"state": "banned"}, parameters={"report_id": shown["id"]})
+
+
 def moderate(functions: Functions) -> None:
     """Act on users with and without a seat, over HTTP and by frames: first the owner, then a moderator."""
     room_id = functions.open_room()
@@ -538,6 +549,7 @@ def moderate(functions: Functions) -> None:
     functions.rest("moderation_ban_everywhere", "admin", {}, **bob)
     assert functions.refused("rooms_create_room", "bob", {"name": "Room"}) == "banned"
     functions.rest("moderation_list_all_bans", "admin")
+    report(functions, room_id)
     functions.rest("moderation_lift_ban", "admin", **bob)
 
 

@@ -23,7 +23,6 @@ from chalicelib.access.schemas import InviteCreate
 from chalicelib.access.service import create_invite
 from chalicelib.api import frames
 from chalicelib.backend import Backend
-from chalicelib.chat.deletions import delete_message
 from chalicelib.chat.edits import edit_message
 from chalicelib.chat.history import get_entries, get_history
 from chalicelib.chat.schemas import EntriesQuery, HistoryQuery
@@ -43,6 +42,7 @@ from chalicelib.rooms.schemas import RoomsQuery
 from chalicelib.rooms.table import get_room
 from chalicelib.seats import service, sockets
 from chalicelib.seats.connections import get_roster
+from chalicelib.seats.deletions import delete_message
 from chalicelib.seats.sockets import ConnectionGrant, SocketEvent
 from chalicelib.seats.table import list_participants
 from infra.local.engine import Engine

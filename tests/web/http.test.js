@@ -42,6 +42,7 @@ for (const [name, call, request, body] of [
   ["deleteMessage", (api) => api.deleteMessage("x", 7), "DELETE /coworking/rooms/x/messages/7"],
   ["reactTo", (api) => api.reactTo("x", 7, "👏"), "PUT /coworking/rooms/x/messages/7/reactions/%F0%9F%91%8F"],
   ["reactTo, taken back", (api) => api.reactTo("x", 7, "👏", false), "DELETE /coworking/rooms/x/messages/7/reactions/%F0%9F%91%8F"],
+  ["report", (api) => api.report("x", 7, { reason: "spam" }), "POST /coworking/rooms/x/messages/7/report", { reason: "spam" }],
   ["react", (api) => api.react("x", "👏"), "POST /coworking/rooms/x/emoji", { emoji: "👏" }],
   ["setMuted", (api) => api.setMuted("x", true), "PUT /coworking/rooms/x/mic-toggle", { is_muted: true }],
   ["setSpeaking", (api) => api.setSpeaking("x", false), "PUT /coworking/rooms/x/speaking", { is_speaking: false }],
@@ -70,6 +71,8 @@ for (const [name, call, request, body] of [
   ["admin.toggleRoom", (api) => api.admin.toggleRoom("x"), "PATCH /coworking/admin/rooms/x/status"],
   ["admin.bans", (api) => api.admin.bans({ cursor: "c" }), "GET /coworking/admin/bans?cursor=c"],
   ["admin.ban", (api) => api.admin.ban("eve", { reason: "spam" }), "PUT /coworking/admin/bans/eve", { reason: "spam" }],
+  ["admin.reports", (api) => api.admin.reports({ state: "open", cursor: "c" }), "GET /coworking/admin/reports?state=open&cursor=c"],
+  ["admin.decideReport", (api) => api.admin.decideReport("r", "removed"), "POST /coworking/admin/reports/r", { state: "removed" }],
   ["admin.unban", (api) => api.admin.unban("eve"), "DELETE /coworking/admin/bans/eve"],
   ["admin.deleteRoom", (api) => api.admin.deleteRoom("x"), "DELETE /coworking/admin/rooms/x"],
 ])

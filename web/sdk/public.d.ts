@@ -3,7 +3,7 @@ import type { CoworkingError, REASONS } from "./types/errors.js";
 import type {
   Audit, Ban, BanList, ByeData, EntryList, ErasureState, ErrorCode, Export, FieldError, Health, History, InvitePreview, InviteView,
   InviteList, JoinRoomResponse, KnockAnswer, KnockList, KnockState, Me, MessageReactions, MicToggledData, Moderated, MyRoom, NewInvite, OwnershipOffer, ParticipantView, ProfileUpdate,
-  RoleGrant, RoleList, RoomCreate, RoomDetail, RoomMessage, RoomPatch, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData,
+  ReportList, ReportView, RoleGrant, RoleList, RoomCreate, RoomDetail, RoomMessage, RoomPatch, RoomSummary, RoomUpdate, SnapshotRoom, SpeakingChangedData,
   StatusToggled, Success, UserLeftData, WebsocketAccess, You,
 } from "./wire.js";
 export type * from "./wire.js";
@@ -97,6 +97,8 @@ export interface Api {
   deleteMessage(id: string, seq: number, options?: CallOptions): Promise<void>;
   /** Add an emoji of yours to a message, or take it back. */
   reactTo(id: string, seq: number, emoji: string, on?: boolean, options?: CallOptions): Promise<MessageReactions>;
+  /** Report a message of somebody else to the administrators. Its author is not told who did. */
+  report(id: string, seq: number, options?: KeyOptions & { reason?: string }): Promise<Success>;
   /** Send an emoji. */
   react(id: string, emoji: string, options?: KeyOptions): Promise<RoomMessage>;
   /** Tell the others that your microphone is off or on. */
@@ -155,6 +157,10 @@ export interface Api {
     bans(page?: CallOptions & { cursor?: string }): Promise<BanList>;
     /** Keep a user out of all rooms, for `seconds` or without an end. */
     ban(userId: string, options?: CallOptions & { reason?: string; seconds?: number }): Promise<Ban>;
+    /** Messages that were reported, the newest first. `cursor` of the answer is that of the next page. */
+    reports(page?: CallOptions & { state?: ReportView["state"]; cursor?: string; limit?: number }): Promise<ReportList>;
+    /** Decide a report: nothing happens, the message is deleted, or its author is also kept out of all rooms. */
+    decideReport(reportId: string, state: "dismissed" | "removed" | "banned", options?: CallOptions): Promise<ReportView>;
     /** Let a user in again. */
     unban(userId: string, options?: CallOptions): Promise<void>;
   };

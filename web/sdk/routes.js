@@ -62,6 +62,7 @@ export function createApi(/** @type {Service} */ service, /** @type {Deps} */ de
     deleteMessage: async (id, seq, options) => void (await callRoute("DELETE", messagePath(id, seq), options)),
     reactTo: (id, seq, emoji, on = true, options = {}) =>
       callRoute(on ? "PUT" : "DELETE", `${messagePath(id, seq)}/reactions/${encodeURIComponent(emoji)}`, options),
+    report: (id, seq, { reason, ...options } = {}) => callRoute("POST", messagePath(id, seq) + "/report", withKey(options, { reason })),
     react: (id, emoji, options) => callRoute("POST", roomPath(id) + "/emoji", withKey(options, { emoji })),
     setMuted: (id, isMuted, options) => callRoute("PUT", roomPath(id) + "/mic-toggle", { ...options, body: muted(isMuted) }),
     setSpeaking: (id, isSpeaking, options) => callRoute("PUT", roomPath(id) + "/speaking", { ...options, body: speaking(isSpeaking) }),
@@ -91,6 +92,10 @@ export function createApi(/** @type {Service} */ service, /** @type {Deps} */ de
       bans: ({ cursor, signal } = {}) => callRoute("GET", "/admin/bans" + query({ cursor }), { signal }),
       ban: (user, { reason, seconds, ...options } = {}) =>
         callRoute("PUT", `/admin/bans/${encodeURIComponent(user)}`, { ...options, body: { reason, seconds } }),
+      reports: ({ state, cursor, limit, signal } = {}) =>
+        callRoute("GET", "/admin/reports" + query({ state, cursor, limit }), { signal }),
+      decideReport: (report, state, options) =>
+        callRoute("POST", `/admin/reports/${encodeURIComponent(report)}`, { ...options, body: { state } }),
       unban: async (user, options) => void (await callRoute("DELETE", `/admin/bans/${encodeURIComponent(user)}`, options)),
     },
   };

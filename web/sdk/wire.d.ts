@@ -231,6 +231,8 @@ export type ExportItem = {
     | "invite"
     | "knock"
     | "offer"
+    | "report"
+    | "decision"
     | "marker"
     | "message"
     | "mention"
@@ -644,6 +646,7 @@ export type Problem = {
     | "not_in_room"
     | "invite_not_found"
     | "knock_not_found"
+    | "report_not_found"
     | "room_full"
     | "room_inactive"
     | "room_locked"
@@ -654,6 +657,7 @@ export type Problem = {
     | "muted_by_moderator"
     | "message_deleted"
     | "too_many_reactions"
+    | "report_decided"
     | "rate_limited"
     | "unavailable"
     | "auth_unavailable"
@@ -807,6 +811,31 @@ export type RelayedTypingFrame = {
   connection: string;
   roomId: string;
   ts: string;
+};
+/** `removed`: the message is deleted. `banned`: its author is also kept out of all rooms, without an end. */
+export type ReportDecision = { state: "dismissed" | "removed" | "banned" };
+/** Reports, the newest first. `cursor`: there are older ones, or null. */
+export type ReportList = { reports: ReportView[]; cursor: string | null };
+/** Why a message is reported. */
+export type ReportRequest = { reason?: string | null };
+/**
+ * A message as it was when it was reported. `room_id` and `seq` say where it is; `user_id` is its author.
+ *
+ * `reason` and `reported_by` are null after the user who reported it has deleted the account.
+ */
+export type ReportView = {
+  id: string;
+  room_id: string;
+  seq: number;
+  user_id: string;
+  user: string;
+  text: string;
+  reason: string | null;
+  reported_by: string | null;
+  created_at: string;
+  state: "open" | "dismissed" | "removed" | "banned";
+  decided_by: string | null;
+  decided_at: string | null;
 };
 /** The user, the role from now on, and the user who gave it. A role of null means that nothing is left of it. */
 export type RoleChangedData = {
@@ -1252,6 +1281,8 @@ export type RelayedFrame =
  * | `payload_too_large` | The body is larger than 64 KB. |
  * | `peer_unavailable` | The addressee of a signal has no connection in the room. |
  * | `rate_limited` | Too many acts in a short time; `retry_after` is in whole seconds. |
+ * | `report_decided` | The report was decided before, in another way. |
+ * | `report_not_found` | No report has this id, or its author has deleted the account. |
  * | `reserved_type` | Only the server sends this frame type. |
  * | `room_full` | All seats are taken. |
  * | `room_inactive` | The room exists, but is closed for now. |
@@ -1286,6 +1317,8 @@ export type ErrorCode =
   | "payload_too_large"
   | "peer_unavailable"
   | "rate_limited"
+  | "report_decided"
+  | "report_not_found"
   | "reserved_type"
   | "room_full"
   | "room_inactive"

@@ -20,11 +20,12 @@ from chalicelib.grants.invites import INVITES, invite_id_of
 from chalicelib.identity.profiles import Profile
 from chalicelib.kernel.telemetry import Observation, Telemetry
 from chalicelib.log.table import MESSAGES, POSITIONS
+from chalicelib.moderation.table import REPORTS
 from chalicelib.roles.table import make_offer, put_offer
 from tests.fakes.backend import HTTP_LEASE, MINUTE, NOW, NOWHERE, World, on_moto
 from tests.fakes.bodies import GOOD
 from tests.fakes.events import read_json, rest_event
-from tests.fakes.records import make_invite, make_message, token_of
+from tests.fakes.records import REPORT_ID, make_invite, make_message, make_report, token_of
 
 SECRET = "a secret that the tokens of these tests are signed with"
 CALLERS = ("nobody", "invalid", "stranger", "former", "member", "moderator", "creator", "admin")
@@ -65,10 +66,12 @@ def open_room(world: World) -> str:
     world.grant(MODERATOR, made, "moderator")
     world.join(MEMBER, made)
     world.join(FORMER, made, NOW - HTTP_LEASE)
+    world.store.put(MESSAGES, make_message(made, 2, user_id=CREATOR))
     world.store.put(MESSAGES, make_message(made, 3, user_id=MEMBER))
     world.store.update(POSITIONS, (made, 0), [POSITIONS.last_seq.set(3)])
     for caller in CALLERS:
         world.store.transact([put_offer(make_offer(world.room(made), caller, CREATOR, NOW))])
+    world.store.put(REPORTS, make_report(made, MEMBER))
     world.store.put(INVITES, make_invite(made, token_of(made)))
     world.store.put(KNOCKS, make_knock(made, Profile("user_id", "Eve", None), NOW))
     return made
@@ -77,7 +80,8 @@ def open_room(world: World) -> str:
 def parameters_of(room_id: str) -> dict[str, str]:
     """The other parameters of paths: what belongs to the room."""
     token = token_of(room_id) if is_uuid(room_id) else ""
-    return {"token": token, "invite_id": invite_id_of(token), "seq": "3", "emoji": "👍"}
+    ids = {"invite_id": invite_id_of(token), "report_id": REPORT_ID}
+    return {"token": token, **ids, "seq": "3", "emoji": "👍"}
 
 
 def sign(caller: str) -> str | None:
@@ -91,6 +95,7 @@ def sign(caller: str) -> str | None:
 def call(route: Route, caller: str, room_id: str, **changes: Any) -> dict[str, Any]:
     body = json.dumps(GOOD[route.name]) if route.body else None
     parameters = {name: value for name, value in parameters_of(room_id).items() if name in route.path_names}
+    parameters |= {"seq": "2"} if route.name == "moderation_report_message" else {}  # nobody reports their own
     sent = {"body": body, "parameters": parameters} | changes
     event = rest_event(route.name, room_id=room_id, token=sign(caller), **sent)
     result: dict[str, Any] = app(event, None)

@@ -92,6 +92,13 @@ ROUTES = {
     "GET /coworking/admin/bans": Expected({*USER, 403, 422}, "BanList"),
     "PUT /coworking/admin/bans/{user_id}": Expected({*USER, *BODY, 403}, "Ban", "BanRequest"),
     "DELETE /coworking/admin/bans/{user_id}": Expected({*USER, 403, 422}, status=204),
+    "POST /coworking/rooms/{room_id}/messages/{seq}/report": Expected(
+        {*MEMBER, *BODY, 409}, "Success", "ReportRequest", 202
+    ),
+    "GET /coworking/admin/reports": Expected({*USER, 403, 422}, "ReportList"),
+    "POST /coworking/admin/reports/{report_id}": Expected(
+        {*USER, *BODY, 403, 404, 409}, "ReportView", "ReportDecision"
+    ),
     "PUT /coworking/admin/rooms/{room_id}": Expected({*ROOM, *BODY, 403}, "RoomSummary", "RoomUpdate"),
     "PATCH /coworking/admin/rooms/{room_id}/status": Expected({*ROOM, 403}, "StatusToggled"),
     "DELETE /coworking/admin/rooms/{room_id}": Expected({*ROOM, 403}, status=204),
@@ -102,6 +109,7 @@ IDEMPOTENT = {
     "POST /coworking/rooms/{room_id}/messages",
     "PATCH /coworking/rooms/{room_id}/messages/{seq}",
     "POST /coworking/rooms/{room_id}/emoji",
+    "POST /coworking/rooms/{room_id}/messages/{seq}/report",
 }
 MODELS = {route.body.__name__: route.body for route in routes.ROUTES if route.body}
 

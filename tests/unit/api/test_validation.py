@@ -24,7 +24,15 @@ from chalicelib.kernel.settings import Settings
 from chalicelib.lifecycle.schemas import RoomPatch, RoomUpdate
 from chalicelib.log import Message
 from chalicelib.log.schemas import RoomMessage
-from chalicelib.moderation.schemas import AuditQuery, BanRequest, BansQuery, ModerationRequest
+from chalicelib.moderation.schemas import (
+    AuditQuery,
+    BanRequest,
+    BansQuery,
+    ModerationRequest,
+    ReportDecision,
+    ReportRequest,
+    ReportsQuery,
+)
 from chalicelib.profiles.schemas import ProfileUpdate
 from chalicelib.roles.schemas import OwnershipRequest, RoleRequest, RolesQuery
 from chalicelib.rooms.schemas import RoomCreate, RoomsQuery, RoomSummary
@@ -61,6 +69,9 @@ BODIES: dict[type[Body], dict[str, Any]] = {
     ModerationRequest: {"action": "lock"},
     BansQuery: {},
     BanRequest: {},
+    ReportRequest: {},
+    ReportDecision: {"state": "removed"},
+    ReportsQuery: {},
     AuditQuery: {},
     RoomPatch: {},
     RoomUpdate: {},

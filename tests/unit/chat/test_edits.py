@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from chalicelib import log
-from chalicelib.chat.deletions import delete_message
 from chalicelib.chat.edits import edit_message
 from chalicelib.chat.history import get_entries
 from chalicelib.chat.schemas import EntriesQuery
@@ -17,6 +16,7 @@ from chalicelib.log import service as log_service
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.log.table import MESSAGES, get_message
 from chalicelib.personal.table import get_marker
+from chalicelib.seats.deletions import delete_message
 from chalicelib.store import Put
 from tests.fakes.backend import DAY, NOW, Interrupt, World
 from tests.fakes.records import make_message

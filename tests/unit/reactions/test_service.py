@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from chalicelib.chat.deletions import delete_message
 from chalicelib.chat.service import send_message
 from chalicelib.kernel.errors import CoworkingError
 from chalicelib.kernel.fingerprints import fingerprint
@@ -16,6 +15,7 @@ from chalicelib.log.reading import ENTRY_BYTES
 from chalicelib.log.table import MESSAGES, get_message
 from chalicelib.reactions.schemas import OneEmoji
 from chalicelib.reactions.service import MAX_BYTES, MAX_KINDS, react
+from chalicelib.seats.deletions import delete_message
 from chalicelib.store.tables import item_bytes
 from tests.fakes.backend import HTTP_LEASE, NOW, Interrupt, World
 from tests.fakes.bodies import BAD_EMOJIS

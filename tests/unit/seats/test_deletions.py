@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.chat.deletions import delete_message
 from chalicelib.chat.edits import edit_message
 from chalicelib.chat.history import get_entries, get_history
 from chalicelib.chat.schemas import EntriesQuery, HistoryQuery
@@ -18,6 +17,7 @@ from chalicelib.lifecycle.service import delete_room
 from chalicelib.log import service as log_service
 from chalicelib.log.table import MESSAGES, get_message
 from chalicelib.reactions.service import react
+from chalicelib.seats.deletions import delete_message
 from tests.fakes.backend import HTTP_LEASE, NOW, Interrupt, World
 from tests.fakes.rooms import change_room
 

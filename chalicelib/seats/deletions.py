@@ -3,7 +3,6 @@
 from functools import partial
 
 from chalicelib import log
-from chalicelib.chat.schemas import MessageDeleted, MessageDeletedData
 from chalicelib.contract import Context
 from chalicelib.delivery import Connection
 from chalicelib.grants.rules import rank_of
@@ -12,6 +11,7 @@ from chalicelib.identity.accounts import note_actor
 from chalicelib.kernel.errors import ForbiddenError, MessageNotFoundError, NotInRoomError, UnavailableError
 from chalicelib.log import EventDraft, Message
 from chalicelib.log.changes import blank
+from chalicelib.log.schemas import MessageDeleted, MessageDeletedData
 from chalicelib.rooms.authority import Authority, require_visible, role_in
 from chalicelib.rooms.table import ROOMS, Room, get_room
 from chalicelib.seats.broadcast import broadcast
