@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypedDict, get_args
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.update import Action
 
+from chalicelib.kernel.fingerprints import fingerprint
 from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.times import Moment, from_iso, iso
 from chalicelib.store import Check, Condition, Store, Table, Update
@@ -232,19 +233,20 @@ def deactivate_idle(store: Store, room: Room) -> bool:
 
 
 def live_reservations(room: Room, now: Moment) -> dict[str, Moment]:
-    """The users for whom a seat is kept, and until when."""
+    """The users for whom a seat is kept, by fingerprint, and until when."""
     kept: dict[str, Moment] = json.loads(room.reserved or "{}")
-    return {user_id: until for user_id, until in kept.items() if until > now}
+    return {holder: until for holder, until in kept.items() if until > now}
 
 
 def kept_for_others(room: Room, user_id: str, now: Moment) -> dict[str, Moment]:
     """The reservations of all users but this one."""
-    return {other: until for other, until in live_reservations(room, now).items() if other != user_id}
+    own = fingerprint(room.room_id, user_id)
+    return {other: until for other, until in live_reservations(room, now).items() if other != own}
 
 
 def is_expected(room: Room, user_id: str, now: Moment) -> bool:
     """True if a seat is kept for this user."""
-    return user_id in live_reservations(room, now)
+    return fingerprint(room.room_id, user_id) in live_reservations(room, now)
 
 
 def reserve_seat(room: Room, user_id: str, until: Moment, now: Moment) -> Update:
@@ -254,7 +256,7 @@ def reserve_seat(room: Room, user_id: str, until: Moment, now: Moment) -> Update
     """
     others = kept_for_others(room, user_id, now)
     condition = _has_status("active") & _has_seat_beside(room, others)
-    return Update(ROOMS, room.room_id, _keep(room, others | {user_id: until}), condition)
+    return Update(ROOMS, room.room_id, _keep(room, others | {fingerprint(room.room_id, user_id): until}), condition)
 
 
 def count_join(room: Room, user_id: str, now: Moment) -> Update:
@@ -304,12 +306,12 @@ def release_room(room: Room, user_id: str) -> Update:
 
 def forget_user(store: Store, room: Room, user_id: str) -> bool:
     """Remove a user's id from the room: as the creator, and of a seat that is kept. False if that has changed."""
-    condition, actions = _exists() & _has("reserved", room.reserved), list[Action]()
+    kept: dict[str, Moment] = json.loads(room.reserved or "{}")
+    own = fingerprint(room.room_id, user_id)
+    actions = _keep(room, {other: until for other, until in kept.items() if other != own}) if own in kept else []
     if room.created_by == user_id:
         actions.append(ROOMS.created_by.remove())
-    kept: dict[str, Moment] = json.loads(room.reserved or "{}")
-    if user_id in kept:
-        actions += _keep(room, {other: until for other, until in kept.items() if other != user_id})
+    condition = _exists() & _has("reserved", room.reserved)
     return not actions or store.update(ROOMS, room.room_id, actions, condition) is not None
 
 

@@ -127,7 +127,9 @@ def furnish(world: World, reader: Any) -> Scene:
     world.store.put(KNOCKS, make_knock(scene.foreign, Profile(ADA, NAME, None), NOW))
     world.store.put(INVITES, make_invite(scene.visited, "token", user_id=ADA))
     world.store.update(PARTICIPANTS, (scene.visited, "ben"), [PARTICIPANTS.muted_by.set(ADA)])
-    world.store.update(ROOMS, scene.foreign, [ROOMS.reserved.set(json.dumps({ADA: NOW + MINUTE}))])
+    world.store.update(
+        ROOMS, scene.foreign, [ROOMS.reserved.set(json.dumps({fingerprint(scene.foreign, ADA): NOW + MINUTE}))]
+    )
     return scene
 
 
@@ -174,6 +176,7 @@ def test_nothing_of_a_user_is_left(scene: Scene) -> None:
 
     assert not is_pending(scene.world)
     assert traces(scene) == 0
+    assert scene.world.room(scene.foreign).reserved is None
     assert others <= strangers(scene)
 
 

@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from chalicelib.kernel.fingerprints import fingerprint
 from chalicelib.rooms import table
 from chalicelib.rooms.table import ROOMS, STATUSES, Change, Room, RoomStatus, Visibility, owner_of
 from chalicelib.store import Store
@@ -126,9 +127,10 @@ def test_kept_seats_count_against_the_size_of_the_room(tables: Store) -> None:
     change_room(tables, new.room_id, {"max_participants": 3})
     assert [keep("cyd", NOW + 3), keep("dan", NOW + 9), join("dan")] == [True, False, False]
 
-    assert table.live_reservations(read(), NOW) == {"bob": NOW + 2, "cyd": NOW + 3}
+    bob, cyd = (fingerprint(new.room_id, user_id) for user_id in ("bob", "cyd"))
+    assert table.live_reservations(read(), NOW) == {bob: NOW + 2, cyd: NOW + 3}
     assert join("bob")
-    assert table.live_reservations(read(), NOW) == {"cyd": NOW + 3}
+    assert table.live_reservations(read(), NOW) == {cyd: NOW + 3}
     assert [join("dan", NOW + 2), join("dan", NOW + 3)] == [False, True]
     assert read() == replace(new, participant_count=3, used_at=NOW + 3)
 
