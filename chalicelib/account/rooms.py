@@ -10,11 +10,10 @@ from chalicelib.delivery import Connection
 from chalicelib.grants.schemas import RoleChanged, RoleChangedData
 from chalicelib.grants.table import (
     DELETED_MODERATOR,
-    STANDINGS,
     Standing,
-    change_standing,
     get_standing,
     list_standings,
+    write_standing,
 )
 from chalicelib.kernel.errors import UnavailableError
 from chalicelib.lifecycle.service import close_room
@@ -48,7 +47,7 @@ def _leave_room(context: Context) -> None:
     evict(context, user_id, "left")
     standing = get_standing(store, context.room_id, user_id)
     if standing.role:
-        store.transact([change_standing(standing, user_id, [STANDINGS.role.remove()])])
+        store.transact([write_standing(standing, user_id, context.now, role=None)])
     for _ in range(ATTEMPTS):
         room = get_room(store, context.room_id)
         if room is None or (_give_up_ownership(context, room) and forget_user(store, room, user_id)):

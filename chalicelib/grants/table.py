@@ -113,12 +113,6 @@ def require_standing(standing: Standing) -> Check:
     return Check(STANDINGS, (standing.room_id, standing.kind_id), is_as_read(standing))
 
 
-def change_standing(standing: Standing, user_id: str, actions: Sequence[Action]) -> Update:
-    """The write that changes a standing, if role, mute and ban are as they were read. It stays until it is changed."""
-    fixed = [STANDINGS.user_id.set(user_id), STANDINGS.expires_at.remove()]
-    return Update(STANDINGS, (standing.room_id, standing.kind_id), [*fixed, *actions], is_as_read(standing))
-
-
 def write_standing(before: Standing, user_id: str, now: Moment, **changes: Any) -> Update:
     """The write that changes fields of a standing, if role, mute and ban are as they were read.
 

@@ -29,7 +29,7 @@ from chalicelib.backend import Backend
 from chalicelib.contract import Context, Request
 from chalicelib.delivery import Connection
 from chalicelib.grants.rules import Role
-from chalicelib.grants.table import STANDINGS, change_standing, get_standing
+from chalicelib.grants.table import get_standing, write_standing
 from chalicelib.identity.tokens import User
 from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit, Settings
@@ -131,7 +131,7 @@ class World:
     def grant(self, user_id: str, room_id: str, role: Role) -> None:
         """Give a user a role in a room, as a moderator's grant does."""
         standing = get_standing(self.store, room_id, user_id)
-        assert self.store.transact([change_standing(standing, user_id, [STANDINGS.role.set(role)])])
+        assert self.store.transact([write_standing(standing, user_id, NOW, role=role)])
 
     def leave(self, user_id: str, room_id: str, now: Moment = NOW) -> None:
         service.leave(self.context(user_id, room_id, now))

@@ -15,7 +15,7 @@ from chalicelib.api.routes import ROUTES
 from chalicelib.backend import get_backend
 from chalicelib.contract import Route
 from chalicelib.grants.invites import new_token
-from chalicelib.grants.table import FOREVER, STANDINGS, change_standing, get_standing
+from chalicelib.grants.table import FOREVER, get_standing, write_standing
 from chalicelib.identity.tickets import issue_ticket
 from infra.local.engine import Engine
 from infra.local.events import SocketEvents
@@ -66,7 +66,7 @@ def newcomer(functions: Functions, kind: str, room_id: str) -> str:
         hide(functions, visited)
     if kind == "banned":
         standing = get_standing(functions.store, room_id, user_id)
-        ban = change_standing(standing, user_id, [STANDINGS.banned_until.set(FOREVER)])
+        ban = write_standing(standing, user_id, functions.now, banned_until=FOREVER)
         assert functions.store.transact([ban])
     functions.forget()
     assert get_backend().secret

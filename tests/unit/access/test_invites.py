@@ -10,7 +10,7 @@ from chalicelib.access import service
 from chalicelib.access.schemas import InviteCreate, NewInvite
 from chalicelib.grants.invites import INVITES, invite_key, put_invite
 from chalicelib.grants.rules import Role
-from chalicelib.grants.table import FOREVER, STANDINGS, change_standing, get_standing
+from chalicelib.grants.table import FOREVER, get_standing, write_standing
 from chalicelib.kernel.errors import CoworkingError, ForbiddenError, TooManyInvitesError
 from chalicelib.lifecycle.service import delete_room
 from chalicelib.log import Event
@@ -122,7 +122,7 @@ def test_all_invitations_that_are_not_valid_get_one_answer(world: World, room_id
 def test_an_invitation_lifts_no_ban(world: World, room_id: str, everywhere: bool) -> None:
     made = invite(world, room_id)
     standing = get_standing(world.store, "*" if everywhere else room_id, "eve")
-    assert world.store.transact([change_standing(standing, "eve", [STANDINGS.banned_until.set(FOREVER)])])
+    assert world.store.transact([write_standing(standing, "eve", NOW, banned_until=FOREVER)])
     assert refusal(world.join, "eve", room_id, invite=made.token) == "banned"
     assert refusal(service.preview, world.request("eve"), made.token) == "banned"
     wrong = "invite_not_found"

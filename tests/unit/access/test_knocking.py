@@ -10,9 +10,10 @@ from chalicelib.access import knocking
 from chalicelib.access.schemas import KnockAnswer, KnockState
 from chalicelib.access.table import KNOCK_MS, MAX_SHOWN, SEAT_MS, make_knock, store_knock
 from chalicelib.grants.rules import Role
-from chalicelib.grants.table import FOREVER, STANDINGS, change_standing, get_standing
+from chalicelib.grants.table import FOREVER, get_standing, write_standing
 from chalicelib.identity.profiles import Profile
 from chalicelib.kernel.errors import CoworkingError
+from chalicelib.kernel.fingerprints import fingerprint
 from chalicelib.log import Event
 from chalicelib.rooms.table import ROOMS, Visibility, live_reservations
 from tests.fakes.backend import MINUTE, NOW, NOWHERE, World, read_log, user
@@ -63,7 +64,7 @@ def events(world: World, room_id: str) -> list[dict[str, Any]]:
 
 def ban(world: World, room_id: str) -> None:
     standing = get_standing(world.store, room_id, "eve")
-    assert world.store.transact([change_standing(standing, "eve", [STANDINGS.banned_until.set(FOREVER)])])
+    assert world.store.transact([write_standing(standing, "eve", NOW, banned_until=FOREVER)])
 
 
 def test_a_knock_tells_only_moderators_who_are_connected(world: World, room_id: str) -> None:
@@ -100,7 +101,7 @@ def test_who_is_admitted_finds_a_seat(world: World, visibility: Visibility, chan
 
     assert answer(world, room_id) == "admitted"
 
-    assert live_reservations(world.room(room_id), NOW) == {"eve": NOW + SEAT_MS}
+    assert live_reservations(world.room(room_id), NOW) == {fingerprint(room_id, "eve"): NOW + SEAT_MS}
     assert refusal(world.join, "bob", room_id) in {"room_full", "room_locked", "room_not_found"}
     assert (state(world, room_id), state(world, room_id, now=NOW + SEAT_MS)) == ("admitted", "expired")
     granted: Role | None = "member" if visibility == "private" else None

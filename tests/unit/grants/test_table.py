@@ -6,15 +6,14 @@ import pytest
 
 from chalicelib.grants.table import (
     DEPLOYMENT,
-    STANDINGS,
     Standing,
-    change_standing,
     get_standing,
     get_standings,
     list_rooms_with_standing,
     list_standings,
     require_standing,
     standing_key,
+    write_standing,
 )
 from tests.fakes.backend import MINUTE, NOW, World
 
@@ -23,8 +22,7 @@ ROOM, OTHER = "6f1c2f0e-3f4e-4a55-9b0b-0f5f5b1c9a77", "7a1c2f0e-3f4e-4a55-9b0b-0
 
 def note(world: World, user_id: str, *, room_id: str = ROOM, **values: Any) -> None:
     standing = get_standing(world.store, room_id, user_id)
-    actions = [getattr(STANDINGS, name).set(value) for name, value in values.items()]
-    assert world.store.transact([change_standing(standing, user_id, actions)])
+    assert world.store.transact([write_standing(standing, user_id, NOW, **values)])
 
 
 def test_a_user_without_a_note_has_an_empty_standing(store: World) -> None:
@@ -54,7 +52,7 @@ def test_a_write_holds_only_for_the_standing_as_read(
     read = get_standing(store.store, ROOM, "ada")
     note(store, "ada", **change)
 
-    for write in (require_standing(read), change_standing(read, "ada", [STANDINGS.role.set("member")])):
+    for write in (require_standing(read), write_standing(read, "ada", NOW, role="member")):
         assert store.store.transact([write]) is (change == {})
 
 

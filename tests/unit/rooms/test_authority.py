@@ -5,7 +5,7 @@ import pytest
 from chalicelib.contract import Access
 from chalicelib.grants.bans import require_no_ban
 from chalicelib.grants.rules import Role
-from chalicelib.grants.table import FOREVER, STANDINGS, Standing, change_standing, get_standing, standing_key
+from chalicelib.grants.table import FOREVER, Standing, get_standing, standing_key, write_standing
 from chalicelib.kernel.errors import BannedError, CoworkingError, ForbiddenError
 from chalicelib.kernel.times import iso
 from chalicelib.rooms.authority import require_moderator, require_owner
@@ -84,7 +84,7 @@ def test_a_transaction_of_a_moderator_needs_role_and_room(store: World, loss: st
 
     if loss == "the role":
         standing = get_standing(store.store, made, "mod")
-        store.store.transact([change_standing(standing, "mod", [STANDINGS.role.remove()])])
+        store.store.transact([write_standing(standing, "mod", NOW, role=None)])
     elif loss == "the room":
         mark_deleted(store.store, made)
     else:
@@ -110,7 +110,7 @@ def test_the_longest_ban_counts(ends: tuple[int | None, int | None], until: int 
 
 def test_a_seat_has_the_role_and_the_mute_of_its_user(world: World, room_id: str) -> None:
     standing = get_standing(world.store, room_id, "mod")
-    world.store.transact([change_standing(standing, "mod", [STANDINGS.muted_by.set("owner")])])
+    world.store.transact([write_standing(standing, "mod", NOW, muted_by="owner")])
 
     for user_id in ("owner", "mod", "mem", "eve"):
         join(world.context(user_id, room_id), user(user_id))
