@@ -27,10 +27,11 @@ from chalicelib.grants.invites import (
     revoke_invite,
     room_of,
 )
+from chalicelib.grants.rules import rank_of
 from chalicelib.grants.table import get_standings
 from chalicelib.identity.accounts import note_actor
 from chalicelib.identity.profiles import get_profile
-from chalicelib.kernel.errors import InviteNotFoundError, TooManyInvitesError, UnavailableError
+from chalicelib.kernel.errors import ForbiddenError, InviteNotFoundError, TooManyInvitesError, UnavailableError
 from chalicelib.kernel.names import clean_name
 from chalicelib.kernel.settings import Settings
 from chalicelib.rooms.authority import require_moderator
@@ -62,7 +63,8 @@ def create_invite(context: Context, body: InviteCreate) -> NewInvite:
     )
     for _ in range(ATTEMPTS):
         authority = require_moderator(context)
-        authority.require_above(body.role)
+        if authority.rank <= rank_of(body.role):
+            raise ForbiddenError("Only the owner invites moderators")
         if len(list_invites(context.store, context.room_id, now)) >= MAX_INVITES:
             raise TooManyInvitesError
         if context.store.transact(

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from functools import partial
 from itertools import accumulate
+from typing import cast
 
 from chalicelib import log
 from chalicelib.chat.schemas import EmojiReaction, EntriesQuery, EntryList, History, HistoryQuery, MessageSent
 from chalicelib.contract import Context, ServerFrame
 from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
-from chalicelib.grants.rules import rank_of
+from chalicelib.grants.rules import Role, rank_of
 from chalicelib.kernel.times import Moment
 from chalicelib.log import Event, LogPosition, Message
 from chalicelib.log.schemas import EntryFrame, RoomMessage
@@ -127,7 +128,9 @@ def _frame_of(context: Context, message: Message, view: RoomMessage) -> ServerFr
     sent = Context(context.backend, context.room_id, message.user_id or "", message.created_at)
     about_id, name = message.about_id or "", message.about_name or ""
     if message.event == "user_joined":
-        newcomer = ParticipantView.newcomer(about_id, name, message.created_at)
+        newcomer = ParticipantView.newcomer(
+            about_id, name, cast(Role, message.about_role or "member"), message.created_at
+        )
         return sent.stamp(UserJoined, seq=message.seq, data=UserJoinedData(participant=newcomer, message=view))
     if message.event == "user_left":
         left = UserLeftData(user_id=about_id, reason=message.reason or "left", message=view)

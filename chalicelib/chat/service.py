@@ -99,7 +99,7 @@ def _require_pace(context: Context, member: Participant, seconds: int) -> None:
     # With the seconds in the name, another setting counts from now on.
     subject = f"slow#{context.room_id}#{context.user_id}#{seconds}"
     if wait := context.backend.rate_limits.check(subject, Limit(1, seconds), context.now):
-        raise RateLimitedError(wait)
+        raise RateLimitedError(wait, f"This room is slow: one message in {seconds} s")
 
 
 def _store(context: Context, member: Participant, draft: Draft, key: IdempotencyKey | None) -> Message | None:

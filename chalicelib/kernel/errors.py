@@ -270,8 +270,8 @@ class RateLimitedError(CoworkingError):
 
     status, code, title = 429, "rate_limited", "Too many requests"
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Too many requests; try again in {_span(retry_after)}")
+    def __init__(self, retry_after: int, why: str = title) -> None:
+        super().__init__(f"{why}; try again in {_span(retry_after)}")
         self.retry_after = retry_after
 
     def members(self) -> dict[str, Any]:

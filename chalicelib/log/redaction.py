@@ -46,7 +46,7 @@ def _redact_message(message: Message, user_id: str, now: Moment) -> Message:
         return replace(blank, deleted_at=message.deleted_at or now)
     if message.about_id == user_id:
         text = message.text.replace(message.about_name or "\n", DELETED_USER, 1)
-        return replace(message, text=text, about_id=None, about_name=DELETED_USER)
+        return replace(message, text=text, about_id=None, about_name=DELETED_USER, about_role=None)
     return replace(message, mentions=message.mentions - {user_id})
 
 

@@ -20,7 +20,8 @@ class MessageEvent(Answer):
     """The event that a system message reports: a user took a seat, or gave it up."""
 
     kind: SystemEvent
-    user_id: str
+    user_id: str | None
+    """None after the user has deleted the account."""
     name: str
 
 
@@ -140,4 +141,4 @@ class MessageDeleted(EventFrame):
 def _event_of(message: Message) -> MessageEvent | None:
     if message.event is None:
         return None
-    return MessageEvent(kind=message.event, user_id=message.about_id or "", name=message.about_name or "")
+    return MessageEvent(kind=message.event, user_id=message.about_id, name=message.about_name or "")

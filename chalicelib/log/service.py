@@ -63,6 +63,7 @@ class Draft:
     event: SystemEvent | None = None
     about_id: str | None = None
     about_name: str | None = None
+    about_role: str | None = None
     reason: LeaveReason | None = None
     reply_to: int | None = None
     mentions: frozenset[str] = frozenset()

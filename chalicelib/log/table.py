@@ -34,6 +34,8 @@ class Message:
     """The event that a system message reports, the user of the event, and why."""
     about_id: str | None = None
     about_name: str | None = None
+    about_role: str | None = None
+    """The role with which the user took the seat."""
     reason: LeaveReason | None = None
     reply_to: int | None = None
     """The number of the message that this one answers."""

@@ -171,6 +171,9 @@ def _remove(context: Context, request: ModerationRequest) -> Moderated | None:
     changes |= {"ban_reason": request.reason or None}
     if request.action == "kick" and known >= until:
         until, changes = known, {}  # a kick does not shorten a ban
+    is_same = (until, request.reason or None) == (known, target.standing.ban_reason)
+    if target.member is None and (is_same or not changes):
+        return _answer(request, until)
     act = _describe(context, request, until)
     writes: list[Write] = [*act.note(target, until), target.note(context.now, **changes)]
     writes += target.authority.standing_checks

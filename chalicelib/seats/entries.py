@@ -24,7 +24,13 @@ E = TypeVar("E", Message, Event)
 
 def joined(member: Participant) -> Draft:
     """The system message about a new member."""
-    return Draft(f"{member.name} joined the room", event="user_joined", about_id=member.user_id, about_name=member.name)
+    return Draft(
+        f"{member.name} joined the room",
+        event="user_joined",
+        about_id=member.user_id,
+        about_name=member.name,
+        about_role=member.role,
+    )
 
 
 def left(member: Participant, reason: LeaveReason) -> Draft:

@@ -39,11 +39,12 @@ class ParticipantView(Answer):
         return cls(**fields | own)
 
     @classmethod
-    def newcomer(cls, user_id: str, name: str, joined_at: Moment) -> Self:
+    def newcomer(cls, user_id: str, name: str, role: Role, joined_at: Moment) -> Self:
         """A participant at the moment of the join, from the log: without an avatar."""
         return cls(
             id=user_id,
             name=name,
+            role=role,
             avatar=None,
             is_muted=True,
             is_speaking=False,
@@ -76,9 +77,9 @@ class Caller(Answer):
     can: list[Act] = Field(default_factory=list)
 
     @classmethod
-    def of(cls, role: Role | None, *, is_admin: bool = False) -> Self:
-        """The caller with this role."""
-        return cls(role=role, can=list_acts(role, is_admin=is_admin))
+    def of(cls, role: Role | None, *, is_admin: bool = False, is_banned: bool = False) -> Self:
+        """The caller with this role. A ban suspends what it allows."""
+        return cls(role=role, can=[] if is_banned else list_acts(role, is_admin=is_admin))
 
 
 class RoomDetail(RoomState):

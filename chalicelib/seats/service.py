@@ -177,7 +177,8 @@ def get_room_detail(context: Context) -> RoomDetail:
     role = role_in(room, standing, user_id, is_seated=mine is not None)
     if room.status == "inactive" and not context.is_admin and role != "owner":
         return RoomDetail.compose(room, context.settings, [], [], Caller.of(role))
-    return _compose(context, room, present, _read_newest(context, position, members), role)
+    newest, is_banned = _read_newest(context, position, members), standing.is_banned_at(context.now)
+    return _compose(context, room, present, newest, role, is_banned=is_banned and not context.is_admin)
 
 
 def request_ticket(context: Context) -> WebsocketAccess:
@@ -305,12 +306,18 @@ def _read_newest(context: Context, position: LogPosition, members: Sequence[Part
 
 
 def _compose(
-    context: Context, room: Room, members: Sequence[Participant], newest: log.Page, role: Role | None
+    context: Context,
+    room: Room,
+    members: Sequence[Participant],
+    newest: log.Page,
+    role: Role | None,
+    *,
+    is_banned: bool = False,
 ) -> RoomDetail:
     present = [member for member in members if member.holds_at(context.now)]
     messages = show_messages(context, newest.messages, present, newest.left)
     has_seat = any(member.user_id == context.user_id for member in present)
-    you = Caller.of(role or ("member" if has_seat else None), is_admin=context.is_admin)
+    you = Caller.of(role or ("member" if has_seat else None), is_admin=context.is_admin, is_banned=is_banned)
     return fit_detail(RoomDetail.compose(room, context.settings, present, messages, you))
 
 

@@ -403,7 +403,7 @@ export type MessageEditedFrame = {
   data: MessageEditedData;
 };
 /** The event that a system message reports: a user took a seat, or gave it up. */
-export type MessageEvent = { kind: "user_joined" | "user_left"; user_id: string; name: string };
+export type MessageEvent = { kind: "user_joined" | "user_left"; user_id: string | null; name: string };
 /** All reactions to a message, the most frequent first. */
 export type MessageReactions = { seq: number; reactions: Reaction[] };
 /** A chat message was stored. */

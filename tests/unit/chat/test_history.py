@@ -33,6 +33,7 @@ def dump(world: World, page: EntryList) -> list[Frame]:
 
 
 def test_entries_are_the_frames_that_were_pushed(world: World, room_id: str, ada: str) -> None:
+    world.grant("ben", room_id, "moderator")
     world.join("ben", room_id)
     world.send(ada, "message", text="hello")
     world.send(ada, "emoji", emoji="🍵")

@@ -18,6 +18,7 @@ from chalicelib.log import service as log_service
 from chalicelib.moderation.schemas import AuditQuery, BansQuery, Moderated, ModerationRequest
 from chalicelib.moderation.service import KICK_SECONDS, get_audit, list_bans, moderate
 from chalicelib.rooms.table import ROOMS
+from chalicelib.seats.schemas import Caller
 from chalicelib.seats.service import get_room_detail
 from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
 from chalicelib.voice.service import set_muted, set_speaking
@@ -163,7 +164,10 @@ def test_a_removed_user_stays_out_until_the_end(
 
 def test_a_kick_does_not_shorten_a_ban_and_a_new_ban_replaces_it(world: World, room_id: str) -> None:
     act(world, room_id, "ban", "eve", reason="spam")
+    before = state(world, room_id)
     assert act(world, room_id, "kick", "eve", by="mod2").until is None
+    assert act(world, room_id, "ban", "eve", reason="spam", by="mod2").until is None
+    assert state(world, room_id) == before, "nobody is told of what changes nothing"
     standing = get_standing(world.store, room_id, "eve")
     assert (standing.banned_until, standing.banned_by, standing.ban_reason) == (FOREVER, "mod", "spam")
     assert act(world, room_id, "ban", "eve", seconds=10).until == iso(NOW + 10 * SECOND)
@@ -289,6 +293,7 @@ def test_a_banned_moderator_can_not_act(world: World, room_id: str) -> None:
         lambda: list_bans(context(world, "mod2", room_id), BansQuery()),
     ):
         assert code_of(do) == "banned"
+    assert get_room_detail(context(world, "mod2", room_id)).you == Caller(role="moderator", can=[])
     act(world, room_id, "kick", "ann", by="mod2", now=NOW + 10 * MINUTE)
     assert "ann" not in world.members(room_id), "the role was only suspended"
 
