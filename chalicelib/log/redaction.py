@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.kernel.errors import UnavailableError
 from chalicelib.kernel.times import Moment
+from chalicelib.log.changes import BLANK
 from chalicelib.log.schemas import DELETED_USER
 from chalicelib.log.table import EVENTS, MESSAGES, Entry, Event, Message, Void, read_entry
 from chalicelib.store import ATTEMPTS, Store
@@ -42,8 +43,7 @@ def redact(entry: Entry, user_id: str, now: Moment) -> Entry:
 
 def _redact_message(message: Message, user_id: str, now: Moment) -> Message:
     if message.user_id == user_id:
-        blank = replace(message, user_id=None, user=DELETED_USER, text="", mentions=frozenset(), reactions=frozenset())
-        return replace(blank, deleted_at=message.deleted_at or now)
+        return replace(message, user_id=None, user=DELETED_USER, deleted_at=message.deleted_at or now, **BLANK)
     if message.about_id == user_id:
         text = message.text.replace(message.about_name or "\n", DELETED_USER, 1)
         return replace(message, text=text, about_id=None, about_name=DELETED_USER, about_role=None)

@@ -42,7 +42,7 @@ class Message:
     mentions: frozenset[str] = frozenset()
     """User ids."""
     reactions: frozenset[str] = frozenset()
-    """One element for each reaction: the emoji, a space, and the user id."""
+    """One element for each reaction: the emoji, a space, and the fingerprint of the user."""
     reacted_seq: int | None = None
     """The number of the last event that changed the reactions."""
     edited_at: Moment | None = None

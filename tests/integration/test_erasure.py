@@ -149,7 +149,7 @@ def talk(world: World, room_id: str) -> None:
     send_message(ada, "\N{PARTY POPPER}", "emoji", None)
     reactions = {f"\N{PARTY POPPER} {fingerprint(room_id, one)}" for one in (ADA, "ben")}
     for seq in (sent.seq, answer.seq):
-        world.store.update(MESSAGES, (room_id, seq), [MESSAGES.reactions.set(reactions)])
+        world.store.update(MESSAGES, (room_id, seq), [MESSAGES.reactions.set(reactions), MESSAGES.edit_keys.set("key")])
 
 
 def tell(world: World, room_id: str) -> None:
@@ -214,6 +214,8 @@ def test_messages_stay_as_those_of_a_deleted_user(scene: Scene) -> None:
         ("Deleted user", "", []),
         ("System", "Deleted user left the room", []),
     ]
+    kept = [(one.user, len(one.reactions)) for one in log.messages_of(after.values()) if one.reactions or one.edit_keys]
+    assert kept == [("Ben", 2)], "Ada's reaction stays as a fingerprint"
     events = [one for one in after.values() if isinstance(one, log.Event)]
     assert [(json.loads(one.data), one.private) for one in events] == [
         ({"user_id": "ben", "name": "ben", "by": None, "others": ["ben"]}, None),
