@@ -186,6 +186,20 @@ def test_a_closed_room_can_be_entered_when_it_opens_again(house: House, scene: S
     expect(ada.connection).to_have_text("Connected")
 
 
+def test_a_removed_user_is_told_and_learns_when_to_come_back(house: House, scene: Scene) -> None:
+    admin = scene.api.admin()
+    ada = house.guest("Ada", scene.room_id)
+    path = f"/coworking/rooms/{scene.room_id}"
+    (member,) = admin.get(path).json()["participants"]
+    act = {"action": "kick", "user_id": member["id"]}
+    assert admin.post(f"{path}/moderation", act).status_code == 200
+    expect(ada.heading("You were removed from this room")).to_be_focused()
+    ada.expects("status of 403")
+    ada.page.get_by_role("button", name="Try again").click()
+    expect(ada.heading("You are kept out of this room")).to_be_focused()
+    expect(ada.page.get_by_text("You can come back after")).to_be_visible()
+
+
 def test_leaving_on_one_device_ends_the_room_on_the_other(house: House, scene: Scene) -> None:
     ada = house.guest("Ada", scene.room_id)
     phone = house.visitor(storage_state=ada.context.storage_state())

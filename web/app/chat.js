@@ -131,7 +131,8 @@ export function createChat(/** @type {Room} */ room) {
     room.say(value).catch(unsent);
   }
 
-  const unsent = () => say("A message was not sent");
+  const unsent = (/** @type {{retryAfter?: number}} */ { retryAfter }) =>
+    say(`A message was not sent${retryAfter ? `. You can send one in ${retryAfter} s` : ""}`);
 
   return { node, update, stop };
 }
