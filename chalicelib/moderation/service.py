@@ -314,7 +314,7 @@ def _end_of_ban(context: Context, request: ModerationRequest) -> Moment:
 
 
 def _describe(context: Context, request: ModerationRequest, until: Moment | None = None) -> Act:
-    """The act. Its reason is hidden from plain members if it is about a ban."""
+    """The act. Its reason is hidden from plain members if it keeps the user out, or ends that."""
     about = request.user_id if request.action in get_args(AboutUser) else None
     data = MemberModeratedData(
         action=request.action,

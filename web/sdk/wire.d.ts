@@ -345,8 +345,8 @@ export type Me = { id: string; name: string; avatar: string | null };
 /**
  * The act, its user, and the moderator. `until`: the end of a kick or a ban, null if it has none.
  *
- * `seconds` is the new time between two messages of one person. The `reason` of a kick or a ban is null for everybody
- * but the user and moderators.
+ * `seconds` is the new time between two messages of one person. The `reason` of `kick`, `ban` and `unban` is null for
+ * everybody but the user and moderators.
  */
 export type MemberModeratedData = {
   action:
