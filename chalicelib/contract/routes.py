@@ -80,7 +80,8 @@ class Request:
         return Context(self.backend, room_id, self.user.id, self.now, is_admin=self.user.is_admin)
 
     def parameter(self, name: str) -> str:
-        """A parameter of the path, decoded: API Gateway passes on what the client sent, such as `auth0%7Cada`."""
+        """A parameter of the path, decoded. A REST API passes on what the client sent, such as `auth0%7Cada`
+        (aws/chalice#688)."""
         return unquote(self.path_parameters[name])
 
     @property

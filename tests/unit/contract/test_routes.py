@@ -43,8 +43,16 @@ def test_a_text_that_is_no_id_names_no_room(text: str) -> None:
         _ = make_request(path_parameters={"room_id": text}).context
 
 
-def test_a_parameter_of_the_path_is_decoded() -> None:
-    assert make_request(path_parameters={"user_id": "auth0%7Cada"}).parameter("user_id") == "auth0|ada"
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        *(("auth0%7Cada", "auth0|ada"), ("auth0|ada", "auth0|ada"), ("a%2Fb%2Bc+d", "a/b+c+d"), ("100%25", "100%")),
+        *(("%F0%9F%91%8D", "\N{THUMBS UP SIGN}"), ("\N{THUMBS UP SIGN}", "\N{THUMBS UP SIGN}")),
+    ],
+)
+def test_a_parameter_of_the_path_is_decoded_once(sent: str, text: str) -> None:
+    """API Gateway passes a parameter on as the client sent it. A gateway that decodes it makes no difference."""
+    assert make_request(path_parameters={"name": sent}).parameter("name") == text
 
 
 @pytest.mark.parametrize(
