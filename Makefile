@@ -57,7 +57,8 @@ soak: setup-dev ## run 20 clients under all faults, kill a stack 20 times, 10,00
 	$(BIN)/python -m tests.soak
 	FUZZ_FRAMES=10000 $(BIN)/python -m pytest -q tests/integration/test_ws_limits.py -k mutated_frames
 	RACE_ROUNDS=20 STATE_MACHINE_EXAMPLES=200 $(BIN)/python -m pytest -q -n $(WORKERS) \
-		tests/integration/test_races.py tests/integration/test_state_machine.py
+		tests/integration/test_races.py tests/integration/test_message_races.py tests/integration/test_moderation_races.py \
+		tests/integration/test_state_machine.py
 
 format: setup-dev ## format the code
 	$(BIN)/ruff format .
