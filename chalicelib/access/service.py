@@ -39,6 +39,8 @@ from chalicelib.rooms.table import Room, get_room
 from chalicelib.seats.table import get_participant
 from chalicelib.store import ATTEMPTS
 
+MAX_INVITE_ID = 64
+"""DynamoDB refuses a key of more than 1,024 bytes."""
 MAX_INVITES = 100
 """Valid invitations of one room. A race can exceed it by a few."""
 _BUSY = "The room is too busy; try again"
@@ -93,6 +95,8 @@ def revoke(context: Context, invite_id: str) -> None:
         InviteNotFoundError: the room has no such invitation.
     """
     authority = require_moderator(context)
+    if len(invite_id) > MAX_INVITE_ID:
+        raise InviteNotFoundError
     if not context.store.transact([revoke_invite(context.room_id, invite_id), *authority.checks]):
         require_moderator(context)
         raise InviteNotFoundError

@@ -11,12 +11,13 @@ from chalicelib.access.schemas import InviteCreate, NewInvite
 from chalicelib.grants.invites import INVITES, invite_key, put_invite
 from chalicelib.grants.rules import Role
 from chalicelib.grants.table import FOREVER, get_standing, write_standing
-from chalicelib.kernel.errors import CoworkingError, ForbiddenError, TooManyInvitesError
+from chalicelib.kernel.errors import CoworkingError, ForbiddenError, InviteNotFoundError, TooManyInvitesError
 from chalicelib.lifecycle.service import delete_room
 from chalicelib.log import Event
 from chalicelib.rooms.table import ROOMS, Visibility
 from chalicelib.seats.service import join
 from tests.fakes.backend import DAY, MINUTE, NOW, NOWHERE, World, read_log, user
+from tests.fakes.faults import Faults
 from tests.fakes.records import make_invite
 
 OWNER = "olga"
@@ -182,6 +183,14 @@ def test_the_list_has_valid_invitations_and_no_token(world: World, room_id: str)
     rows = json.dumps([item for page in world.store.pages(INVITES, room_id) for item in page])
     assert first.token not in rows
     assert second.token not in rows
+
+
+@pytest.mark.parametrize("invite_id", ["x", "x" * 65])
+def test_an_unknown_invitation_is_not_revoked(world: World, room_id: str, invite_id: str) -> None:
+    with Faults(world.store.connection) as faults:
+        with pytest.raises(InviteNotFoundError):
+            service.revoke(world.context("mod", room_id), invite_id)
+    assert len(faults.asked("TransactWriteItems")) == (len(invite_id) <= service.MAX_INVITE_ID)
 
 
 def test_a_room_has_at_most_100_invitations(world: World, room_id: str) -> None:
