@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import BaseModel
@@ -26,6 +26,7 @@ from chalicelib.log.table import (
     get_entry,
     put_entry,
     put_void,
+    uncount_texts,
 )
 from chalicelib.store import Store, Write
 
@@ -189,13 +190,20 @@ def try_commit(
 
 
 def fill(context: Context, drafts: Sequence[Numbered[Any]], position: LogPosition) -> list[Entry]:
-    """Store void entries under the numbers that were allocated for these drafts, as nothing else will have them."""
-    days = _days_kept(context, position)
+    """Store void entries under the numbers that were allocated for these drafts, as nothing else will have them.
+
+    Texts are taken off the count of messages if no number was allocated since. If one was, the count stays as it is.
+    """
+    days, texts = _days_kept(context, position), sum(map(_is_text, drafts))
     entries = _number(context, drafts, position)
-    voids = [Void(context.room_id, entry.seq, context.now, entry.chat_n) for entry in entries]
-    for void in voids:
+    counted = [Void(context.room_id, entry.seq, context.now, entry.chat_n) for entry in entries]
+    uncounted = [replace(void, chat_n=(position.chat_n or 0) - texts) for void in counted]
+    writes: list[Write] = [uncount_texts(position, texts), *(put_entry(void, days) for void in uncounted)]
+    if texts and context.store.transact(writes):
+        return [*uncounted]
+    for void in counted:
         put_void(context.store, void, days)
-    return [*voids]
+    return [*counted]
 
 
 def _days_kept(context: Context, position: LogPosition) -> int:

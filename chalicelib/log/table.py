@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 from chalicelib.kernel.times import Moment
-from chalicelib.store import Put, Store, Table, Update
+from chalicelib.store import Condition, Put, Store, Table, Update
 from chalicelib.store.tables import Item
 
 MessageType = Literal["text", "emoji", "system"]
@@ -212,10 +212,17 @@ def get_positions(store: Store, room_ids: Sequence[str]) -> dict[str, LogPositio
     return {one.room_id: one for one in found}
 
 
-def put_entry(entry: Message | Event, retention_days: int) -> Put:
-    """The write that stores a message or an event at its number."""
-    table: Table[Any] = EVENTS if isinstance(entry, Event) else MESSAGES
-    return Put(table, entry, also={"expires_at": _expiry(entry, retention_days)})
+def put_entry(entry: Entry, retention_days: int) -> Put:
+    """The write that stores an entry at its number."""
+    tables: dict[type[Entry], Table[Any]] = {Message: MESSAGES, Event: EVENTS, Void: VOIDS}
+    return Put(tables[type(entry)], entry, also={"expires_at": _expiry(entry, retention_days)})
+
+
+def uncount_texts(position: LogPosition, texts: int) -> Update:
+    """The write that takes texts off the count which were not stored. It is refused if a number was allocated since:
+    the entry with that number has counted them."""
+    is_last: Condition = POSITIONS.last_seq == position.last_seq
+    return Update(POSITIONS, (position.room_id, _POSITION), [POSITIONS.chat_n.add(-texts)], is_last)
 
 
 def put_void(store: Store, void: Void, retention_days: int) -> None:

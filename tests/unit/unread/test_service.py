@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib import log
 from chalicelib.chat.service import send_message
 from chalicelib.contract.sizes import MAX_ANSWER_BYTES, answer_bytes
 from chalicelib.grants.table import DEPLOYMENT, FOREVER, STANDINGS
@@ -13,6 +14,7 @@ from chalicelib.log.table import MESSAGES, get_message
 from chalicelib.personal.table import MARKERS, marker_key, move_marker
 from chalicelib.rooms.table import ROOMS, plan_change
 from chalicelib.seats.endings import end_expired
+from chalicelib.store import Check
 from chalicelib.unread import service
 from chalicelib.unread.schemas import MyRoom
 from chalicelib.unread.service import MARK_EVERY_MS, MAX_ROOMS
@@ -76,6 +78,26 @@ def test_a_number_that_the_log_does_not_have_is_refused(talk: tuple[World, str, 
     ]
     world.send(ada, "read", seq=5)
     assert counts(world) == (0, 0, 5), "the refused frame does not count for the limit"
+
+
+@pytest.mark.parametrize("is_overtaken", [False, True])
+def test_a_refused_message_is_not_counted_if_it_was_the_last(talk: tuple[World, str, str], is_overtaken: bool) -> None:
+    """Other messages of that moment have counted it. In no case is a later message missing in the count."""
+    world, room_id, ada = talk
+    context, draft = world.context("bob", room_id), log.Draft("refused", "text", "bob", "Bob")
+    refusing = [Check(ROOMS, room_id, ROOMS.room_id.does_not_exist())]
+    position = log.allocate(context, draft)
+    later = say(world, "bob", room_id) if is_overtaken else 0
+    assert isinstance(log.commit(context, draft, refusing, position=position), log.Void)
+    seen = [counts(world)]
+
+    later = later or say(world, "bob", room_id)
+    for n, seq in enumerate((position.last_seq, later)):
+        world.send(ada, "read", NOW + n * MARK_EVERY_MS, seq=seq)
+        seen.append(counts(world))
+    say(world, "bob", room_id)
+    first = (4, 0, 0) if is_overtaken else (2, 0, 0)
+    assert [*seen, counts(world)] == [first, (1, 0, position.last_seq), (0, 0, later), (1, 0, later)]
 
 
 def leave(world: World, room_id: str) -> None:
