@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from pynamodb.expressions.update import Action
@@ -46,6 +48,8 @@ class Standing:
     ban_reason: str | None = None
     erasing_since: Moment | None = None
     """In the standing of the whole deployment: since then the user's data is being deleted."""
+    version: int | None = None
+    """How often it was changed. A role that was given and taken back is not as it was read."""
 
     @property
     def is_lasting(self) -> bool:
@@ -120,6 +124,8 @@ def write_standing(before: Standing, user_id: str, now: Moment, **changes: Any) 
     """
     after = replace(before, user_id=user_id, **changes)
     actions = [_set(name, getattr(after, name)) for name in ("user_id", *changes)]
+    if changes:
+        actions.append(STANDINGS.version.add(1))
     ends = None if after.is_lasting else max(after.banned_until or 0, now) // 1000 + _KEPT_SECONDS
     return Update(STANDINGS, (before.room_id, before.kind_id), [*actions, _set("expires_at", ends)], is_as_read(before))
 
@@ -139,14 +145,13 @@ def _set(name: str, value: object) -> Action:
 
 
 def is_as_read(standing: Standing) -> Condition:
-    """True if role, mute and ban are the same as when the standing was read."""
-    values = {name: getattr(standing, name) for name in ("role", "muted_by", "banned_until")}
-    conditions = [
+    """True if role, mute and ban have not changed since the standing was read."""
+    values = {name: getattr(standing, name) for name in ("role", "muted_by", "banned_until", "version")}
+    conditions: list[Condition] = [
         getattr(STANDINGS, name).does_not_exist() if value is None else getattr(STANDINGS, name) == value
         for name, value in values.items()
     ]
-    whole: Condition = conditions[0] & conditions[1] & conditions[2]
-    return whole
+    return reduce(and_, conditions)
 
 
 def without_user(standing: Standing, user_id: str, now: Moment) -> Standing | None:

@@ -1,6 +1,7 @@
 """Roles are granted, revoked and handed over as the contract says, each change with its event."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -220,19 +221,28 @@ def test_an_administrator_gives_away_a_room_of_the_service(world: World) -> None
     assert events(world, made) == [{"user_id": "guest", "role": "owner", "by": "guest"}]
 
 
-@pytest.mark.parametrize("meanwhile", ["join", "leave", "demotion"])
+@pytest.mark.parametrize("meanwhile", ["join", "leave", "demotion", "there and back"])
 def test_a_change_starts_again_if_something_has_changed(
     world: World, room_id: str, just_before: Interrupt, meanwhile: str
 ) -> None:
-    acts = {
+    owner = act_as(world, "owner", room_id)
+
+    def there_and_back() -> None:
+        grant_role(owner, "guest", "member")
+        revoke_role(owner, "guest")
+
+    acts: dict[str, Callable[[], object]] = {
         "join": lambda: world.join("away", room_id),
         "leave": lambda: world.leave("guest", room_id),
-        "demotion": lambda: revoke_role(act_as(world, "owner", room_id), "mod"),
+        "demotion": lambda: revoke_role(owner, "mod"),
+        "there and back": there_and_back,
     }
     user_id = {"join": "away"}.get(meanwhile, "guest")
     just_before(log_service, "put_entry", acts[meanwhile])
     code = code_of(grant_role, act_as(world, "mod", room_id), user_id, "member")
     assert code == ("forbidden" if meanwhile == "demotion" else "")
-    expected = {"join": ("member", "member"), "leave": ("member", None)}.get(meanwhile)
-    assert roles(world, room_id).get(user_id) == expected
+    expected = {"leave": ("member", None), "demotion": (None, None)}.get(meanwhile, ("member", "member"))
+    assert roles(world, room_id).get(user_id, (None, None)) == expected
+    told = [event["role"] for event in events(world, room_id) if event["user_id"] == user_id]
+    assert [None, *told][-1] == expected[0], "the log and the table agree"
     assert world.has_all_numbers(room_id)
