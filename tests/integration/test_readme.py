@@ -1,4 +1,4 @@
-"""The commands in README.md and the client in docs/websocket.md work as described."""
+"""The commands in README.md, the client in docs/websocket.md and the bot in docs/bots.md work as described."""
 
 import asyncio
 import json
@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
@@ -16,9 +17,10 @@ import pytest
 
 from docs.img.record import draw, play
 from infra.local.stack import LocalStack
-from tests.fakes.clients import Api
+from tests.fakes.clients import Api, expect
 from tests.fakes.documents import Document
 from tests.fakes.line import FaultyLine
+from tests.fakes.socket_client import Frame, Scene
 
 pytestmark = pytest.mark.proof
 
@@ -26,6 +28,7 @@ DEADLINE_SECONDS = 60.0
 TOUR, CONNECT = Document("README.md").blocks("bash", "Try it")
 FRAMES = Document("README.md").blocks("json", "Try it")[0].splitlines()
 (CLIENT,) = Document("docs/websocket.md").blocks("python", "A complete client")
+(BOT,) = Document("docs/bots.md").blocks("python", "A moderator")
 
 
 def pasted(stack: LocalStack, *blocks: str, name: str = "Ada") -> list[str]:
@@ -100,19 +103,26 @@ def line(stack: LocalStack) -> Iterator[FaultyLine]:
     stack.plan_faults()
 
 
-@contextmanager
-def run_client(path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the complete client, with shorter waits."""
-    text, replaced = re.subn(r"(?m)^(PING, TIMEOUT, LONGEST_PAUSE) = .*$", r"\1 = 0.5, 1.5, 0.1", CLIENT)
+def faster(text: str, pattern: str, replacement: str) -> str:
+    """A client with shorter waits."""
+    changed, replaced = re.subn(pattern, replacement, text)
     assert replaced == 1
+    return changed
+
+
+@contextmanager
+def run(path: Path, text: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a program."""
     path.write_text(text, "utf-8")
-    with subprocess.Popen([sys.executable, str(path), *arguments], stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, path.name, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=path.parent) as process:
         overdue = threading.Timer(DEADLINE_SECONDS, process.kill)
         overdue.start()
         try:
             yield process
         finally:
             overdue.cancel()
+            process.kill()
 
 
 def fail_in_every_way(line: FaultyLine) -> Iterator[None]:
@@ -136,7 +146,8 @@ def test_the_complete_client_prints_everything_once_despite_faults(
         room = ada.make_room()["id"]
         ada.join(room)
         address = f"http://localhost:{line.port}/api"
-        with run_client(tmp_path / "client.py", address, room, str(grace.token)) as process:
+        text = faster(CLIENT, r"(?m)^(PING, TIMEOUT, LONGEST_PAUSE) = .*$", r"\1 = 0.5, 1.5, 0.1")
+        with run(tmp_path / "client.py", text, address, room, str(grace.token)) as process:
             assert process.stdout
             screen = iter(process.stdout)
             assert [next(screen), next(screen)] == [
@@ -154,6 +165,33 @@ def test_the_complete_client_prints_everything_once_despite_faults(
             grace.leave(room)
             assert list(screen) == []
             assert process.wait() == 0
+
+
+def is_act(action: str, frame: Frame) -> bool:
+    return bool(frame["type"] == "member_moderated" and frame["data"]["action"] == action)
+
+
+def test_the_bot_moderates_a_private_room(stack: LocalStack, tmp_path: Path) -> None:
+    with Api(stack) as api, Scene(api, visibility="private") as scene:
+        owner, bot, rude, guest = scene.owner, api.person("Robot"), api.person("Rude"), api.person("Guest")
+        owner.join(scene.room_id)
+        screen = scene.connect(owner)
+        expect(200, owner.put(f"{scene.path()}/roles/{bot.id}", {"role": "moderator"}))
+        text = faster(BOT, r"else 2\)", "else 0.1)")
+        with run(tmp_path / "bot.py", text, f"{stack.url}/api", scene.room_id, str(bot.token)):
+            expect(200, guest.post(f"{scene.path()}/knock"))
+            screen.wait(lambda frame: frame["type"] == "role_changed" and frame["data"]["user_id"] == guest.id)
+            expect(200, owner.put(f"{scene.path()}/roles/{rude.id}", {"role": "member"}))
+            for step in ("warning", "kick", "ban"):
+                rude.join(scene.room_id)
+                seq = rude.say(scene.room_id, "well, darn")["seq"]
+                assert screen.wait(lambda frame: "mind your" in str(frame))["data"]["reply_to"]["seq"] == seq
+                assert screen.wait("message_deleted")["data"]["target_seq"] == seq
+                if step != "warning":
+                    screen.wait(partial(is_act, step))
+                    expect(200, owner.post(f"{scene.path()}/moderation", {"action": "unban", "user_id": rude.id}))
+            owner.say(scene.room_id, "!slow 30")
+            assert screen.wait(lambda frame: "'slow'" in str(frame))["data"]["seconds"] == 30
 
 
 def test_the_picture_shows_a_real_session(stack: LocalStack) -> None:
