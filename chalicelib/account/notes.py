@@ -11,7 +11,7 @@ from chalicelib.account.work import Work
 from chalicelib.grants import audit, invites
 from chalicelib.grants.audit import AUDIT
 from chalicelib.grants.invites import INVITES
-from chalicelib.grants.table import PREFIX, STANDINGS, Standing, replace_standing, without_user
+from chalicelib.grants.table import FOREVER, PREFIX, STANDINGS, Standing, replace_standing, without_user
 from chalicelib.identity.accounts import ACTOR, ACTORS
 from chalicelib.kernel.errors import UnavailableError
 from chalicelib.kernel.times import Moment, iso
@@ -118,12 +118,15 @@ def show_note(kind: Kind, record: Any, user_id: str) -> dict[str, Any]:
     """
     names = kind.exported if record.user_id == user_id else [name for name in kind.exported if name != "name"]
     shown = {name: _show(name, getattr(record, name)) for name in names}
-    mute = {"is_muted": record.muted_by is not None} if isinstance(record, Standing) else {}
-    return shown | mute | {"yours": kind.roles_of(record, user_id)}
+    if isinstance(record, Standing):
+        shown |= {"is_muted": record.muted_by is not None, "is_banned": record.banned_until is not None}
+    return shown | {"yours": kind.roles_of(record, user_id)}
 
 
 def _show(name: str, value: Any) -> Any:
-    return iso(value) if isinstance(value, int) and name.endswith(("_at", "until")) else value
+    if isinstance(value, int) and name.endswith(("_at", "until")):
+        return iso(value) if value < FOREVER else None
+    return value
 
 
 def _erase_page(work: Work, room_id: str, condition: Condition | None) -> str | None:

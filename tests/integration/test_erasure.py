@@ -330,6 +330,8 @@ def test_an_export_has_everything_page_by_page(scene: Scene) -> None:
     text = " ".join(item.model_dump_json() for item in whole)
     assert all(trace in text for trace in TRACES)
     assert "rude" not in text
+    bans = [item.data["banned_until"] for item in whole if item.data.get("is_banned")]
+    assert bans == [None], "a ban without an end"
 
     scene.erase_to_the_end()
     assert export(scene) == []
