@@ -7,7 +7,11 @@ from typing import Any
 from chalicelib.log.schemas import RoomMessage
 from infra.local.engine import Engine
 from infra.local.environment import DEFAULTS
-from tests.soak.people import Person
+from tests.soak.people import Caller, Person
+from tests.soak.view import FOLDED, Frame, identity, key_of, read_entry
+
+Log = dict[int, RoomMessage | Frame]
+"""The entries of a log as HTTP shows them, by number."""
 
 
 class Tables:
@@ -41,33 +45,44 @@ class Tables:
         return rows
 
 
-async def check_room(everybody: list[Person], living: list[Person]) -> None:
+async def check_room(everybody: list[Person], living: list[Person], moderator: Caller) -> None:
     """Check one room: `everybody` has been in it, `living` are in it at the end."""
-    log = await living[0].read_log()
-    check_log(log)
-    check_messages(log, everybody)
-    check_joins_and_leaves(log, everybody, living)
     for person in living:
+        log = check_log(await person.read_entries())
         check_copy(log, person)
+    messages = [one for one in log.values() if isinstance(one, RoomMessage)]
+    check_messages(messages, everybody)
+    check_joins_and_leaves(messages, everybody, living)
+    check_events(log, [*everybody, moderator])
     room = await living[0].see()
     assert {one["id"] for one in room["participants"]} == {person.user_id for person in living}
     assert room["participant_count"] == len(room["participants"]) == len(living)
-    assert room["last_seq"] == log[-1].seq
+    assert room["last_seq"] == max(log)
 
 
-def check_log(log: list[RoomMessage]) -> None:
+def check_log(entries: list[Frame]) -> Log:
     """Numbers rise, and no entry is there twice."""
-    numbers = [line.seq for line in log]
+    numbers = [one["seq"] for one in entries]
     assert numbers == sorted(set(numbers))
-    assert len({line.id for line in log}) == len(log)
+    log = {one["seq"]: read_entry(one) for one in entries}
+    messages = [one for one in log.values() if isinstance(one, RoomMessage)]
+    assert len({one.id for one in messages}) == len(messages)
+    return log
 
 
 def check_messages(log: list[RoomMessage], everybody: list[Person]) -> None:
-    """The log has each acknowledged message once, unchanged, and no other message."""
+    """The log has each acknowledged message once, with the text of its last edit, and no other message."""
     acknowledged = [message for person in everybody for message in person.acknowledged]
     said = [line for line in log if line.type != "system"]
     assert Counter(line.text for line in said) == Counter(message.text for message in acknowledged)
-    assert said == sorted(acknowledged, key=lambda message: message.seq)
+    assert [(one.seq, one.id) for one in said] == sorted((one.seq, one.id) for one in acknowledged)
+
+
+def check_events(log: Log, everybody: list[Caller]) -> None:
+    """The log has each act of the people once, and no other event."""
+    told = Counter(key_of(one["type"], one["from"], one["data"]) for one in log.values() if isinstance(one, dict))
+    done = Counter(act for person in everybody for act in person.acts)
+    assert told == done, (told - done, done - told)
 
 
 def check_joins_and_leaves(log: list[RoomMessage], everybody: list[Person], living: list[Person]) -> None:
@@ -79,14 +94,20 @@ def check_joins_and_leaves(log: list[RoomMessage], everybody: list[Person], livi
         assert len(acts) % 2 == (person in living), acts
 
 
-def check_copy(log: list[RoomMessage], person: Person) -> None:
-    """The client has all entries of the log since its first one, and nothing else."""
-    start = min(person.kept)
-    expected = {line.seq: line for line in log if line.seq >= start}
-    missing, surplus = expected.keys() - person.kept.keys(), person.kept.keys() - expected.keys()
-    assert not missing, f"{person.name} lacks {[expected[seq] for seq in missing]}"
-    assert not surplus, f"{person.name} has {[person.kept[seq] for seq in surplus]}"
-    assert person.kept == expected
+def check_copy(log: Log, person: Person) -> None:
+    """The client has all entries of the log since its first one, each as it is now, and waits for none."""
+    view = person.view
+    assert view.contiguous >= max(log), f"{person.name} waits for {view.contiguous + 1}"
+    folded, start = view.fold(), min(view.kept)
+    for seq, entry in log.items():
+        if isinstance(entry, RoomMessage):
+            assert seq < start or folded.get(seq) == entry, (person.name, folded.get(seq), entry)
+        elif seq in view.kept:
+            assert identity(view.kept[seq]) == identity(entry), (person.name, view.kept[seq], entry)
+        else:
+            assert seq <= (view.start or 0) or entry["type"] in FOLDED, f"{person.name} lacks {entry}"
+    surplus = (folded.keys() | view.list_events().keys()) - log.keys()
+    assert not surplus, f"{person.name} has {[view.kept[seq] for seq in sorted(surplus)[:5]]}"
 
 
 def _name(table: str) -> str:

@@ -1,7 +1,6 @@
 """Clients that follow the WebSocket reference, each with messages to send.
 
-A `Person` keeps all messages of a room, sends a message with the same id until it is acknowledged, and always
-reconnects.
+A `Person` keeps all entries of a room, sends a frame with the same id until it is acknowledged, and always reconnects.
 """
 
 import asyncio
@@ -9,7 +8,7 @@ import itertools
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +18,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from chalicelib.log.schemas import RoomMessage
+from tests.soak.view import Frame, View, key_of
 
-Frame = dict[str, Any]
+EMOJIS = ("\U0001f375", "\U0001f389", "\U0001f44d")
+ACT_SHARE = 0.3
+"""How often a person also edits a message or reacts to one, and how often a message is an answer."""
 ACK_SECONDS = 4.0
 PING_SECONDS = 5.0
 HISTORY_PAGE = 100
@@ -31,14 +33,22 @@ class ReconnectError(Exception):
 
 
 @dataclass
-class PendingMessage:
-    """A message to send, and its result."""
+class PendingFrame:
+    """A frame to send, and the data of its ack."""
 
     key: str
-    text: str
+    kind: str
+    data: Frame
     answered: asyncio.Event = field(default_factory=asyncio.Event)
-    stored: RoomMessage | None = None
+    answer: Frame | None = None
     retry_after: float = 0.0
+
+
+@dataclass
+class Ban:
+    """A ban that is in force. A frame that was under way may arrive until `quiet_from`."""
+
+    quiet_from: float
 
 
 class Progress:
@@ -59,30 +69,78 @@ class Progress:
             await self._changed.wait_for(lambda: self._said >= count)
 
 
-class Person:
-    """One client in one room."""
+class Caller:
+    """Somebody who calls a room over HTTP until there is an answer."""
 
-    def __init__(self, http: httpx.AsyncClient, token: str, name: str, room_id: str, progress: Progress) -> None:
+    def __init__(self, http: httpx.AsyncClient, token: str, name: str, room_id: str, counts: Counter[str]) -> None:
         self.name = name
         self.user_id = name.lower()
         self.room_id = room_id
+        self.token = token
+        self.acts: list[tuple[object, ...]] = []
+        """What this user did: each act is one event of the log."""
+        self._http = http
+        self._counts = counts
+        self._dice = random.Random(name)
+
+    async def call(self, method: str, path: str, body: Frame | None = None) -> httpx.Response:
+        """Call until the answer is no failure of the service or of the network."""
+        while True:
+            with suppress(httpx.TransportError):
+                answer = await self._call(method, path, body)
+                if answer.status_code < 500 and answer.status_code != 429:
+                    return answer
+            await self.pause()
+
+    async def pause(self) -> None:
+        """Wait for a random time before the next attempt."""
+        await asyncio.sleep(self._dice.uniform(0.05, 0.5))
+
+    async def _call(self, method: str, path: str, body: Frame | None = None) -> httpx.Response:
+        url = path if path.startswith("/") else f"/coworking/rooms/{self.room_id}/{path}".rstrip("/")
+        headers = {"Authorization": f"Bearer {self.token}"}
+        answer = await self._http.request(method, url, headers=headers, json=body)
+        if answer.is_error:
+            self._counts[f"HTTP {answer.status_code} {answer.json().get('code')}"] += 1
+        return answer
+
+
+class Moderator(Caller):
+    """The owner of a room, who has no seat in it."""
+
+    async def moderate(self, person: "Person", action: str) -> None:
+        answer = await self.call("POST", "moderation", {"action": action, "user_id": person.user_id})
+        assert answer.status_code == 200, answer.text
+        data = {"action": action, "user_id": person.user_id}
+        self.acts.append(key_of("member_moderated", self.user_id, data))
+
+
+class Person(Caller):
+    """One client in one room. `invite`: the invitation that lets the person in for the first time."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        token: str,
+        name: str,
+        room_id: str,
+        progress: Progress,
+        invite: str | None = None,
+    ) -> None:
+        super().__init__(http, token, name, room_id, progress.counts)
         self.connection_id = ""
-        self.kept: dict[int, RoomMessage] = {}
-        """The messages that this client has, by number."""
+        self.view = View(self.user_id)
+        self.ban: Ban | None = None
         self.acknowledged: list[RoomMessage] = []
+        """The messages of this person, with the text of their last edit."""
         self.planned: asyncio.Queue[str] = asyncio.Queue()
         self.synced = asyncio.Event()
-        self._http = http
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._invite = invite
         self._progress = progress
-        self._counts = progress.counts
-        self._dice = random.Random(name)
         self._numbers = itertools.count(1)
-        self._contiguous_seq = 0
-        self._has_started = False
         self._asked_at: int | None = None
         self._socket: ClientConnection | None = None
-        self._pending: dict[str, PendingMessage] = {}
+        self._pending: dict[str, PendingFrame] = {}
         self._is_member = False
 
     # --- steps of the soak
@@ -107,34 +165,66 @@ class Person:
             await self.pause()
 
     async def speak(self, pause: float) -> None:
-        """Send all planned messages, one after the other."""
+        """Send all planned messages, one after the other, and change some in between."""
         while not self.planned.empty():
-            await self.say(self.planned.get_nowait())
+            original = self._choose() if self._dice.random() < ACT_SHARE else None
+            await self.say(self.planned.get_nowait(), original)
+            if self._dice.random() < ACT_SHARE:
+                await self._dice.choice((self._edit, self._react))()
             await asyncio.sleep(self._dice.uniform(0, 2 * pause))
 
-    async def say(self, text: str) -> None:
+    async def say(self, text: str, original: int | None = None) -> None:
         """Send a message until it is acknowledged."""
-        message = PendingMessage(f"{self.user_id}-{next(self._numbers)}", text)
-        self._pending[message.key] = message
-        while message.stored is None:
-            message.answered.clear()
+        stored = RoomMessage.model_validate(await self._do("message", {"text": text, "reply_to": original}))
+        assert (stored.reply_to.seq if stored.reply_to else None) == original
+        self.acknowledged.append(stored)
+        await self._progress.count_message()
+
+    async def _edit(self) -> None:
+        """Edit one of the last messages."""
+        n = self._dice.randrange(max(0, len(self.acknowledged) - 5), len(self.acknowledged))
+        before = self.acknowledged[n]
+        edited = await self._do("edit", {"seq": before.seq, "text": f"{before.text}, again"})
+        self.acknowledged[n] = RoomMessage.model_validate(edited)
+        self.acts.append(key_of("message_edited", self.user_id, {"target_seq": before.seq}))
+
+    async def _react(self) -> None:
+        """React to one of the last messages, or take the reaction back."""
+        data = {"seq": self._choose() or self.acknowledged[-1].seq, "emoji": self._dice.choice(EMOJIS)}
+        names = {"target_seq": data["seq"], "emoji": data["emoji"], "user_id": self.user_id}
+        act = key_of("reactions_changed", self.user_id, names)
+        answer = await self._do("react", {**data, "on": self.acts.count(act) % 2 == 0})
+        assert answer["seq"] == data["seq"]
+        self.acts.append(act)
+
+    def _choose(self) -> int | None:
+        """The number of one of the last messages in the room."""
+        texts = [seq for seq, one in self.view.kept.items() if isinstance(one, RoomMessage) and one.type == "text"]
+        return self._dice.choice(texts[-10:]) if texts else None
+
+    async def _do(self, kind: str, data: Frame) -> Frame:
+        """Send a frame until it is acknowledged. Returns the data of the ack."""
+        frame = PendingFrame(f"{self.user_id}-{next(self._numbers)}", kind, data)
+        self._pending[frame.key] = frame
+        while frame.answer is None:
+            frame.answered.clear()
             with suppress(ConnectionClosed):
-                await self._send(message)
+                await self._send(frame)
             try:
-                await asyncio.wait_for(message.answered.wait(), ACK_SECONDS)
+                await asyncio.wait_for(frame.answered.wait(), ACK_SECONDS)
             except TimeoutError:
                 self._counts["acks missed"] += 1
-            await asyncio.sleep(message.retry_after)
-        del self._pending[message.key]
-        self.acknowledged.append(message.stored)
-        await self._progress.count_message()
+            await asyncio.sleep(frame.retry_after)
+        del self._pending[frame.key]
+        self._counts[f"{kind} acknowledged"] += 1
+        return frame.answer
 
     async def leave(self) -> None:
         """Leave over HTTP; `live` joins again."""
         status = 0
         while status not in (200, 404):
             with suppress(httpx.TransportError):
-                status = (await self._post("leave")).status_code
+                status = (await self._call("POST", "leave")).status_code
             await self.pause()
         self._counts["leaves"] += 1
 
@@ -153,15 +243,23 @@ class Person:
 
     # --- HTTP
 
-    async def read_log(self, after: int = 0) -> list[RoomMessage]:
-        """The entries of the log, from the history over HTTP."""
-        found: list[RoomMessage] = []
-        while True:
-            last = found[-1].seq if found else after
-            answer = await self._get(f"messages?after_seq={last}&limit={HISTORY_PAGE}")
-            found += [RoomMessage.model_validate(one) for one in answer["messages"]]
-            if not answer["has_more"]:
-                return found
+    async def read_entries(self) -> list[Frame]:
+        """All entries of the log, over HTTP. A number that a killed function took delays the ones after it."""
+        found: list[Frame] = []
+        after, last_seq = 0, (await self.see())["last_seq"]
+        while after < last_seq:
+            async for page in self.pages(after):
+                found, after = [*found, *page["entries"]], page["last_seq"]
+            await self.pause()
+        return found
+
+    async def pages(self, after: int) -> AsyncIterator[Frame]:
+        """The pages of the log over HTTP."""
+        has_more = True
+        while has_more:
+            page = await self._get(f"entries?after_seq={after}")
+            yield page
+            after, has_more = page["last_seq"], page["has_more"]
 
     async def see(self) -> Frame:
         """The details of the room."""
@@ -169,44 +267,33 @@ class Person:
         return room
 
     async def _get(self, path: str) -> Any:
-        while (answer := await self._http.get(self._path(path), headers=self._headers)).status_code != 200:
-            self._note(answer)
-            if answer.status_code == 403:
-                raise ReconnectError
-            await self.pause()
+        answer = await self.call("GET", path)
+        if answer.status_code == 403:
+            raise ReconnectError
+        assert answer.status_code == 200, answer.text
         return answer.json()
-
-    async def _post(self, action: str) -> httpx.Response:
-        answer = await self._http.post(self._path(action), headers=self._headers)
-        self._note(answer)
-        return answer
-
-    def _path(self, rest: str) -> str:
-        return f"/coworking/rooms/{self.room_id}/{rest}".rstrip("/")
-
-    def _note(self, answer: httpx.Response) -> None:
-        if answer.is_error:
-            self._counts[f"HTTP {answer.status_code} {answer.json().get('code')}"] += 1
 
     async def _request_url(self) -> str:
         """The URL of a new WebSocket: a member requests a ticket, others join."""
         while True:
-            answer = await self._post("ticket" if self._is_member else "join")
+            ban = self.ban
+            invite = {"invite": self._invite} if self._invite and not self._is_member else None
+            answer = await self._call("POST", "ticket" if self._is_member else "join", invite)
+            if ban and ban is self.ban:
+                assert answer.is_error, "a banned user got in"
+                self._counts["calls of the banned refused"] += 1
             if answer.status_code == 200:
-                body = answer.json()
-                if not self._is_member:
-                    self._counts["joins" if body["message"].startswith("Joined") else "joins of members"] += 1
-                self._is_member = True
-                url: str = body.get("websocket", body)["url"]
-                return url
+                return self._read_url(answer.json())
             if answer.status_code == 403:
                 self._is_member = False
-            else:
-                await self.pause()
+            await self.pause()
 
-    async def pause(self) -> None:
-        """Wait for a random time before the next attempt."""
-        await asyncio.sleep(self._dice.uniform(0.05, 0.5))
+    def _read_url(self, body: Frame) -> str:
+        if not self._is_member:
+            self._counts["joins" if body["message"].startswith("Joined") else "joins of members"] += 1
+        self._is_member = True
+        url: str = body.get("websocket", body)["url"]
+        return url
 
     # --- WebSocket
 
@@ -215,8 +302,8 @@ class Person:
         pinging = asyncio.create_task(self._keep_pinging(socket))
         try:
             await self._send_sync()
-            for message in list(self._pending.values()):
-                await self._send(message)
+            for pending in list(self._pending.values()):
+                await self._send(pending)
             async for text in socket:
                 await self._hear(json.loads(text))
         finally:
@@ -226,33 +313,35 @@ class Person:
         with suppress(ConnectionClosed):
             while True:
                 await asyncio.sleep(PING_SECONDS)
-                await socket.send(json.dumps({"type": "ping", "last_seq": self._contiguous_seq}))
+                await socket.send(json.dumps({"type": "ping", "last_seq": self.view.contiguous}))
 
     async def _send_sync(self) -> None:
         if self._socket:
             self._counts["syncs"] += 1
-            last_seq = self._contiguous_seq if self._has_started else None
+            last_seq = None if self.view.start is None else self.view.contiguous
             await self._socket.send(json.dumps({"type": "sync", "data": {"last_seq": last_seq}}))
 
-    async def _send(self, message: PendingMessage) -> None:
+    async def _send(self, pending: PendingFrame) -> None:
         if self._socket:
-            self._counts["messages sent"] += 1
-            await self._socket.send(json.dumps({"type": "message", "id": message.key, "data": {"text": message.text}}))
+            self._counts["frames sent"] += 1
+            frame = {"type": pending.kind, "id": pending.key, "data": pending.data}
+            await self._socket.send(json.dumps(frame))
 
     async def _hear(self, frame: Frame) -> None:
         data = frame.get("data", {})
+        if self.ban and frame.get("type") not in ("bye", "error"):
+            assert asyncio.get_running_loop().time() < self.ban.quiet_from, f"a banned user got {frame}"
+        if "seq" in frame:
+            self._keep(frame)
         match frame.get("type"):
             case "snapshot":
                 await self._take_snapshot(data)
-            case "message_sent" | "emoji_reaction":
-                self._keep([data])
-            case "user_joined" | "user_left":
-                self._keep([data["message"]])
-            case "ack" if message := self._pending.get(frame.get("ref", "")):
-                message.stored = RoomMessage.model_validate(data)
-                message.answered.set()
-                self._keep([data])
-            case "pong" if data["last_seq"] > self._contiguous_seq:
+            case "ack" if pending := self._pending.get(frame.get("ref", "")):
+                if pending.kind == "message":
+                    self._keep({"type": "message_sent", "seq": data["seq"], "data": data})
+                pending.answer = data
+                pending.answered.set()
+            case "pong" if data["last_seq"] > self.view.contiguous:
                 await self._send_sync()
             case "error":
                 self._hear_error(frame, data)
@@ -260,41 +349,29 @@ class Person:
                 self._counts[f"bye {data['code']}"] += 1
                 self._is_member = data["action"] == "reconnect"
                 raise ReconnectError
-        if self._asked_at != self._contiguous_seq and max(self.kept, default=0) > self._contiguous_seq:
-            self._asked_at = self._contiguous_seq
+        if self._asked_at != self.view.contiguous and self.view.is_missing_some():
+            self._asked_at = self.view.contiguous
             await self._send_sync()
 
     def _hear_error(self, frame: Frame, data: Frame) -> None:
         self._counts[f"error {data['code']}"] += 1
         if data["code"] == "not_in_room":
             raise ReconnectError
-        if message := self._pending.get(frame.get("ref", "")):
-            message.retry_after = data.get("retry_after", 0.1)
-            message.answered.set()
+        if pending := self._pending.get(frame.get("ref", "")):
+            pending.retry_after = data.get("retry_after", 0.1)
+            pending.answered.set()
 
     async def _take_snapshot(self, data: Frame) -> None:
         self.connection_id = data["you"]["connection_id"]
-        if not data["recovered"] and self._has_started:
+        if data["recovered"] or self.view.start is None:
+            self.view.take_snapshot(data["messages"], data["entries"], data["last_seq"])
+        else:
             self._counts["incomplete snapshots"] += 1
-            self._keep([one.model_dump() for one in await self.read_log(self._contiguous_seq)])
-        self._keep(data["messages"])
-        self._contiguous_seq = max(self._contiguous_seq, data["last_seq"])
-        self._has_started = True
-        self._advance()
+            async for page in self.pages(self.view.contiguous):
+                for frame in page["entries"]:
+                    self._keep(frame)
+                self.view.reach(page["last_seq"])
         self.synced.set()
 
-    def _keep(self, messages: Iterable[Frame]) -> None:
-        for one in messages:
-            message = RoomMessage.model_validate(one)
-            if message.seq in self.kept:
-                assert self.kept[message.seq] == message, f"two messages have the number {message.seq}"
-                self._counts["repetitions dropped"] += 1
-            elif message.seq <= self._contiguous_seq:
-                self._counts["messages too late"] += 1
-            else:
-                self.kept[message.seq] = message
-        self._advance()
-
-    def _advance(self) -> None:
-        while self._contiguous_seq + 1 in self.kept:
-            self._contiguous_seq += 1
+    def _keep(self, frame: Frame) -> None:
+        self._counts[self.view.keep(frame)] += 1

@@ -15,7 +15,9 @@ from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.stack import LocalStack
 from tests.fakes.unreliable import FaultRates, UnreliableEngine
 from tests.soak.accounts import Tables, check_room
-from tests.soak.people import Person, Progress
+from tests.soak.outsiders import Outsider
+from tests.soak.people import Ban, Moderator, Person, Progress
+from tests.soak.view import key_of
 
 DATABASE_FAULTS = FaultRates(
     conflict=0.02, throttled=0.02, failed=0.005, failed_late=0.005, refused=0.005, lost=0.005, slowest_seconds=0.01
@@ -29,6 +31,8 @@ ENVIRONMENT = {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION, "SWEEP_SECONDS": "5"
 ENVIRONMENT |= dict.fromkeys(("MESSAGES_LIMIT", "JOINS_LIMIT", "BUDGET_LIMIT"), "1000000/10")
 PATIENCE_SECONDS = 150.0
 """A lease takes 90 s to expire; the rest is reserve."""
+QUIET_SECONDS, BAN_SECONDS = 2.0, 5.0
+"""How long frames may be under way to a user who was banned, and how long a ban lasts."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Soak:
         self.report = Report()
         self._directory = directory
         self._people: list[Person] = []
+        self._moderators: dict[str, Moderator] = {}
         self._living: dict[Person, asyncio.Task[None]] = {}
 
     def run(self) -> Report:
@@ -102,27 +107,41 @@ class Soak:
         ):
             await self._create_people(http)
             self._living = {person: tasks.create_task(person.live()) for person in self._people}
+            outsider = tasks.create_task(self._outsider(http).pry(self._stack.socket_url))
             speaking = [tasks.create_task(person.speak(self.size.pause_seconds)) for person in self._people]
             await self._cause_faults()
             await asyncio.wait(speaking)
             await self._stop_faults()
             await self._abort_some()
             await self._settle()
+            outsider.cancel()
             for task in self._living.values():
                 task.cancel()
 
     async def _create_people(self, http: httpx.AsyncClient) -> None:
-        """Create the rooms and the people. Each person has a seat, and no seat is left."""
-        owner = {"Authorization": f"Bearer {self._stack.token('owner', 'Olga')}"}
-        seats = self.size.people // self.size.rooms
+        """Create the rooms and the people. Each person has a seat, and no seat is left. The last room is private."""
+        token, seats = self._stack.token("owner", "Owner"), self.size.people // self.size.rooms
         for number in range(self.size.rooms):
+            is_private = number == self.size.rooms - 1
             body = {"name": f"Room {number}", "max_participants": seats}
-            room_id = (await http.post("/coworking/rooms", json=body, headers=owner)).json()["id"]
+            body |= {"visibility": "private"} if is_private else {}
+            headers = {"Authorization": f"Bearer {token}"}
+            room_id = (await http.post("/coworking/rooms", json=body, headers=headers)).json()["id"]
+            moderator = self._moderators[room_id] = Moderator(http, token, "Owner", room_id, self.report.clients)
+            invite = (await moderator.call("POST", "invites", {"uses": seats})).json()["token"] if is_private else None
             for seat in range(seats):
                 name = f"Person-{number}-{seat}"
-                person = Person(http, self._stack.token(name.lower(), name), name, room_id, self._progress)
+                person = Person(http, self._stack.token(name.lower(), name), name, room_id, self._progress, invite)
                 person.plan(f"{name} says {n}" for n in range(self.size.messages // self.size.people))
+                if invite:
+                    role = {"user_id": person.user_id, "role": "member"}
+                    person.acts.append(key_of("role_changed", person.user_id, role))
                 self._people.append(person)
+
+    def _outsider(self, http: httpx.AsyncClient) -> Outsider:
+        """Somebody without a way into the private room."""
+        room_id = self._people[-1].room_id
+        return Outsider(http, self._stack.token("outsider"), "Outsider", room_id, self.report.clients)
 
     # --- faults
 
@@ -130,11 +149,12 @@ class Soak:
         """Cause the faults one after the other, evenly spread over the messages."""
         plan: list[Callable[[], Awaitable[None]]] = [
             self._start_faults,
-            self._cut_all,
             self._kill_engine,
-            self._let_some_leave,
-            self._cut_all_without_disconnects,
             self._kill_gateway,
+            self._cut_all,
+            self._let_some_leave,
+            self._ban_some,
+            self._cut_all_without_disconnects,
         ]
         steps = plan * self.size.rounds
         for number, step in enumerate(steps):
@@ -172,6 +192,20 @@ class Soak:
         round_number = self.report.faults["let some leave"]
         await asyncio.gather(*(room[round_number % len(room)].leave() for room in self._by_room(self._people)))
 
+    async def _ban_some(self) -> None:
+        """Ban one person of each room for some seconds."""
+        round_number = self.report.faults["ban some"]
+        await asyncio.gather(*(self._ban(room[-1 - round_number % len(room)]) for room in self._by_room(self._people)))
+
+    async def _ban(self, person: Person) -> None:
+        """Ban a person, who gets nothing of the room until the ban is lifted, and keeps on trying."""
+        moderator = self._moderators[person.room_id]
+        await moderator.moderate(person, "ban")
+        person.ban = Ban(asyncio.get_running_loop().time() + QUIET_SECONDS)
+        await asyncio.sleep(BAN_SECONDS)
+        person.ban = None
+        await moderator.moderate(person, "unban")
+
     async def _stop_faults(self) -> None:
         self._database.rates = FaultRates()
         await asyncio.to_thread(self._stack.plan_faults)
@@ -197,8 +231,9 @@ class Soak:
             while not await asyncio.to_thread(tables.show_only, living):
                 await living[0].say(f"{living[0].name} waits")
                 await living[0].pause()
+            await living[0].read_entries()  # afterwards nobody waits for a number
         await asyncio.gather(*(person.sync() for person in living))
-        await check_room(everybody, living)
+        await check_room(everybody, living, self._moderators[living[0].room_id])
 
     def _by_room(self, people: list[Person]) -> list[list[Person]]:
         rooms: dict[str, list[Person]] = {}
