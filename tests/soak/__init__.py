@@ -1,1 +1,1 @@
-"""Many clients talk under all faults. No message may be lost, and nobody who left may keep a seat."""
+"""Many clients talk under all faults. Nothing is lost, doubled or seen by others, and nobody who left keeps a seat."""

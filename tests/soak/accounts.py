@@ -1,4 +1,4 @@
-"""Checks after a soak: compares the acknowledged messages and the seats with the state of each room."""
+"""Checks after a soak: what was acknowledged, the seats and the copies of clients agree with the log of each room."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,7 +7,8 @@ from typing import Any
 from chalicelib.log.schemas import RoomMessage
 from infra.local.engine import Engine
 from infra.local.environment import DEFAULTS
-from tests.soak.people import Caller, Person
+from tests.soak.callers import Caller
+from tests.soak.people import Person
 from tests.soak.view import FOLDED, Frame, identity, key_of, read_entry
 
 Log = dict[int, RoomMessage | Frame]

@@ -7,7 +7,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from tests.fakes.backend import NOWHERE
-from tests.soak.people import Caller
+from tests.soak.callers import Caller
 
 PAUSE_SECONDS = 1.0
 DOORS = (

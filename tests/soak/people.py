@@ -6,7 +6,6 @@ A `Person` keeps all entries of a room, sends a frame with the same id until it 
 import asyncio
 import itertools
 import json
-import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
@@ -18,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from chalicelib.log.schemas import RoomMessage
+from tests.soak.callers import Caller
 from tests.soak.view import Frame, View, key_of
 
 EMOJIS = ("\U0001f375", "\U0001f389", "\U0001f44d")
@@ -67,52 +67,6 @@ class Progress:
     async def wait_for(self, count: int) -> None:
         async with self._changed:
             await self._changed.wait_for(lambda: self._said >= count)
-
-
-class Caller:
-    """Somebody who calls a room over HTTP until there is an answer."""
-
-    def __init__(self, http: httpx.AsyncClient, token: str, name: str, room_id: str, counts: Counter[str]) -> None:
-        self.name = name
-        self.user_id = name.lower()
-        self.room_id = room_id
-        self.token = token
-        self.acts: list[tuple[object, ...]] = []
-        """What this user did: each act is one event of the log."""
-        self._http = http
-        self._counts = counts
-        self._dice = random.Random(name)
-
-    async def call(self, method: str, path: str, body: Frame | None = None) -> httpx.Response:
-        """Call until the answer is no failure of the service or of the network."""
-        while True:
-            with suppress(httpx.TransportError):
-                answer = await self._call(method, path, body)
-                if answer.status_code < 500 and answer.status_code != 429:
-                    return answer
-            await self.pause()
-
-    async def pause(self) -> None:
-        """Wait for a random time before the next attempt."""
-        await asyncio.sleep(self._dice.uniform(0.05, 0.5))
-
-    async def _call(self, method: str, path: str, body: Frame | None = None) -> httpx.Response:
-        url = path if path.startswith("/") else f"/coworking/rooms/{self.room_id}/{path}".rstrip("/")
-        headers = {"Authorization": f"Bearer {self.token}"}
-        answer = await self._http.request(method, url, headers=headers, json=body)
-        if answer.is_error:
-            self._counts[f"HTTP {answer.status_code} {answer.json().get('code')}"] += 1
-        return answer
-
-
-class Moderator(Caller):
-    """The owner of a room, who has no seat in it."""
-
-    async def moderate(self, person: "Person", action: str) -> None:
-        answer = await self.call("POST", "moderation", {"action": action, "user_id": person.user_id})
-        assert answer.status_code == 200, answer.text
-        data = {"action": action, "user_id": person.user_id}
-        self.acts.append(key_of("member_moderated", self.user_id, data))
 
 
 class Person(Caller):

@@ -15,8 +15,9 @@ from infra.local.engine import CREDENTIALS, REGION, Engine
 from infra.local.stack import LocalStack
 from tests.fakes.unreliable import FaultRates, UnreliableEngine
 from tests.soak.accounts import Tables, check_room
+from tests.soak.callers import Moderator
 from tests.soak.outsiders import Outsider
-from tests.soak.people import Ban, Moderator, Person, Progress
+from tests.soak.people import Ban, Person, Progress
 from tests.soak.view import key_of
 
 DATABASE_FAULTS = FaultRates(
@@ -63,7 +64,7 @@ class Report:
     clients: Counter[str] = field(default_factory=Counter)
 
     def text(self) -> str:
-        lines = [f"{self.acknowledged} messages acknowledged in {self.seconds:.0f} s; no message lost, no seat kept"]
+        lines = [f"{self.acknowledged} messages acknowledged in {self.seconds:.0f} s; nothing lost, doubled or shown, no seat kept"]
         for name in ("faults", "database", "gateway", "clients"):
             counts = ", ".join(f"{what}: {count}" for what, count in sorted(getattr(self, name).items()))
             lines.append(f"{name:9} {counts}")
@@ -82,7 +83,7 @@ class Soak:
         self._living: dict[Person, asyncio.Task[None]] = {}
 
     def run(self) -> Report:
-        """Raises AssertionError if a message is lost, or if an absent person keeps a seat."""
+        """Raises AssertionError if something is lost, doubled or seen by others, or a seat is kept."""
         with ExitStack() as cleanup:
             (data_dir := self._directory / "engine").mkdir(parents=True)
             self._engine = cleanup.enter_context(Engine(data_dir))
@@ -200,11 +201,11 @@ class Soak:
     async def _ban(self, person: Person) -> None:
         """Ban a person, who gets nothing of the room until the ban is lifted, and keeps on trying."""
         moderator = self._moderators[person.room_id]
-        await moderator.moderate(person, "ban")
+        await moderator.moderate(person.user_id, "ban")
         person.ban = Ban(asyncio.get_running_loop().time() + QUIET_SECONDS)
         await asyncio.sleep(BAN_SECONDS)
         person.ban = None
-        await moderator.moderate(person, "unban")
+        await moderator.moderate(person.user_id, "unban")
 
     async def _stop_faults(self) -> None:
         self._database.rates = FaultRates()
