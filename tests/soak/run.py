@@ -48,7 +48,7 @@ class Size:
     people: int = 20
 
 
-SMALL = Size(messages=320, rounds=1, pause_seconds=0.3, most_seconds=300)
+SMALL = Size(messages=240, rounds=1, pause_seconds=0.3, most_seconds=300)
 FULL = Size(messages=5_000, rounds=5, pause_seconds=0.9, most_seconds=3_600)
 
 
@@ -64,7 +64,7 @@ class Report:
     clients: Counter[str] = field(default_factory=Counter)
 
     def text(self) -> str:
-        lines = [f"{self.acknowledged} messages acknowledged in {self.seconds:.0f} s; nothing lost, doubled or shown, no seat kept"]
+        lines = [f"{self.acknowledged} messages acknowledged in {self.seconds:.0f} s; nothing lost, doubled or shown"]
         for name in ("faults", "database", "gateway", "clients"):
             counts = ", ".join(f"{what}: {count}" for what, count in sorted(getattr(self, name).items()))
             lines.append(f"{name:9} {counts}")
