@@ -27,6 +27,9 @@ from chalicelib.kernel.fingerprints import fingerprint
 from chalicelib.lifecycle.sweep import sweep
 from chalicelib.log import EventDraft
 from chalicelib.log.table import MESSAGES
+from chalicelib.moderation.reports import decide, report_message
+from chalicelib.moderation.schemas import ReportDecision
+from chalicelib.moderation.table import page_reports
 from chalicelib.profiles.schemas import ProfileUpdate
 from chalicelib.profiles.service import choose_profile
 from chalicelib.roles.table import make_offer, put_offer
@@ -142,11 +145,15 @@ def open_room(world: World, owner: str) -> str:
 
 
 def talk(world: World, room_id: str) -> None:
-    """Messages of Ada and about Ada, with mentions, answers and reactions."""
+    """Messages of Ada and about Ada, with mentions, answers, reactions and reports."""
     ada, ben = world.context(ADA, room_id), world.context("ben", room_id)
     sent = send_message(ada, TEXT, "text", "key", mentions=["ben"])
     answer = send_message(ben, "So true", "text", None, reply_to=sent.seq, mentions=[ADA, "mia"])
     send_message(ada, "\N{PARTY POPPER}", "emoji", None)
+    report_message(ben, sent.seq, "rude")
+    report_message(ada, answer.seq, TEXT)
+    decided = next(one for one in page_reports(world.store, 10, None)[0] if one.user_id == "ben")
+    decide(world.request(ADA), decided.report_id, ReportDecision(state="dismissed"))
     reactions = {f"\N{PARTY POPPER} {fingerprint(room_id, one)}" for one in (ADA, "ben")}
     for seq in (sent.seq, answer.seq):
         world.store.update(MESSAGES, (room_id, seq), [MESSAGES.reactions.set(reactions), MESSAGES.edit_keys.set("key")])
@@ -315,7 +322,9 @@ def test_an_export_has_everything_page_by_page(scene: Scene) -> None:
         "room": 2,
         "seat": 3,
         "standing": 3,
-        "actor": 1,
+        "actor": 2,
+        "report": 1,
+        "decision": 1,
         "audit": 2,
         "invite": 1,
         "knock": 1,
