@@ -32,10 +32,7 @@ class Outsider(Caller):
             for way in ("", "&join=1"):
                 answers = [await one._knock(socket_url, way) for one in (self, self._nowhere)]
                 assert answers[0] == answers[1], answers
-            listed = await self._nowhere._http.get(
-                "/coworking/rooms", headers={"Authorization": f"Bearer {self.token}"}
-            )
-            assert self.room_id not in listed.text
+            assert self.room_id not in (await self.call("GET", "/coworking/rooms")).text
             self._counts["rounds of the outsider"] += 1
             await asyncio.sleep(PAUSE_SECONDS)
 
