@@ -197,10 +197,10 @@ class Person(Caller):
 
     # --- HTTP
 
-    async def read_entries(self) -> list[Frame]:
-        """All entries of the log, over HTTP. A number that a killed function took delays the ones after it."""
+    async def read_entries(self, after: int = 0) -> list[Frame]:
+        """The entries of the log after a number, over HTTP. Those after a number of a killed function come later."""
         found: list[Frame] = []
-        after, last_seq = 0, (await self.see())["last_seq"]
+        last_seq = (await self.see())["last_seq"]
         while after < last_seq:
             async for page in self.pages(after):
                 found, after = [*found, *page["entries"]], page["last_seq"]

@@ -232,7 +232,7 @@ class Soak:
             while not await asyncio.to_thread(tables.show_only, living):
                 await living[0].say(f"{living[0].name} waits")
                 await living[0].pause()
-            await living[0].read_entries()  # afterwards nobody waits for a number
+        await living[0].read_entries(living[0].view.contiguous)  # afterwards nobody waits for a number
         await asyncio.gather(*(person.sync() for person in living))
         await check_room(everybody, living, self._moderators[living[0].room_id])
 
