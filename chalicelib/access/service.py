@@ -28,7 +28,7 @@ from chalicelib.grants.invites import (
     room_of,
 )
 from chalicelib.grants.rules import rank_of
-from chalicelib.grants.table import get_standings
+from chalicelib.grants.table import get_standing, get_standings
 from chalicelib.identity.accounts import note_actor
 from chalicelib.identity.profiles import get_profile
 from chalicelib.kernel.errors import ForbiddenError, InviteNotFoundError, TooManyInvitesError, UnavailableError
@@ -62,6 +62,7 @@ def create_invite(context: Context, body: InviteCreate) -> NewInvite:
         body.uses or DEFAULT_USES,
         now + (body.expires_in or DEFAULT_EXPIRES_IN) * 1000,
         now,
+        by_admin=context.is_admin,
     )
     for _ in range(ATTEMPTS):
         authority = require_moderator(context)
@@ -119,6 +120,8 @@ def preview(request: Request, token: str) -> InvitePreview:
         partial(get_standings, store, room_id, request.user.id),
     )
     if room is None or invite is None:
+        raise InviteNotFoundError
+    if not invite.is_backed(room.owner_id, get_standing(store, room_id, invite.user_id), now):
         raise InviteNotFoundError
     require_no_ban(standings, now)
     return InvitePreview(

@@ -10,6 +10,7 @@ from chalicelib.delivery import Connection
 from chalicelib.grants.schemas import RoleChanged, RoleChangedData
 from chalicelib.grants.table import (
     DELETED_MODERATOR,
+    DEPLOYMENT,
     Standing,
     get_standing,
     list_standings,
@@ -65,8 +66,9 @@ def _give_up_ownership(context: Context, room: Room) -> bool:
     standings = list_standings(context.store, room.room_id)
     moderators = [one for one in standings if one.role == "moderator" and not one.is_banned_at(context.now)]
     heirs = sorted((one.granted_at or 0, one.user_id, one) for one in moderators if one.user_id)
-    if heirs:
-        return _hand_over(context, room, *heirs[0][1:])
+    for _, user_id, standing in heirs:
+        if not get_standing(context.store, DEPLOYMENT, user_id).is_banned_at(context.now):
+            return _hand_over(context, room, user_id, standing)
     if context.store.transact([release_room(room, context.user_id)]):
         close_room(Context(context.backend, room.room_id, "", context.now), "deactivated")
     return False

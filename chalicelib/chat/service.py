@@ -1,6 +1,6 @@
 """Send messages and emoji."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -68,10 +68,8 @@ def send_message(
         if wait:
             raise RateLimitedError(wait)
         _require_original(draft, original)
-        if slow_seconds:
-            _require_pace(context, member, slow_seconds)
-            slow_seconds = 0  # a second attempt does not count again
-        if message := _store(context, member, draft, key):
+        pace = _count_pace(context, member, slow_seconds)
+        if message := _store(context, member, draft, key, pace):
             return _push(context, message, member, roster, original)
         # The same key was used at the same moment, or the membership has ended.
         member, record = store.run_parallel(partial(get_participant, store, room_id, user_id), find)
@@ -88,28 +86,32 @@ def _require_original(draft: Draft, original: Message | None) -> None:
         raise InvalidRequestError.of("reply_to", "must be the number of a message of this room that is not deleted")
 
 
-def _require_pace(context: Context, member: Participant, seconds: int) -> None:
-    """Check the time since the member's last message in a slow room. Moderators need not wait.
+def _count_pace(context: Context, member: Participant, seconds: int) -> list[Write]:
+    """The write that counts a message in a slow room, for its transaction. Moderators need not wait.
 
     Raises:
         RateLimitedError: it is too short.
     """
-    if rank_of(member.role) >= rank_of("moderator"):
-        return
+    if not seconds or rank_of(member.role, is_admin=context.is_admin) >= rank_of("moderator"):
+        return []
     # With the seconds in the name, another setting counts from now on.
     subject = f"slow#{context.room_id}#{context.user_id}#{seconds}"
-    if wait := context.backend.rate_limits.check(subject, Limit(1, seconds), context.now):
-        raise RateLimitedError(wait, f"This room is slow: one message in {seconds} s")
+    planned = context.backend.rate_limits.plan(subject, Limit(1, seconds), context.now)
+    if isinstance(planned, int):
+        raise RateLimitedError(planned, f"This room is slow: one message in {seconds} s")
+    return [planned]
 
 
-def _store(context: Context, member: Participant, draft: Draft, key: IdempotencyKey | None) -> Message | None:
+def _store(
+    context: Context, member: Participant, draft: Draft, key: IdempotencyKey | None, pace: Sequence[Write]
+) -> Message | None:
     """Store a message. None if its key has been used, or its author has no seat."""
     store, room_id, user_id, now = context.store, context.room_id, context.user_id, context.now
     draft = replace(draft, user=member.name)
     others = draft.mentions - {user_id}
     context.backend.budgets.charge(user_id, draft.size // STORED_UNIT_BYTES + MENTION_UNITS * len(others), now)
     position, _ = store.run_parallel(partial(log.allocate, context, draft), partial(renew_by_call, context, member))
-    writes: list[Write] = [mark_own(member, position), *count_mentions(others, room_id, position.last_seq, now)]
+    writes: list[Write] = [mark_own(member, position), *pace, *count_mentions(others, room_id, position.last_seq, now)]
     if key:
         writes.append(record_once(key, now, room_id=room_id, seq=position.last_seq))
     return commit(context, draft, writes, position=position)

@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Literal
 
+from chalicelib.grants.table import Standing
 from chalicelib.kernel.fingerprints import digest
 from chalicelib.kernel.times import Moment
 from chalicelib.store import Delete, Put, Store, Table, Update
@@ -28,6 +29,8 @@ class Invite:
     uses_left: int
     ends_at: Moment
     created_at: Moment
+    by_admin: bool = False
+    """True if an administrator made it, who may have no role in the room."""
 
     @property
     def invite_id(self) -> str:
@@ -37,6 +40,12 @@ class Invite:
     def is_valid_at(self, now: Moment) -> bool:
         """True if it lets somebody in."""
         return self.uses_left > 0 and self.ends_at > now
+
+    def is_backed(self, owner_id: str | None, maker: Standing, now: Moment) -> bool:
+        """True if the user who made it could still make it. `maker` is that user's standing in the room."""
+        if self.by_admin or owner_id == self.user_id:
+            return True
+        return self.role == "member" and maker.role == "moderator" and not maker.is_banned_at(now)
 
 
 INVITES = Table("grants", Invite, also={"expires_at": int})

@@ -182,7 +182,7 @@ class NothingToLeaveError(NotInRoomError):
 
 
 class InviteNotFoundError(CoworkingError):
-    """No valid invitation has this token: it is wrong, used up, over, revoked, or for another room."""
+    """No valid invitation has this token: it is wrong, used up, over, revoked, or its maker may not invite any more."""
 
     status, code, title = 404, "invite_not_found", "This invitation is not valid"
 

@@ -44,6 +44,7 @@ from chalicelib.seats.table import list_participants
 from chalicelib.store import ATTEMPTS, Write
 
 _PAGES = 8
+_BUSY = "The room is changed too often; try again"
 
 
 def update_room(context: Context, body: RoomUpdate) -> RoomSummary:
@@ -76,13 +77,17 @@ def toggle_status(context: Context) -> StatusToggled:
 
     Raises:
         RoomNotFoundError: the room does not exist.
+        UnavailableError: it is changed too often.
     """
     store, room_id = context.store, context.room_id
-    while room := get_room(store, room_id):
+    for _ in range(ATTEMPTS):
+        room = get_room(store, room_id)
+        if room is None:
+            raise RoomNotFoundError
         status: RoomStatus = "inactive" if room.status == "active" else "active"
         if _try_change(context, room, {"status": status, "used_at": context.now}):
             return StatusToggled(room_id=room_id, new_status=status)
-    raise RoomNotFoundError
+    raise UnavailableError(_BUSY)
 
 
 def delete_own_room(context: Context, user: User) -> Success:
@@ -148,7 +153,7 @@ def _change(context: Context, changes: Change, *, owner_id: str | None = None) -
             raise ForbiddenError("Only the owner of the room may do this")
         if summary := _try_change(context, room, changes, owner_id=owner_id):
             return summary
-    raise UnavailableError("The room is changed too often; try again")
+    raise UnavailableError(_BUSY)
 
 
 def _try_change(context: Context, room: Room, changes: Change, *, owner_id: str | None = None) -> RoomSummary | None:

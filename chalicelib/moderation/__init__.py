@@ -1,1 +1,1 @@
-"""Moderation: kicks, bans, mutes, locks and slow messages, and the audit of these acts."""
+"""Moderation: kicks, bans, mutes, locks and slow messages, the audit of these acts, and reports of messages."""

@@ -27,6 +27,7 @@ from chalicelib.moderation.table import (
     Report,
     decide_report,
     find_reasons,
+    finish_report,
     get_report,
     is_reported,
     make_report,
@@ -96,10 +97,8 @@ def decide(request: Request, report_id: str, decision: ReportDecision) -> Report
         report = _require_report(request, report_id)
     if report.state != decision.state:
         raise ReportDecidedError
-    if report.state != "dismissed":
-        _remove(request, report)
-    if report.state == "banned":
-        ban_everywhere(request, report.user_id, BanRequest())
+    if not report.is_done:
+        _carry_out(request, report)
     return _show(report, find_reasons(store, [report]).get(report.reason_id))
 
 
@@ -125,6 +124,14 @@ def _require_report(request: Request, report_id: str) -> Report:
     if report is None:
         raise ReportNotFoundError
     return report
+
+
+def _carry_out(request: Request, report: Report) -> None:
+    if report.state != "dismissed":
+        _remove(request, report)
+    if report.state == "banned":
+        ban_everywhere(request, report.user_id, BanRequest())
+    finish_report(request.backend.store, report)
 
 
 def _remove(request: Request, report: Report) -> None:

@@ -243,11 +243,12 @@ def _mute_all(context: Context, request: ModerationRequest) -> Moderated | None:
 
 
 def _keep_muted(context: Context, user_id: str) -> None:
-    """Mute a user for the time after the seat, if the user is still no moderator."""
+    """Mute a user for the time after the seat, if nobody has lifted the mute, and the user is still no moderator."""
     for _ in range(ATTEMPTS):
         person = read_person(context, user_id)
+        is_lifted = person.member is not None and not person.member.muted_by
         is_done = person.standing.muted_by or rank_of(person.standing.role) >= rank_of("moderator")
-        if is_done or context.store.transact(_mute(person, context.now, context.user_id)):
+        if is_lifted or is_done or context.store.transact(_mute(person, context.now, context.user_id)):
             return
     raise UnavailableError(_BUSY)
 

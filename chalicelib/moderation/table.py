@@ -35,6 +35,8 @@ class Report:
     decided_by: str | None = None
     """None, too, after the administrator has deleted the account."""
     decided_at: Moment | None = None
+    is_done: bool = False
+    """True when everything is done that the decision asks for."""
 
     @property
     def report_id(self) -> str:
@@ -100,6 +102,12 @@ def find_reasons(store: Store, reports: Sequence[Report]) -> dict[str, Reason]:
     """The reasons of reports by key, as far as their users have not deleted their accounts."""
     keys = [(DEPLOYMENT, report.reason_id) for report in reports]
     return {one.kind_id: one for one in store.get_many(REASONS, keys, consistent=True)} if keys else {}
+
+
+def finish_report(store: Store, report: Report) -> None:
+    """Note that a decision is carried out. If its author is gone, so is the report."""
+    actions, condition = [REPORTS.is_done.set(True)], REPORTS.kind_id.exists()
+    store.update(REPORTS, (report.room_id, report.kind_id), actions, condition)
 
 
 def decide_report(report: Report, state: ReportState, by: str, now: Moment) -> list[Write]:

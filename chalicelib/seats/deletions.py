@@ -5,8 +5,9 @@ from functools import partial
 from chalicelib import log
 from chalicelib.contract import Context
 from chalicelib.delivery import Connection
+from chalicelib.grants.bans import require_no_ban
 from chalicelib.grants.rules import rank_of
-from chalicelib.grants.table import Standing, get_standing
+from chalicelib.grants.table import Standing, get_standing, get_standings
 from chalicelib.identity.accounts import note_actor
 from chalicelib.kernel.errors import ForbiddenError, MessageNotFoundError, NotInRoomError, UnavailableError
 from chalicelib.log import EventDraft, Message
@@ -35,15 +36,18 @@ def delete_message(context: Context, seq: int, *, needs_seat: bool = False) -> N
         NotInRoomError: the user has no seat, and none of these rights; or no seat at all, with `needs_seat`.
         MessageNotFoundError: no message has this number.
         ForbiddenError: the message is a system message, or that of somebody whose role is not lower.
+        BannedError: the message is not the user's own, and the user is kept out.
         UnavailableError: the message is changed too often at the same time.
     """
     read = partial(_read, context, seq)
     with HeldNumber(context) as number:
-        for room, standing, member, found, roster in number.tries(read(), read, lambda _: seq):
+        for room, standings, member, found, roster in number.tries(read(), read, lambda _: seq):
             if needs_seat:
                 require_member(context, member)
-            authority = _find_authority(context, room, standing, member)
+            authority = _find_authority(context, room, standings[0], member)
             message = _require_deletable(context, authority, found)
+            if message.user_id != context.user_id and not context.is_admin:
+                require_no_ban(standings, context.now)
             if message.deleted_at is not None:
                 _renew(context, member)
                 return
@@ -57,14 +61,14 @@ def _renew(context: Context, member: Participant | None) -> None:
         renew_by_call(context, member)
 
 
-_Rows = tuple[Room | None, Standing, Participant | None, Message | None, list[Connection]]
+_Rows = tuple[Room | None, tuple[Standing, Standing], Participant | None, Message | None, list[Connection]]
 
 
 def _read(context: Context, seq: int) -> _Rows:
     store, room_id, user_id = context.store, context.room_id, context.user_id
     return store.run_parallel(
         partial(get_room, store, room_id),
-        partial(get_standing, store, room_id, user_id),
+        partial(get_standings, store, room_id, user_id),
         partial(get_participant, store, room_id, user_id),
         partial(log.get_message, store, room_id, seq),
         partial(get_roster, store, room_id),

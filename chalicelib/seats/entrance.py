@@ -7,7 +7,7 @@ from chalicelib.contract import Context
 from chalicelib.grants.invites import Invite, find_invite, take_use
 from chalicelib.grants.rules import rank_of
 from chalicelib.grants.schemas import RoleChangedData
-from chalicelib.grants.table import Standing, require_standing, write_standing
+from chalicelib.grants.table import Standing, get_standing, require_standing, write_standing
 from chalicelib.identity.profiles import Profile
 from chalicelib.kernel.errors import InviteNotFoundError
 from chalicelib.log import EventDraft
@@ -56,9 +56,12 @@ class Invitation(Entrance):
 
     token: str = field(repr=False)
     invite: Invite | None = field(default=None, init=False, repr=False)
+    maker: Standing | None = field(default=None, init=False, repr=False)
+    """The standing of the user who made the invitation: without the right to invite, it lets nobody in."""
 
     def read(self, context: Context) -> None:
         self.invite = find_invite(context.store, context.room_id, self.token, context.now)
+        self.maker = get_standing(context.store, context.room_id, self.invite.user_id) if self.invite else None
 
     def require_visible(self, context: Context, room: Room | None, standing: Standing, *, is_seated: bool) -> Room:
         """The room, if the invitation is valid, or the user may see the room without it.
@@ -66,6 +69,8 @@ class Invitation(Entrance):
         Raises:
             InviteNotFoundError: the answer is the same for a room that does not exist.
         """
+        if room and self.invite and self.maker and not self.invite.is_backed(room.owner_id, self.maker, context.now):
+            self.invite = None
         if room and (self.invite or room.visibility != "private" or _has_access(context, room, standing, is_seated)):
             return room
         raise InviteNotFoundError
@@ -82,12 +87,12 @@ class Invitation(Entrance):
     def admit(self, context: Context, room: Room, standing: Standing, profile: Profile) -> Admission:
         invite = self.invite
         rank = rank_of(role_in(room, standing, profile.user_id), is_admin=context.is_admin)
-        if invite is None or rank >= rank_of(invite.role):
+        if invite is None or self.maker is None or rank >= rank_of(invite.role):
             return super().admit(context, room, standing, profile)
         granted = {"role": invite.role, "granted_at": context.now, "granted_by": invite.user_id, "name": profile.name}
         note = write_standing(standing, profile.user_id, context.now, **granted)
         data = RoleChangedData(user_id=profile.user_id, role=invite.role, by=invite.user_id)
-        writes = [note, take_use(invite, context.now)]
+        writes: list[Write] = [note, take_use(invite, context.now), require_standing(self.maker)]
         return Admission(
             replace(standing, role=invite.role), writes, EventDraft("role_changed", data, about_id=profile.user_id)
         )

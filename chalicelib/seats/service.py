@@ -16,12 +16,15 @@ from chalicelib.identity.profiles import Profile, display_profile, get_profile
 from chalicelib.identity.tickets import issue_ticket
 from chalicelib.identity.tokens import User
 from chalicelib.kernel.errors import (
+    BannedError,
+    InviteNotFoundError,
     NothingToLeaveError,
     NotInRoomError,
     RateLimitedError,
     RoomFullError,
     RoomInactiveError,
     RoomLockedError,
+    RoomNotFoundError,
     UnavailableError,
 )
 from chalicelib.kernel.times import iso
@@ -104,7 +107,13 @@ def enter(
     profile = display_profile(context.settings, user, chosen)
     for attempt in range(ATTEMPTS):
         is_seated = _find_seat(context, members) is not None
-        open_room = _require_open(context, entrance, room, standings, is_seated=is_seated)
+        try:
+            open_room = _require_open(context, entrance, room, standings, is_seated=is_seated)
+        except (RoomNotFoundError, InviteNotFoundError, BannedError):
+            if attempt:
+                raise
+            room, members, standings = _read_again(context, entrance)  # a right may be newer than the first read
+            continue
         present = end_expired(context, members, include_claimed=attempt > 0)
         if mine := _find_seat(context, present):
             return "Already in this room", _welcome_back(context, open_room, mine, expects_socket=expects_socket)
@@ -114,13 +123,21 @@ def enter(
         newcomer = _newcomer(context, profile, "expected" if expects_socket else "http", open_room, admission.standing)
         if entered := _take_seat(context, open_room, newcomer, admission):
             return "Joined room successfully", _welcome(context, open_room, newcomer, entered, present)
-        room, members, standings, _ = store.run_parallel(
-            partial(get_room, store, room_id),
-            partial(list_participants, store, room_id),
-            partial(get_standings, store, room_id, user.id),
-            partial(entrance.read, context),
-        )
+        room, members, standings = _read_again(context, entrance)
     raise UnavailableError("The room is too busy to find you a seat; try again")
+
+
+def _read_again(
+    context: Context, entrance: Entrance
+) -> tuple[Room | None, list[Participant], tuple[Standing, Standing]]:
+    store, room_id = context.store, context.room_id
+    room, members, standings, _ = store.run_parallel(
+        partial(get_room, store, room_id),
+        partial(list_participants, store, room_id),
+        partial(get_standings, store, room_id, context.user_id),
+        partial(entrance.read, context),
+    )
+    return room, members, standings
 
 
 def leave(context: Context) -> Success:
@@ -160,25 +177,28 @@ def get_room_detail(context: Context) -> RoomDetail:
     Of a closed room, only its owner and administrators see participants and messages.
 
     Raises:
-        RoomNotFoundError: the room does not exist.
+        RoomNotFoundError: the room does not exist for the user.
+        BannedError: it is private, and the user has a role in it, and is kept out.
     """
     store, room_id, user_id = context.store, context.room_id, context.user_id
-    found, members, standing, position = store.run_parallel(
+    found, members, standings, position = store.run_parallel(
         partial(get_room, store, room_id),
         partial(list_participants, store, room_id),
-        partial(get_standing, store, room_id, user_id),
+        partial(get_standings, store, room_id, user_id),
         partial(log.get_position, store, room_id, consistent=True),
     )
     mine = _find_seat(context, members)
-    room = require_visible(context, found, standing, is_seated=mine is not None)
+    room = require_visible(context, found, standings[0], is_seated=mine is not None)
+    is_banned = not context.is_admin and any(one.is_banned_at(context.now) for one in standings)
+    if room.visibility == "private" and is_banned and not mine:
+        require_no_ban(standings, context.now)
     present = end_expired(context, members)
     if mine:
         renew_by_call(context, mine)
-    role = role_in(room, standing, user_id, is_seated=mine is not None)
+    role = role_in(room, standings[0], user_id, is_seated=mine is not None)
     if room.status == "inactive" and not context.is_admin and role != "owner":
-        return RoomDetail.compose(room, context.settings, [], [], Caller.of(role))
-    newest, is_banned = _read_newest(context, position, members), standing.is_banned_at(context.now)
-    return _compose(context, room, present, newest, role, is_banned=is_banned and not context.is_admin)
+        return RoomDetail.compose(room, context.settings, [], [], Caller.of(role, is_banned=is_banned))
+    return _compose(context, room, present, _read_newest(context, position, members), role, is_banned=is_banned)
 
 
 def request_ticket(context: Context) -> WebsocketAccess:
@@ -224,7 +244,7 @@ def _require_open(
     context: Context, entrance: Entrance, found: Room | None, standings: tuple[Standing, Standing], *, is_seated: bool
 ) -> Room:
     room = entrance.require_visible(context, found, standings[0], is_seated=is_seated)
-    require_no_ban(standings, context.now)
+    require_no_ban(standings[1:] if context.is_admin else standings, context.now)
     entrance.require_open(context, room, standings[0], is_seated=is_seated)
     if room.status != "active":
         raise RoomInactiveError

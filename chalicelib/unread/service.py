@@ -113,15 +113,16 @@ def _read_rooms(request: Request, mine: _Mine) -> list[MyRoom]:
     for room in (known[room_id] for room_id in mine.newest if room_id in known):
         standing = standings.get(room.room_id) or Standing(*standing_key(room.room_id, user.id))
         marker = mine.markers.get(room.room_id) or ReadMarker(*marker_key(user.id, room.room_id), room.room_id)
-        if _is_shown(request, room, standing):
-            seat = seats.get(room.room_id)
-            role = role_in(room, standing, user.id, is_seated=seat is not None and seat.holds_at(now))
+        seat = seats.get(room.room_id)
+        is_seated = seat is not None and seat.holds_at(now)
+        if _is_shown(request, room, standing, is_seated=is_seated):
+            role = role_in(room, standing, user.id, is_seated=is_seated)
             summary = RoomSummary.of(room, request.backend.settings)
             shown.append(MyRoom.of(summary, role, marker, seat, positions.get(room.room_id)))
     return [one for one in shown if one.role or one.read_seq]
 
 
-def _is_shown(request: Request, room: Room, standing: Standing) -> bool:
+def _is_shown(request: Request, room: Room, standing: Standing, *, is_seated: bool) -> bool:
     user = request.user
-    is_seen = is_visible(room, standing, user.id, is_admin=user.is_admin)
+    is_seen = is_visible(room, standing, user.id, is_admin=user.is_admin, is_seated=is_seated)
     return is_seen and not standing.is_banned_at(request.now)

@@ -205,7 +205,7 @@ OPERATIONS: dict[str, tuple[Budget, Act]] = {
     "end of an erasure": ((4, 8, 4), lambda s: sweep_erasures(s.world.backend, lambda: MUCH_LATER)),
     "knock": ((3, 4, 12), lambda s: knock(s.context_of("caller"), user("caller"))),
     "admit": ((5, 20, 12), lambda s: answer(s.context_of("maker"), "caller", admit=True)),
-    "join (new), with an invitation": ((5, 17, 21), lambda s: s.world.join("guest", s.room_id, LATER, invite=s.token)),
+    "join (new), with an invitation": ((6, 19, 21), lambda s: s.world.join("guest", s.room_id, LATER, invite=s.token)),
     "edit frame": ((3, 7, 3), lambda s: s.send(3, "edit", seq=said(s, 3), text="better", id="e")),
     "edit frame, of an answer": ((3, 7, 4), lambda s: s.send(5, "edit", seq=said(s, 5), text="better", id="e")),
     "edit frame, the same text": ((1, 0, 3), lambda s: s.send(3, "edit", seq=said(s, 3), text="better", id="f")),

@@ -1270,7 +1270,7 @@ export type RelayedFrame =
  * | `invalid_frame` | The frame is not a JSON object with a valid `type`. |
  * | `invalid_json` | The body is not JSON. |
  * | `invalid_request` | A body, query or field breaks the contract; `errors` says where. |
- * | `invite_not_found` | No valid invitation has this token: it is wrong, used up, over, revoked, or for another room. |
+ * | `invite_not_found` | No valid invitation has this token: it is wrong, used up, over, revoked, or its maker may not invite any more. |
  * | `knock_not_found` | The user does not wait to be let into the room, or no longer. |
  * | `message_deleted` | The message was deleted: it can't be changed any more. |
  * | `message_not_found` | No message of the room has this number, or it is not kept any more. |

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from chalicelib.grants.table import FOREVER, get_standing, write_standing
 from chalicelib.kernel.errors import CoworkingError, ForbiddenError, InviteNotFoundError, TooManyInvitesError
 from chalicelib.lifecycle.service import delete_room
 from chalicelib.log import Event
-from chalicelib.rooms.table import ROOMS, Visibility
+from chalicelib.rooms.table import ROOMS, Visibility, hand_over
 from chalicelib.seats.service import join
 from tests.fakes.backend import DAY, MINUTE, NOW, NOWHERE, World, read_log, user
 from tests.fakes.faults import Faults
@@ -74,6 +75,30 @@ def test_an_invitation_gives_a_role_that_lasts(world: World, visibility: Visibil
     assert world.has_all_numbers(room_id)
     world.leave("eve", room_id)
     assert world.join("eve", room_id).room.you.role == role, "the role stays without the invitation"
+
+
+@pytest.mark.parametrize("lost", ["the role", "the seat", "nothing"])
+@pytest.mark.parametrize("role", ["member", "moderator"])
+def test_an_invitation_needs_a_maker_who_may_invite(world: World, lost: str, role: Role) -> None:
+    maker = "mod" if role == "member" else OWNER
+    room_id = open_room(world, "private")
+    made = invite(world, room_id, maker, role=role)
+    if role == "moderator" and lost != "nothing":
+        assert world.store.transact([hand_over(world.room(room_id), "heir")])
+    elif lost != "nothing":
+        changes = {"role": None} if lost == "the role" else {"banned_until": FOREVER}
+        standing = get_standing(world.store, room_id, maker)
+        assert world.store.transact([write_standing(standing, maker, NOW, **changes)])
+
+    expected = "" if lost == "nothing" else "invite_not_found"
+    for act in (
+        partial(service.preview, world.request("eve"), made.token),
+        partial(world.join, "eve", room_id, invite=made.token),
+    ):
+        if expected:
+            assert refusal(act) == expected
+        else:
+            act()
 
 
 @pytest.mark.parametrize(

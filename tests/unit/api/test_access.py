@@ -72,7 +72,7 @@ def open_room(world: World) -> str:
     for caller in CALLERS:
         world.store.transact([put_offer(make_offer(world.room(made), caller, CREATOR, NOW))])
     world.store.put(REPORTS, make_report(made, MEMBER))
-    world.store.put(INVITES, make_invite(made, token_of(made)))
+    world.store.put(INVITES, make_invite(made, token_of(made), user_id=CREATOR))
     world.store.put(KNOCKS, make_knock(made, Profile("user_id", "Eve", None), NOW))
     return made
 

@@ -14,6 +14,7 @@ from chalicelib.kernel.errors import CoworkingError
 from chalicelib.kernel.times import iso
 from chalicelib.lifecycle.service import delete_room
 from chalicelib.moderation import reports
+from chalicelib.moderation.everywhere import lift_ban
 from chalicelib.moderation.reports import decide, list_reports, report_message
 from chalicelib.moderation.schemas import ReportDecision, ReportsQuery, ReportView
 from chalicelib.seats.deletions import delete_message
@@ -144,6 +145,16 @@ def test_a_report_is_decided_once(world: World, room_id: str, state: str, text: 
     deleted = [frame["data"] for frame in world.fanout.frames(bob) if frame["type"] == "message_deleted"]
     assert deleted == [{"target_seq": SAID, "by": "root", "reason": None}] * (state != "dismissed")
     assert (len(reported(world, state="open")), len(reported(world, state=state))) == (0, 1)
+
+
+def test_a_decision_does_not_ban_again(world: World, room_id: str) -> None:
+    report_message(world.context("ada", room_id), SAID, WHY)
+    deciding(world, "banned")
+    lift_ban(root(world), "mallory")
+
+    assert deciding(world, "banned") == ""
+
+    assert code_of(world.join, "mallory", room_id) == ""
 
 
 def test_an_interrupted_decision_goes_on(world: World, room_id: str, monkeypatch: pytest.MonkeyPatch) -> None:

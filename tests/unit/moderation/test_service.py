@@ -10,19 +10,22 @@ from chalicelib.chat.history import get_entries
 from chalicelib.chat.schemas import EntriesQuery
 from chalicelib.chat.service import send_message
 from chalicelib.contract import Context
-from chalicelib.grants.table import FOREVER, PAGE, STANDINGS, get_standing
+from chalicelib.grants.table import DEPLOYMENT, FOREVER, PAGE, STANDINGS, get_standing, write_standing
 from chalicelib.kernel.errors import BannedError, CoworkingError
 from chalicelib.kernel.times import iso
 from chalicelib.log import Event
 from chalicelib.log import service as log_service
+from chalicelib.moderation import service
 from chalicelib.moderation.schemas import AuditQuery, BansQuery, Moderated, ModerationRequest
 from chalicelib.moderation.service import KICK_SECONDS, get_audit, list_bans, moderate
 from chalicelib.rooms.table import ROOMS
 from chalicelib.seats.schemas import Caller
-from chalicelib.seats.service import get_room_detail
+from chalicelib.seats.service import get_room_detail, join
 from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
 from chalicelib.voice.service import set_muted, set_speaking
-from tests.fakes.backend import DAY, MINUTE, NOW, SECOND, Interrupt, World, read_log
+from tests.fakes.backend import DAY, MINUTE, NOW, SECOND, Interrupt, World, read_log, user
+from tests.fakes.faults import Faults, Refused
+from tests.fakes.rooms import change_room
 
 ROLES = {"owner": "owner", "mod": "moderator", "mod2": "moderator", "ann": None, "bob": None}
 """The people with a seat. Ann and Bob are members by their seats; Eve has none."""
@@ -251,6 +254,20 @@ def test_all_but_moderators_are_muted_by_one_event(world: World, seats: int) -> 
     assert world.member("mod", room_id).muted_by is None
 
 
+def test_an_unmute_during_mute_all_stays(world: World, just_before: Interrupt) -> None:
+    room_id = world.open_room(made_by="owner", seats=50)
+    guests = [f"guest{number:02}" for number in range(49)]
+    for user_id in guests:
+        world.join(user_id, room_id)
+    just_before(service, "read_person", lambda: act(world, room_id, "unmute", "guest48", by="owner"))
+
+    act(world, room_id, "mute_all", by="owner")
+
+    muted = {user_id for user_id in guests if world.member(user_id, room_id).muted_by}
+    assert muted == {*guests[:-1]}
+    assert get_standing(world.store, room_id, "guest48").muted_by is None
+
+
 def test_a_locked_room_keeps_its_members_and_nobody_new(world: World, room_id: str) -> None:
     there = world.connect("bob", room_id)
     for _ in range(2):
@@ -283,6 +300,34 @@ def test_slow_messages_hold_for_all_but_moderators(world: World, room_id: str) -
     assert [say("ann", NOW + 31 * SECOND), say("ann", NOW + 35 * SECOND)] == ["", "rate_limited"]
     act(world, room_id, "slow", seconds=0)
     assert [say("ann", NOW + 36 * SECOND), say("ann", NOW + 36 * SECOND)] == ["", ""]
+
+
+def test_a_message_that_fails_does_not_count_in_a_slow_room(world: World, room_id: str) -> None:
+    act(world, room_id, "slow", seconds=3_600)
+    ann = context(world, "ann", room_id)
+    with Faults(world.store.connection) as faults:
+        faults.break_for_good("TransactWriteItems", Refused("InternalServerError"))
+        assert code_of(send_message, ann, "hello", "text", "key") == "unavailable"
+
+    assert send_message(ann, "hello", "text", "key").text == "hello"
+    assert code_of(send_message, ann, "again", "text", None) == "rate_limited"
+
+
+def test_a_ban_from_all_rooms_suspends_a_role(world: World, room_id: str) -> None:
+    change_room(world.store, room_id, {"visibility": "private"})
+    world.leave("mod2", room_id)
+    standing = get_standing(world.store, DEPLOYMENT, "mod2")
+    assert world.store.transact([write_standing(standing, "mod2", NOW, banned_until=FOREVER)])
+
+    assert code_of(get_room_detail, context(world, "mod2", room_id)) == "banned"
+
+
+def test_no_ban_keeps_an_administrator_out(world: World, room_id: str) -> None:
+    act(world, room_id, "ban", "root", by="owner")
+
+    join(context(world, "root", room_id), user("root", is_admin=True))
+
+    assert "root" in world.members(room_id)
 
 
 def test_a_banned_moderator_can_not_act(world: World, room_id: str) -> None:

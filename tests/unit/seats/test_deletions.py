@@ -10,9 +10,9 @@ from chalicelib.chat.history import get_entries, get_history
 from chalicelib.chat.schemas import EntriesQuery, HistoryQuery
 from chalicelib.chat.service import send_message
 from chalicelib.contract import Context
-from chalicelib.grants.table import STANDINGS, standing_key
+from chalicelib.grants.table import DEPLOYMENT, FOREVER, STANDINGS, get_standing, standing_key, write_standing
 from chalicelib.identity.accounts import ACTOR, ACTORS
-from chalicelib.kernel.errors import CoworkingError, RoomNotFoundError
+from chalicelib.kernel.errors import BannedError, CoworkingError, RoomNotFoundError
 from chalicelib.lifecycle.service import delete_room
 from chalicelib.log import service as log_service
 from chalicelib.log.table import MESSAGES, get_message
@@ -102,6 +102,18 @@ def test_only_messages_of_users_are_deleted(world: World, room_id: str, by: str,
 
     assert found == code
     assert world.last_number(room_id) == last + (code == MAY)
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_a_banned_moderator_deletes_only_their_own(world: World, room_id: str, everywhere: bool) -> None:
+    standing = get_standing(world.store, DEPLOYMENT if everywhere else room_id, "mod")
+    assert world.store.transact([write_standing(standing, "mod", NOW, banned_until=FOREVER)])
+
+    with pytest.raises(BannedError):
+        delete_message(context_of(world, "mod", room_id), SAID["ada"])
+    delete_message(context_of(world, "mod", room_id), SAID["mod"])
+
+    assert [message.seq for message in world.log(room_id) if message.deleted_at] == [SAID["mod"]]
 
 
 def test_a_member_deletes_in_a_room_that_turned_private(world: World, room_id: str) -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
 from chalicelib import log
+from chalicelib.grants.table import FOREVER, Standing, get_standings, standing_key
 from chalicelib.identity.profiles import PROFILES, Profile
 from chalicelib.identity.tickets import verify_ticket
 from chalicelib.kernel import errors
@@ -18,7 +20,7 @@ from chalicelib.log import service as log_service
 from chalicelib.log.schemas import RoomMessage
 from chalicelib.log.table import MESSAGES
 from chalicelib.rooms.schemas import RoomsQuery
-from chalicelib.rooms.table import Change, reserve_seat
+from chalicelib.rooms.table import Change, Visibility, reserve_seat
 from chalicelib.seats import endings, service, sockets, table, views
 from chalicelib.seats.connections import remove_connection
 from chalicelib.seats.schemas import Caller, RoomDetail
@@ -422,6 +424,26 @@ def test_an_act_that_is_always_interrupted_is_unavailable(
         act(world, room_id)
 
     assert len(tries) == 5
+    assert world.members(room_id) == ["ada"]
+
+
+@pytest.mark.parametrize("visibility", ["public", "private"])
+def test_a_right_that_the_first_read_has_missed_counts(
+    world: World, monkeypatch: pytest.MonkeyPatch, visibility: Visibility
+) -> None:
+    room_id = world.open_room(visibility=visibility)
+    world.grant("ada", room_id, "member")
+    key = standing_key(room_id, "ada")
+    stale = Standing(*key, banned_until=FOREVER) if visibility == "public" else Standing(*key)
+
+    def read_late(*args: Any, consistent: bool = True) -> tuple[Standing, Standing]:
+        own, everywhere = get_standings(*args)
+        return (own if consistent else stale), everywhere
+
+    monkeypatch.setattr(service, "get_standings", read_late)
+
+    world.join("ada", room_id)
+
     assert world.members(room_id) == ["ada"]
 
 

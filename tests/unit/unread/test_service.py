@@ -230,6 +230,14 @@ def test_rooms_that_one_may_not_see_are_left_out(store: World, hide: Callable[[W
     assert [one.room.id for one in see(store)] == [shown][:left]
 
 
+def test_a_member_sees_the_room_that_turned_private(store: World) -> None:
+    room_id = store.open_room()
+    store.join("ada", room_id)
+    assert store.store.transact([plan_change(store.room(room_id), {"visibility": "private"})])
+
+    assert [(one.room.id, one.role) for one in see(store)] == [(room_id, "member")]
+
+
 def test_the_list_has_the_hundred_last_rooms_that_fit(world: World) -> None:
     for n in range(MAX_ROOMS + 20):
         room = make_room(name=f"{n}", description="😀" * 300 * (n >= MAX_ROOMS))
