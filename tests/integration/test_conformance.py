@@ -96,7 +96,7 @@ CAN_DO = {
     "nobody": OPEN,
     "user": OPEN | SIGNED_IN | FOR_ITS_HEIR,
     "member": OPEN | SIGNED_IN | IN_A_ROOM | FOR_ITS_MAKER,
-    "admin": OPEN | SIGNED_IN | FOR_ITS_MAKER | FOR_ADMINS,
+    "admin": OPEN | SIGNED_IN | FOR_ITS_MAKER | FOR_ADMINS | {f"DELETE {MESSAGE}"},
 }
 """The member made the room; the other roles have no seat in it."""
 
