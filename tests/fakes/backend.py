@@ -31,6 +31,7 @@ from chalicelib.delivery import Connection
 from chalicelib.grants.rules import Role
 from chalicelib.grants.table import get_standing, write_standing
 from chalicelib.identity.tokens import User
+from chalicelib.kernel.errors import CoworkingError
 from chalicelib.kernel.limits import Cache
 from chalicelib.kernel.settings import Limit, Settings
 from chalicelib.kernel.times import Moment
@@ -204,6 +205,15 @@ def read_log(store: Store, room_id: str) -> list[Entry]:
 def user(user_id: str, *, is_admin: bool = False) -> User:
     """A user. The name is the id with a capital."""
     return User(user_id, user_id.capitalize(), None, is_admin)
+
+
+def code_of(do: Callable[..., object], *arguments: Any, **options: Any) -> str:
+    """The code of the error of an act, or nothing."""
+    try:
+        do(*arguments, **options)
+    except CoworkingError as error:
+        return error.code
+    return ""
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, act: Callable[[], object]) -> None:

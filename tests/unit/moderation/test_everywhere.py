@@ -1,14 +1,11 @@
 """Bans from the whole deployment."""
 
-from typing import Any
-
 import pytest
 
 from chalicelib.contract import Request
 from chalicelib.grants.audit import page_lines
 from chalicelib.grants.table import DEPLOYMENT
 from chalicelib.identity.profiles import PROFILES, Profile
-from chalicelib.kernel.errors import CoworkingError
 from chalicelib.kernel.times import iso
 from chalicelib.moderation import everywhere
 from chalicelib.moderation.everywhere import ban_everywhere, lift_ban, list_bans
@@ -18,7 +15,7 @@ from chalicelib.rooms.service import create_room
 from chalicelib.seats import service
 from chalicelib.seats.service import request_ticket
 from chalicelib.seats.table import list_seats
-from tests.fakes.backend import DAY, NOW, SECOND, Interrupt, World
+from tests.fakes.backend import DAY, NOW, SECOND, Interrupt, World, code_of
 
 
 @pytest.fixture
@@ -31,14 +28,6 @@ def pauses(world: World, monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def root(world: World, now: int = NOW) -> Request:
     return world.request("root", now)
-
-
-def code_of(do: Any, *arguments: Any, **options: Any) -> str:
-    try:
-        do(*arguments, **options)
-    except CoworkingError as error:
-        return error.code
-    return ""
 
 
 def test_a_user_is_kept_out_of_all_rooms(world: World, pauses: list[float]) -> None:

@@ -10,7 +10,6 @@ from chalicelib.account.service import erase_account
 from chalicelib.chat.edits import edit_message
 from chalicelib.chat.service import send_message
 from chalicelib.contract import Context, Request
-from chalicelib.kernel.errors import CoworkingError
 from chalicelib.kernel.times import iso
 from chalicelib.lifecycle.service import delete_room
 from chalicelib.moderation import reports
@@ -18,7 +17,7 @@ from chalicelib.moderation.everywhere import lift_ban
 from chalicelib.moderation.reports import decide, list_reports, report_message
 from chalicelib.moderation.schemas import ReportDecision, ReportsQuery, ReportView
 from chalicelib.seats.deletions import delete_message
-from tests.fakes.backend import DAY, NOW, Interrupt, World
+from tests.fakes.backend import DAY, NOW, Interrupt, World, code_of
 
 SPAM, WHY = "Buy my course!", "xyzzy"
 SAID, EMOJI = 4, 5
@@ -42,14 +41,6 @@ def root(world: World, now: int = NOW) -> Request:
 
 def reported(world: World, **query: Any) -> list[ReportView]:
     return list_reports(root(world), ReportsQuery(**query)).reports
-
-
-def code_of(do: Any, *arguments: Any) -> str:
-    try:
-        do(*arguments)
-    except CoworkingError as error:
-        return error.code
-    return ""
 
 
 def deciding(world: World, state: Any, report_id: str = "") -> str:

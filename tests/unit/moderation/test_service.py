@@ -23,7 +23,7 @@ from chalicelib.seats.schemas import Caller
 from chalicelib.seats.service import get_room_detail, join
 from chalicelib.voice.schemas import MicToggleRequest, SpeakingStatusRequest
 from chalicelib.voice.service import set_muted, set_speaking
-from tests.fakes.backend import DAY, MINUTE, NOW, SECOND, Interrupt, World, read_log, user
+from tests.fakes.backend import DAY, MINUTE, NOW, SECOND, Interrupt, World, code_of, read_log, user
 from tests.fakes.faults import Faults, Refused
 from tests.fakes.rooms import change_room
 
@@ -53,15 +53,6 @@ def act(world: World, room_id: str, action: str, user_id: str | None = None, **m
     by, now = more.pop("by", "mod"), more.pop("now", NOW)
     request = ModerationRequest.model_validate({"action": action, "user_id": user_id, **more})
     return moderate(context(world, by, room_id, now), request)
-
-
-def code_of(do: Callable[..., object], *arguments: Any, **options: Any) -> str:
-    """The code of the error of an act, or nothing."""
-    try:
-        do(*arguments, **options)
-    except CoworkingError as error:
-        return error.code
-    return ""
 
 
 def events(world: World, room_id: str) -> list[dict[str, Any]]:
@@ -170,7 +161,7 @@ def test_a_kick_does_not_shorten_a_ban_and_a_new_ban_replaces_it(world: World, r
     before = state(world, room_id)
     assert act(world, room_id, "kick", "eve", by="mod2").until is None
     assert act(world, room_id, "ban", "eve", reason="spam", by="mod2").until is None
-    assert state(world, room_id) == before, "nobody is told of what changes nothing"
+    assert state(world, room_id) == before, "an act without an effect writes nothing"
     standing = get_standing(world.store, room_id, "eve")
     assert (standing.banned_until, standing.banned_by, standing.ban_reason) == (FOREVER, "mod", "spam")
     assert act(world, room_id, "ban", "eve", seconds=10).until == iso(NOW + 10 * SECOND)

@@ -9,13 +9,12 @@ import pytest
 from chalicelib.grants.audit import AuditLine, page_lines
 from chalicelib.grants.rules import Role
 from chalicelib.grants.table import PAGE, STANDINGS, get_standing
-from chalicelib.kernel.errors import CoworkingError
 from chalicelib.log import Event
 from chalicelib.log import service as log_service
 from chalicelib.roles.schemas import GrantedRole, RolesQuery
 from chalicelib.roles.service import accept_ownership, grant_role, list_roles, offer_ownership, revoke_role
 from chalicelib.rooms.table import ROOMS, list_owned, owner_of
-from tests.fakes.backend import DAY, NOW, NOWHERE, Interrupt, World, read_log
+from tests.fakes.backend import DAY, NOW, NOWHERE, Interrupt, World, code_of, read_log
 
 PEOPLE = ("owner", "mod", "mod2", "mem", "guest", "away")
 
@@ -36,15 +35,6 @@ def act_as(world: World, user_id: str, room_id: str, now: int = NOW) -> Any:
     context = world.context(user_id, room_id, now)
     context.is_admin = user_id == "root"
     return context
-
-
-def code_of(act: Any, *arguments: Any) -> str:
-    """The code of the error of an act, or nothing."""
-    try:
-        act(*arguments)
-    except CoworkingError as error:
-        return error.code
-    return ""
 
 
 def roles(world: World, room_id: str) -> dict[str, tuple[Role | None, Role | None]]:
