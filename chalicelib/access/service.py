@@ -21,17 +21,17 @@ from chalicelib.grants.invites import (
     Invite,
     find_invite,
     invite_id_of,
+    is_backed,
     list_invites,
     new_token,
     put_invite,
     revoke_invite,
     room_of,
 )
-from chalicelib.grants.rules import rank_of
-from chalicelib.grants.table import get_standing, get_standings
+from chalicelib.grants.table import get_standings
 from chalicelib.identity.accounts import note_actor
 from chalicelib.identity.profiles import get_profile
-from chalicelib.kernel.errors import ForbiddenError, InviteNotFoundError, TooManyInvitesError, UnavailableError
+from chalicelib.kernel.errors import InviteNotFoundError, TooManyInvitesError, UnavailableError
 from chalicelib.kernel.names import clean_name
 from chalicelib.kernel.settings import Settings
 from chalicelib.rooms.authority import require_moderator
@@ -66,8 +66,7 @@ def create_invite(context: Context, body: InviteCreate) -> NewInvite:
     )
     for _ in range(ATTEMPTS):
         authority = require_moderator(context)
-        if authority.rank <= rank_of(body.role):
-            raise ForbiddenError("Only the owner invites moderators")
+        authority.require_above(body.role, "Only the owner invites moderators")
         if len(list_invites(context.store, context.room_id, now)) >= MAX_INVITES:
             raise TooManyInvitesError
         if context.store.transact(
@@ -114,16 +113,15 @@ def preview(request: Request, token: str) -> InvitePreview:
     store, now, room_id = request.backend.store, request.now, room_of(token)
     if room_id is None:
         raise InviteNotFoundError
-    room, invite, standings = store.run_parallel(
+    room, found, standings = store.run_parallel(
         partial(get_room, store, room_id),
         partial(find_invite, store, room_id, token, now),
         partial(get_standings, store, room_id, request.user.id),
     )
-    if room is None or invite is None:
-        raise InviteNotFoundError
-    if not invite.is_backed(room.owner_id, get_standing(store, room_id, invite.user_id), now):
+    if room is None or found is None or not is_backed(*found, room.owner_id, now):
         raise InviteNotFoundError
     require_no_ban(standings, now)
+    invite, _ = found
     return InvitePreview(
         room=show_room(request.backend, room), role=invite.role, expires_at=InviteView.of(invite).expires_at
     )

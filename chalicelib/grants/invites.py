@@ -6,7 +6,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Literal
 
-from chalicelib.grants.table import Standing
+from chalicelib.grants.table import Standing, get_standing
 from chalicelib.kernel.fingerprints import digest
 from chalicelib.kernel.times import Moment
 from chalicelib.store import Delete, Put, Store, Table, Update
@@ -41,12 +41,6 @@ class Invite:
         """True if it lets somebody in."""
         return self.uses_left > 0 and self.ends_at > now
 
-    def is_backed(self, owner_id: str | None, maker: Standing, now: Moment) -> bool:
-        """True if the user who made it could still make it. `maker` is that user's standing in the room."""
-        if self.by_admin or owner_id == self.user_id:
-            return True
-        return self.role == "member" and maker.role == "moderator" and not maker.is_banned_at(now)
-
 
 INVITES = Table("grants", Invite, also={"expires_at": int})
 
@@ -76,10 +70,20 @@ def invite_key(room_id: str, invite_id: str) -> tuple[str, str]:
     return room_id, PREFIX + invite_id
 
 
-def find_invite(store: Store, room_id: str, token: str, now: Moment) -> Invite | None:
-    """The valid invitation into a room with this token. 1 read unit."""
+def find_invite(store: Store, room_id: str, token: str, now: Moment) -> tuple[Invite, Standing] | None:
+    """The valid invitation into a room with this token, and the standing of its maker: see `is_backed`.
+
+    2 round trips, 2 read units.
+    """
     invite = store.get(INVITES, invite_key(room_id, invite_id_of(token)))
-    return invite if invite and invite.is_valid_at(now) else None
+    return (invite, get_standing(store, room_id, invite.user_id)) if invite and invite.is_valid_at(now) else None
+
+
+def is_backed(invite: Invite, maker: Standing, owner_id: str | None, now: Moment) -> bool:
+    """True if the user who made an invitation could still make it. Otherwise it lets nobody in."""
+    if invite.by_admin or owner_id == invite.user_id:
+        return True
+    return invite.role == "member" and maker.role == "moderator" and not maker.is_banned_at(now)
 
 
 def list_invites(store: Store, room_id: str, now: Moment) -> list[Invite]:

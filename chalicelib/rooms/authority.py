@@ -17,6 +17,7 @@ from chalicelib.kernel.errors import (
 from chalicelib.rooms.table import ROOMS, Room, get_room, has_owner_as_read, has_visibility_as_read
 from chalicelib.store import Check, Condition
 
+_NOT_LOWER = "You may act only on people with a lower role than yours"
 _LEAST: dict[Access, tuple[Role, str]] = {
     Access.MODERATOR: ("moderator", "Only moderators may do this"),
     Access.OWNER: ("owner", "Only the owner of the room may do this"),
@@ -61,14 +62,14 @@ class Authority:
         """All conditions, for a transaction that does not change the room's own item."""
         return [self.room_check, *self.standing_checks]
 
-    def require_above(self, role: Role | None) -> None:
-        """One may act only on people of a strictly lower role.
+    def require_above(self, role: Role | None, detail: str = _NOT_LOWER) -> None:
+        """One may act only on people of a strictly lower role, and give only such a role.
 
         Raises:
             ForbiddenError: the role is not lower.
         """
         if self.rank <= rank_of(role):
-            raise ForbiddenError("You may act only on people with a lower role than yours")
+            raise ForbiddenError(detail)
 
 
 def role_in(room: Room, standing: Standing, user_id: str, *, is_seated: bool = False) -> Role | None:

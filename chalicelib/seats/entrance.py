@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from chalicelib.contract import Context
-from chalicelib.grants.invites import Invite, find_invite, take_use
+from chalicelib.grants.invites import Invite, find_invite, is_backed, take_use
 from chalicelib.grants.rules import rank_of
 from chalicelib.grants.schemas import RoleChangedData
-from chalicelib.grants.table import Standing, get_standing, require_standing, write_standing
+from chalicelib.grants.table import Standing, require_standing, write_standing
 from chalicelib.identity.profiles import Profile
 from chalicelib.kernel.errors import InviteNotFoundError
 from chalicelib.log import EventDraft
@@ -55,13 +55,11 @@ class Invitation(Entrance):
     """The way of a user with the token of an invitation. A user who has the role already, or a seat, takes no use."""
 
     token: str = field(repr=False)
-    invite: Invite | None = field(default=None, init=False, repr=False)
-    maker: Standing | None = field(default=None, init=False, repr=False)
-    """The standing of the user who made the invitation: without the right to invite, it lets nobody in."""
+    found: tuple[Invite, Standing] | None = field(default=None, init=False, repr=False)
+    """The invitation, and the standing of the user who made it."""
 
     def read(self, context: Context) -> None:
-        self.invite = find_invite(context.store, context.room_id, self.token, context.now)
-        self.maker = get_standing(context.store, context.room_id, self.invite.user_id) if self.invite else None
+        self.found = find_invite(context.store, context.room_id, self.token, context.now)
 
     def require_visible(self, context: Context, room: Room | None, standing: Standing, *, is_seated: bool) -> Room:
         """The room, if the invitation is valid, or the user may see the room without it.
@@ -69,9 +67,9 @@ class Invitation(Entrance):
         Raises:
             InviteNotFoundError: the answer is the same for a room that does not exist.
         """
-        if room and self.invite and self.maker and not self.invite.is_backed(room.owner_id, self.maker, context.now):
-            self.invite = None
-        if room and (self.invite or room.visibility != "private" or _has_access(context, room, standing, is_seated)):
+        if room and self.found and not is_backed(*self.found, room.owner_id, context.now):
+            self.found = None
+        if room and (self.found or room.visibility != "private" or _has_access(context, room, standing, is_seated)):
             return room
         raise InviteNotFoundError
 
@@ -81,18 +79,18 @@ class Invitation(Entrance):
         Raises:
             InviteNotFoundError
         """
-        if self.invite is None and not _has_access(context, room, standing, is_seated):
+        if self.found is None and not _has_access(context, room, standing, is_seated):
             raise InviteNotFoundError
 
     def admit(self, context: Context, room: Room, standing: Standing, profile: Profile) -> Admission:
-        invite = self.invite
         rank = rank_of(role_in(room, standing, profile.user_id), is_admin=context.is_admin)
-        if invite is None or self.maker is None or rank >= rank_of(invite.role):
+        if self.found is None or rank >= rank_of(self.found[0].role):
             return super().admit(context, room, standing, profile)
+        invite, maker = self.found
         granted = {"role": invite.role, "granted_at": context.now, "granted_by": invite.user_id, "name": profile.name}
         note = write_standing(standing, profile.user_id, context.now, **granted)
         data = RoleChangedData(user_id=profile.user_id, role=invite.role, by=invite.user_id)
-        writes: list[Write] = [note, take_use(invite, context.now), require_standing(self.maker)]
+        writes: list[Write] = [note, take_use(invite, context.now), require_standing(maker)]
         return Admission(
             replace(standing, role=invite.role), writes, EventDraft("role_changed", data, about_id=profile.user_id)
         )
