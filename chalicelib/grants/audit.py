@@ -1,9 +1,9 @@
 """The audit of a room: who used the rights of a role, on whom, and why. It is kept longer than the log."""
 
-import uuid
 from dataclasses import dataclass
 
 from chalicelib.grants.rules import Role
+from chalicelib.grants.table import new_key, page_rows
 from chalicelib.identity.accounts import note_actor
 from chalicelib.kernel.times import Moment
 from chalicelib.store import Put, Store, Table
@@ -37,7 +37,7 @@ AUDIT = Table("grants", AuditLine, also={"expires_at": int})
 
 def new_line_id(now: Moment) -> str:
     """The key of a line within its room. Later lines have higher keys."""
-    return f"{PREFIX}{now:015d}-{uuid.uuid4().hex[:8]}"
+    return new_key(PREFIX, now)
 
 
 def put_line(line: AuditLine) -> Put:
@@ -53,8 +53,4 @@ def put_lines(*lines: AuditLine) -> list[Put]:
 
 def page_lines(store: Store, room_id: str, limit: int, before: str | None = None) -> tuple[list[AuditLine], str | None]:
     """The newest lines, before that one, and where the next page starts. 1 read unit for each 4 KB."""
-    start = {"room_id": {"S": room_id}, "kind_id": {"S": PREFIX + before}} if before else None
-    options = {"limit": limit, "scan_index_forward": False, "consistent_read": True}
-    items, next_key = store.page(AUDIT, room_id, AUDIT.kind_id.startswith(PREFIX), start=start, **options)
-    lines = [AUDIT.read(item) for item in items]
-    return lines, next_key["kind_id"]["S"].removeprefix(PREFIX) if next_key else None
+    return page_rows(store, AUDIT, room_id, PREFIX, before, limit=limit, scan_index_forward=False)

@@ -1,10 +1,11 @@
 """The standings of a room, in the table `grants`: what the room has noted about a user."""
 
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
-from typing import Any
+from typing import Any, TypeVar
 
 from pynamodb.expressions.update import Action
 
@@ -13,6 +14,7 @@ from chalicelib.kernel.fingerprints import fingerprint
 from chalicelib.kernel.times import Moment
 from chalicelib.store import Check, Condition, Delete, Store, Table, Update
 
+R = TypeVar("R")
 FOREVER: Moment = 253_402_300_799_000
 """The end of a ban that has no end: the last second of the year 9999."""
 PREFIX = "person#"
@@ -49,7 +51,7 @@ class Standing:
     erasing_since: Moment | None = None
     """In the standing of the whole deployment: since then the user's data is being deleted."""
     version: int | None = None
-    """How often it was changed. A role that was given and taken back is not as it was read."""
+    """How often it was changed. It shows a change also if the role, mute or ban is the same again."""
 
     @property
     def is_lasting(self) -> bool:
@@ -132,10 +134,25 @@ def write_standing(before: Standing, user_id: str, now: Moment, **changes: Any) 
 
 def page_standings(store: Store, room_id: str, after: str | None = None) -> tuple[list[Standing], str | None]:
     """A page of a room's standings, and where the next one starts, if there is one. 1 read unit for each 4 KB."""
-    start = {"room_id": {"S": room_id}, "kind_id": {"S": PREFIX + after}} if after else None
-    condition = STANDINGS.kind_id.startswith(PREFIX)
-    items, next_key = store.page(STANDINGS, room_id, condition, start=start, limit=PAGE, consistent_read=True)
-    return [STANDINGS.read(item) for item in items], next_key["kind_id"]["S"].removeprefix(PREFIX) if next_key else None
+    return page_rows(store, STANDINGS, room_id, PREFIX, after, limit=PAGE)
+
+
+def page_rows(
+    store: Store, table: Table[R], room_id: str, prefix: str, after: str | None, **options: Any
+) -> tuple[list[R], str | None]:
+    """A page of the rows of a room whose keys start with `prefix`, and where the next page starts, if there is one.
+
+    `after` is the rest of the last key of the page before. `options` are PynamoDB's.
+    """
+    start = {"room_id": {"S": room_id}, "kind_id": {"S": prefix + after}} if after else None
+    condition = table.kind_id.startswith(prefix)
+    items, next_key = store.page(table, room_id, condition, start=start, consistent_read=True, **options)
+    return [table.read(item) for item in items], next_key["kind_id"]["S"].removeprefix(prefix) if next_key else None
+
+
+def new_key(prefix: str, now: Moment) -> str:
+    """A key for a row of this moment. Later rows have higher keys."""
+    return f"{prefix}{now:015d}-{uuid.uuid4().hex[:8]}"
 
 
 def _set(name: str, value: object) -> Action:

@@ -21,7 +21,7 @@ from chalicelib.log import Message
 from chalicelib.log.changes import is_unchanged
 from chalicelib.log.table import MESSAGES
 from chalicelib.moderation.everywhere import ban_everywhere
-from chalicelib.moderation.schemas import REPORT_ID, BanRequest, ReportDecision, ReportList, ReportsQuery, ReportView
+from chalicelib.moderation.schemas import TIMED_ID, BanRequest, ReportDecision, ReportList, ReportsQuery, ReportView
 from chalicelib.moderation.table import (
     Reason,
     Report,
@@ -51,8 +51,7 @@ def report_message(context: Context, seq: int, reason: str | None) -> Success:
         RateLimitedError: the user has made too many reports.
     """
     store, room_id, user_id, now = context.store, context.room_id, context.user_id, context.now
-    is_paid = False
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         member, found = store.run_parallel(
             partial(get_participant, store, room_id, user_id), partial(log.get_message, store, room_id, seq)
         )
@@ -60,9 +59,8 @@ def report_message(context: Context, seq: int, reason: str | None) -> Success:
         message, author_id = _require_other(context, found)
         if is_reported(store, message, user_id):
             return _DONE
-        if not is_paid:
+        if not attempt:
             _require_rate(context)
-        is_paid = True
         as_read = Check(MESSAGES, (room_id, seq), is_unchanged(message))
         report = make_report(message, author_id, user_id, reason, now)
         if store.transact([*report, as_read, require_seat(member)]):
@@ -120,7 +118,7 @@ def _require_rate(context: Context) -> None:
 
 
 def _require_report(request: Request, report_id: str) -> Report:
-    report = get_report(request.backend.store, report_id) if re.fullmatch(REPORT_ID, report_id) else None
+    report = get_report(request.backend.store, report_id) if re.fullmatch(TIMED_ID, report_id) else None
     if report is None:
         raise ReportNotFoundError
     return report

@@ -16,7 +16,8 @@ AUDIT_PAGE = 40
 """An answer has at most 200,000 bytes. The largest lines have some 4,500 bytes."""
 REPORTS_PAGE = 10
 """The largest reports have some 19,000 bytes."""
-REPORT_ID = r"^[0-9]{15}-[0-9a-f]{8}$"
+TIMED_ID = r"^[0-9]{15}-[0-9a-f]{8}$"
+"""The end of a key that `grants.table.new_key` makes."""
 MAX_SLOW_SECONDS = 3_600
 _YEAR_SECONDS = 31_536_000
 
@@ -126,7 +127,7 @@ class AuditQuery(Body):
     limit: Annotated[int, Field(ge=1, le=AUDIT_PAGE)] = AUDIT_PAGE
     cursor: Annotated[
         str | None,
-        Field(pattern=r"^[0-9]{15}-[0-9a-f]{8}$", description="From `cursor` of the answer before: older lines."),
+        Field(pattern=TIMED_ID, description="From `cursor` of the answer before: older lines."),
     ] = None
 
 
@@ -167,12 +168,12 @@ class ReportsQuery(Body):
     limit: Annotated[int, Field(ge=1, le=REPORTS_PAGE)] = REPORTS_PAGE
     cursor: Annotated[
         str | None,
-        Field(pattern=REPORT_ID, description="From `cursor` of the answer before: older reports."),
+        Field(pattern=TIMED_ID, description="From `cursor` of the answer before: older reports."),
     ] = None
 
 
 class ReportView(Answer):
-    """A message as it was when it was reported. `room_id` and `seq` say where it is; `user_id` is its author.
+    """A reported message. `text` is its text at that time, `room_id` and `seq` its place, and `user_id` its author.
 
     `reason` and `reported_by` are null after the user who reported it has deleted the account.
     """

@@ -1,11 +1,10 @@
 """Reports of messages, in the table `grants` under the whole deployment."""
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from chalicelib.grants.table import DEPLOYMENT
+from chalicelib.grants.table import DEPLOYMENT, new_key, page_rows
 from chalicelib.identity.accounts import note_actor
 from chalicelib.kernel.fingerprints import fingerprint
 from chalicelib.kernel.times import Moment
@@ -19,7 +18,7 @@ _KEPT_SECONDS = 365 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A message that was reported, as it was then. The row belongs to its author, and names nobody who reported it."""
+    """A reported message, with its text at that time. The row belongs to its author, and hides who reported it."""
 
     room_id: str
     kind_id: str
@@ -68,8 +67,7 @@ def make_report(message: Message, author_id: str, reporter_id: str, reason: str 
     ends = {"expires_at": now // 1000 + _KEPT_SECONDS}
     _, reason_id = reason_key(message, reporter_id)
     place = (message.room_id, message.seq)
-    report_id = f"{REPORT}{now:015d}-{uuid.uuid4().hex[:8]}"
-    report = Report(DEPLOYMENT, report_id, author_id, message.user, *place, message.text, reason_id, now)
+    report = Report(DEPLOYMENT, new_key(REPORT, now), author_id, message.user, *place, message.text, reason_id, now)
     why = Reason(DEPLOYMENT, reason_id, reporter_id, *place, reason, now)
     return [Put(REPORTS, report, also=ends), Put(REASONS, why, REASONS.kind_id.does_not_exist(), also=ends)]
 
@@ -92,10 +90,7 @@ def get_report(store: Store, report_id: str) -> Report | None:
 
 def page_reports(store: Store, limit: int, before: str | None) -> tuple[list[Report], str | None]:
     """The newest reports, before that one, and where the next page starts, if there is one."""
-    start = {"room_id": {"S": DEPLOYMENT}, "kind_id": {"S": REPORT + before}} if before else None
-    options = {"limit": limit, "scan_index_forward": False, "consistent_read": True}
-    items, next_key = store.page(REPORTS, DEPLOYMENT, REPORTS.kind_id.startswith(REPORT), start=start, **options)
-    return list(map(REPORTS.read, items)), next_key["kind_id"]["S"].removeprefix(REPORT) if next_key else None
+    return page_rows(store, REPORTS, DEPLOYMENT, REPORT, before, limit=limit, scan_index_forward=False)
 
 
 def find_reasons(store: Store, reports: Sequence[Report]) -> dict[str, Reason]:

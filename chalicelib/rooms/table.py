@@ -233,7 +233,7 @@ def deactivate_idle(store: Store, room: Room) -> bool:
 
 
 def live_reservations(room: Room, now: Moment) -> dict[str, Moment]:
-    """The users for whom a seat is kept, by fingerprint, and until when."""
+    """The users for whom a seat is kept, as fingerprints, each with the time until which it is kept."""
     kept: dict[str, Moment] = json.loads(room.reserved or "{}")
     return {holder: until for holder, until in kept.items() if until > now}
 

@@ -82,7 +82,7 @@ def end_membership(
     """
     leaving = [connection for connection in roster if connection.user_id == member.user_id]
     if not member.connections <= {connection.connection_id for connection in leaving}:
-        # A connection was added between the two reads. Who else is told stays as it was given.
+        # A connection was added between the two reads. The caller has chosen which others are told.
         found = get_roster(context.store, context.room_id)
         leaving = [connection for connection in found if connection.user_id == member.user_id]
     others = [connection for connection in roster if connection.user_id != member.user_id]

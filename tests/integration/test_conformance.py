@@ -164,7 +164,7 @@ class Visitor:
     def open_room(self) -> None:
         """A new room, with an invitation and a knock. A member also joins it, unmutes and speaks. A user may own it.
 
-        A guest, of whom administrators have a report, has said something, too.
+        A guest has also sent a message. An administrator finds a report of it.
         """
         self.guest = self.api.person("Guest")
         room_id: str = self.maker.make_room()["id"]

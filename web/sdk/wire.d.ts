@@ -819,7 +819,7 @@ export type ReportList = { reports: ReportView[]; cursor: string | null };
 /** Why a message is reported. */
 export type ReportRequest = { reason?: string | null };
 /**
- * A message as it was when it was reported. `room_id` and `seq` say where it is; `user_id` is its author.
+ * A reported message. `text` is its text at that time, `room_id` and `seq` its place, and `user_id` its author.
  *
  * `reason` and `reported_by` are null after the user who reported it has deleted the account.
  */
